@@ -1,0 +1,1 @@
+//! The node room of Outpost.

@@ -1,0 +1,136 @@
+//! What can be wrong with a value that somebody gave us: a stable code and a sentence with the cure.
+
+use thiserror::Error;
+
+/// A value that cannot be taken. Its sentence is fit for the person who gave it.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Fault {
+    /// Not a UUID.
+    #[error("this is not an id; give the 36-character id that the list shows")]
+    NotAnId,
+    /// An amount below 1 or above [`crate::quantity::AMOUNT_MAX`].
+    #[error("the amount {units} is out of range; give a whole number from 1 to 1,000,000,000")]
+    AmountOutOfRange {
+        /// What was given.
+        units: i64,
+    },
+    /// Not a decimal number.
+    #[error("this is not an amount of money; write it like 12.50")]
+    NotMoney,
+    /// More than four digits after the point.
+    #[error("money has at most four digits after the point; round it first")]
+    MoneyTooFine,
+    /// More than fourteen digits before the point.
+    #[error("this amount of money is out of range; it has at most fourteen digits before the point")]
+    MoneyOutOfRange,
+    /// Not an ISO 4217 code.
+    #[error("this is not a currency; give its three capital letters, such as EUR")]
+    NotACurrency,
+    /// Two currencies where there must be one.
+    #[error("this amount is in another currency than the network's; exchange it first")]
+    OtherCurrency,
+    /// Not 8, 12, 13 or 14 digits.
+    #[error("this is not a barcode; a GTIN has 8, 12, 13 or 14 digits")]
+    NotABarcode,
+    /// The last digit does not belong to the others.
+    #[error("the barcode's last digit does not fit the others; scan it again or check the digits")]
+    WrongCheckDigit,
+    /// Text that is missing where it is needed.
+    #[error("{field} is empty; it needs a value")]
+    Empty {
+        /// Which field.
+        field: &'static str,
+    },
+    /// Text longer than its limit.
+    #[error("{field} is too long; it takes at most {max} bytes")]
+    TooLong {
+        /// Which field.
+        field: &'static str,
+        /// Its limit in bytes of UTF-8.
+        max: usize,
+    },
+    /// A NUL character, which Postgres cannot keep.
+    #[error("{field} contains a NUL character; remove it")]
+    NulCharacter {
+        /// Which field.
+        field: &'static str,
+    },
+    /// Not an e-mail address.
+    #[error("this is not an e-mail address; write it like name@example.com")]
+    NotAnEmail,
+    /// A rating outside 1 to 5.
+    #[error("a rating is a whole number from 1 to 5")]
+    RatingOutOfRange,
+    /// A price below nothing.
+    #[error("a price is never negative; give 0 or more")]
+    NegativePrice,
+    /// More lines than an order or a cart may have.
+    #[error("there are {count} lines; the limit is {max}")]
+    TooManyLines {
+        /// How many were given.
+        count: usize,
+        /// How many are allowed.
+        max: usize,
+    },
+    /// Nothing in a list that needs something.
+    #[error("there is nothing in it; add at least one line")]
+    NoLines,
+    /// The total does not equal the sum of the lines.
+    #[error("the total does not equal the sum of the lines; compute it again")]
+    TotalMismatch,
+    /// The payments do not cover the total, or exceed it.
+    #[error("the payments do not equal the total; the tenders less the change must sum to it")]
+    PaymentsMismatch,
+    /// A word from a fixed list that is not in the list.
+    #[error("{value:?} is not a {what}; use one of: {choices}")]
+    UnknownWord {
+        /// What kind of word was expected.
+        what: &'static str,
+        /// What was given.
+        value: String,
+        /// What may be given.
+        choices: &'static str,
+    },
+    /// Bytes that do not decode.
+    #[error("these bytes cannot be read as {what}; they are damaged or from another version")]
+    Unreadable {
+        /// What they should have been.
+        what: &'static str,
+    },
+    /// A cart state that claims what it cannot know.
+    #[error("the cart's state is not believable ({why}); it is kept aside until the device's own state arrives")]
+    UnbelievableCart {
+        /// Which rule it breaks.
+        why: &'static str,
+    },
+}
+
+impl Fault {
+    /// The stable code that programs match on.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotAnId => "not_an_id",
+            Self::AmountOutOfRange { .. } => "amount_out_of_range",
+            Self::NotMoney => "not_money",
+            Self::MoneyTooFine => "money_too_fine",
+            Self::MoneyOutOfRange => "money_out_of_range",
+            Self::NotACurrency => "not_a_currency",
+            Self::OtherCurrency => "other_currency",
+            Self::NotABarcode => "not_a_barcode",
+            Self::WrongCheckDigit => "wrong_check_digit",
+            Self::Empty { .. } => "empty",
+            Self::TooLong { .. } => "too_long",
+            Self::NulCharacter { .. } => "nul_character",
+            Self::NotAnEmail => "not_an_email",
+            Self::RatingOutOfRange => "rating_out_of_range",
+            Self::NegativePrice => "negative_price",
+            Self::TooManyLines { .. } => "too_many_lines",
+            Self::NoLines => "no_lines",
+            Self::TotalMismatch => "total_mismatch",
+            Self::PaymentsMismatch => "payments_mismatch",
+            Self::UnknownWord { .. } => "unknown_word",
+            Self::Unreadable { .. } => "unreadable",
+            Self::UnbelievableCart { .. } => "unbelievable_cart",
+        }
+    }
+}
