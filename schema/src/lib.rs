@@ -1,9 +1,18 @@
 //! The words and rules of the shop. Pure: this crate reads no clock, file, socket or randomness.
 
 pub mod barcode;
+pub mod cart;
+pub mod catalogue;
 pub mod clock;
 pub mod fault;
+pub mod feed;
 pub mod id;
 pub mod money;
+pub mod op;
+pub mod order;
+pub mod people;
 pub mod quantity;
+pub mod settle;
+pub mod stock;
 pub mod text;
+pub mod verdict;

@@ -1,1 +1,3 @@
-//! The sync room of Outpost.
+//! The conversation between a node and its server.
+
+pub mod wire;

@@ -1,0 +1,188 @@
+//! The aggregates that travel from the server to the nodes, newest version of each.
+//!
+//! This list is also the allow-list of what leaves the server: a column that no type here names
+//! (a password hash, a server's note) cannot leave it.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    cart::Cart,
+    catalogue::{Category, Product, Warehouse},
+    clock::Timestamp,
+    fault::Fault,
+    id::{IncarnationId, ProductId, WarehouseId},
+    order::Order,
+    people::{Address, Review, User},
+    stock::StockKey,
+    verdict::{Concern, Verdict},
+};
+
+/// The scope that every node has.
+pub const EVERYONE: Uuid = Uuid::nil();
+
+/// The scope that no node has: head office's own.
+pub const NOBODY: Uuid = Uuid::max();
+
+/// The sorts of aggregate, in the order in which a transaction's aggregates are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// [`Warehouse`], key: its id.
+    Warehouse,
+    /// [`Category`], key: its id.
+    Category,
+    /// [`Product`] with its barcodes, key: its id.
+    Product,
+    /// [`Stock`], key: product, warehouse.
+    Stock,
+    /// [`Granted`], key: incarnation, product, warehouse.
+    Allotment,
+    /// [`User`], key: its id.
+    User,
+    /// [`Address`], key: its id.
+    Address,
+    /// [`Order`] with items and payments, key: its id.
+    Order,
+    /// [`Review`], key: its id.
+    Review,
+    /// [`Cart`], key: its id.
+    Cart,
+    /// [`Concern`], key: its id.
+    Concern,
+    /// [`Ruling`], key: incarnation, seq.
+    Verdict,
+}
+
+impl Kind {
+    /// Every kind, by number.
+    pub const ALL: [Self; 12] = [
+        Self::Warehouse,
+        Self::Category,
+        Self::Product,
+        Self::Stock,
+        Self::Allotment,
+        Self::User,
+        Self::Address,
+        Self::Order,
+        Self::Review,
+        Self::Cart,
+        Self::Concern,
+        Self::Verdict,
+    ];
+
+    /// The number that the feed's table and cursors hold; never reused.
+    pub const fn number(self) -> i16 {
+        match self {
+            Self::Warehouse => 1,
+            Self::Category => 2,
+            Self::Product => 3,
+            Self::Stock => 4,
+            Self::Allotment => 5,
+            Self::User => 6,
+            Self::Address => 7,
+            Self::Order => 8,
+            Self::Review => 9,
+            Self::Cart => 10,
+            Self::Concern => 11,
+            Self::Verdict => 12,
+        }
+    }
+
+    /// The kind with that number.
+    ///
+    /// # Errors
+    /// [`Fault::Unreadable`] for a number that no kind has.
+    pub fn of_number(number: i16) -> Result<Self, Fault> {
+        Self::ALL.into_iter().find(|kind| kind.number() == number).ok_or(Fault::Unreadable { what: "a kind" })
+    }
+}
+
+/// A stock row as the feed tells it: the two sums, from which each end computes the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stock {
+    /// Of what.
+    pub product_id: ProductId,
+    /// Where.
+    pub warehouse_id: WarehouseId,
+    /// The sum of movements.
+    pub balance: i64,
+    /// The sum of open promises.
+    pub promised: i64,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Stock {
+    /// Which row.
+    pub fn key(&self) -> StockKey {
+        StockKey { product_id: self.product_id, warehouse_id: self.warehouse_id }
+    }
+}
+
+/// The totals of an allotment that only the server raises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Granted {
+    /// Whose.
+    pub incarnation_id: IncarnationId,
+    /// Of what.
+    pub product_id: ProductId,
+    /// Where.
+    pub warehouse_id: WarehouseId,
+    /// G.
+    pub granted: i64,
+    /// W.
+    pub reclaimed: i64,
+}
+
+/// A verdict that came later than the push: on an op that had been set aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ruling {
+    /// Whose op.
+    pub incarnation_id: IncarnationId,
+    /// Which.
+    pub seq: i64,
+    /// The answer.
+    pub verdict: Verdict,
+}
+
+/// An aggregate, whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aggregate {
+    /// See [`Kind::Warehouse`].
+    Warehouse(Warehouse),
+    /// See [`Kind::Category`].
+    Category(Category),
+    /// See [`Kind::Product`].
+    Product(Box<Product>),
+    /// See [`Kind::Stock`].
+    Stock(Stock),
+    /// See [`Kind::Allotment`].
+    Allotment(Granted),
+    /// See [`Kind::User`].
+    User(Box<User>),
+    /// See [`Kind::Address`].
+    Address(Box<Address>),
+    /// See [`Kind::Order`].
+    Order(Box<Order>),
+    /// See [`Kind::Review`].
+    Review(Box<Review>),
+    /// See [`Kind::Cart`].
+    Cart(Box<Cart>),
+    /// See [`Kind::Concern`].
+    Concern(Box<Concern>),
+    /// See [`Kind::Verdict`].
+    Verdict(Box<Ruling>),
+    /// It is no longer there, or no longer in this node's scope.
+    Gone(Key),
+}
+
+/// Names an aggregate: its kind and the bytes of its key, ids one after another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Key {
+    /// Its sort.
+    pub kind: Kind,
+    /// Its ids; a seq as one more, in the low half.
+    pub ids: Vec<Uuid>,
+}

@@ -1,0 +1,197 @@
+//! Every body and header that crosses the line, and its limits.
+//!
+//! Bodies are MessagePack with named fields, so that old and new versions meet, compressed with zstd;
+//! the same endpoints speak JSON for people with curl. Fields are only ever added, with a default.
+
+use outpost_schema::{
+    cart::Cart,
+    clock::Timestamp,
+    feed::Aggregate,
+    id::{CartId, EpochId, HoldId, IncarnationId, NodeId, ProductId, WarehouseId},
+    op::{Entry, Mark},
+    quantity::Amount,
+    verdict::Verdict,
+};
+use serde::{Deserialize, Serialize};
+
+/// The protocol this program speaks.
+pub const PROTOCOL: u16 = 1;
+
+/// Where ops are pushed.
+pub const PUSH_PATH: &str = "/v1/push";
+/// Where the feed is pulled.
+pub const PULL_PATH: &str = "/v1/pull";
+/// Where holds are placed.
+pub const HOLDS_PATH: &str = "/v1/holds";
+
+/// Names the calling node until enrolment exists: `node-id/incarnation-id`.
+pub const NODE_HEADER: &str = "outpost-node";
+/// The head of the caller's journal: `seq/hash`.
+pub const HEAD_HEADER: &str = "outpost-head";
+/// The last mark that the caller knows to be acknowledged: `seq/hash`.
+pub const ACKED_HEADER: &str = "outpost-acked";
+/// The protocol the caller speaks.
+pub const PROTOCOL_HEADER: &str = "outpost-protocol";
+
+/// The content type of the binary form.
+pub const MSGPACK: &str = "application/msgpack";
+/// The content type of the form for people.
+pub const JSON: &str = "application/json";
+
+/// Entries in one push: a transaction of about 50 ms at the server, and past the knee of its curve.
+pub const PUSH_ENTRIES_MAX: usize = 500;
+/// Bytes of entry bodies in one push, so that long orders do not add up beyond [`BODY_MAX`].
+pub const PUSH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Carts beside one push.
+pub const PUSH_CARTS_MAX: usize = 100;
+/// Aggregates in one page of the feed.
+pub const PAGE_MAX: usize = 2_000;
+/// A body as it crosses the line.
+pub const BODY_MAX: usize = 8 * 1024 * 1024;
+/// A body after decompression: what stops a bomb.
+pub const INFLATED_MAX: usize = 32 * 1024 * 1024;
+/// The longest that a pull may wait for news, in seconds: below what proxies cut.
+pub const WAIT_SECONDS_MAX: u64 = 25;
+
+/// What every request says of the caller's journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its last entry.
+    pub head: Mark,
+    /// The last entry that it knows to be acknowledged.
+    pub acked: Mark,
+}
+
+/// Who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The device.
+    pub node_id: NodeId,
+    /// The life of its journal.
+    pub incarnation_id: IncarnationId,
+}
+
+/// A run of entries right after the acknowledged mark, and carts beside them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Push {
+    /// Contiguous entries.
+    pub entries: Vec<Entry>,
+    /// Carts changed since they were last pushed.
+    #[serde(default)]
+    pub carts: Vec<Cart>,
+}
+
+/// The answer to a push.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pushed {
+    /// Everything up to `acked` is in the server's journal.
+    Settled {
+        /// How far the server has the journal now.
+        acked: Mark,
+        /// One answer for each entry of the push that the server has, repeats included.
+        verdicts: Vec<(i64, Verdict)>,
+        /// Carts that were merged; others are kept aside until what they claim arrives.
+        #[serde(default)]
+        carts: Vec<CartId>,
+    },
+    /// The server stands elsewhere than the push assumed: further, or not as far. Look that mark up
+    /// in the journal and go on from there.
+    Elsewhere {
+        /// How far the server has the journal.
+        acked: Mark,
+    },
+    /// The journal went on in two ways. The entries are kept as evidence; the node goes on
+    /// recording, unsent.
+    Frozen,
+}
+
+/// A page of the feed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Page {
+    /// Which life of the server's database this is.
+    pub epoch: EpochId,
+    /// Where to go on; kept with the page, in one transaction.
+    pub cursor: String,
+    /// Whether the node, once it has applied this page, equals the server at one moment.
+    pub level: bool,
+    /// The snapshot this run leads to, which an op decided after it names as seen.
+    pub seen: String,
+    /// The aggregates, newest version of each.
+    pub aggregates: Vec<Aggregate>,
+    /// How far the server had this node's journals when it made the page.
+    pub acked: Vec<Acked>,
+    /// The server's clock.
+    pub server_time: Timestamp,
+}
+
+/// How far the server had one journal of the node when it made a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acked {
+    /// Which journal.
+    pub incarnation_id: IncarnationId,
+    /// How far.
+    pub mark: Mark,
+    /// Ops up to there that are in no image, because they are set aside.
+    pub set_aside: Vec<i64>,
+}
+
+/// The answer to a pull.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pulled {
+    /// News, or at least the word that there is none.
+    Page(Box<Page>),
+    /// The server has more of this journal than the caller knows; nothing else is told before the
+    /// two agree.
+    Elsewhere {
+        /// How far the server has the journal.
+        acked: Mark,
+    },
+    /// The cursor belongs to another life of the server's database: start the feed anew.
+    OtherEpoch {
+        /// The present one.
+        epoch: EpochId,
+    },
+}
+
+/// A wish for a hold, online.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoldWanted {
+    /// Made by the caller, so that a repeat is recognised.
+    pub hold_id: HoldId,
+    /// Of what.
+    pub product_id: ProductId,
+    /// Where.
+    pub warehouse_id: WarehouseId,
+    /// How much.
+    pub amount: Amount,
+    /// For which cart.
+    #[serde(default)]
+    pub cart_id: Option<CartId>,
+    /// For how long, from 1 to [`HOLD_SECONDS_MAX`].
+    pub seconds: i64,
+}
+
+/// A hold lasts at most a day.
+pub const HOLD_SECONDS_MAX: i64 = 24 * 60 * 60;
+
+/// A hold that stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldPlaced {
+    /// Which.
+    pub hold_id: HoldId,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+/// What is wrong with a request: a stable code for programs, a sentence with the cure for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{sentence} ({code})")]
+pub struct Problem {
+    /// Never changes its meaning.
+    pub code: String,
+    /// Says what to do.
+    pub sentence: String,
+}
