@@ -82,7 +82,7 @@ pub enum Fault {
     #[error("the payments do not equal the total; the tenders less the change must sum to it")]
     PaymentsMismatch,
     /// A word from a fixed list that is not in the list.
-    #[error("{value:?} is not a {what}; use one of: {choices}")]
+    #[error("{value:?} is no {what}; use one of: {choices}")]
     UnknownWord {
         /// What kind of word was expected.
         what: &'static str,

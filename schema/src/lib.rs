@@ -4,6 +4,9 @@ pub mod barcode;
 pub mod cart;
 pub mod catalogue;
 pub mod clock;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub mod column;
+pub mod device;
 pub mod fault;
 pub mod feed;
 pub mod id;
@@ -12,7 +15,8 @@ pub mod op;
 pub mod order;
 pub mod people;
 pub mod quantity;
-pub mod settle;
+
 pub mod stock;
 pub mod text;
 pub mod verdict;
+pub mod word;

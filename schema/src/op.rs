@@ -19,6 +19,7 @@ use crate::{
     order::{Order, OrderStatus},
     people::{Address, Review, User},
     quantity::Amount,
+    word::Word as _,
 };
 
 /// The version of every body this program writes.
@@ -160,43 +161,6 @@ pub enum OpKind {
     CancelAsked,
 }
 
-impl OpKind {
-    /// Every kind.
-    pub const ALL: [Self; 10] = [
-        Self::Sale,
-        Self::CustomerAdded,
-        Self::AddressAdded,
-        Self::Reviewed,
-        Self::Received,
-        Self::Counted,
-        Self::GaveBack,
-        Self::StatusTold,
-        Self::AllotmentAsked,
-        Self::CancelAsked,
-    ];
-
-    /// The word that travels and is kept.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Sale => "sale",
-            Self::CustomerAdded => "customer_added",
-            Self::AddressAdded => "address_added",
-            Self::Reviewed => "reviewed",
-            Self::Received => "received",
-            Self::Counted => "counted",
-            Self::GaveBack => "gave_back",
-            Self::StatusTold => "status_told",
-            Self::AllotmentAsked => "allotment_asked",
-            Self::CancelAsked => "cancel_asked",
-        }
-    }
-
-    /// The kind of that word, if this version knows it.
-    pub fn of_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.word() == word)
-    }
-}
-
 impl Op {
     /// Its kind.
     pub fn kind(&self) -> OpKind {
@@ -237,7 +201,9 @@ impl Op {
             Self::CustomerAdded(customer) => rmp_serde::to_vec_named(customer),
             Self::AddressAdded(address) => rmp_serde::to_vec_named(address),
             Self::Reviewed(review) => rmp_serde::to_vec_named(review),
-            Self::Received(goods) | Self::GaveBack(goods) | Self::AllotmentAsked(goods) => rmp_serde::to_vec_named(goods),
+            Self::Received(goods) | Self::GaveBack(goods) | Self::AllotmentAsked(goods) => {
+                rmp_serde::to_vec_named(goods)
+            }
             Self::Counted(count) => rmp_serde::to_vec_named(count),
             Self::StatusTold(told) => rmp_serde::to_vec_named(told),
             Self::CancelAsked(cancel) => rmp_serde::to_vec_named(cancel),
@@ -400,7 +366,14 @@ pub struct Entry {
 
 impl Entry {
     /// The entry that follows `head` in the journal of `incarnation`.
-    pub fn write(incarnation: IncarnationId, head: Mark, hlc: Hlc, seen: String, op: &Op, salt: [u8; SALT_BYTES]) -> Self {
+    pub fn write(
+        incarnation: IncarnationId,
+        head: Mark,
+        hlc: Hlc,
+        seen: String,
+        op: &Op,
+        salt: [u8; SALT_BYTES],
+    ) -> Self {
         let mut entry = Self {
             seq: head.seq + 1,
             hlc,
@@ -501,9 +474,9 @@ mod tests {
 
     #[test]
     fn every_kind_has_a_word_of_its_own() {
-        for kind in OpKind::ALL {
-            assert_eq!(OpKind::of_word(kind.word()), Some(kind));
+        for (kind, word) in OpKind::WORDS {
+            assert_eq!(OpKind::of_word(word), Ok(*kind));
         }
-        assert_eq!(OpKind::of_word("teleported"), None);
+        assert!(OpKind::of_word("teleported").is_err());
     }
 }

@@ -171,7 +171,11 @@ impl Order {
 
     /// What was paid less what was given back, of the payments that count.
     pub fn paid(&self) -> Money {
-        self.payments.iter().filter(|payment| payment.status >= PaymentStatus::Succeeded).map(|payment| payment.amount).sum()
+        self.payments
+            .iter()
+            .filter(|payment| payment.status >= PaymentStatus::Succeeded)
+            .map(|payment| payment.amount)
+            .sum()
     }
 
     /// Checks the shape that no order can do without: bounds, not expectations.

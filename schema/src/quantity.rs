@@ -59,24 +59,11 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// Every unit, in the order above.
-    pub const ALL: [Self; 4] = [Self::Each, Self::Gram, Self::Millilitre, Self::Milligallon];
-
     /// How many of this unit the price of a product usually buys.
     pub const fn price_per(self) -> i64 {
         match self {
             Self::Each => 1,
             Self::Gram | Self::Millilitre | Self::Milligallon => 1000,
-        }
-    }
-
-    /// The word kept in databases and shown in bodies.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Each => "each",
-            Self::Gram => "gram",
-            Self::Millilitre => "millilitre",
-            Self::Milligallon => "milligallon",
         }
     }
 }

@@ -68,7 +68,9 @@ impl Refusal {
     /// A sentence for the person who asked.
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::NothingLeft => "every unit there is promised to somebody; ask again after a delivery, or order from elsewhere",
+            Self::NothingLeft => {
+                "every unit there is promised to somebody; ask again after a delivery, or order from elsewhere"
+            }
             Self::AlreadyHandedOver => "the goods have been handed over; take them back as a return instead",
             Self::AlreadyCancelled => "this order was called off before; nothing is left to do",
         }
@@ -131,40 +133,6 @@ pub enum ConcernKind {
 }
 
 impl ConcernKind {
-    /// Every kind.
-    pub const ALL: [Self; 12] = [
-        Self::Owed,
-        Self::Unbacked,
-        Self::TotalMismatch,
-        Self::PaymentsMismatch,
-        Self::OtherCurrency,
-        Self::CartSoldTwice,
-        Self::EmailTaken,
-        Self::ClockAhead,
-        Self::SetAside,
-        Self::Fork,
-        Self::ShippedThoughCancelled,
-        Self::CartNotBelievable,
-    ];
-
-    /// The word kept and shown.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Owed => "owed",
-            Self::Unbacked => "unbacked",
-            Self::TotalMismatch => "total_mismatch",
-            Self::PaymentsMismatch => "payments_mismatch",
-            Self::OtherCurrency => "other_currency",
-            Self::CartSoldTwice => "cart_sold_twice",
-            Self::EmailTaken => "email_taken",
-            Self::ClockAhead => "clock_ahead",
-            Self::SetAside => "set_aside",
-            Self::Fork => "fork",
-            Self::ShippedThoughCancelled => "shipped_though_cancelled",
-            Self::CartNotBelievable => "cart_not_believable",
-        }
-    }
-
     /// What it means, and what to do about it.
     pub const fn sentence(self) -> &'static str {
         match self {

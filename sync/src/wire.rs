@@ -195,3 +195,16 @@ pub struct Problem {
     /// Says what to do.
     pub sentence: String,
 }
+
+impl Problem {
+    /// A problem with this code and sentence.
+    pub fn new(code: impl Into<String>, sentence: impl Into<String>) -> Self {
+        Self { code: code.into(), sentence: sentence.into() }
+    }
+}
+
+impl From<outpost_schema::fault::Fault> for Problem {
+    fn from(fault: outpost_schema::fault::Fault) -> Self {
+        Self::new(fault.code(), fault.to_string())
+    }
+}

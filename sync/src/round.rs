@@ -1,0 +1,212 @@
+//! One round: push until empty, pull until level. It may be cut at any byte and begun anew.
+
+use outpost_schema::op::Mark;
+
+use crate::wire::{Page, Problem, Pulled, Push, Pushed, Standing};
+
+/// A round pulls at most this many pages, so that a long catch-up still lets the node push between.
+pub const PAGES_MAX: usize = 200;
+
+/// The node's end: its journal and its fed tables. Each call is one transaction of its own, so none
+/// is open while the line is waited for.
+pub trait Local {
+    /// What can go wrong at this end.
+    type Error;
+
+    /// The journal's head, and how far it is known to be acknowledged.
+    ///
+    /// # Errors
+    /// If the journal cannot be read.
+    fn standing(&self) -> Result<Standing, Self::Error>;
+
+    /// The next run of entries after the acknowledged mark, and carts changed since they were
+    /// pushed; both within the wire's limits. Both empty: nothing waits.
+    ///
+    /// # Errors
+    /// If the journal cannot be read.
+    fn unsent(&self) -> Result<Push, Self::Error>;
+
+    /// Notes the answers to `sent`: verdicts, the acknowledged mark, carts that arrived.
+    ///
+    /// # Errors
+    /// If the answers cannot be kept.
+    fn settle(&self, sent: &Push, answer: &Pushed) -> Result<(), Self::Error>;
+
+    /// The server stands at `acked`: looks it up in the journal and takes it as the acknowledged
+    /// mark. False if the journal has no such entry: this device was rolled back to an old image,
+    /// which it notes, and stops selling from allotments.
+    ///
+    /// # Errors
+    /// If the journal cannot be read or the note not kept.
+    fn stand_at(&self, acked: Mark) -> Result<bool, Self::Error>;
+
+    /// The server froze this journal; noted, and from now on ops are recorded unsent.
+    ///
+    /// # Errors
+    /// If the note cannot be kept.
+    fn freeze(&self) -> Result<(), Self::Error>;
+
+    /// Where the feed goes on; none from the start.
+    ///
+    /// # Errors
+    /// If the position cannot be read.
+    fn cursor(&self) -> Result<Option<String>, Self::Error>;
+
+    /// Applies a page with its cursor in one transaction, if `asked` is still the stored cursor;
+    /// otherwise it does nothing, for somebody else was faster.
+    ///
+    /// # Errors
+    /// If the page cannot be kept.
+    fn apply(&self, asked: Option<&str>, page: &Page) -> Result<(), Self::Error>;
+
+    /// The server's database began another life: the feed is read anew from the start.
+    ///
+    /// # Errors
+    /// If the position cannot be kept.
+    fn start_anew(&self) -> Result<(), Self::Error>;
+}
+
+/// The server's end, over whatever carries the bytes.
+pub trait Remote {
+    /// Sends a push.
+    fn push(&self, standing: Standing, push: &Push) -> impl Future<Output = Result<Pushed, Trouble>> + Send;
+
+    /// Asks for a page after `cursor`; waits up to `wait_seconds` for news if there is none.
+    fn pull(
+        &self,
+        standing: Standing,
+        cursor: Option<&str>,
+        wait_seconds: u64,
+    ) -> impl Future<Output = Result<Pulled, Trouble>> + Send;
+}
+
+/// Why the other end gave no answer that can be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// Nobody answered, or the line was cut midway. Whether a push arrived is unknown.
+    #[error("the line is cut: {0}")]
+    Cut(String),
+    /// The server said what is wrong.
+    #[error("the server says: {0}")]
+    Told(Problem),
+    /// The answer could not be read.
+    #[error("the server's answer cannot be read: {0}")]
+    Garbled(Problem),
+}
+
+/// Why a round ended early.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure<E> {
+    /// This end.
+    #[error("{0}")]
+    Local(E),
+    /// The other end or the line.
+    #[error("{0}")]
+    Remote(Trouble),
+    /// The two ends could not agree on where the journal stands; see [`Local::stand_at`].
+    #[error(
+        "this device was rolled back to an older state; it sells nothing from its allotments until head office has looked at it"
+    )]
+    RolledBack,
+    /// The journal is frozen; see [`Local::freeze`].
+    #[error(
+        "this device's journal went on in two ways; it is frozen, and sales are recorded here until head office has looked at it"
+    )]
+    Frozen,
+    /// The server answered the same mark over and over.
+    #[error("the server and this device cannot agree on where the journal stands; ask head office to look at both")]
+    NoAgreement,
+}
+
+/// What a round did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Entries pushed.
+    pub pushed: usize,
+    /// Pages applied.
+    pages: usize,
+    /// Aggregates received.
+    pub received: usize,
+    /// Whether the node equals the server at one moment.
+    pub is_level: bool,
+}
+
+/// Marks the server may correct in one round before something must be wrong.
+const CORRECTIONS_MAX: usize = 3;
+
+/// Runs one round. `wait_seconds` is how long the first pull may wait for news.
+///
+/// # Errors
+/// [`Failure`]; whatever was settled and applied before stays.
+pub async fn run<L: Local, R: Remote>(local: &L, remote: &R, wait_seconds: u64) -> Result<Done, Failure<L::Error>> {
+    let mut round = Round { local, remote, corrections: 0, done: Done::default() };
+    // A frozen journal still hears the news: prices and stock go on arriving.
+    let pushed = round.push_until_empty().await;
+    match &pushed {
+        Ok(()) | Err(Failure::Frozen) => {}
+        Err(_) => return pushed.map(|()| round.done),
+    }
+    round.pull_until_level(wait_seconds).await?;
+    pushed.map(|()| round.done)
+}
+
+struct Round<'a, L, R> {
+    local: &'a L,
+    remote: &'a R,
+    corrections: usize,
+    done: Done,
+}
+
+impl<L: Local, R: Remote> Round<'_, L, R> {
+    async fn push_until_empty(&mut self) -> Result<(), Failure<L::Error>> {
+        loop {
+            let push = self.local.unsent().map_err(Failure::Local)?;
+            if push.entries.is_empty() && push.carts.is_empty() {
+                return Ok(());
+            }
+            let standing = self.local.standing().map_err(Failure::Local)?;
+            match self.remote.push(standing, &push).await.map_err(Failure::Remote)? {
+                answer @ Pushed::Settled { .. } => {
+                    self.local.settle(&push, &answer).map_err(Failure::Local)?;
+                    self.done.pushed += push.entries.len();
+                }
+                Pushed::Elsewhere { acked } => self.agree(acked)?,
+                Pushed::Frozen => {
+                    self.local.freeze().map_err(Failure::Local)?;
+                    return Err(Failure::Frozen);
+                }
+            }
+        }
+    }
+
+    async fn pull_until_level(&mut self, wait_seconds: u64) -> Result<(), Failure<L::Error>> {
+        let mut wait = wait_seconds;
+        for _ in 0..PAGES_MAX {
+            let cursor = self.local.cursor().map_err(Failure::Local)?;
+            let standing = self.local.standing().map_err(Failure::Local)?;
+            match self.remote.pull(standing, cursor.as_deref(), wait).await.map_err(Failure::Remote)? {
+                Pulled::Page(page) => {
+                    self.local.apply(cursor.as_deref(), &page).map_err(Failure::Local)?;
+                    self.done.pages += 1;
+                    self.done.received += page.aggregates.len();
+                    self.done.is_level = page.level;
+                    if page.level {
+                        return Ok(());
+                    }
+                }
+                Pulled::Elsewhere { acked } => self.agree(acked)?,
+                Pulled::OtherEpoch { .. } => self.local.start_anew().map_err(Failure::Local)?,
+            }
+            wait = 0;
+        }
+        Ok(())
+    }
+
+    fn agree(&mut self, acked: Mark) -> Result<(), Failure<L::Error>> {
+        self.corrections += 1;
+        if self.corrections > CORRECTIONS_MAX {
+            return Err(Failure::NoAgreement);
+        }
+        if self.local.stand_at(acked).map_err(Failure::Local)? { Ok(()) } else { Err(Failure::RolledBack) }
+    }
+}
