@@ -1,1 +1,4 @@
 //! The node room of Outpost.
+
+pub mod stage;
+pub mod time;

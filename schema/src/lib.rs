@@ -20,3 +20,4 @@ pub mod stock;
 pub mod text;
 pub mod verdict;
 pub mod word;
+pub mod world;

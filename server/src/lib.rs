@@ -1,1 +1,4 @@
 //! The server room of Outpost.
+
+pub mod stage;
+pub mod time;
