@@ -251,7 +251,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_was_paid_is_rung_up_to_the_cent(cents in 0..1_000_000_00_i64, quantity in 1..5_000_000_i64, unit in 0..4_usize) {
+        fn whatever_was_paid_is_rung_up_to_the_cent(cents in 0..100_000_000_i64, quantity in 1..5_000_000_i64, unit in 0..4_usize) {
             let (amount, unit) = (Money::from_parts(cents * CENT).expect("money"), Unit::ALL[unit]);
             prop_assert_eq!(rung_up(&priced(amount, quantity, unit), unit), (quantity, amount));
         }
