@@ -2,7 +2,7 @@
 
 create table users (
     user_id       uuid primary key,
-    email         text,
+    email         text, -- in lower case
     password_hash text, -- never leaves the server
     first_name    text,
     last_name     text,
@@ -12,7 +12,6 @@ create table users (
     home          uuid not null references warehouses (warehouse_id),
     alias_of      uuid references users (user_id),
     constraint users_email_key unique (email),
-    constraint users_email_check check (email = lower(email)),
     constraint users_role_check check (role in ('customer', 'staff')),
     constraint users_alias_check check (alias_of is null or email is null)
 );

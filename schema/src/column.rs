@@ -188,9 +188,14 @@ mod postgres {
     /// Postgres counts microseconds from the year 2000.
     const YEAR_2000_MICROS: i64 = 946_684_800_000_000;
 
+    /// The years 1 and 9999: what lies outside is a broken clock's, and Postgres would refuse the
+    /// whole batch for it. The op's own bytes still say what the clock said.
+    const KEPT: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
+
     impl ToSql for Timestamp {
         fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Boxed> {
-            out.extend_from_slice(&self.micros().saturating_sub(YEAR_2000_MICROS).to_be_bytes());
+            let kept = self.micros().clamp(*KEPT.start(), *KEPT.end());
+            out.extend_from_slice(&(kept - YEAR_2000_MICROS).to_be_bytes());
             Ok(IsNull::No)
         }
         fn accepts(kind: &Type) -> bool {

@@ -8,6 +8,9 @@ pub enum Fault {
     /// Not a UUID.
     #[error("this is not an id; give the 36-character id that the list shows")]
     NotAnId,
+    /// One id on two things.
+    #[error("two lines or payments have the same id; make a new id for each")]
+    IdTwice,
     /// An amount below 1 or above [`crate::quantity::AMOUNT_MAX`].
     #[error("the amount {units} is out of range; give a whole number from 1 to 1,000,000,000")]
     AmountOutOfRange {
@@ -110,6 +113,7 @@ impl Fault {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NotAnId => "not_an_id",
+            Self::IdTwice => "id_twice",
             Self::AmountOutOfRange { .. } => "amount_out_of_range",
             Self::NotMoney => "not_money",
             Self::MoneyTooFine => "money_too_fine",

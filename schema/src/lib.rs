@@ -16,6 +16,7 @@ pub mod order;
 pub mod people;
 pub mod quantity;
 
+pub mod settle;
 pub mod stock;
 pub mod text;
 pub mod verdict;

@@ -18,7 +18,7 @@ use crate::{
     money::Money,
     order::{Order, OrderStatus},
     people::{Address, Review, User},
-    quantity::Amount,
+    quantity::{AMOUNT_MAX, Amount},
     word::Word as _,
 };
 
@@ -194,6 +194,34 @@ impl Op {
         }
     }
 
+    /// Checks the bounds that no op may break, whatever the shop's book says.
+    ///
+    /// # Errors
+    /// The first [`Fault`] found.
+    pub fn check(&self) -> Result<(), Fault> {
+        match self {
+            Self::Sale(sale) => {
+                sale.order.check_shape()?;
+                sale.sold.as_ref().map_or(Ok(()), Sold::check)
+            }
+            Self::CustomerAdded(customer) => {
+                customer.user.check()?;
+                customer.address.as_ref().map_or(Ok(()), Address::check)
+            }
+            Self::AddressAdded(address) => address.check(),
+            Self::Reviewed(review) => review.check(),
+            Self::Received(goods) | Self::GaveBack(goods) | Self::AllotmentAsked(goods) => {
+                check_lines(goods.lines.len())
+            }
+            Self::Counted(count) => {
+                check_lines(count.lines.len())?;
+                count.lines.iter().try_for_each(CountLine::check)
+            }
+            Self::StatusTold(told) => told.check(),
+            Self::CancelAsked(_) => Ok(()),
+        }
+    }
+
     /// The body as it will be kept for ever: salt, then MessagePack with named fields.
     pub fn to_body(&self, salt: [u8; SALT_BYTES]) -> Vec<u8> {
         let encoded = match self {
@@ -236,6 +264,37 @@ impl Op {
             OpKind::CancelAsked => read(bytes).map(Self::CancelAsked),
         }
         .map_err(|_| unreadable)
+    }
+}
+
+impl CountLine {
+    fn check(&self) -> Result<(), Fault> {
+        let seen = (0..=AMOUNT_MAX).contains(&self.counted);
+        let moved = (-AMOUNT_MAX..=AMOUNT_MAX).contains(&self.delta);
+        let units = if seen { self.delta } else { self.counted };
+        if seen && moved { Ok(()) } else { Err(Fault::AmountOutOfRange { units }) }
+    }
+}
+
+impl StatusTold {
+    /// A cancellation is asked for, never told; and nothing goes back to the beginning.
+    fn check(&self) -> Result<(), Fault> {
+        match self.status {
+            OrderStatus::Processed | OrderStatus::Shipped | OrderStatus::Delivered => Ok(()),
+            OrderStatus::Pending | OrderStatus::Cancelled => Err(Fault::UnknownWord {
+                what: "status that can be told",
+                value: self.status.word().to_owned(),
+                choices: "processed, shipped, delivered",
+            }),
+        }
+    }
+}
+
+fn check_lines(count: usize) -> Result<(), Fault> {
+    match count {
+        0 => Err(Fault::NoLines),
+        1..=LINES_MAX => Ok(()),
+        _ => Err(Fault::TooManyLines { count, max: LINES_MAX }),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     fault::Fault,
     id::{AddressId, NodeId, OrderId, OrderItemId, PaymentId, ProductId, UserId, WarehouseId},
     money::{Currency, Money, line_total},
-    quantity::Amount,
+    quantity::{AMOUNT_MAX, Amount},
     text,
 };
 
@@ -191,6 +191,18 @@ impl Order {
         if self.items.iter().any(|item| item.unit_price.is_negative()) {
             return Err(Fault::NegativePrice);
         }
+        if let Some(item) = self.items.iter().find(|item| !(1..=AMOUNT_MAX).contains(&item.price_per)) {
+            return Err(Fault::AmountOutOfRange { units: item.price_per });
+        }
+        let mut ids: Vec<_> = self.items.iter().map(|item| item.order_item_id.0).collect();
+        ids.extend(self.payments.iter().map(|payment| payment.payment_id.0));
+        ids.sort_unstable();
+        if !ids.is_sorted_by(|one, next| one < next) {
+            return Err(Fault::IdTwice);
+        }
+        if self.payment_id.is_some_and(|first| self.payments.iter().all(|payment| payment.payment_id != first)) {
+            return Err(Fault::PaymentsMismatch);
+        }
         text::require("receipt", &self.receipt.prefix, text::LINE_MAX)?;
         for payment in &self.payments {
             text::check("transaction_ref", payment.transaction_ref.as_deref().unwrap_or(""), text::LINE_MAX)?;
@@ -256,7 +268,7 @@ pub(crate) mod tests {
             .iter()
             .zip(1u128..)
             .map(|(&(amount, price), number)| OrderItem {
-                order_item_id: OrderItemId(Uuid::from_u128(number)),
+                order_item_id: OrderItemId(Uuid::from_u128(100 + number)),
                 product_id: ProductId(Uuid::from_u128(number)),
                 quantity: Amount::new(amount).expect("amount"),
                 unit_price: price.parse().expect("price"),

@@ -1,0 +1,187 @@
+//! What the server decides about a run of ops, all of it pure.
+//!
+//! A batch is loaded, decided and saved as one. [`Touched`] lists the ids that the batch names, so
+//! that one query per table can load and lock them into [`Known`]; [`settle`] decides op after op,
+//! changing what is known as it goes; [`Settled`] is what one statement per table then writes.
+//! Whatever an op says, what comes out of here breaks no constraint of the database: a poisoned op
+//! is set aside alone, and the ops beside it go through.
+
+mod decide;
+#[cfg(test)]
+mod tests;
+mod touched;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use uuid::Uuid;
+
+pub use self::{decide::settle, touched::Touched};
+use crate::{
+    cart::SoldUnits,
+    clock::Timestamp,
+    fault::Fault,
+    id::{AddressId, CartId, IncarnationId, NodeId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
+    money::Currency,
+    op::{BODY_MAX, Entry, Line, Op, OpKind, VERSION},
+    order::{Fulfilment, Order, OrderStatus},
+    people::{Address, Review, User},
+    stock::{Allotment, Level, Movement, StockKey},
+    verdict::{ConcernKind, SetAside, Verdict},
+    word::Word as _,
+};
+
+/// Who made the ops, as the server knows it: never as the body claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Author {
+    /// The device.
+    pub node_id: NodeId,
+    /// The life of its journal.
+    pub incarnation_id: IncarnationId,
+    /// Where it may act.
+    pub warehouses: BTreeSet<WarehouseId>,
+    /// Where only it sells.
+    pub homes: BTreeSet<WarehouseId>,
+}
+
+/// An order as far as later ops depend on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownOrder {
+    /// Whose stock it sells.
+    pub warehouse_id: WarehouseId,
+    /// How the goods reach the customer.
+    pub fulfilment: Fulfilment,
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// Its goods.
+    pub lines: Vec<Line>,
+}
+
+/// What was loaded and locked for a batch. An id that is not here is not known to the server; a
+/// stock row or allotment that is not here is empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The network's currency.
+    pub currency: Currency,
+    /// The server's clock.
+    pub now: Timestamp,
+    /// Products that exist.
+    pub products: BTreeSet<ProductId>,
+    /// Warehouses that exist.
+    pub warehouses: BTreeSet<WarehouseId>,
+    /// People that exist.
+    pub users: BTreeSet<UserId>,
+    /// Who has which e-mail.
+    pub emails: BTreeMap<String, UserId>,
+    /// Addresses that exist.
+    pub addresses: BTreeSet<AddressId>,
+    /// Reviews that exist.
+    pub reviews: BTreeSet<ReviewId>,
+    /// Orders that exist.
+    pub orders: BTreeMap<OrderId, KnownOrder>,
+    /// Stock rows.
+    pub levels: BTreeMap<StockKey, Level>,
+    /// The author's allotments.
+    pub allotments: BTreeMap<StockKey, Allotment>,
+    /// Units of carts that were checked out.
+    pub sold: BTreeMap<(CartId, ProductId), SoldUnits>,
+}
+
+impl Known {
+    /// Nothing known yet.
+    pub fn empty(currency: Currency, now: Timestamp) -> Self {
+        Self {
+            currency,
+            now,
+            products: BTreeSet::new(),
+            warehouses: BTreeSet::new(),
+            users: BTreeSet::new(),
+            emails: BTreeMap::new(),
+            addresses: BTreeSet::new(),
+            reviews: BTreeSet::new(),
+            orders: BTreeMap::new(),
+            levels: BTreeMap::new(),
+            allotments: BTreeMap::new(),
+            sold: BTreeMap::new(),
+        }
+    }
+}
+
+/// A movement with the op that made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// The op.
+    pub seq: i64,
+    /// Counts the op's movements from 0.
+    pub line: i32,
+    /// When it happened, by the node's clock.
+    pub at: Timestamp,
+    /// What moved.
+    pub movement: Movement,
+}
+
+/// A concern to open, or to bring up to date if one of its kind and subject is open.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Raised {
+    /// Its sort.
+    pub kind: ConcernKind,
+    /// What it is about.
+    pub subject: String,
+    /// Its figures.
+    pub detail: Value,
+    /// Whose feed tells of it.
+    pub scope: Uuid,
+    /// The op that raised it.
+    pub seq: Option<i64>,
+}
+
+/// What there is to write.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settled {
+    /// One answer per op, in order.
+    pub verdicts: Vec<(i64, Verdict)>,
+    /// New people. One who lost an e-mail to another of this batch is here as it ends.
+    pub users: Vec<User>,
+    /// People known before who lose their e-mail, and become an alias of the second.
+    pub demoted: Vec<(UserId, UserId)>,
+    /// New addresses.
+    pub addresses: Vec<Address>,
+    /// New reviews.
+    pub reviews: Vec<Review>,
+    /// New orders, each with its op, as they were told; their status may rise below.
+    pub orders: Vec<(i64, Order)>,
+    /// Orders whose status rose, and when.
+    pub statuses: BTreeMap<OrderId, (OrderStatus, Timestamp)>,
+    /// Movements.
+    pub movements: Vec<Moved>,
+    /// Stock rows whose sums changed; see [`Known::levels`].
+    pub levels: BTreeSet<StockKey>,
+    /// Allotments whose totals changed; see [`Known::allotments`].
+    pub allotments: BTreeSet<StockKey>,
+    /// Units checked out; see [`Known::sold`].
+    pub sold: BTreeSet<(CartId, ProductId)>,
+    /// Stock rows where units became available to others.
+    pub freed: BTreeSet<StockKey>,
+    /// Concerns to open.
+    pub opened: Vec<Raised>,
+    /// Concerns that are over.
+    pub closed: Vec<(ConcernKind, String)>,
+}
+
+/// Reads an entry's op, or says why it must be set aside.
+///
+/// # Errors
+/// [`SetAside::Newer`] or [`SetAside::Malformed`].
+pub fn decode(entry: &Entry) -> Result<Op, SetAside> {
+    let kind = OpKind::of_word(&entry.kind).map_err(|_| SetAside::Newer)?;
+    if entry.version > VERSION {
+        return Err(SetAside::Newer);
+    }
+    let malformed = |fault: Fault| SetAside::Malformed { code: fault.code().to_owned() };
+    if entry.body.0.len() > BODY_MAX {
+        return Err(malformed(Fault::TooLong { field: "body", max: BODY_MAX }));
+    }
+    let op = Op::from_body(kind, &entry.body.0).map_err(malformed)?;
+    op.check().map_err(malformed)?;
+    Ok(op)
+}

@@ -1,0 +1,116 @@
+//! The ids that a batch names: what must be loaded and locked before it is decided.
+
+use std::collections::BTreeSet;
+
+use super::KnownOrder;
+use crate::{
+    id::{AddressId, CartId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
+    op::{Customer, Goods, Op, Sale},
+    people::{Address, Review},
+    stock::StockKey,
+};
+
+/// Ids named by a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// Products.
+    pub products: BTreeSet<ProductId>,
+    /// Warehouses.
+    pub warehouses: BTreeSet<WarehouseId>,
+    /// People.
+    pub users: BTreeSet<UserId>,
+    /// E-mails, in lower case.
+    pub emails: BTreeSet<String>,
+    /// Addresses.
+    pub addresses: BTreeSet<AddressId>,
+    /// Reviews.
+    pub reviews: BTreeSet<ReviewId>,
+    /// Orders. Load them first: what [`Touched::order`] adds is to be locked too.
+    pub orders: BTreeSet<OrderId>,
+    /// Stock rows, and the author's allotments of them.
+    pub stock: BTreeSet<StockKey>,
+    /// Cart lines that were checked out.
+    pub sold: BTreeSet<(CartId, ProductId)>,
+    /// Whether an ask may have to be refused, so that expired holds are to be released first.
+    pub asks: bool,
+}
+
+impl Touched {
+    /// The ids that these ops name.
+    pub fn by<'a>(ops: impl IntoIterator<Item = &'a Op>) -> Self {
+        let mut touched = Self::default();
+        for op in ops {
+            touched.op(op);
+        }
+        touched
+    }
+
+    /// Adds the stock rows of an order that an op of the batch names.
+    pub fn order(&mut self, order: &KnownOrder) {
+        for line in &order.lines {
+            self.stock.insert(StockKey { product_id: line.product_id, warehouse_id: order.warehouse_id });
+        }
+    }
+
+    fn op(&mut self, op: &Op) {
+        match op {
+            Op::Sale(sale) => self.sale(sale),
+            Op::CustomerAdded(customer) => self.customer(customer),
+            Op::AddressAdded(address) => self.address(address),
+            Op::Reviewed(review) => self.review(review),
+            Op::Received(goods) | Op::GaveBack(goods) => self.goods(goods),
+            Op::AllotmentAsked(goods) => {
+                self.asks = true;
+                self.goods(goods);
+            }
+            Op::Counted(count) => self.stock(count.warehouse_id, count.lines.iter().map(|line| line.product_id)),
+            Op::StatusTold(told) => _ = self.orders.insert(told.order_id),
+            Op::CancelAsked(cancel) => _ = self.orders.insert(cancel.order_id),
+        }
+    }
+
+    fn sale(&mut self, sale: &Sale) {
+        let order = &sale.order;
+        self.orders.insert(order.order_id);
+        self.users.insert(order.user_id);
+        self.addresses.extend(order.shipping_address_id.iter().chain(&order.billing_address_id));
+        self.stock(order.warehouse_id, order.items.iter().map(|item| item.product_id));
+        if let Some(sold) = &sale.sold {
+            self.sold.extend(sold.lines.iter().map(|line| (sold.cart_id, line.product_id)));
+        }
+    }
+
+    fn customer(&mut self, customer: &Customer) {
+        self.users.insert(customer.user.user_id);
+        self.warehouses.insert(customer.user.home);
+        self.emails.extend(customer.user.email.as_deref().map(str::to_lowercase));
+        self.addresses.extend(customer.user.address_id);
+        if let Some(address) = &customer.address {
+            self.address(address);
+        }
+    }
+
+    fn address(&mut self, address: &Address) {
+        self.addresses.insert(address.address_id);
+        self.users.insert(address.user_id);
+        self.warehouses.insert(address.home);
+    }
+
+    fn review(&mut self, review: &Review) {
+        self.reviews.insert(review.review_id);
+        self.products.insert(review.product_id);
+        self.users.insert(review.user_id);
+    }
+
+    fn goods(&mut self, goods: &Goods) {
+        self.stock(goods.warehouse_id, goods.lines.iter().map(|line| line.product_id));
+    }
+
+    fn stock(&mut self, warehouse_id: WarehouseId, products: impl Iterator<Item = ProductId>) {
+        self.warehouses.insert(warehouse_id);
+        for product_id in products {
+            self.products.insert(product_id);
+            self.stock.insert(StockKey { product_id, warehouse_id });
+        }
+    }
+}
