@@ -1,1 +1,4 @@
 //! The server room of Outpost.
+
+pub mod cluster;
+pub mod db;
