@@ -12,7 +12,9 @@ mod folders;
 mod postmaster;
 
 use std::{
+    ffi::OsString,
     fs,
+    os::unix::ffi::{OsStrExt, OsStringExt},
     path::Path,
     process::{Command, Output},
     time::Duration,
@@ -34,10 +36,13 @@ pub const DATABASE: &str = "outpost";
 const ROLE: &str = "outpost";
 
 /// The database that exists in every cluster, for the time before ours does.
-const MAINTENANCE: &str = "postgres";
+pub(crate) const MAINTENANCE: &str = "postgres";
 
 /// How often we look whether it answers: a start takes about a tenth of a second.
 const POLL: Duration = Duration::from_millis(20);
+
+/// How long one connection may take to be made: no network lies between, only a busy machine.
+const CONNECT_WAIT: Duration = Duration::from_secs(15);
 
 /// The pause before trying again while a crashed one's processes still end.
 const RETRY: Duration = Duration::from_millis(200);
@@ -102,13 +107,13 @@ impl Cluster {
     /// How to connect to one of its databases.
     pub fn config(&self, database: &str) -> Config {
         let mut config = Config::new();
-        config.host_path(&self.folders.run).user(ROLE).dbname(database).connect_timeout(POLL * 100);
+        config.host_path(&self.folders.run).user(ROLE).dbname(database).connect_timeout(CONNECT_WAIT);
         config
     }
 
     /// The same as [`Cluster::config`], as a URL that `--database` and `psql` understand.
     pub fn url(&self, database: &str) -> String {
-        let host: String = self.folders.run.as_os_str().as_encoded_bytes().iter().map(percent_encoded).collect();
+        let host: String = self.folders.run.as_os_str().as_bytes().iter().map(percent_encoded).collect();
         format!("postgres://{ROLE}@{host}/{database}")
     }
 
@@ -181,7 +186,7 @@ impl Cluster {
 
     fn spawn(&self, durability: Durability) -> Result<Postmaster, ClusterError> {
         let mut command = self.account.command(&self.binaries.postgres());
-        command.arg("-D").arg(&self.folders.data).arg("-k").arg(&self.folders.run);
+        command.arg("-D").arg(&self.folders.data).arg("-k").arg(listed(&self.folders.run));
         for (name, value) in settings(durability) {
             command.arg("-c").arg(format!("{name}={value}"));
         }
@@ -254,6 +259,16 @@ fn settings(durability: Durability) -> Vec<(&'static str, String)> {
     settings
 }
 
+/// A path as the one item of a list setting, where a bare comma would begin another.
+fn listed(path: &Path) -> OsString {
+    let mut quoted = b"\"".to_vec();
+    for byte in path.as_os_str().as_bytes() {
+        quoted.extend(if *byte == b'"' { &b"\"\""[..] } else { std::slice::from_ref(byte) });
+    }
+    quoted.push(b'"');
+    OsString::from_vec(quoted)
+}
+
 fn run(program: &'static str, command: &mut Command) -> Result<(), ClusterError> {
     let failed = |output: String| Err(ClusterError::Program { program, output });
     match command.output() {
@@ -263,7 +278,8 @@ fn run(program: &'static str, command: &mut Command) -> Result<(), ClusterError>
     }
 }
 
-fn exists(pid: u32) -> bool {
+/// Whether there is a process of that id.
+pub(crate) fn exists(pid: u32) -> bool {
     let pid = i32::try_from(pid).map(Pid::from_raw);
     pid.is_ok_and(|pid| kill(pid, None) != Err(Errno::ESRCH))
 }

@@ -1,5 +1,7 @@
 //! The life of a private cluster, on the machine's real Postgres.
 
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
 use std::{
     fs::{self, Permissions},
     os::unix::fs::{MetadataExt, PermissionsExt},
@@ -193,9 +195,10 @@ async fn one_that_cannot_start_shows_the_end_of_its_log() {
 }
 
 #[tokio::test]
-async fn its_url_means_the_same_as_its_config() {
+async fn its_url_means_the_same_as_its_config_in_a_folder_of_any_name() {
     let data = folder();
-    let cluster = start(&data).await;
+    let odd = data.path().join("a shop, \"ours\" & 100%/é");
+    let cluster = Cluster::start_with(&odd, Durability::Throwaway).await.unwrap();
     let url: Config = cluster.url(DATABASE).parse().unwrap();
     assert_eq!(url.get_hosts(), cluster.config(DATABASE).get_hosts());
     databases::connect(&url).await.unwrap();
