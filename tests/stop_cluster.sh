@@ -8,7 +8,13 @@ lock=$folder/postgres/data/postmaster.pid
 seconds_max=60
 
 pid=$(head -n 1 "$lock" 2>/dev/null) || exit 0
-# SIGINT is Postgres's word for a fast stop. A process that is gone left its lock by crashing.
+# A crash leaves the lock behind, and its number may be another program's by now.
+if [ -r "/proc/$pid/cmdline" ]; then
+    grep -q postgres "/proc/$pid/cmdline" || exit 0
+else
+    ps -o args= -p "$pid" 2>/dev/null | grep -q postgres || exit 0
+fi
+# SIGINT is Postgres's word for a fast stop.
 kill -INT "$pid" 2>/dev/null || exit 0
 tenths=0
 # The lock goes last of all.

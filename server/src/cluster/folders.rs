@@ -8,7 +8,7 @@ use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
     io::{self, ErrorKind, Read, Seek, SeekFrom},
     os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown},
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
 };
 
 use sha2::{Digest, Sha256};
@@ -51,11 +51,12 @@ impl Folders {
     /// Makes what is missing below `parent`, and refuses a place that the account can't reach.
     pub fn prepare(parent: &Path, account: &Account) -> Result<Self, ClusterError> {
         let mode = if account.is_lent { 0o711 } else { 0o700 };
-        make_each(parent, mode)?;
-        let parent = parent.canonicalize().map_err(ClusterError::file("look at", parent))?;
+        let parent = path::absolute(parent).map_err(ClusterError::file("find", parent))?;
         if account.is_lent {
-            account.check_reach(&parent)?;
+            account.check_reach(&existing_part(&parent)?)?;
         }
+        make_each(&parent, mode)?;
+        let parent = parent.canonicalize().map_err(ClusterError::file("look at", parent))?;
         let root = parent.join("postgres");
         make_each(&root, mode)?;
         let run = root.join("run");
@@ -154,6 +155,12 @@ fn tail(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+}
+
+/// The part of `path` that is there already, without links.
+fn existing_part(path: &Path) -> Result<PathBuf, ClusterError> {
+    let existing = path.ancestors().find(|folder| folder.exists()).unwrap_or(path);
+    existing.canonicalize().map_err(ClusterError::file("look at", existing))
 }
 
 /// Makes `path` and the folders above it that are missing, each with `mode` whatever the umask.

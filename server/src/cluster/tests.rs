@@ -52,52 +52,30 @@ async fn production_data_can_be_made_too() {
 }
 
 #[tokio::test]
-async fn a_second_start_uses_the_running_one() {
-    let data = folder();
-    let first = start(&data).await;
-    let second = start(&data).await;
-    assert!(first.is_started_here() && !second.is_started_here());
-    assert_eq!(first.pid(), second.pid());
-    drop(second);
-    assert_eq!(count(&first, "select count(*) from pg_database where datname = 'outpost'").await, 1);
-}
-
-#[tokio::test]
-async fn whoever_stops_it_stops_it() {
-    let data = folder();
-    let starter = start(&data).await;
-    let pid = starter.pid().unwrap();
-    start(&data).await.stop().unwrap();
-    starter.stop().unwrap();
-    assert!(!exists(pid));
-}
-
-#[tokio::test]
-async fn two_starts_at_once_make_one_cluster() {
+async fn two_starts_at_once_make_one_cluster_that_ends_with_its_starter() {
     let data = folder();
     let (one, other) = tokio::join!(start(&data), start(&data));
-    assert_ne!(one.is_started_here(), other.is_started_here());
     assert_eq!(one.pid(), other.pid());
+    assert_ne!(one.is_started_here(), other.is_started_here());
+    let (starter, user) = if one.is_started_here() { (one, other) } else { (other, one) };
+    let pid = starter.pid().unwrap();
+    drop(user);
+    assert!(exists(pid), "who only uses it leaves it running");
+    drop(starter);
+    assert!(!exists(pid), "dropped means gone");
 }
 
 #[tokio::test]
-async fn dropping_the_starter_leaves_no_process() {
-    let data = folder();
-    let cluster = start(&data).await;
-    let pid = cluster.pid().unwrap();
-    drop(cluster);
-    assert!(!exists(pid));
-}
-
-#[tokio::test]
-async fn one_that_was_left_running_is_found_again() {
+async fn one_that_was_left_running_is_found_and_stopped_by_another() {
     let data = folder();
     let left = start(&data).await;
-    let pid = left.pid();
+    let pid = left.pid().unwrap();
     left.leave_running();
     let found = start(&data).await;
-    assert_eq!(found.pid(), pid);
+    assert!(!found.is_started_here());
+    assert_eq!(found.pid(), Some(pid));
     found.stop().unwrap();
+    assert!(!data.path().join("postgres/data/postmaster.pid").exists());
 }
 
 #[tokio::test]
@@ -116,25 +94,19 @@ async fn a_killed_postgres_recovers_what_was_committed() {
 }
 
 #[tokio::test]
-async fn root_steps_down_and_keeps_no_group() {
+async fn root_steps_down_and_nobody_else_reaches_the_socket() {
     let data = folder();
     let cluster = start(&data).await;
     let account = Account::choose().unwrap();
     let lock = fs::metadata(cluster.folders.postmaster_lock()).unwrap();
     assert_eq!((lock.uid(), account.is_lent), (account.uid, geteuid().is_root()));
     assert_ne!(lock.uid(), 0);
+    let run = fs::metadata(&cluster.folders.run).unwrap();
+    assert_eq!((run.mode() & 0o777, run.uid()), (0o700, account.uid));
     if let Ok(status) = fs::read_to_string(format!("/proc/{}/status", cluster.pid().unwrap())) {
         let groups = status.lines().find_map(|line| line.strip_prefix("Groups:")).unwrap();
         assert!(!account.is_lent || groups.trim().is_empty(), "{groups}");
     }
-}
-
-#[tokio::test]
-async fn only_its_users_enter_the_folder_of_the_socket() {
-    let data = folder();
-    let cluster = start(&data).await;
-    let about = fs::metadata(&cluster.folders.run).unwrap();
-    assert_eq!((about.mode() & 0o777, about.uid()), (0o700, cluster.account.uid));
 }
 
 #[tokio::test]
@@ -149,6 +121,7 @@ async fn a_place_below_a_closed_home_is_refused_with_the_cure() {
     let cure = format!("chmod o+x '{}'", home.path().canonicalize().unwrap().display());
     assert!(error.to_string().contains(&cure), "{error}");
     assert!(error.to_string().contains("--data /var/lib/outpost"), "{error}");
+    assert!(!home.path().join("shop").exists(), "what is refused makes nothing");
 }
 
 #[tokio::test]
