@@ -222,12 +222,21 @@ mod tests {
         assert!(!databases::exists(&maintenance().await, &name).await.unwrap());
     }
 
+    #[test]
+    fn a_living_process_s_database_is_not_left_over() {
+        assert!(!is_left_over(&format!("{TEST}1_0")), "the first process lives as long as the machine");
+        assert!(is_left_over(&format!("{TEST}not-a-process")));
+    }
+
     #[tokio::test]
-    async fn what_a_killed_test_left_is_told_from_what_is_in_use() {
+    async fn what_a_killed_test_left_is_dropped_when_the_next_process_begins() {
         let mut gone = Command::new("true").spawn().unwrap();
         gone.wait().unwrap();
-        assert!(is_left_over(&format!("{TEST}{}_0", gone.id())));
-        assert!(!is_left_over(&format!("{TEST}1_0")), "the first process lives as long as the machine");
+        let client = maintenance().await;
+        let left = format!("{TEST}{}_0", gone.id());
+        databases::create_if_absent(&client, &left).await.unwrap();
+        assert!(one_test(&folder()).status().unwrap().success());
+        assert!(!databases::exists(&client, &left).await.unwrap());
     }
 
     #[tokio::test]

@@ -4,6 +4,8 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
+use crate::db::said;
+
 /// Why there is no running cluster. Its sentence is fit for the person who started the server.
 #[derive(Debug, Error)]
 pub enum ClusterError {
@@ -96,7 +98,7 @@ pub enum ClusterError {
         tail: String,
     },
     /// It runs, and what we asked of it failed.
-    #[error("PostgreSQL runs and cannot make the database; its answer names the cause: {0}")]
+    #[error("PostgreSQL runs and cannot make the database; its answer names the cause: {}", said(.0))]
     Database(#[from] tokio_postgres::Error),
     /// A file or folder that could not be made, read or changed.
     #[error("cannot {doing} {}; check its owner and the space on its disk: {source}", path.display())]

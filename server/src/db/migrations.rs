@@ -53,7 +53,10 @@ pub enum MigrateError {
         after: String,
     },
     /// Postgres refused the migration; none of it remains.
-    #[error("the migration {name} failed and left nothing behind; mend what Postgres names and start again: {source}")]
+    #[error(
+        "the migration {name} failed and left nothing behind; mend what Postgres names and start again: {}",
+        super::said(source)
+    )]
     Failed {
         /// Which one.
         name: String,
@@ -61,7 +64,7 @@ pub enum MigrateError {
         source: tokio_postgres::Error,
     },
     /// The list of what was applied could not be read or written.
-    #[error("the database's list of migrations cannot be used; check that it can be reached and written: {0}")]
+    #[error("the database's list of migrations cannot be used; check that it can be reached and written: {}", super::said(.0))]
     Database(#[from] tokio_postgres::Error),
 }
 
@@ -95,7 +98,7 @@ pub async fn apply(client: &mut Client, list: &[(&str, &str)]) -> Result<usize, 
             return Ok(applied_here);
         };
         apply_one(&tx, name, text).await?;
-        tx.commit().await.map_err(|source| MigrateError::Failed { name: name.into(), source })?;
+        tx.commit().await?;
         tracing::info!(migration = name, "migration {name} applied");
         applied_here += 1;
     }
@@ -227,6 +230,7 @@ mod tests {
         let broken = ("0002_tomato", "insert into words values ('tomato'); select 1 / 0");
         let error = apply(&mut client, &[FIRST, broken]).await.unwrap_err();
         assert_eq!(error.code(), "migration_failed");
+        assert!(error.to_string().contains("division by zero"), "{error}");
         assert_eq!(words(&client).await, 0);
         assert_eq!(apply(&mut client, &[FIRST, SECOND]).await.unwrap(), 1);
     }
