@@ -38,8 +38,11 @@ const ROLE: &str = "outpost";
 /// The database that exists in every cluster, for the time before ours does.
 pub(crate) const MAINTENANCE: &str = "postgres";
 
-/// How often we look whether it answers: a start takes about a tenth of a second.
+/// How soon we look again whether it answers: a start takes about a tenth of a second.
 const POLL: Duration = Duration::from_millis(20);
+
+/// The longest pause between two looks. Each look at a Postgres that recovers is a line in its log.
+const POLL_MAX: Duration = Duration::from_secs(1);
 
 /// How long one connection may take to be made: no network lies between, only a busy machine.
 const CONNECT_WAIT: Duration = Duration::from_secs(15);
@@ -157,6 +160,7 @@ impl Cluster {
     /// processes still use the data, and it is tried again. One that ends without is broken.
     async fn wake(&mut self, durability: Durability) -> Result<(), ClusterError> {
         let began = Instant::now();
+        let mut pause = POLL;
         while !self.answers().await {
             let lives = self.postmaster.as_ref().is_some_and(|postmaster| !postmaster.has_ended());
             let wait = if lives { RECOVERY_WAIT } else { START_WAIT };
@@ -164,7 +168,9 @@ impl Cluster {
                 return Err(self.not_ready(wait));
             }
             if lives {
-                sleep(POLL).await;
+                sleep(pause).await;
+                // A quarter longer each time: so much of the whole wait may be in vain.
+                pause = (pause * 5 / 4).min(POLL_MAX);
                 continue;
             }
             if let Some(ended) = self.postmaster.take() {

@@ -83,7 +83,12 @@ async fn a_killed_postgres_recovers_what_was_committed() {
     let data = folder();
     let killed = start(&data).await;
     say(&killed, "create table kept as select 1").await;
-    let _open_backend = databases::connect(&killed.config(DATABASE)).await.unwrap();
+    // A backend at work outlives its first process for a while and holds on to the memory they share.
+    let busy = databases::connect(&killed.config(DATABASE)).await.unwrap();
+    let work = "do $$ begin for i in 1..50000000 loop null; end loop; end $$";
+    let _cut_off = tokio::spawn(async move { busy.batch_execute(work).await });
+    let at_work = "select count(*) from pg_stat_activity where state = 'active' and query like 'do %'";
+    while count(&killed, at_work).await == 0 {}
     let pid = killed.pid().unwrap();
     kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).unwrap();
     let recovered = start(&data).await;
