@@ -36,7 +36,7 @@ impl Account {
             return lent.map(|user| Self::of(user, true)).ok_or(ClusterError::NoAccount);
         }
         let user = User::from_uid(own).ok().flatten();
-        user.map(|user| Self::of(user, false)).ok_or(ClusterError::NoAccount)
+        user.map(|user| Self::of(user, false)).ok_or(ClusterError::NamelessUser { uid: own.as_raw() })
     }
 
     fn of(user: User, is_lent: bool) -> Self {

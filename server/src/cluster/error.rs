@@ -38,6 +38,15 @@ pub enum ClusterError {
         "PostgreSQL must not run as root and this machine has neither a user postgres nor nobody; run `useradd --system postgres`"
     )]
     NoAccount,
+    /// We run under a number without a name, and Postgres looks its name up.
+    #[error(
+        "PostgreSQL needs the user that runs it to have a name, and user id {uid} has none; \
+         run `useradd --uid {uid} outpost` as root, or start as another user"
+    )]
+    NamelessUser {
+        /// Whose name is missing.
+        uid: u32,
+    },
     /// The account that runs Postgres cannot enter a folder on the way to the data.
     #[error(
         "{} lies below {}, which the user {account} that runs PostgreSQL cannot enter; \
@@ -119,6 +128,7 @@ impl ClusterError {
             Self::NoBinaries { .. } => "postgres_missing",
             Self::OtherVersion { .. } => "postgres_other_version",
             Self::NoAccount => "postgres_no_account",
+            Self::NamelessUser { .. } => "postgres_nameless_user",
             Self::Unreachable { .. } => "data_unreachable",
             Self::NotOurs { .. } => "folder_not_ours",
             Self::Busy { .. } => "cluster_busy",

@@ -260,7 +260,7 @@ fn settings(durability: Durability) -> Vec<(&'static str, String)> {
         ("log_checkpoints", "off".into()),
     ];
     if durability == Durability::Unsynced {
-        settings.extend(["fsync", "synchronous_commit", "full_page_writes"].map(|name| (name, "off".into())));
+        settings.extend(["fsync", "full_page_writes"].map(|name| (name, "off".into())));
     }
     settings
 }
