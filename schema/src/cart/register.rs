@@ -1,0 +1,89 @@
+//! The fields of a cart that are replaced as a whole (whose it is, where, whether it is parked): the
+//! last writer wins, by (stamp, actor).
+
+use serde::{Deserialize, Serialize};
+
+use super::Cart;
+use crate::{
+    clock::{Hlc, Timestamp},
+    fault::Fault,
+    id::{IncarnationId, UserId, WarehouseId},
+    text,
+};
+
+/// A value and who wrote it when. The order of the fields is the order of winning; the value comes
+/// last, so that replicas agree even on a device that stamps two writes alike.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Register<T> {
+    at: Hlc,
+    by: IncarnationId,
+    value: T,
+}
+
+impl<T: Ord + Clone> Register<T> {
+    pub(super) const fn new(value: T, by: IncarnationId, at: Hlc) -> Self {
+        Self { at, by, value }
+    }
+
+    pub(super) const fn value(&self) -> &T {
+        &self.value
+    }
+
+    pub(super) const fn by(&self) -> IncarnationId {
+        self.by
+    }
+
+    /// Writes a value over the one seen: its stamp is later than that one's, whatever the clock says.
+    pub(super) fn write(&mut self, value: T, by: IncarnationId, at: Hlc) {
+        let at = if at > self.at { at } else { self.at.tick(at.at) };
+        *self = Self { at, by, value };
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        if other > self {
+            self.clone_from(other);
+        }
+    }
+
+    pub(super) fn cap(&mut self, wall: Timestamp) -> bool {
+        let (at, was_capped) = self.at.capped(wall);
+        self.at = at;
+        was_capped
+    }
+}
+
+impl Cart {
+    /// Puts the cart aside under a label, so that the till can serve somebody else.
+    ///
+    /// # Errors
+    /// Those of [`text::check`] for the label.
+    pub fn park(&mut self, label: &str, actor: IncarnationId, at: Hlc) -> Result<(), Fault> {
+        text::check("label", label, text::LINE_MAX)?;
+        self.label.write(label.to_owned(), actor, at);
+        self.parked.write(true, actor, at);
+        Ok(())
+    }
+
+    /// Takes the cart up again.
+    pub fn resume(&mut self, actor: IncarnationId, at: Hlc) {
+        self.parked.write(false, actor, at);
+    }
+
+    /// Gives the cart to another owner, for instance when an anonymous customer signs in.
+    pub fn give_to(&mut self, owner: UserId, actor: IncarnationId, at: Hlc) {
+        self.owner.write(owner, actor, at);
+    }
+
+    /// Moves the cart to another shop.
+    pub fn move_to(&mut self, home: WarehouseId, actor: IncarnationId, at: Hlc) {
+        self.home.write(home, actor, at);
+    }
+
+    /// Caps the stamps of owner, home, parking and label at `wall` and drift, and says whether one
+    /// had to be. The server does this to what it is sent; a device whose clock ran ahead does it to
+    /// its own carts once it hears the right time, or its stamps would go on winning there.
+    pub fn cap(&mut self, wall: Timestamp) -> bool {
+        let capped = [self.owner.cap(wall), self.home.cap(wall), self.parked.cap(wall), self.label.cap(wall)];
+        capped.contains(&true)
+    }
+}
