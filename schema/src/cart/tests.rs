@@ -76,6 +76,9 @@ impl Till {
     }
 }
 
+/// A way to damage a thing, and what is wrong then.
+type Damage<T> = (fn(&mut T), &'static str);
+
 fn refused(why: &'static str) -> Belief {
     Belief::Refuse(Fault::UnbelievableCart { why })
 }

@@ -68,7 +68,7 @@ fn two_states_kept_aside_for_each_other_are_both_merged() {
 fn what_no_device_can_have_made_is_refused() {
     let mut server = Till::first();
     server.add(3);
-    let forgeries: [(fn(&mut Line), &str); 9] = [
+    let forgeries: [Damage<Line>; 9] = [
         (|line| raise(&mut line.p, actor(2), u64::MAX), "a count is out of bounds"),
         (|line| raise(&mut line.n, actor(2), COUNT_MAX + 1), "a count is out of bounds"),
         (|line| raise(&mut line.rp, actor(1), 4), "it clears what was never counted"),

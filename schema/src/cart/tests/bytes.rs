@@ -44,7 +44,7 @@ fn a_sale_survives_both_encodings() {
 #[test]
 fn damaged_bytes_are_refused() {
     let good = serde_json::to_value(&busy().cart).expect("a cart is JSON");
-    let damages: [(fn(&mut serde_json::Value), &str); 5] = [
+    let damages: [Damage<serde_json::Value>; 5] = [
         (|cart| cart["lines"][0]["counts"][0][0] = 99.into(), "an actor that is not listed"),
         (|cart| cart["lines"][0]["added_by"] = 99.into(), "a line begun by nobody"),
         (|cart| cart["actors"][1] = cart["actors"][0].clone(), "an actor listed twice"),

@@ -73,23 +73,23 @@ fn a_smaller_sale_of_the_same_units_overlaps_in_just_those() {
     assert_eq!(sold.spans(), [Span { actor: actor(1), from: 0, to: 5 }]);
 }
 
+fn check_units(added: &[Span], taken: &[Span], units: &[Span]) {
+    let quantity = amount(units.iter().map(|span| i64::try_from(span.units()).expect("a small span")).sum());
+    let (added, taken) = (added.to_vec(), taken.to_vec());
+    let line = SoldLine { product_id: TOMATO, quantity, unit_price: None, added, taken };
+    assert_eq!(line.check(), Ok(()));
+    assert_eq!(line.units(), units);
+}
+
 #[test]
 fn takings_undo_units_in_one_fixed_order() {
     let span = |number, from, to| Span { actor: actor(number), from, to };
-    let cases: [(&[Span], &[Span], i64, &[Span]); 5] = [
-        (&[span(1, 2, 6)], &[], 4, &[span(1, 2, 6)]),
-        (&[span(1, 0, 3), span(2, 0, 3)], &[span(1, 4, 6)], 4, &[span(1, 0, 1), span(2, 0, 3)]),
-        (&[span(1, 0, 3), span(2, 0, 3)], &[span(1, 0, 5)], 1, &[span(2, 0, 1)]),
-        (&[span(1, 0, 3), span(2, 0, 3)], &[span(3, 0, 4)], 2, &[span(1, 0, 2)]),
-        (&[span(1, 0, 3), span(2, 0, 3)], &[span(1, 0, 1), span(3, 0, 1)], 4, &[span(1, 0, 2), span(2, 0, 2)]),
-    ];
-    for (added, taken, quantity, units) in cases {
-        let quantity = amount(quantity);
-        let (added, taken) = (added.to_vec(), taken.to_vec());
-        let line = SoldLine { product_id: TOMATO, quantity, unit_price: None, added, taken };
-        assert_eq!(line.check(), Ok(()));
-        assert_eq!(line.units(), units);
-    }
+    check_units(&[span(1, 2, 6)], &[], &[span(1, 2, 6)]);
+    let both = [span(1, 0, 3), span(2, 0, 3)];
+    check_units(&both, &[span(1, 4, 6)], &[span(1, 0, 1), span(2, 0, 3)]);
+    check_units(&both, &[span(1, 0, 5)], &[span(2, 0, 1)]);
+    check_units(&both, &[span(3, 0, 4)], &[span(1, 0, 2)]);
+    check_units(&both, &[span(1, 0, 1), span(3, 0, 1)], &[span(1, 0, 2), span(2, 0, 2)]);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_sale_that_no_cart_can_have_made_is_refused() {
     till.add(5);
     till.second(2).take(1);
     let sold = checkout(&mut till);
-    let faulty: [(fn(&mut Sold), &str); 6] = [
+    let faulty: [Damage<Sold>; 6] = [
         (|sold| sold.lines[0].quantity = amount(6), "more than its units"),
         (|sold| sold.lines[0].added[0].from = 5, "an empty span"),
         (|sold| sold.lines[0].added[0].to = u64::MAX, "beyond the bounds"),
