@@ -119,9 +119,9 @@ impl Line {
         total(&self.p) - total(&self.rp) - total(&self.n) + total(&self.rn)
     }
 
-    /// The shown quantity, if there is any.
+    /// The shown quantity, if there is any: an amount is at least 1.
     fn shown(&self) -> Option<Amount> {
-        let units = self.value().clamp(0, i128::from(AMOUNT_MAX));
+        let units = self.value().min(i128::from(AMOUNT_MAX));
         i64::try_from(units).ok().and_then(|units| Amount::new(units).ok())
     }
 

@@ -160,6 +160,23 @@ fn what_was_removed_and_added_again_counts_once() {
 }
 
 #[test]
+fn a_clearing_may_arrive_before_what_it_covers() {
+    let mut one = Till::first();
+    one.add(5);
+    let mut two = one.second(2);
+    let mut ahead = one.second(3);
+    ahead.add(4);
+    let added = ahead.cart.clone();
+    ahead.cart.remove(TOMATO);
+    ahead.line().p = Clock::new();
+    two.cart.merge(&ahead.cart);
+    assert_eq!(two.shown(), 0);
+    two.add(1);
+    two.cart.merge(&added);
+    assert_eq!(two.shown(), 1);
+}
+
+#[test]
 fn taking_from_a_cart_without_the_product_does_nothing() {
     let mut till = Till::first();
     let before = till.cart.clone();

@@ -121,10 +121,20 @@ fn an_order_closes_the_cart_as_far_as_it_was_seen() {
 }
 
 #[test]
+fn an_order_of_another_cart_closes_nothing() {
+    let mut one = Till::first();
+    one.add(5);
+    let mut sold = one.clone().cart.checkout().expect("five tomatoes");
+    sold.cart_id = CartId(Uuid::from_u128(99));
+    one.cart.close(&sold);
+    assert_eq!(one.shown(), 5);
+}
+
+#[test]
 fn what_was_sold_is_known_in_any_order_and_once() {
     let span = |from, to| SoldUnits::from(vec![Span { actor: actor(1), from, to }]);
     let mut known = SoldUnits::default();
-    for (from, to) in [(6, 9), (0, 2), (1, 3), (3, 4), (6, 9)] {
+    for (from, to) in [(6, 9), (0, 2), (1, 3), (3, 4), (6, 9), (7, 8)] {
         known.merge(&span(from, to));
     }
     let spans: Vec<_> = known.spans().iter().map(|span| (span.from, span.to)).collect();
@@ -139,9 +149,12 @@ fn a_sale_that_no_cart_can_have_made_is_refused() {
     let sold = checkout(&mut till);
     let faulty: [Damage<Sold>; 6] = [
         (|sold| sold.lines[0].quantity = amount(6), "more than its units"),
-        (|sold| sold.lines[0].added[0].from = 5, "an empty span"),
-        (|sold| sold.lines[0].added[0].to = u64::MAX, "beyond the bounds"),
-        (|sold| sold.lines[0].added = [sold.lines[0].added[0]; 2].to_vec(), "a unit twice"),
+        (|sold| sold.lines[0].added.push(Span { actor: actor(7), from: 3, to: 3 }), "an empty span"),
+        (|sold| sold.lines[0].added[0] = Span { actor: actor(1), from: COUNT_MAX, to: COUNT_MAX + 5 }, "out of bounds"),
+        (
+            |sold| sold.lines[0].added = [(0, 3), (1, 3)].map(|(from, to)| Span { actor: actor(1), from, to }).to_vec(),
+            "a device twice",
+        ),
         (|sold| sold.lines.push(sold.lines[0].clone()), "a product twice"),
         (|sold| sold.lines[0].unit_price = price("-1.00"), "a price below nothing"),
     ];
