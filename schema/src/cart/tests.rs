@@ -172,6 +172,7 @@ fn a_clearing_may_arrive_before_what_it_covers() {
     two.cart.merge(&ahead.cart);
     assert_eq!(two.shown(), 0);
     two.add(1);
+    assert_eq!(two.shown(), 1, "what is still to come is owed by nobody");
     two.cart.merge(&added);
     assert_eq!(two.shown(), 1);
 }
