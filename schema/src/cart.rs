@@ -60,7 +60,6 @@ use crate::{
     id::{CartId, IncarnationId, ProductId, UserId, WarehouseId},
     money::Money,
     quantity::{AMOUNT_MAX, Amount},
-    text,
 };
 
 /// Lines that a cart may show: nearly twice the largest order of a real wholesaler (1,114 lines).
@@ -120,9 +119,9 @@ impl Line {
         total(&self.p) - total(&self.rp) - total(&self.n) + total(&self.rn)
     }
 
-    /// The shown quantity, if there is any.
+    /// The shown quantity, if there is any: an amount is at least 1.
     fn shown(&self) -> Option<Amount> {
-        let units = self.value().clamp(0, i128::from(AMOUNT_MAX));
+        let units = self.value().min(i128::from(AMOUNT_MAX));
         i64::try_from(units).ok().and_then(|units| Amount::new(units).ok())
     }
 
@@ -339,32 +338,6 @@ impl Cart {
         self.lines.values_mut().for_each(Line::clear);
     }
 
-    /// Puts the cart aside under a label, so that the till can serve somebody else.
-    ///
-    /// # Errors
-    /// Those of [`text::check`] for the label.
-    pub fn park(&mut self, label: &str, actor: IncarnationId, at: Hlc) -> Result<(), Fault> {
-        text::check("label", label, text::LINE_MAX)?;
-        self.label.write(label.to_owned(), actor, at);
-        self.parked.write(true, actor, at);
-        Ok(())
-    }
-
-    /// Takes the cart up again.
-    pub fn resume(&mut self, actor: IncarnationId, at: Hlc) {
-        self.parked.write(false, actor, at);
-    }
-
-    /// Gives the cart to another owner, for instance when an anonymous customer signs in.
-    pub fn give_to(&mut self, owner: UserId, actor: IncarnationId, at: Hlc) {
-        self.owner.write(owner, actor, at);
-    }
-
-    /// Moves the cart to another shop.
-    pub fn move_to(&mut self, home: WarehouseId, actor: IncarnationId, at: Hlc) {
-        self.home.write(home, actor, at);
-    }
-
     /// Takes in what another replica of this cart knows; a state of another cart says nothing about
     /// this one. Judge a peer's state by [`Cart::believable`] first.
     pub fn merge(&mut self, other: &Self) {
@@ -383,14 +356,6 @@ impl Cart {
                 fresh
             });
         }
-    }
-
-    /// Caps the stamps of owner, home, parking and label at `wall` and drift, and says whether one
-    /// had to be. The server does this to what it is sent; a device whose clock ran ahead does it to
-    /// its own carts once it hears the right time, or its stamps would go on winning there.
-    pub fn cap(&mut self, wall: Timestamp) -> bool {
-        let capped = [self.owner.cap(wall), self.home.cap(wall), self.parked.cap(wall), self.label.cap(wall)];
-        capped.contains(&true)
     }
 
     fn room_for(&self, product: ProductId) -> Result<(), Fault> {

@@ -101,7 +101,7 @@ pub enum Fault {
         what: &'static str,
     },
     /// A cart state that claims what it cannot know.
-    #[error("the cart's state is not believable ({why}); it is kept aside until the device's own state arrives")]
+    #[error("the cart's state is not believable ({why}); nothing of it was taken, check the device that sent it")]
     UnbelievableCart {
         /// Which rule it breaks.
         why: &'static str,

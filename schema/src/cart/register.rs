@@ -1,10 +1,14 @@
-//! A field of a cart that is replaced as a whole: the last writer wins, by (stamp, actor).
+//! The fields of a cart that are replaced as a whole (whose it is, where, whether it is parked): the
+//! last writer wins, by (stamp, actor).
 
 use serde::{Deserialize, Serialize};
 
+use super::Cart;
 use crate::{
     clock::{Hlc, Timestamp},
-    id::IncarnationId,
+    fault::Fault,
+    id::{IncarnationId, UserId, WarehouseId},
+    text,
 };
 
 /// A value and who wrote it when. The order of the fields is the order of winning; the value comes
@@ -45,5 +49,41 @@ impl<T: Ord + Clone> Register<T> {
         let (at, was_capped) = self.at.capped(wall);
         self.at = at;
         was_capped
+    }
+}
+
+impl Cart {
+    /// Puts the cart aside under a label, so that the till can serve somebody else.
+    ///
+    /// # Errors
+    /// Those of [`text::check`] for the label.
+    pub fn park(&mut self, label: &str, actor: IncarnationId, at: Hlc) -> Result<(), Fault> {
+        text::check("label", label, text::LINE_MAX)?;
+        self.label.write(label.to_owned(), actor, at);
+        self.parked.write(true, actor, at);
+        Ok(())
+    }
+
+    /// Takes the cart up again.
+    pub fn resume(&mut self, actor: IncarnationId, at: Hlc) {
+        self.parked.write(false, actor, at);
+    }
+
+    /// Gives the cart to another owner, for instance when an anonymous customer signs in.
+    pub fn give_to(&mut self, owner: UserId, actor: IncarnationId, at: Hlc) {
+        self.owner.write(owner, actor, at);
+    }
+
+    /// Moves the cart to another shop.
+    pub fn move_to(&mut self, home: WarehouseId, actor: IncarnationId, at: Hlc) {
+        self.home.write(home, actor, at);
+    }
+
+    /// Caps the stamps of owner, home, parking and label at `wall` and drift, and says whether one
+    /// had to be. The server does this to what it is sent; a device whose clock ran ahead does it to
+    /// its own carts once it hears the right time, or its stamps would go on winning there.
+    pub fn cap(&mut self, wall: Timestamp) -> bool {
+        let capped = [self.owner.cap(wall), self.home.cap(wall), self.parked.cap(wall), self.label.cap(wall)];
+        capped.contains(&true)
     }
 }

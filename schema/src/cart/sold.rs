@@ -95,7 +95,7 @@ impl SoldLine {
         units
     }
 
-    fn check(&self) -> Result<(), Fault> {
+    pub(super) fn check(&self) -> Result<(), Fault> {
         check_spans(&self.added)?;
         check_spans(&self.taken)?;
         let units = sum(&self.added).saturating_sub(sum(&self.taken)).min(AMOUNT_MAX.unsigned_abs());
@@ -156,7 +156,7 @@ impl Cart {
 
 /// The units of one product of one cart that orders have sold so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Vec<Span>", into = "Vec<Span>")]
 pub struct SoldUnits {
     /// In order, apart from each other.
     spans: Vec<Span>,
@@ -179,7 +179,7 @@ impl Overlap {
 impl SoldUnits {
     /// Takes note of a line's units and finds those that were sold already. Claim each order once.
     pub fn claim(&mut self, line: &SoldLine) -> Overlap {
-        let claimed = Self { spans: line.units() };
+        let claimed = Self::from(line.units());
         let spans = self.spans.iter().flat_map(|sold| claimed.spans.iter().filter_map(|span| span.shared(sold)));
         let overlap = Overlap { spans: spans.collect() };
         self.merge(&claimed);
@@ -189,6 +189,15 @@ impl SoldUnits {
     /// Takes in the units that are known elsewhere.
     pub fn merge(&mut self, other: &Self) {
         self.spans.extend_from_slice(&other.spans);
+        self.settle();
+    }
+
+    /// The units, in order.
+    pub fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    fn settle(&mut self) {
         self.spans.sort_unstable();
         self.spans.dedup_by(|next, span| {
             let touches = next.actor == span.actor && next.from <= span.to;
@@ -198,10 +207,19 @@ impl SoldUnits {
             touches
         });
     }
+}
 
-    /// The units, in order.
-    pub fn spans(&self) -> &[Span] {
-        &self.spans
+impl From<Vec<Span>> for SoldUnits {
+    fn from(spans: Vec<Span>) -> Self {
+        let mut units = Self { spans };
+        units.settle();
+        units
+    }
+}
+
+impl From<SoldUnits> for Vec<Span> {
+    fn from(units: SoldUnits) -> Self {
+        units.spans
     }
 }
 
