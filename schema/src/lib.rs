@@ -15,7 +15,6 @@ pub mod op;
 pub mod order;
 pub mod people;
 pub mod quantity;
-
 pub mod settle;
 pub mod stock;
 pub mod text;
