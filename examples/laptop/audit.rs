@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, error::Error, path::Path};
 
+use outpost_schema::verdict::ConcernKind;
 use rusqlite::{Connection, OpenFlags};
 use tokio_postgres::NoTls;
 
@@ -59,9 +60,47 @@ const TABLES: [(&str, &str, &str); 7] = [
     ),
 ];
 
-/// The server's rows of every table.
+/// A machine's rows of every table.
 pub struct Book {
     tables: Vec<Rows>,
+}
+
+/// What only the server's database tells.
+pub struct Office {
+    /// Receipt numbers that more than one order has.
+    pub duplicated: usize,
+    /// Units that left although the book had none.
+    pub owed: i64,
+    /// Open concerns, in words.
+    pub concerns: Vec<String>,
+}
+
+impl Office {
+    /// Reads the server's database.
+    ///
+    /// # Errors
+    /// If Postgres does not answer.
+    pub async fn of_server(config: &tokio_postgres::Config) -> Result<Self, Box<dyn Error>> {
+        let (client, connection) = config.connect(NoTls).await?;
+        tokio::spawn(connection);
+        let duplicated = client
+            .query_one(
+                "select count(*) from (select 1 from orders group by receipt_prefix, receipt_number having count(*) > 1) twice",
+                &[],
+            )
+            .await?;
+        let owed = client.query_one("select coalesce(sum(greatest(-balance, 0)), 0)::bigint from stock", &[]).await?;
+        let rows = client
+            .query("select kind, detail::text from concerns where closed_at is null order by opened_at", &[])
+            .await?;
+        let concerns = rows.iter().map(|row| in_words(row.get(0), row.get(1))).collect();
+        Ok(Self { duplicated: usize::try_from(duplicated.get::<_, i64>(0))?, owed: owed.get(0), concerns })
+    }
+}
+
+fn in_words(kind: &str, detail: &str) -> String {
+    let sentence = kind.parse().map_or(kind, |known: ConcernKind| known.sentence());
+    format!("{sentence} {detail}")
 }
 
 impl Book {
@@ -102,7 +141,8 @@ impl Book {
         let mut found = Vec::new();
         for (((name, _, _), ours), theirs) in TABLES.iter().zip(&self.tables).zip(&node.tables) {
             let differs = |key: &&String| ours.get(*key) != theirs.get(*key);
-            let keys: Vec<_> = ours.keys().chain(theirs.keys().filter(|key| !ours.contains_key(*key))).filter(differs).collect();
+            let keys: Vec<_> =
+                ours.keys().chain(theirs.keys().filter(|key| !ours.contains_key(*key))).filter(differs).collect();
             for key in keys.iter().take(3) {
                 let side = |rows: &Rows| rows.get(*key).cloned().unwrap_or_else(|| "nothing".to_owned());
                 found.push(format!("{name} {key}: the server has {}, the node {}", side(ours), side(theirs)));

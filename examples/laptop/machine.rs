@@ -28,7 +28,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// If this program does not know where it is.
 pub fn program(name: &str) -> io::Result<PathBuf> {
     let here = std::env::current_exe()?;
-    let folder = here.parent().and_then(Path::parent).ok_or_else(|| io::Error::other("examples lie below a target folder"))?;
+    let folder =
+        here.parent().and_then(Path::parent).ok_or_else(|| io::Error::other("examples lie below a target folder"))?;
     let path = folder.join(name);
     if path.is_file() {
         Ok(path)
@@ -97,7 +98,9 @@ impl Machine {
         match timeout(Duration::from_secs(READY_SECONDS_MAX), machine.answers()).await {
             Ok(Ok(())) => Ok(machine),
             Ok(Err(error)) => Err(format!("{error}; {}", last_words(log)).into()),
-            Err(_) => Err(format!("{program_name} did not answer within {READY_SECONDS_MAX} s; {}", last_words(log)).into()),
+            Err(_) => {
+                Err(format!("{program_name} did not answer within {READY_SECONDS_MAX} s; {}", last_words(log)).into())
+            }
         }
     }
 

@@ -1,30 +1,129 @@
-//! Reads the real baskets and tells what there is to sell; the shops that sell them are still to come.
+//! The whole of Outpost on one machine: a server, three devices, real goods and real baskets. The
+//! line is cut and mended, a device loses power, and at the end an auditor compares every book.
+//!
+//! `examples/laptop.sh` installs and builds what this needs, and says where its data lies.
 
+mod audit;
 mod baskets;
+mod line;
+mod machine;
+mod plan;
+mod report;
+mod story;
+mod till;
+mod town;
 
-use std::{collections::HashMap, fs::File, io};
+use std::{collections::BTreeMap, error::Error, path::PathBuf, process::ExitCode};
 
-use outpost_schema::{money::Money, quantity::Unit};
+use clap::Parser;
+use outpost_schema::money::Money;
 
-use baskets::{Basket, baskets, priced, units};
+use audit::{Book, Office};
+use plan::Plan;
+use report::{Outcome, chapter, note};
+use story::Ledger;
+use town::Town;
 
-const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data");
+/// Runs a day of a small shop network on this machine.
+#[derive(Parser)]
+#[command(name = "examples/laptop.sh")]
+struct Arguments {
+    /// No pages; ends by itself
+    #[arg(long)]
+    check: bool,
+    /// Clears the example's data and ends
+    #[arg(long)]
+    clean: bool,
+    /// Where the data lies
+    #[arg(long, env = "OUTPOST_LAPTOP_DATA", default_value = ".outpost/laptop", value_name = "FOLDER")]
+    data: PathBuf,
+}
 
-fn main() -> io::Result<()> {
-    let units = units(File::open(format!("{DATA}/products-grocery.csv.zst"))?)?;
-    let mut seen = 0_usize;
-    let mut takings = Money::ZERO;
-    for basket in baskets(File::open(format!("{DATA}/baskets-grocery.csv.zst"))?)? {
-        takings = [takings, paid(&basket?, &units)].into_iter().sum();
-        seen += 1;
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("\nThe example stopped: {error}");
+            ExitCode::FAILURE
+        }
     }
-    println!("{seen} baskets, {takings} in all");
+}
+
+async fn run(arguments: Arguments) -> Result<bool, Box<dyn Error>> {
+    if arguments.clean {
+        clear(&arguments.data)?;
+        println!("cleared {}", arguments.data.display());
+        return Ok(true);
+    }
+    clear(&arguments.data)?;
+    let plan = Plan::make()?;
+    let ledger = Ledger::default();
+    chapter("A server, two places, 92,331 products, three devices");
+    let mut town = Town::found(&arguments.data, &plan).await?;
+    story::live(&mut town, &plan, &ledger).await?;
+    chapter("An auditor compares the books");
+    let is_good = audit(&town, &ledger).await?;
+    if !arguments.check {
+        stay_up(&town).await?;
+    }
+    town.close().await?;
+    Ok(is_good)
+}
+
+async fn audit(town: &Town, ledger: &Ledger) -> Result<bool, Box<dyn Error>> {
+    let config = town.database().await?;
+    let (book, office) = (Book::of_server(&config).await?, Office::of_server(&config).await?);
+    let mut broken = town.broken_laws();
+    for device in town.devices() {
+        let differences = book.differences(&Book::of_node(&device.database())?);
+        broken.extend(differences.into_iter().map(|what| format!("{}: {what}", device.till.name)));
+    }
+    let receipts = ledger.receipts();
+    let key = |order: outpost_schema::id::OrderId| order.0.simple().to_string();
+    let mut outcome = Outcome {
+        sold: receipts.len(),
+        takings: receipts.iter().map(|(_, receipt)| receipt.total).sum::<Money>().to_string(),
+        lost: receipts.iter().filter(|(_, receipt)| !book.orders().contains_key(&key(receipt.order_id))).count(),
+        duplicated: office.duplicated,
+        oversold: office.owed,
+        concerns: office.concerns.len(),
+        agree: broken.is_empty(),
+        ..Outcome::default()
+    };
+    for device in town.devices() {
+        outcome.waiting += device.till.waiting().await?;
+    }
+    let mut takings: BTreeMap<String, (usize, Money)> = BTreeMap::new();
+    for (node, receipt) in receipts {
+        let (sales, money) = takings.entry(node.to_owned()).or_default();
+        *sales += 1;
+        *money = [*money, receipt.total].into_iter().sum();
+    }
+    outcome.print(&takings, &office.concerns, &broken);
+    Ok(outcome.is_good())
+}
+
+async fn stay_up(town: &Town) -> Result<(), Box<dyn Error>> {
+    eprintln!("The pages stay up until you press Ctrl-C:");
+    eprintln!("  head office  {}", town.office_url());
+    for device in town.devices() {
+        eprintln!("  {:<12} {}", device.till.name, device.url());
+    }
+    tokio::signal::ctrl_c().await?;
     Ok(())
 }
 
-/// What the lines that can be rung up cost together.
-fn paid(basket: &Basket, units: &HashMap<String, Unit>) -> Money {
-    let unit = |sku| units.get(sku).copied().unwrap_or(Unit::Each);
-    let sold = basket.lines.iter().filter(|l| !priced(l.amount, l.quantity, unit(&l.sku)).is_empty());
-    sold.map(|line| line.amount).sum()
+/// Removes what an earlier run left; its processes ended with it.
+fn clear(data: &std::path::Path) -> Result<(), Box<dyn Error>> {
+    for name in ["kiosk", "popup", "handheld", "server"] {
+        let folder = data.join(name);
+        if folder.exists() {
+            std::fs::remove_dir_all(folder)?;
+        }
+    }
+    std::fs::create_dir_all(data)?;
+    note(&format!("data in {}", data.display()));
+    Ok(())
 }

@@ -9,7 +9,7 @@ use std::{
 
 use outpost_schema::quantity::Unit;
 
-use crate::baskets::{Basket, baskets, priced, units};
+use crate::baskets::{Basket, baskets, priced, units, with_price};
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data");
 
@@ -17,6 +17,8 @@ const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data");
 const WITH_LINE: usize = 150;
 /// Baskets each till sells while the line is cut.
 const WITHOUT_LINE: usize = 300;
+/// Baskets the kiosk may sell around the moment it loses power.
+const AT_NIGHTFALL: usize = 30;
 /// Units beyond what will be sold, so that the shelves are not bare at night.
 const SPARE: i64 = 12;
 /// Products of which one unit is left, and everybody wants it.
@@ -30,6 +32,8 @@ pub struct Day {
     pub morning: Vec<Basket>,
     /// Sold while it is cut.
     pub noon: Vec<Basket>,
+    /// Begun when the power goes.
+    pub nightfall: Vec<Basket>,
 }
 
 /// Everything that will happen.
@@ -44,6 +48,8 @@ pub struct Plan {
     pub counted: Vec<String>,
     /// The unit each product is sold in.
     pub units: BTreeMap<String, Unit>,
+    /// Products that have a price.
+    priced: BTreeSet<String>,
 }
 
 impl Plan {
@@ -61,12 +67,18 @@ impl Plan {
         let mut by_size: Vec<Vec<Basket>> = shops.into_values().collect();
         by_size.sort_by_key(|baskets| std::cmp::Reverse(baskets.len()));
         let mut days = by_size.into_iter().map(Day::of);
-        let (kiosk, popup) = days.next().zip(days.next()).ok_or_else(|| io::Error::other("the slice has too few shops"))?;
+        let (kiosk, popup) =
+            days.next().zip(days.next()).ok_or_else(|| io::Error::other("the slice has too few shops"))?;
         let sold: BTreeSet<&String> = kiosk.lines().chain(popup.lines()).map(|(sku, _)| sku).collect();
         let mut unsold = units.keys().filter(|sku| !sold.contains(sku)).cloned();
         let last_units = unsold.by_ref().take(LAST_UNITS).collect();
         let counted = unsold.take(COUNTED).collect();
-        Ok(Self { kiosk, popup, last_units, counted, units })
+        Ok(Self { kiosk, popup, last_units, counted, priced: with_price(File::open(catalogue())?)?, units })
+    }
+
+    /// Whether the catalogue has a price for it.
+    pub fn has_price(&self, sku: &str) -> bool {
+        self.priced.contains(sku)
     }
 
     /// The unit a product is sold in; pieces if the catalogue does not know it.
@@ -101,7 +113,8 @@ impl Plan {
         for line in baskets.into_iter().flat_map(|basket| &basket.lines) {
             if self.units.contains_key(&line.sku) {
                 let lines = priced(line.amount, line.quantity, self.unit(&line.sku));
-                *needs.entry(line.sku.clone()).or_default() += lines.iter().map(|(amount, _)| amount.units()).sum::<i64>();
+                *needs.entry(line.sku.clone()).or_default() +=
+                    lines.iter().map(|(amount, _)| amount.units()).sum::<i64>();
             }
         }
         needs.retain(|_, units| *units > 0);
@@ -113,11 +126,12 @@ impl Day {
     fn of(baskets: Vec<Basket>) -> Self {
         let mut baskets = baskets.into_iter();
         let morning = baskets.by_ref().take(WITH_LINE).collect();
-        Self { morning, noon: baskets.take(WITHOUT_LINE).collect() }
+        let noon = baskets.by_ref().take(WITHOUT_LINE).collect();
+        Self { morning, noon, nightfall: baskets.take(AT_NIGHTFALL).collect() }
     }
 
     fn lines(&self) -> impl Iterator<Item = (&String, i64)> {
-        let baskets = self.morning.iter().chain(&self.noon);
+        let baskets = self.morning.iter().chain(&self.noon).chain(&self.nightfall);
         baskets.flat_map(|basket| &basket.lines).map(|line| (&line.sku, line.quantity.max(0)))
     }
 }
