@@ -10,6 +10,7 @@
 //! - [`line`]: the node's end of a round
 //! - [`db`]: the database, beneath all of these
 
+pub mod carts;
 pub mod config;
 pub mod courier;
 pub mod db;
