@@ -33,3 +33,6 @@ pub use crate::{
     error::{Error, Refused},
     node::Node,
 };
+
+#[cfg(test)]
+mod tests;
