@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod db;
 pub mod error;
 pub mod grants;
+pub mod import;
 pub mod nodes;
 pub mod server;
 pub mod stage;

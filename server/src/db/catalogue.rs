@@ -6,7 +6,13 @@ use outpost_schema::{
     id::{CategoryId, ProductId},
 };
 use serde_json::Value;
-use tokio_postgres::{Error, GenericClient, Row, Transaction};
+use tokio_postgres::{
+    Row,
+    types::{Json, ToSql},
+};
+
+use super::Tx;
+use crate::error::Error;
 
 /// The lock under which the catalogue is written: imports and edits take turns, and nobody waits
 /// for anybody in a ring. Any number will do that nothing else uses.
@@ -19,7 +25,10 @@ const PRODUCT: &str = "p.product_id, p.sku, p.name, p.description, p.price, p.un
     p.created_at, p.updated_at";
 
 /// Waits until nobody else writes the catalogue; until the transaction ends, nobody will.
-pub async fn lock(tx: &Transaction<'_>) -> Result<(), Error> {
+///
+/// # Errors
+/// What Postgres says.
+pub async fn lock(tx: &Tx) -> Result<(), Error> {
     tx.execute("select pg_advisory_xact_lock($1)", &[&LOCK]).await.map(drop)
 }
 
@@ -34,8 +43,8 @@ fn product(row: &Row) -> Result<Product, Error> {
         price_per: row.try_get("price_per")?,
         category_id: row.try_get("category_id")?,
         seller_id: row.try_get("seller_id")?,
-        image_urls: row.try_get::<_, postgres_types::Json<Vec<String>>>("image_urls")?.0,
-        attributes: row.try_get::<_, postgres_types::Json<_>>("attributes")?.0,
+        image_urls: row.try_get::<_, Json<Vec<String>>>("image_urls")?.0,
+        attributes: row.try_get::<_, Json<_>>("attributes")?.0,
         barcodes: row.try_get("barcodes")?,
         created_at: row.try_get("created_at")?,
         updated_at: row.try_get("updated_at")?,
@@ -51,19 +60,28 @@ fn category(row: &Row) -> Result<Category, Error> {
 }
 
 /// One product.
-pub async fn by_id(client: &impl GenericClient, product_id: ProductId) -> Result<Option<Product>, Error> {
+///
+/// # Errors
+/// What Postgres says.
+pub async fn by_id(tx: &Tx, product_id: ProductId) -> Result<Option<Product>, Error> {
     let sql = format!("select {PRODUCT} from products p where p.product_id = $1");
-    client.query_opt(&sql, &[&product_id]).await?.as_ref().map(product).transpose()
+    tx.query_opt(&sql, &[&product_id]).await?.as_ref().map(product).transpose()
 }
 
 /// One product, which nobody can change or start to use until the transaction ends.
-pub async fn by_id_locked(tx: &Transaction<'_>, product_id: ProductId) -> Result<Option<Product>, Error> {
+///
+/// # Errors
+/// What Postgres says.
+pub async fn by_id_locked(tx: &Tx, product_id: ProductId) -> Result<Option<Product>, Error> {
     let sql = format!("select {PRODUCT} from products p where p.product_id = $1 for update of p");
     tx.query_opt(&sql, &[&product_id]).await?.as_ref().map(product).transpose()
 }
 
 /// The product with that sku, or that barcode, or that id.
-pub async fn by_word(client: &impl GenericClient, word: &str) -> Result<Option<Product>, Error> {
+///
+/// # Errors
+/// What Postgres says.
+pub async fn by_word(tx: &Tx, word: &str) -> Result<Option<Product>, Error> {
     let sql = format!(
         "select {PRODUCT} from products p
          where p.sku = $1
@@ -72,17 +90,15 @@ pub async fn by_word(client: &impl GenericClient, word: &str) -> Result<Option<P
             or p.product_id::text = lower($1)
          order by p.sku = $1 desc nulls last limit 1"
     );
-    client.query_opt(&sql, &[&word]).await?.as_ref().map(product).transpose()
+    tx.query_opt(&sql, &[&word]).await?.as_ref().map(product).transpose()
 }
 
 /// Products in the order of their names, after the name and id given; those whose name, sku or barcode
 /// begins with `begins_with`, or all.
-pub async fn list(
-    client: &impl GenericClient,
-    begins_with: &str,
-    after: Option<ProductId>,
-    limit: i64,
-) -> Result<Vec<Product>, Error> {
+///
+/// # Errors
+/// What Postgres says.
+pub async fn list(tx: &Tx, begins_with: &str, after: Option<ProductId>, limit: i64) -> Result<Vec<Product>, Error> {
     let sql = format!(
         "select {PRODUCT} from products p
          where ($1 = '' or p.sku = $1 or starts_with(lower(p.name), lower($1))
@@ -90,15 +106,14 @@ pub async fn list(
            and ($2::uuid is null or p.product_id > $2)
          order by p.product_id limit $3"
     );
-    client.query(&sql, &[&begins_with, &after, &limit]).await?.iter().map(product).collect()
+    tx.query(&sql, &[&begins_with, &after, &limit]).await?.iter().map(product).collect()
 }
 
 /// The products that any of these skus or barcodes name.
-pub async fn named_by(
-    client: &impl GenericClient,
-    skus: &[String],
-    barcodes: &[Barcode],
-) -> Result<Vec<Product>, Error> {
+///
+/// # Errors
+/// What Postgres says.
+pub async fn named_by(tx: &Tx, skus: &[String], barcodes: &[Barcode]) -> Result<Vec<Product>, Error> {
     let sql = format!(
         "with named as (
              select p.product_id from unnest($1::text[]) u (sku) join products p using (sku)
@@ -107,17 +122,23 @@ pub async fn named_by(
          )
          select {PRODUCT} from named join products p using (product_id)"
     );
-    client.query(&sql, &[&skus, &barcodes]).await?.iter().map(product).collect()
+    tx.query(&sql, &[&skus, &barcodes]).await?.iter().map(product).collect()
 }
 
 /// The whole tree.
-pub async fn categories(client: &impl GenericClient) -> Result<Vec<Category>, Error> {
-    let rows = client.query("select category_id, name, parent_id from categories order by name", &[]).await?;
+///
+/// # Errors
+/// What Postgres says.
+pub async fn categories(tx: &Tx) -> Result<Vec<Category>, Error> {
+    let rows = tx.query("select category_id, name, parent_id from categories order by name", &[]).await?;
     rows.iter().map(category).collect()
 }
 
 /// Adds categories, parents first or together with their children.
-pub async fn insert_categories(tx: &Transaction<'_>, categories: &[Category]) -> Result<(), Error> {
+///
+/// # Errors
+/// What Postgres says.
+pub async fn insert_categories(tx: &Tx, categories: &[Category]) -> Result<(), Error> {
     if categories.is_empty() {
         return Ok(());
     }
@@ -131,7 +152,10 @@ pub async fn insert_categories(tx: &Transaction<'_>, categories: &[Category]) ->
 }
 
 /// Adds products, without their barcodes.
-pub async fn insert_products(tx: &Transaction<'_>, products: &[&Product]) -> Result<(), Error> {
+///
+/// # Errors
+/// What Postgres says.
+pub async fn insert_products(tx: &Tx, products: &[&Product]) -> Result<(), Error> {
     let sql = "insert into products (product_id, sku, name, description, price, unit, price_per, category_id,
             seller_id, image_urls, attributes, created_at, updated_at)
         select u.product_id, u.sku, u.name, u.description, u.price, u.unit, u.price_per, u.category_id,
@@ -144,7 +168,10 @@ pub async fn insert_products(tx: &Transaction<'_>, products: &[&Product]) -> Res
 }
 
 /// Writes products anew, without their barcodes.
-pub async fn update_products(tx: &Transaction<'_>, products: &[&Product]) -> Result<(), Error> {
+///
+/// # Errors
+/// What Postgres says.
+pub async fn update_products(tx: &Tx, products: &[&Product]) -> Result<(), Error> {
     let sql = "update products p set sku = u.sku, name = u.name, description = u.description, price = u.price,
             unit = u.unit, price_per = u.price_per, category_id = u.category_id, seller_id = u.seller_id,
             image_urls = u.image_urls, attributes = u.attributes, created_at = u.created_at, updated_at = u.updated_at
@@ -156,14 +183,14 @@ pub async fn update_products(tx: &Transaction<'_>, products: &[&Product]) -> Res
     write(tx, sql, products).await
 }
 
-async fn write(tx: &Transaction<'_>, sql: &str, products: &[&Product]) -> Result<(), Error> {
+async fn write(tx: &Tx, sql: &str, products: &[&Product]) -> Result<(), Error> {
     if products.is_empty() {
         return Ok(());
     }
     fn of<'a, T>(products: &[&'a Product], part: impl Fn(&'a Product) -> T) -> Vec<T> {
         products.iter().map(|product| part(product)).collect()
     }
-    let parameters: [&(dyn postgres_types::ToSql + Sync); 13] = [
+    let parameters: [&(dyn ToSql + Sync); 13] = [
         &of(products, |p| p.product_id),
         &of(products, |p| p.sku.as_deref()),
         &of(products, |p| p.name.as_str()),
@@ -182,7 +209,10 @@ async fn write(tx: &Transaction<'_>, sql: &str, products: &[&Product]) -> Result
 }
 
 /// Gives products barcodes that nobody has.
-pub async fn insert_barcodes(tx: &Transaction<'_>, barcodes: &[(Barcode, ProductId)]) -> Result<(), Error> {
+///
+/// # Errors
+/// What Postgres says.
+pub async fn insert_barcodes(tx: &Tx, barcodes: &[(Barcode, ProductId)]) -> Result<(), Error> {
     if barcodes.is_empty() {
         return Ok(());
     }
@@ -194,7 +224,10 @@ pub async fn insert_barcodes(tx: &Transaction<'_>, barcodes: &[(Barcode, Product
 }
 
 /// Takes from a product the barcodes that are not in `kept`.
-pub async fn keep_barcodes(tx: &Transaction<'_>, product_id: ProductId, kept: &[Barcode]) -> Result<(), Error> {
+///
+/// # Errors
+/// What Postgres says.
+pub async fn keep_barcodes(tx: &Tx, product_id: ProductId, kept: &[Barcode]) -> Result<(), Error> {
     let sql = "delete from barcodes where product_id = $1 and barcode <> all ($2)";
     tx.execute(sql, &[&product_id, &kept]).await.map(drop)
 }
@@ -218,8 +251,12 @@ pub struct Uses {
 }
 
 /// What a product is used by.
-pub async fn uses(tx: &Transaction<'_>, product_id: ProductId) -> Result<Uses, Error> {
-    let sql = "select coalesce(sum(s.quantity), 0)::bigint as quantity, coalesce(sum(s.promised), 0)::bigint as promised,
+///
+/// # Errors
+/// What Postgres says.
+pub async fn uses(tx: &Tx, product_id: ProductId) -> Result<Uses, Error> {
+    let sql =
+        "select coalesce(sum(s.quantity), 0)::bigint as quantity, coalesce(sum(s.promised), 0)::bigint as promised,
             count(s.product_id) > 0 as has_book,
             exists (select 1 from order_items i where i.product_id = $1) as is_ordered,
             exists (select 1 from reviews r where r.product_id = $1) as is_reviewed,
@@ -237,11 +274,17 @@ pub async fn uses(tx: &Transaction<'_>, product_id: ProductId) -> Result<Uses, E
 }
 
 /// Deletes a product with its barcodes; triggers leave a tombstone.
-pub async fn delete(tx: &Transaction<'_>, product_id: ProductId) -> Result<(), Error> {
+///
+/// # Errors
+/// What Postgres says.
+pub async fn delete(tx: &Tx, product_id: ProductId) -> Result<(), Error> {
     tx.execute("delete from products where product_id = $1", &[&product_id]).await.map(drop)
 }
 
 /// How many products there are.
-pub async fn count(client: &impl GenericClient) -> Result<i64, Error> {
-    client.query_one("select count(*) from products", &[]).await?.try_get(0)
+///
+/// # Errors
+/// What Postgres says.
+pub async fn count(tx: &Tx) -> Result<i64, Error> {
+    tx.query_one("select count(*) from products", &[]).await?.try_get(0).map_err(Error::from)
 }

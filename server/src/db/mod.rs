@@ -3,8 +3,10 @@
 //! Work is done in transactions: [`Db::transaction`] for what changes something, [`Db::snapshot`]
 //! for what reads many things as of one moment. Every statement is prepared once per connection.
 
+pub mod catalogue;
 pub mod databases;
 pub mod epochs;
+pub mod import;
 pub mod migrations;
 pub mod settings;
 
