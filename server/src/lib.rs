@@ -11,6 +11,7 @@ pub mod error;
 pub mod grants;
 pub mod import;
 pub mod nodes;
+pub mod publish;
 pub mod server;
 pub mod stage;
 pub mod testing;

@@ -1,9 +1,13 @@
 //! Products with their barcodes, and the tree of categories.
 
+use std::collections::HashSet;
+
 use outpost_schema::{
     barcode::Barcode,
     catalogue::{Category, Product},
+    clock::Timestamp,
     id::{CategoryId, ProductId},
+    money::Money,
 };
 use serde_json::Value;
 use tokio_postgres::{
@@ -287,4 +291,34 @@ pub async fn delete(tx: &Tx, product_id: ProductId) -> Result<(), Error> {
 /// What Postgres says.
 pub async fn count(tx: &Tx) -> Result<i64, Error> {
     tx.query_one("select count(*) from products", &[]).await?.try_get(0).map_err(Error::from)
+}
+
+/// Which of these products there are.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn known_ids(tx: &Tx, ids: &[ProductId]) -> Result<HashSet<ProductId>, Error> {
+    let rows = tx.query("select product_id from products where product_id = any ($1)", &[&ids]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// Sets prices where they are others, and says how many that were.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn set_prices(tx: &Tx, prices: &[(ProductId, Option<Money>)], at: Timestamp) -> Result<usize, Error> {
+    let (ids, prices): (Vec<ProductId>, Vec<Option<Money>>) = prices.iter().copied().unzip();
+    let sql = "update products p set price = u.price, updated_at = $3
+        from unnest($1::uuid[], $2::numeric[]) as u (product_id, price)
+        where p.product_id = u.product_id and p.price is distinct from u.price";
+    Ok(usize::try_from(tx.execute(sql, &[&ids, &prices, &at]).await?).unwrap_or(usize::MAX))
+}
+
+/// Whether there is that category.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn is_category(tx: &Tx, category_id: CategoryId) -> Result<bool, Error> {
+    let sql = "select exists (select 1 from categories where category_id = $1)";
+    Ok(tx.query_one(sql, &[&category_id]).await?.try_get(0)?)
 }
