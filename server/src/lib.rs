@@ -8,6 +8,7 @@ pub mod accept;
 pub mod cluster;
 pub mod db;
 pub mod error;
+pub mod feed;
 pub mod grants;
 pub mod import;
 pub mod nodes;

@@ -6,6 +6,8 @@
 pub mod catalogue;
 pub mod databases;
 pub mod epochs;
+pub mod feed;
+pub mod images;
 pub mod import;
 pub mod migrations;
 pub mod settings;
@@ -222,6 +224,11 @@ impl Drop for Open {
             drop(self.client.take().map(Object::take));
         }
     }
+}
+
+/// Stock keys as two columns, in order.
+pub(crate) fn columns(keys: &BTreeSet<StockKey>) -> (Vec<ProductId>, Vec<WarehouseId>) {
+    keys.iter().map(|key| (key.product_id, key.warehouse_id)).unzip()
 }
 
 /// What Postgres said, in full: an error of the client alone reads "db error", and the cause lies
