@@ -16,6 +16,7 @@ pub mod grants;
 pub mod ground;
 pub mod images;
 pub mod import;
+pub mod laws;
 pub mod migrations;
 pub mod nodes;
 pub mod office;
