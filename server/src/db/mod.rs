@@ -21,6 +21,7 @@ pub mod migrations;
 pub mod nodes;
 pub mod office;
 pub mod ops;
+pub mod presence;
 pub mod settings;
 
 use std::{
