@@ -13,16 +13,35 @@ mod story;
 mod till;
 mod town;
 
-use std::{collections::BTreeMap, error::Error, path::PathBuf, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use outpost_schema::money::Money;
+use outpost_server::cluster::Cluster;
 
 use audit::{Book, Office};
 use plan::Plan;
-use report::{Outcome, chapter, note};
+use report::{Outcome, chapter};
 use story::Ledger;
 use town::Town;
+
+/// Files that a run leaves beside the folders of its machines.
+const FILES: [&str; 8] = [
+    "kiosk.toml",
+    "popup.toml",
+    "handheld.toml",
+    "server.log",
+    "rejected.csv",
+    "high-street.csv",
+    "summer-fair.csv",
+    "stockroom.csv",
+];
 
 /// Runs a day of a small shop network on this machine.
 #[derive(Parser)]
@@ -53,22 +72,28 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<bool, Box<dyn Error>> {
     if arguments.clean {
-        clear(&arguments.data)?;
+        clear(&arguments.data).await?;
         println!("cleared {}", arguments.data.display());
         return Ok(true);
     }
-    clear(&arguments.data)?;
+    clear(&arguments.data).await?;
     let plan = Plan::make()?;
     let ledger = Ledger::default();
-    chapter("A server, two places, 92,331 products, three devices");
+    chapter("A server, three places, 92,331 products, three devices");
     let mut town = Town::found(&arguments.data, &plan).await?;
-    story::live(&mut town, &plan, &ledger).await?;
-    chapter("An auditor compares the books");
-    let is_good = audit(&town, &ledger).await?;
-    if !arguments.check {
-        stay_up(&town).await?;
-    }
+    let ended = day(&mut town, &plan, &ledger, arguments.check).await;
+    // Whatever happened, nothing is left running.
     town.close().await?;
+    ended
+}
+
+async fn day(town: &mut Town, plan: &Plan, ledger: &Ledger, is_check: bool) -> Result<bool, Box<dyn Error>> {
+    story::live(town, plan, ledger).await?;
+    chapter("An auditor compares the books");
+    let is_good = audit(town, ledger).await?;
+    if !is_check {
+        stay_up(town).await?;
+    }
     Ok(is_good)
 }
 
@@ -115,15 +140,23 @@ async fn stay_up(town: &Town) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Removes what an earlier run left; its processes ended with it.
-fn clear(data: &std::path::Path) -> Result<(), Box<dyn Error>> {
+/// Removes what an earlier run left, and ends its Postgres if the run itself was killed.
+async fn clear(data: &Path) -> Result<(), Box<dyn Error>> {
+    let server = data.join("server");
+    if server.join("postgres/data/postmaster.pid").exists() {
+        Cluster::start(&server).await?.stop()?;
+    }
     for name in ["kiosk", "popup", "handheld", "server"] {
         let folder = data.join(name);
         if folder.exists() {
-            std::fs::remove_dir_all(folder)?;
+            fs::remove_dir_all(folder)?;
         }
     }
-    std::fs::create_dir_all(data)?;
-    note(&format!("data in {}", data.display()));
-    Ok(())
+    for name in FILES {
+        let file = data.join(name);
+        if file.exists() {
+            fs::remove_file(file)?;
+        }
+    }
+    Ok(fs::create_dir_all(data)?)
 }

@@ -86,16 +86,16 @@ impl Plan {
         self.units.get(sku).copied().unwrap_or(Unit::Each)
     }
 
-    /// Writes the opening stock of both places as a person would export it.
+    /// Writes the opening stock of shop, fair and stockroom as a person would export it.
     ///
     /// # Errors
     /// If the files cannot be written.
-    pub fn write_stock(&self, main: &Path, popup: &Path) -> io::Result<()> {
-        let mut shared = self.needed(&self.kiosk);
-        shared.extend(self.last_units.iter().map(|sku| (sku.clone(), 1)));
-        shared.extend(self.counted.iter().map(|sku| (sku.clone(), 24)));
-        write(main, &shared)?;
-        write(popup, &self.needed(&self.popup))
+    pub fn write_stock(&self, [shop, fair, stockroom]: [&Path; 3]) -> io::Result<()> {
+        let mut in_shop = self.needed(&self.kiosk);
+        in_shop.extend(self.last_units.iter().map(|sku| (sku.clone(), 1)));
+        write(shop, &in_shop)?;
+        write(fair, &self.needed(&self.popup))?;
+        write(stockroom, &self.counted.iter().map(|sku| (sku.clone(), 24)).collect())
     }
 
     /// How much of each product of the catalogue a day needs, and some to spare.

@@ -7,14 +7,14 @@ use std::{
     time::Duration,
 };
 
-use outpost_schema::{id::ProductId, money::Money};
+use outpost_schema::{id::ProductId, money::Money, quantity::Amount};
 use tokio::time::{sleep, timeout};
 
 use crate::{
     baskets::{Basket, priced},
     plan::Plan,
     report::{chapter, note, progress},
-    till::{Line, Receipt, Sale, Till},
+    till::{Line, Receipt, Sale, Till, WebShop},
     town::{Device, Town},
 };
 
@@ -22,6 +22,13 @@ type Done = Result<(), Box<dyn Error>>;
 
 /// Longest wait until every device is level once its line is mended.
 const LEVEL_SECONDS_MAX: u64 = 120;
+
+/// An op about stock has a limit; a long wish is several asks.
+const LINES_IN_AN_ASK: usize = 1_000;
+
+/// How often a cashier tries again what the till refused because its allotment was spent: each try asks
+/// for more, and the grant may take longer than the till is willing to wait.
+const TRIES_MAX: usize = 3;
 
 /// Where the kiosk's line breaks: somewhere in the first push of a day's sales.
 const BREAKS_AFTER_BYTES: i64 = 20_000;
@@ -89,7 +96,7 @@ pub async fn live(town: &mut Town, plan: &Plan, ledger: &Ledger) -> Done {
     town.devices().iter().for_each(|device| device.line.mend());
     all_level(town).await?;
 
-    chapter("One unit is left of five products, and kiosk and handheld want them all");
+    chapter("One unit is left of five products, and the kiosk and the web shop want each at the same moment");
     contest(town, plan, ledger).await?;
     all_level(town).await
 }
@@ -107,6 +114,9 @@ async fn sell_both(town: &Town, plan: &Plan, ledger: &Ledger, baskets: [&Vec<Bas
     tokio::try_join!(sell(&town.kiosk.till, baskets[0]), sell(&town.popup.till, baskets[1]))?;
     bar.finish_and_clear();
     note(&format!("{} sales", ledger.receipts.borrow().len() - before));
+    for (code, times) in ledger.refused.take() {
+        note(&format!("{times} baskets were refused: {code}"));
+    }
     Ok(())
 }
 
@@ -130,7 +140,13 @@ async fn sell_basket(till: &Till, plan: &Plan, ledger: &Ledger, basket: &Basket)
     if lines.is_empty() {
         return Ok(());
     }
-    match till.sell(&lines, total).await? {
+    let mut sale = till.sell(&lines, total).await?;
+    for _ in 1..TRIES_MAX {
+        if let Sale::Refused(_) = sale {
+            sale = till.sell(&lines, total).await?;
+        }
+    }
+    match sale {
         Sale::Done(receipt) if receipt.total == total => ledger.keep(till.name, receipt),
         Sale::Done(receipt) => {
             return Err(format!("basket {} cost {total}, the till says {}", basket.basket_id, receipt.total).into());
@@ -175,7 +191,9 @@ async fn ask_ahead(town: &Town, plan: &Plan) -> Done {
     for (sku, units) in plan.needs(plan.kiosk.noon.iter().chain(&plan.kiosk.nightfall)) {
         goods.push((scan(till, &sku).await?, units));
     }
-    till.ask_for(&goods).await?;
+    for part in goods.chunks(LINES_IN_AN_ASK) {
+        till.ask_for(part).await?;
+    }
     note(&format!("{} products", goods.len()));
     level(&town.kiosk).await
 }
@@ -235,29 +253,28 @@ async fn break_midway(device: &Device) -> Done {
     Ok(())
 }
 
-/// Kiosk and handheld sell the last units at the same time; each is sold exactly once.
+/// A customer at the kiosk and one at the web shop want the last unit at the same moment; one gets it.
 async fn contest(town: &Town, plan: &Plan, ledger: &Ledger) -> Done {
-    let mut sold = BTreeMap::new();
+    let (mut sold, mut held) = (0, 0);
+    let web = WebShop::at(town.office_url());
     for sku in &plan.last_units {
-        let (kiosk, handheld) = (&town.kiosk.till, &town.handheld.till);
-        let line = async |till: &Till| -> Result<Sale, Box<dyn Error>> {
-            let unit_price: Money = "1.00".parse()?;
-            let line =
-                Line { product_id: scan(till, sku).await?, amount: outpost_schema::quantity::Amount::ONE, unit_price };
-            till.sell(&[line], unit_price).await
-        };
-        let (one, other) = tokio::try_join!(line(kiosk), line(handheld))?;
-        for (till, sale) in [(kiosk, one), (handheld, other)] {
-            if let Sale::Done(receipt) = sale {
-                *sold.entry(sku.clone()).or_insert(0) += 1;
-                ledger.keep(till.name, receipt);
+        let kiosk = &town.kiosk.till;
+        let product_id = scan(kiosk, sku).await?;
+        let unit_price: Money = "1.00".parse()?;
+        let line = [Line { product_id, amount: Amount::ONE, unit_price }];
+        let place = kiosk.place_of(product_id).await?;
+        let (sale, hold) = tokio::try_join!(kiosk.sell(&line, unit_price), web.hold(product_id, &place))?;
+        match (sale, hold) {
+            (Sale::Done(receipt), false) => {
+                sold += 1;
+                ledger.keep(kiosk.name, receipt);
             }
+            (Sale::Refused(_), true) => held += 1,
+            (Sale::Done(_), true) => return Err(format!("the last unit of {sku} was promised twice").into()),
+            (Sale::Refused(_), false) => return Err(format!("nobody got the last unit of {sku}").into()),
         }
     }
-    if let Some((sku, times)) = sold.iter().find(|(_, times)| **times > 1) {
-        return Err(format!("the last unit of {sku} was sold {times} times").into());
-    }
-    note(&format!("{} of {} last units were sold, each once", sold.len(), plan.last_units.len()));
+    note(&format!("{sold} went to the kiosk, {held} to the web shop, none to both"));
     Ok(())
 }
 

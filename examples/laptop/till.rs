@@ -62,7 +62,7 @@ impl Till {
             return Ok(*known);
         }
         let found = self.get(&format!("/v1/products?find={sku}&limit=10")).await?;
-        let products = found["products"].as_array().cloned().unwrap_or_default();
+        let products = found.as_array().cloned().unwrap_or_default();
         let exact = products.iter().find(|product| product["sku"] == sku);
         let product_id = exact.map(|product| id(&product["product_id"])).transpose()?;
         self.scanned.borrow_mut().insert(sku.to_owned(), product_id);
@@ -73,19 +73,24 @@ impl Till {
     pub async fn sell(&self, lines: &[Line], total: Money) -> Said<Sale> {
         let lines: Vec<Value> = lines
             .iter()
-            .map(
-                |line| json!({ "product_id": line.product_id, "quantity": line.amount, "unit_price": line.unit_price }),
-            )
+            .map(|line| json!({ "product_id": line.product_id, "quantity": line.amount, "price": line.unit_price }))
             .collect();
-        let body = json!({ "lines": lines, "tenders": [{ "tender": "cash", "amount": total }] });
+        let body = json!({ "lines": lines, "tenders": [{ "cash": { "given": total } }] });
         let (status, answer) = self.ask(Method::POST, "/v1/sales", Some(body)).await?;
         if status.is_success() {
             return Ok(Sale::Done(receipt(&answer)?));
         }
         match answer["code"].as_str() {
-            Some(code) => Ok(Sale::Refused(code.to_owned())),
-            None => Err(format!("{} answered {status}: {answer}", self.name).into()),
+            Some(code @ ("allotment_spent" | "no_price")) => Ok(Sale::Refused(code.to_owned())),
+            Some(_) | None => Err(format!("{} answered {status}: {answer}", self.name).into()),
         }
+    }
+
+    /// The id of the place where the device finds a product on the shelf.
+    pub async fn place_of(&self, product_id: ProductId) -> Said<String> {
+        let rows = self.get(&format!("/v1/stock?product={product_id}")).await?;
+        let row = rows.as_array().and_then(|rows| rows.iter().find(|row| row["quantity"].as_i64() > Some(0)));
+        text(&row.ok_or("the product is on no shelf")?["warehouse_id"])
     }
 
     /// Asks for allotment of some goods; the answer comes with a round.
@@ -116,7 +121,7 @@ impl Till {
     /// Puts more into a cart that this device knows.
     pub async fn add_to_cart(&self, cart_id: &str, goods: &[(ProductId, i64)]) -> Said<()> {
         for (product_id, quantity) in goods {
-            let line = json!({ "product_id": product_id, "quantity": quantity });
+            let line = json!({ "product_id": product_id, "amount": quantity });
             self.post(&format!("/v1/carts/{cart_id}/add"), line).await?;
         }
         Ok(())
@@ -130,7 +135,7 @@ impl Till {
 
     /// Checks a cart out, by card.
     pub async fn check_out(&self, cart_id: &str, total: Money) -> Said<Receipt> {
-        let tenders = json!([{ "tender": "card", "amount": total, "reference": "TERMINAL-000042" }]);
+        let tenders = json!([{ "card": { "amount": total, "reference": "TERMINAL-000042" } }]);
         let answer = self.post(&format!("/v1/carts/{cart_id}/checkout"), json!({ "tenders": tenders })).await?;
         receipt(&answer)
     }
@@ -150,7 +155,7 @@ impl Till {
     /// How many entries wait to be sent.
     pub async fn waiting(&self) -> Said<usize> {
         let status = self.get("/v1/status").await?;
-        Ok(usize::try_from(status["unsent"].as_u64().ok_or("the status says nothing of what waits")?)?)
+        Ok(usize::try_from(status["waiting"].as_u64().ok_or("the status says nothing of what waits")?)?)
     }
 
     async fn get(&self, path: &str) -> Said<Value> {
@@ -178,8 +183,39 @@ impl Till {
     }
 }
 
+/// A web shop: it has no till, and asks the server to hold what its customer wants.
+pub struct WebShop {
+    url: String,
+    client: reqwest::Client,
+}
+
+impl WebShop {
+    /// The web shop of the server at `url`.
+    pub fn at(url: String) -> Self {
+        Self { url, client: reqwest::Client::new() }
+    }
+
+    /// Wants one unit held for ten minutes; false if every unit there is promised.
+    pub async fn hold(&self, product_id: ProductId, warehouse_id: &str) -> Said<bool> {
+        let chance: [u8; 16] = rand::random();
+        let hold_id = uuid::Builder::from_random_bytes(chance).into_uuid();
+        let wanted = json!({
+            "hold_id": hold_id, "product_id": product_id, "warehouse_id": warehouse_id, "amount": 1, "seconds": 600,
+        });
+        let request = self.client.post(format!("{}/v1/holds", self.url)).header("content-type", "application/json");
+        let answer = request.header("accept", "application/json").body(wanted.to_string()).send().await?;
+        let status = answer.status();
+        let said: Value = serde_json::from_slice(&answer.bytes().await?)?;
+        match said["code"].as_str() {
+            None if status.is_success() => Ok(true),
+            Some("nothing_left") => Ok(false),
+            Some(_) | None => Err(format!("the web shop was answered {status}: {said}").into()),
+        }
+    }
+}
+
 fn goods_lines(goods: &[(ProductId, i64)]) -> Vec<Value> {
-    goods.iter().map(|(product_id, quantity)| json!({ "product_id": product_id, "quantity": quantity })).collect()
+    goods.iter().map(|(product_id, amount)| json!({ "product_id": product_id, "amount": amount })).collect()
 }
 
 fn receipt(answer: &Value) -> Said<Receipt> {

@@ -16,10 +16,12 @@ use crate::{
     till::Till,
 };
 
-/// The warehouse that kiosk and handheld share.
+/// The shop where the kiosk stands; the web shop sells from it too.
 const MAIN: &str = "High Street";
-/// The pop-up's own.
+/// The pop-up's own place.
 const FAIR: &str = "Summer Fair";
+/// The handheld's own place.
+const STOCKROOM: &str = "Stockroom";
 
 /// A device with its line.
 pub struct Device {
@@ -36,11 +38,11 @@ pub struct Device {
 pub struct Town {
     data: PathBuf,
     server: Machine,
-    /// Sells from the shared warehouse, within its allotment.
+    /// Sells from the shop, within its allotment.
     pub kiosk: Device,
-    /// Sells from its own warehouse.
+    /// Sells from its own place.
     pub popup: Device,
-    /// Counts at the shared warehouse.
+    /// Counts in the stockroom.
     pub handheld: Device,
 }
 
@@ -53,26 +55,28 @@ impl Town {
         let address = machine::free_address()?;
         let server = start_server(data, address).await?;
         note(&format!("the server is at {}", server.url()));
-        office(data, ["warehouse", "add", MAIN])?;
-        office(data, ["warehouse", "add", FAIR])?;
+        for place in [MAIN, FAIR, STOCKROOM] {
+            office(data, ["warehouse", "add", place])?;
+        }
         let kiosk = Device::join(data, "kiosk", MAIN, &[], address).await?;
         let popup = Device::join(data, "popup", FAIR, &["--home"], address).await?;
-        let handheld = Device::join(data, "handheld", MAIN, &[], address).await?;
+        let handheld = Device::join(data, "handheld", STOCKROOM, &["--home"], address).await?;
         let town = Self { data: data.to_owned(), server, kiosk, popup, handheld };
         town.stock_up(plan)?;
         Ok(town)
     }
 
     fn stock_up(&self, plan: &Plan) -> Result<(), Box<dyn Error>> {
-        let (shared, own) = (self.data.join("high-street.csv"), self.data.join("summer-fair.csv"));
-        plan.write_stock(&shared, &own)?;
+        let places = [(MAIN, "high-street.csv"), (FAIR, "summer-fair.csv"), (STOCKROOM, "stockroom.csv")];
+        let files = places.map(|(_, name)| self.data.join(name));
+        plan.write_stock([&files[0], &files[1], &files[2]])?;
         let rejects = self.data.join("rejected.csv");
         let rejects = rejects.to_str().ok_or("the data folder's path is not UTF-8")?;
         show_office(
             &self.data,
             &["import", "products", &plan::catalogue(), "--in-store-barcodes", "--rejects", rejects],
         )?;
-        for (file, warehouse) in [(shared, MAIN), (own, FAIR)] {
+        for (file, (warehouse, _)) in files.iter().zip(places) {
             let file = file.to_str().ok_or("the data folder's path is not UTF-8")?;
             show_office(&self.data, &["import", "stock", file, "--warehouse", warehouse])?;
         }
@@ -138,7 +142,7 @@ impl Device {
         let card = data.join(format!("{kind}.toml"));
         let card = card.to_str().ok_or("the data folder's path is not UTF-8")?;
         let mut arguments = vec!["node", "add", "--name", kind, "--kind", kind, "--warehouse", warehouse];
-        arguments.extend(["--scope", "all", "--out", card]);
+        arguments.extend(["--scope", MAIN, "--scope", FAIR, "--scope", STOCKROOM, "--out", card]);
         arguments.extend(more);
         office(data, arguments)?;
         machine::run("outpost-node", ["--data".as_ref(), folder.as_os_str(), "join".as_ref(), card.as_ref()])?;
