@@ -204,6 +204,8 @@ impl<L: Origin, R: Remote + Sync> Rounds<L, R> {
 
     async fn go_round(&mut self) {
         loop {
+            // A server that answers at once must not keep the courier from hearing that it is to stop.
+            tokio::task::yield_now().await;
             self.collect();
             let wait = if self.due.is_empty() { WAIT_SECONDS_MAX } else { 0 };
             self.bell.hush();

@@ -37,7 +37,7 @@ pub(super) fn waiting(till: &Till) -> Result<String, Failure> {
 
 fn waits(till: &Till, status: &StatusShown) -> String {
     if status.waiting == 0 && status.carts_waiting == 0 {
-        return "Nothing waits: head office has everything.".to_owned();
+        return "Nothing waits for head office.".to_owned();
     }
     let count = match status.waiting {
         1 => "1 entry waits".to_owned(),
