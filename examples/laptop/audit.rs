@@ -45,7 +45,8 @@ const TABLES: [(&str, &str, &str); 7] = [
         "people",
         "select encode(uuid_send(user_id), 'hex'),
                 coalesce(email, '-') || ' ' || coalesce(encode(uuid_send(alias_of), 'hex'), '-') from users",
-        "select lower(hex(user_id)), coalesce(email, '-') || ' ' || coalesce(lower(hex(alias_of)), '-') from users",
+        "select lower(hex(user_id)),
+                coalesce(email, '-') || ' ' || case when alias_of is null then '-' else lower(hex(alias_of)) end from users",
     ),
     (
         "products",

@@ -7,6 +7,7 @@ use outpost_schema::{
     money::Money,
     quantity::Amount,
 };
+use outpost_sync::wire::NODE_HEADER;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -183,16 +184,17 @@ impl Till {
     }
 }
 
-/// A web shop: it has no till, and asks the server to hold what its customer wants.
-pub struct WebShop {
+/// Somebody who takes orders by phone: not at a shelf, so the server is asked to hold the goods.
+pub struct Phone {
     url: String,
+    caller: String,
     client: reqwest::Client,
 }
 
-impl WebShop {
-    /// The web shop of the server at `url`.
-    pub fn at(url: String) -> Self {
-        Self { url, client: reqwest::Client::new() }
+impl Phone {
+    /// A phone beside the device that calls the server at `url` by this name.
+    pub fn at(url: String, caller: String) -> Self {
+        Self { url, caller, client: reqwest::Client::new() }
     }
 
     /// Wants one unit held for ten minutes; false if every unit there is promised.
@@ -203,13 +205,14 @@ impl WebShop {
             "hold_id": hold_id, "product_id": product_id, "warehouse_id": warehouse_id, "amount": 1, "seconds": 600,
         });
         let request = self.client.post(format!("{}/v1/holds", self.url)).header("content-type", "application/json");
+        let request = request.header(NODE_HEADER, &self.caller);
         let answer = request.header("accept", "application/json").body(wanted.to_string()).send().await?;
         let status = answer.status();
         let said: Value = serde_json::from_slice(&answer.bytes().await?)?;
         match said["code"].as_str() {
             None if status.is_success() => Ok(true),
             Some("nothing_left") => Ok(false),
-            Some(_) | None => Err(format!("the web shop was answered {status}: {said}").into()),
+            Some(_) | None => Err(format!("the phone was answered {status}: {said}").into()),
         }
     }
 }

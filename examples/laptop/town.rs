@@ -8,6 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use outpost_schema::device::Card;
+
 use crate::{
     line::Line,
     machine::{self, Machine},
@@ -30,6 +32,7 @@ pub struct Device {
     /// Its line to the server.
     pub line: Line,
     folder: PathBuf,
+    caller: String,
     address: SocketAddr,
     machine: Option<Machine>,
 }
@@ -146,10 +149,12 @@ impl Device {
         arguments.extend(more);
         office(data, arguments)?;
         machine::run("outpost-node", ["--data".as_ref(), folder.as_os_str(), "join".as_ref(), card.as_ref()])?;
+        let Card { node_id, incarnation_id, .. } = toml::from_str(&fs::read_to_string(card)?)?;
+        let caller = format!("{node_id}/{incarnation_id}");
         let line = Line::lay(server).await?;
         let address = machine::free_address()?;
         let till = Till::at(kind, format!("http://{address}"));
-        let mut device = Self { till, line, folder, address, machine: None };
+        let mut device = Self { till, line, folder, caller, address, machine: None };
         device.start().await?;
         Ok(device)
     }
@@ -177,6 +182,11 @@ impl Device {
     pub async fn kill(&mut self) -> Result<(), Box<dyn Error>> {
         let machine = self.machine.take().ok_or("the device was off already")?;
         Ok(machine.kill().await?)
+    }
+
+    /// How it names itself to the server.
+    pub fn caller(&self) -> &str {
+        &self.caller
     }
 
     /// Where its pages are.
