@@ -25,8 +25,6 @@ use self::interrupt::{Bell, Interrupted};
 use crate::{error::Error, node::Node};
 
 mod interrupt;
-#[cfg(test)]
-mod tests;
 
 /// Rounds that somebody may be waiting for at once; one answers all who wait, so more mean a loop.
 const WISHES_MAX: usize = 32;
@@ -310,3 +308,6 @@ impl Origin for Node {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

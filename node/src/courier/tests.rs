@@ -221,15 +221,20 @@ async fn a_nudge_ends_the_wait_and_the_sale_goes_at_once() {
 }
 
 #[tokio::test]
-async fn a_nudge_never_cuts_a_push() {
-    let (till, office) = (Till::new(0), Office::new(false, 0));
-    till.sell();
-    let courier = start(&till, &office);
-    Office::saw(&office.pushes, 1).await;
-    (0..10).for_each(|_| courier.nudge());
+async fn a_nudge_cuts_a_waiting_pull_and_never_a_push_or_a_page() {
+    let (office, bell) = (Office::new(false, 0), Bell::default());
+    let remote = Interrupted::new(&office, &bell);
+    let standing = Standing { head: Mark::START, acked: Mark::START };
+    let push = Push { entries: vec![], carts: vec![] };
+    bell.ring();
+    let mut sent = std::pin::pin!(remote.push(standing, &push));
+    assert!(sent.as_mut().now_or_never().is_none(), "it waits for its answer");
     office.permits.add_permits(1);
-    Office::saw(&office.pulls, 1).await;
-    assert_eq!(*office.pushes.borrow(), 1);
+    sent.await.expect("settled");
+    remote.pull(standing, None, 0).await.expect("a page");
+    assert!(!remote.was_nudged());
+    remote.pull(standing, None, 25).await.expect_err("the ring is heard now");
+    assert!(remote.was_nudged());
 }
 
 #[tokio::test]
