@@ -91,17 +91,14 @@ impl Office {
             )
             .await?;
         let owed = client.query_one("select coalesce(sum(greatest(-balance, 0)), 0)::bigint from stock", &[]).await?;
-        let rows = client
-            .query("select kind, detail::text from concerns where closed_at is null order by opened_at", &[])
-            .await?;
-        let concerns = rows.iter().map(|row| in_words(row.get(0), row.get(1))).collect();
+        let rows = client.query("select kind from concerns where closed_at is null order by opened_at", &[]).await?;
+        let concerns = rows.iter().map(|row| in_words(row.get(0))).collect();
         Ok(Self { duplicated: usize::try_from(duplicated.get::<_, i64>(0))?, owed: owed.get(0), concerns })
     }
 }
 
-fn in_words(kind: &str, detail: &str) -> String {
-    let sentence = kind.parse().map_or(kind, |known: ConcernKind| known.sentence());
-    format!("{sentence} {detail}")
+fn in_words(kind: &str) -> String {
+    kind.parse().map_or(kind, ConcernKind::sentence).to_owned()
 }
 
 impl Book {
