@@ -98,7 +98,7 @@ impl Office {
 }
 
 fn in_words(kind: &str) -> String {
-    kind.parse().map_or(kind, ConcernKind::sentence).to_owned()
+    kind.parse().map_or_else(|_| kind.to_owned(), |known: ConcernKind| known.sentence().to_owned())
 }
 
 impl Book {
