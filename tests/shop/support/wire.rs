@@ -40,7 +40,7 @@ pub enum Fate {
     ShortAnswer(usize),
     /// It arrives twice; the second answer is heard.
     Twice,
-    /// It stays on the way, and arrives before the call after the next.
+    /// It stays on the way, and arrives after the next call.
     Late,
 }
 
@@ -118,10 +118,14 @@ impl Wire {
 
     async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, Trouble> {
         let late = std::mem::take(&mut *self.on_the_way.lock().expect("sound"));
-        let fate = self.fate();
+        let answer = self.meet(call, self.fate()).await;
         for old in late {
             self.send(&old, whole(&old)).await;
         }
+        answer
+    }
+
+    async fn meet<T: DeserializeOwned>(&self, call: Call, fate: Fate) -> Result<T, Trouble> {
         match fate {
             Fate::Passes => heard(self.send(&call, whole(&call)).await, usize::MAX),
             Fate::Lost => Err(cut()),
