@@ -193,8 +193,9 @@ impl Shop {
         assert_eq!(report.expect("an import").rejected, 0);
         let opening: Vec<_> = (0..count).map(|number| (format!("P{number:04}"), on_hand)).collect();
         self.stock("High Street", &opening).await;
-        let rows = self.client().await.query("select product_id from products where sku ~ '^P[0-9]{4}$' order by sku", &[]);
-        rows.await.expect("rows").iter().map(|row| ProductId(row.get(0))).collect()
+        let query = "select product_id from products where sku ~ '^P[0-9]{4}$' order by sku";
+        let rows = self.client().await.query(query, &[]).await.expect("products");
+        rows.iter().map(|row| ProductId(row.get(0))).collect()
     }
 
     /// A connection of one's own to the server's database.
