@@ -52,7 +52,7 @@ async fn a_push_whose_answer_was_lost_is_sent_again_and_changes_nothing() {
     till.line.next([Fate::AnswerLost]);
     assert!(till.round().await.is_err());
     assert_eq!((till.waiting(), shop.number("select count(*) from orders").await), (1, 1), "it arrived all the same");
-    till.until_level().await;
+    shop.all_level().await;
     assert_eq!((till.waiting(), shop.number("select count(*) from orders").await), (0, 1));
     shop.agree().await;
 }
@@ -66,7 +66,7 @@ async fn a_refusal_whose_answer_was_lost_is_heard_the_second_time() {
     till.node.ask(&[line(tea, 1)]).expect("written down");
     till.line.next([Fate::AnswerLost]);
     assert!(till.round().await.is_err());
-    till.until_level().await;
+    shop.all_level().await;
     assert_eq!(till.node.not_booked(10).expect("readable").len(), 1, "the refused ask");
     shop.agree().await;
 }
@@ -78,7 +78,7 @@ async fn a_request_that_arrives_twice_counts_once() {
     till.sell(tea, 2).expect("allotted");
     till.node.ask(&[line(tea, 3)]).expect("written down");
     till.line.next([Fate::Twice, Fate::Twice, Fate::Twice]);
-    till.until_level().await;
+    shop.all_level().await;
     assert_eq!((till.open(tea), till.shown(tea).balance), (11, 28));
     shop.agree().await;
 }
@@ -91,7 +91,7 @@ async fn a_push_that_arrives_after_a_later_one_counts_once() {
     till.line.next([Fate::Late]);
     assert!(till.round().await.is_err(), "it is still on the way");
     till.sell(tea, 2).expect("allotted");
-    till.until_level().await;
+    shop.all_level().await;
     assert_eq!(shop.number("select count(*) from orders").await, 2);
     assert_eq!(shop.number("select count(*) from incarnations where state = 'frozen'").await, 0, "an echo is no fork");
     shop.agree().await;

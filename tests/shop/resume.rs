@@ -20,9 +20,7 @@ const LONG: usize = 160;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_round_resumes_wherever_it_was_cut() {
-    let (mut shop, goods) = long_catalogue().await;
-    let stall = shop.add_place("Stall").await;
-    shop.add_till(stall, Rule::Home).await;
+    let (shop, goods) = long_catalogue().await;
     let (address, _serving) = serve(&shop).await;
     let cable = Line::lay(address).await.expect("a line");
     let till = &shop.tills[0];

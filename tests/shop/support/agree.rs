@@ -10,18 +10,21 @@ use tokio_postgres::Client;
 /// Rows of one table: what names each, and what it says.
 type Rows = BTreeMap<String, String>;
 
+/// So much is shown of a row that differs.
+const SHOWN_MAX: usize = 300;
+
 /// A table's name, then the same question to each engine: a key and a value, both as text. `{scope}`
 /// stands for the node's warehouses, `{node}` and `{life}` for itself.
 const TABLES: [(&str, &str, &str); 17] = [
     (
         "warehouses",
         "select encode(uuid_send(warehouse_id), 'hex'), name || ' ' || coalesce(encode(uuid_send(home_of), 'hex'), '-') from warehouses",
-        "select lower(hex(warehouse_id)), name || ' ' || coalesce(lower(hex(home_of)), '-') from warehouses",
+        "select lower(hex(warehouse_id)), name || ' ' || coalesce(nullif(lower(hex(home_of)), ''), '-') from warehouses",
     ),
     (
         "categories",
         "select encode(uuid_send(category_id), 'hex'), name || ' ' || coalesce(encode(uuid_send(parent_id), 'hex'), '-') from categories",
-        "select lower(hex(category_id)), name || ' ' || coalesce(lower(hex(parent_id)), '-') from categories",
+        "select lower(hex(category_id)), name || ' ' || coalesce(nullif(lower(hex(parent_id)), ''), '-') from categories",
     ),
     (
         "products",
@@ -29,7 +32,7 @@ const TABLES: [(&str, &str, &str); 17] = [
              coalesce((price * 10000)::bigint::text, '-'), unit, price_per, coalesce(encode(uuid_send(category_id), 'hex'), '-'),
              (extract(epoch from updated_at) * 1000000)::bigint) from products",
         "select lower(hex(product_id)), name || '|' || coalesce(sku, '-') || '|' || coalesce(description, '-') || '|' ||
-             coalesce(price, '-') || '|' || unit || '|' || price_per || '|' || coalesce(lower(hex(category_id)), '-') || '|' ||
+             coalesce(price, '-') || '|' || unit || '|' || price_per || '|' || coalesce(nullif(lower(hex(category_id)), ''), '-') || '|' ||
              updated_at from products",
     ),
     (
@@ -62,7 +65,7 @@ const TABLES: [(&str, &str, &str); 17] = [
              coalesce(encode(uuid_send(address_id), 'hex'), '-'), role, encode(uuid_send(home), 'hex'), coalesce(encode(uuid_send(alias_of), 'hex'), '-'))
          from users where home = any({scope})",
         "select lower(hex(user_id)), coalesce(email, '-') || '|' || coalesce(first_name, '-') || '|' || coalesce(last_name, '-') || '|' ||
-             coalesce(lower(hex(address_id)), '-') || '|' || role || '|' || lower(hex(home)) || '|' || coalesce(lower(hex(alias_of)), '-') from users",
+             coalesce(nullif(lower(hex(address_id)), ''), '-') || '|' || role || '|' || lower(hex(home)) || '|' || coalesce(nullif(lower(hex(alias_of)), ''), '-') from users",
     ),
     (
         "addresses",
@@ -161,7 +164,9 @@ fn plain(text: String) -> String {
 fn compare(name: &str, server: &Rows, node: &Rows) -> Vec<String> {
     let keys = server.keys().chain(node.keys().filter(|key| !server.contains_key(*key)));
     let keys: Vec<_> = keys.filter(|key| server.get(*key) != node.get(*key)).collect();
-    let side = |rows: &Rows, key: &String| rows.get(key).cloned().unwrap_or_else(|| "nothing".to_owned());
+    let side = |rows: &Rows, key: &String| {
+        rows.get(key).map_or_else(|| "nothing".to_owned(), |row| row.chars().take(SHOWN_MAX).collect())
+    };
     let say = |key: &&&String| format!("{name} {key}: the server has {}, the node {}", side(server, key), side(node, key));
     let mut found: Vec<String> = keys.iter().take(3).map(|key| say(&key)).collect();
     found.extend((keys.len() > 3).then(|| format!("{name}: {} more differences", keys.len() - 3)));
