@@ -253,3 +253,6 @@ pub async fn expired_rows(tx: &Tx, now: Timestamp, limit: i64) -> Result<BTreeSe
         .await?;
     rows.iter().map(key).collect()
 }
+
+#[cfg(test)]
+mod tests;
