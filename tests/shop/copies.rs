@@ -18,7 +18,7 @@ async fn a_copied_device_is_noticed_and_nothing_of_either_is_lost() {
     let told = first.sell(tea, 1).expect("allotted");
     let other = twin.sell(tea, 2).expect("allotted, it thinks");
     first.until_level().await;
-    assert_eq!(twin.round().await.map_err(|failure| failure.to_string()), Err(Failure::<String>::Frozen.to_string()));
+    assert!(matches!(twin.round().await, Err(Failure::Frozen)));
     assert_eq!(shop.server_receipts().await, [told.receipt.to_string()].into());
     assert_eq!(shop.concerns().await, [("fork".to_owned(), first.card.incarnation_id.to_string())]);
     assert_eq!(shop.number("select count(*) from evidence").await, 1, "what the twin said is kept");
@@ -37,7 +37,7 @@ async fn a_copied_device_is_noticed_and_nothing_of_either_is_lost() {
 }
 
 #[tokio::test]
-async fn a_frozen_device_still_hears_the_news() {
+async fn a_frozen_device_still_hears_the_news_and_shows_its_own_sales() {
     let (mut shop, tea) = a_till_with_ten().await;
     let copy = shop.spare_folder("copy");
     copy_folder(&shop.tills[0].folder, &copy);
@@ -46,11 +46,13 @@ async fn a_frozen_device_still_hears_the_news() {
     shop.tills[0].sell(tea, 1).expect("allotted");
     shop.tills[0].until_level().await;
     twin.sell(tea, 2).expect("allotted, it thinks");
-    assert_eq!(twin.round().await.map_err(|failure| failure.to_string()), Err(Failure::<String>::Frozen.to_string()));
+    assert!(matches!(twin.round().await, Err(Failure::Frozen)));
+    assert_eq!(twin.shown(tea).balance, 27, "the other's one, and its own two");
+
     let oil = shop.product("OIL", "7.10", 3).await;
-    let before = twin.node.status().expect("readable").level_at;
-    _ = twin.round().await;
-    assert!(twin.node.product(oil).expect("readable").is_some(), "level at {before:?}");
+    twin.until_level().await;
+    assert!(twin.node.product(oil).expect("readable").is_some());
+    assert_eq!(twin.node.status().expect("readable").state, State::Frozen, "it is not set back");
 }
 
 #[tokio::test]
