@@ -5,7 +5,6 @@
 //! cargo test --test shop` searches longer.
 
 #[path = "../../examples/laptop/line.rs"]
-#[expect(dead_code, reason = "the laptop example asks more of a line than these stories")]
 mod cable;
 mod support;
 
@@ -16,6 +15,7 @@ mod copies;
 mod examples;
 mod facts;
 mod golden;
+mod killed;
 mod last_unit;
 mod line;
 mod people;

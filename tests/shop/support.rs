@@ -3,10 +3,12 @@
 
 pub mod agree;
 pub mod chance;
+pub mod process;
 pub mod wire;
 
 use std::{
     collections::BTreeSet,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -39,6 +41,7 @@ use outpost_sync::{
     wire::Caller,
 };
 use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_postgres::Client;
 
 use self::wire::Wire;
@@ -73,8 +76,6 @@ pub struct Till {
     pub also: Vec<WarehouseId>,
     /// Where it lives.
     pub folder: PathBuf,
-    /// Its time and chance.
-    pub world: Arc<Seeded>,
     /// Its line to the server.
     pub line: Wire,
 }
@@ -141,12 +142,11 @@ impl Shop {
 
     /// A node that lives in this folder, wherever that came from.
     pub fn start(&self, card: Card, folder: PathBuf, seed: u64) -> Till {
-        let world = Arc::new(Seeded::new(seed));
-        let node = Arc::new(Node::open(&folder, Arc::clone(&world) as _).expect("a node opens"));
+        let node = Arc::new(Node::open(&folder, Arc::new(Seeded::new(seed))).expect("a node opens"));
         node.join(&card).expect("the card is its own");
-        let carts = Carts::open(Arc::clone(&node), &folder.join(outpost_node::carts::FOLDER)).expect("carts open");
+        let carts = Carts::open(Arc::clone(&node), &folder).expect("carts open");
         let line = Wire::lay(self.router.clone(), caller(&card));
-        Till { node, carts, card, also: Vec::new(), folder, world, line }
+        Till { node, carts, card, also: Vec::new(), folder, line }
     }
 
     /// Switches a till off and on again.
@@ -323,6 +323,29 @@ impl Till {
     pub fn receipts(&self) -> Vec<String> {
         let orders = self.node.orders(None, None, 200).expect("readable");
         orders.iter().map(|order| order.receipt.to_string()).collect()
+    }
+}
+
+/// The server on a loopback port, as long as this lives.
+pub struct Serving {
+    /// Where.
+    pub address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Serving {
+    /// Serves this shop's head office over real HTTP.
+    pub async fn begin(shop: &Shop) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let router = shop.router.clone();
+        Self { address, task: tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") }) }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 

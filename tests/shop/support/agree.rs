@@ -167,7 +167,8 @@ fn compare(name: &str, server: &Rows, node: &Rows) -> Vec<String> {
     let side = |rows: &Rows, key: &String| {
         rows.get(key).map_or_else(|| "nothing".to_owned(), |row| row.chars().take(SHOWN_MAX).collect())
     };
-    let say = |key: &&&String| format!("{name} {key}: the server has {}, the node {}", side(server, key), side(node, key));
+    let say =
+        |key: &&&String| format!("{name} {key}: the server has {}, the node {}", side(server, key), side(node, key));
     let mut found: Vec<String> = keys.iter().take(3).map(|key| say(&key)).collect();
     found.extend((keys.len() > 3).then(|| format!("{name}: {} more differences", keys.len() - 3)));
     found
