@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use outpost_schema::id::ProductId;
-use outpost_sync::round::{Local as _, Remote as _};
+use outpost_sync::{
+    round::{Local as _, Remote as _},
+    wire::Pulled,
+};
 
 use crate::support::{
     Rule, Shop, amount,
@@ -101,17 +104,22 @@ async fn a_push_that_arrives_after_a_later_one_counts_once() {
 async fn an_old_page_that_arrives_late_is_not_applied() {
     let (shop, tea) = shop_with_tea().await;
     let (till, other) = (&shop.tills[0], &shop.tills[1]);
-    let asked = till.node.cursor().expect("readable");
-    let old = till.line.pull(till.node.standing().expect("readable"), asked.as_deref(), 0).await.expect("a page");
-    let outpost_sync::wire::Pulled::Page(old) = old else { panic!("no page: {old:?}") };
-
-    shop.allot(1, tea, 5).await;
+    shop.allot(1, tea, 9).await;
     other.sell(tea, 4).expect("allotted");
     other.until_level().await;
+    let asked = till.node.cursor().expect("readable");
+    let old = till.line.pull(till.node.standing().expect("readable"), asked.as_deref(), 0).await.expect("a page");
+    let Pulled::Page(old) = old else { panic!("no page: {old:?}") };
+
+    other.sell(tea, 5).expect("allotted");
+    other.until_level().await;
+    till.sell(tea, 1).expect("allotted");
     till.until_level().await;
     let (before, cursor) = (till.shown(tea), till.node.cursor().expect("readable"));
+    assert_eq!(before.balance, 20);
     till.node.apply(asked.as_deref(), &old).expect("passed over");
     assert_eq!((till.shown(tea), till.node.cursor().expect("readable")), (before, cursor));
+    other.until_level().await;
     shop.agree().await;
 }
 

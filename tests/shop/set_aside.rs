@@ -37,6 +37,29 @@ async fn an_op_about_an_unknown_product_waits_until_it_is_entered() {
     shop.agree().await;
 }
 
+#[tokio::test]
+async fn what_waits_goes_on_being_shown_whatever_others_do_to_the_same_goods() {
+    let mut shop = Shop::open(0).await;
+    for _ in 0..2 {
+        shop.add_till(shop.high_street, Rule::Physical).await;
+    }
+    let (tea, fig) = (shop.product("TEA", "2.50", 10).await, shop.product("FIG", "0.60", 0).await);
+    shop.all_level().await;
+    publish::remove(&shop.server, fig).await.expect("nobody had any");
+    let (till, other) = (&shop.tills[0], &shop.tills[1]);
+    till.node.receive(&[line(tea, 5), line(fig, 5)]).expect("one crate of each came");
+    till.until_level().await;
+    assert_eq!((balance(till, tea), balance(other, tea)), (15, 10));
+
+    other.sell(tea, 2).expect("sold");
+    shop.all_level().await;
+    assert_eq!((balance(till, tea), balance(other, tea)), (13, 8), "the crate of tea still stands there");
+    enter_again(&shop, fig).await;
+    shop.all_level().await;
+    assert_eq!((balance(till, tea), balance(other, tea)), (13, 13));
+    shop.agree().await;
+}
+
 /// What the till shows of a product, known to the catalogue or not.
 fn balance(till: &Till, product: ProductId) -> i64 {
     let rows = till.node.stock_of(product).expect("readable");

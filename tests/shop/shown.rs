@@ -85,11 +85,11 @@ impl History {
 
     async fn step(&mut self) {
         let number = self.chance.below(2);
-        match self.chance.below(10) {
-            0..=3 => self.sell(number),
-            4 | 5 => self.push(number).await,
-            6 | 7 => self.pull(number).await,
-            8 => self.hear_something_late(number),
+        match self.chance.below(12) {
+            0..=2 => self.sell(number),
+            3..=5 => self.push(number).await,
+            6..=9 => self.pull(number).await,
+            10 => self.hear_something_late(number),
             _ => self.go_slow().await,
         }
     }
@@ -106,7 +106,7 @@ impl History {
         if self.slow.as_ref().is_some_and(|slow| slow.product.is_some()) {
             return;
         }
-        let (till, line) = (&self.shop.tills[number], self.line(number));
+        let (till, line) = (&self.shop.tills[number], self.line(number, 2));
         let push = till.node.unsent().expect("readable");
         let answer = line.push(till.node.standing().expect("readable"), &push).await.expect("it arrives");
         if self.chance.in_a_hundred(70) {
@@ -116,7 +116,8 @@ impl History {
 
     /// A page that is applied, or stays on its way.
     async fn pull(&mut self, number: usize) {
-        let (till, line) = (&self.shop.tills[number], self.line(number));
+        let rows = *self.chance.one_of(&[2, 5, 500]);
+        let (till, line) = (&self.shop.tills[number], self.line(number, rows));
         let asked = till.node.cursor().expect("readable");
         let standing = till.node.standing().expect("readable");
         match line.pull(standing, asked.as_deref(), 0).await.expect("it arrives") {
@@ -180,7 +181,7 @@ impl History {
         }
         for _ in 0..2 {
             for number in 0..2 {
-                until_level(&self.shop.tills[number].node, &self.line(number)).await;
+                until_level(&self.shop.tills[number].node, &self.line(number, 2)).await;
                 self.check();
             }
         }
@@ -190,8 +191,8 @@ impl History {
         self.shop.agree().await;
     }
 
-    fn line(&self, number: usize) -> SmallPages {
-        SmallPages { server: Arc::clone(&self.shop.server), caller: caller(&self.shop.tills[number].card) }
+    fn line(&self, number: usize, rows: usize) -> SmallPages {
+        SmallPages { server: Arc::clone(&self.shop.server), caller: caller(&self.shop.tills[number].card), rows }
     }
 }
 
@@ -212,10 +213,11 @@ async fn correct(client: &Client, product: ProductId, warehouse: uuid::Uuid) {
     client.execute(stock, &[&product, &warehouse]).await.expect("a correction");
 }
 
-/// The real server, whose pages end after two aggregates, so that a run is many pages long.
+/// The real server, whose pages end after a few aggregates, so that a run may be many pages long.
 struct SmallPages {
     server: Arc<Server>,
     caller: Caller,
+    rows: usize,
 }
 
 impl Remote for SmallPages {
@@ -225,7 +227,7 @@ impl Remote for SmallPages {
 
     async fn pull(&self, standing: Standing, cursor: Option<&str>, _wait: u64) -> Result<Pulled, Trouble> {
         let cursor: Option<Cursor> = cursor.map(|text| text.parse().expect("a cursor of its own"));
-        let limits = Limits { rows: 2, ..Limits::default() };
+        let limits = Limits { rows: self.rows, ..Limits::default() };
         let served = feed::page(&self.server, self.caller, standing, cursor.as_ref(), limits).await;
         served.map(|served| served.pulled).map_err(|error| Trouble::Told(Problem::new(error.code(), error.to_string())))
     }
