@@ -58,7 +58,7 @@ pub(crate) fn apply(conn: &Connection, asked: Option<&str>, page: &Page, now: Ti
         return Ok(Vec::new());
     }
     let own = identity::load(conn)?.incarnation_id();
-    let mut inbox = Inbox { conn, own, contained: stock::Contained::by(&page.acked), now, carts: Vec::new() };
+    let mut inbox = Inbox { conn, own, contained: stock::Contained::by(conn, &page.acked)?, now, carts: Vec::new() };
     page.aggregates.iter().try_for_each(|aggregate| inbox.take(aggregate))?;
     for acked in &page.acked {
         journal::raise_acked(conn, acked.incarnation_id, acked.mark)?;

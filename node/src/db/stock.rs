@@ -9,6 +9,7 @@ use outpost_schema::{
 use outpost_sync::wire::Acked;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::journal;
 use crate::error::Error;
 
 /// The two sums of a row as shown here: the feed's and this node's own.
@@ -161,13 +162,16 @@ pub(crate) fn lay_over(
 pub(crate) struct Contained(Vec<(IncarnationId, i64, String)>);
 
 impl Contained {
-    /// What a page says its images contain.
-    pub(crate) fn by(acked: &[Acked]) -> Self {
+    /// What a page says its images contain. If a journal went on in two ways, the images may contain
+    /// the other one's entries: of this one's they contain what was acknowledged here.
+    pub(crate) fn by(conn: &Connection, acked: &[Acked]) -> Result<Self, Error> {
         let spell = |acked: &Acked| {
+            let is_ours = journal::has(conn, acked.incarnation_id, acked.mark)?;
+            let mark = if is_ours { acked.mark } else { journal::acked(conn, acked.incarnation_id)? };
             let set_aside: Vec<String> = acked.set_aside.iter().map(i64::to_string).collect();
-            (acked.incarnation_id, acked.mark.seq, format!("[{}]", set_aside.join(",")))
+            Ok((acked.incarnation_id, mark.seq, format!("[{}]", set_aside.join(","))))
         };
-        Self(acked.iter().map(spell).collect())
+        acked.iter().map(spell).collect::<Result<_, _>>().map(Self)
     }
 }
 
