@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use outpost_schema::{
     clock::Timestamp,
-    op::Entry,
+    journal::Entry,
     stock::{Allotment, Level, Reason, StockKey},
 };
 

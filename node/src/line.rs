@@ -1,6 +1,6 @@
 //! The node's end of a round: its journal and its fed tables, one transaction a call.
 
-use outpost_schema::op::Mark;
+use outpost_schema::journal::Mark;
 use outpost_sync::{
     round::Local,
     wire::{Page, Push, Pushed, Standing},

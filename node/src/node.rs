@@ -9,7 +9,8 @@ use outpost_schema::{
     clock::{Hlc, Timestamp},
     device::Card,
     id::CartId,
-    op::{Entry, Op},
+    journal::Entry,
+    op::Op,
     world::World,
 };
 use rusqlite::{Connection, Transaction};

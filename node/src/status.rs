@@ -1,6 +1,6 @@
 //! How the node stands with its server: what waits, since when, and what people must look at.
 
-use outpost_schema::{clock::Timestamp, money::Money, op::Mark, verdict::Concern};
+use outpost_schema::{clock::Timestamp, journal::Mark, money::Money, verdict::Concern};
 
 pub use crate::db::journal::Answered;
 use crate::{

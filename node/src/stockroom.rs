@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use outpost_schema::{
     id::{OrderId, ProductId},
-    op::{Cancel, Count, CountLine, Goods, Line, Mark, Op, StatusTold},
+    journal::Mark,
+    op::{Cancel, Count, CountLine, Goods, Line, Op, StatusTold},
     order::{Fulfilment, Order, OrderStatus},
     stock::Reason,
 };

@@ -10,6 +10,7 @@ pub mod device;
 pub mod fault;
 pub mod feed;
 pub mod id;
+pub mod journal;
 pub mod money;
 pub mod op;
 pub mod order;

@@ -24,7 +24,7 @@
 //!     clock::{Hlc, Timestamp},
 //!     feed::Aggregate,
 //!     id::{IncarnationId, NodeId, ProductId, WarehouseId},
-//!     op::{Entry, Goods, Line, Mark, Op},
+//!     journal::{Entry, Mark}, op::{Goods, Line, Op},
 //!     quantity::{Amount, Unit},
 //!     stock::StockKey,
 //!     verdict::{Grant, Verdict},

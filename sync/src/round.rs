@@ -1,6 +1,6 @@
 //! One round: push until empty, pull until level. It may be cut at any byte and begun anew.
 
-use outpost_schema::op::Mark;
+use outpost_schema::journal::Mark;
 
 use crate::wire::{Page, Problem, Pulled, Push, Pushed, Standing};
 

@@ -5,7 +5,8 @@ use outpost_schema::{
     clock::{Hlc, Timestamp},
     device::Card,
     id::ProductId,
-    op::{Entry, Goods, Mark, Op},
+    journal::{Entry, Mark},
+    op::{Goods, Op},
 };
 use outpost_sync::{
     codec::{self, Form},
@@ -225,7 +226,7 @@ async fn an_op_of_a_newer_version_is_kept_and_waits() {
     let noise = sealed(
         counter.card(),
         Entry {
-            body: outpost_schema::op::Body(b"sixteen bytes and noise".to_vec()),
+            body: outpost_schema::journal::Body(b"sixteen bytes and noise".to_vec()),
             ..entry(&counter, strange.mark(), "7:7:")
         },
     );
@@ -270,6 +271,6 @@ fn sealed(card: &Card, mut entry: Entry) -> Entry {
     }
     hasher.update(entry.version.to_be_bytes());
     hasher.update(Sha256::digest(&entry.body.0));
-    entry.hash = outpost_schema::op::Hash(hasher.finalize().into());
+    entry.hash = outpost_schema::journal::Hash(hasher.finalize().into());
     entry
 }

@@ -12,12 +12,7 @@ mod sample;
 use std::{fs, path::PathBuf, sync::Arc};
 
 use outpost_node::Node;
-use outpost_schema::{
-    op::{Mark, OpKind},
-    settle::decode,
-    word::Word as _,
-    world::Seeded,
-};
+use outpost_schema::{journal::Mark, op::OpKind, settle::decode, word::Word as _, world::Seeded};
 use outpost_sync::{
     codec::{self, Form},
     round::Local as _,

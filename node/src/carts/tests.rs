@@ -8,7 +8,7 @@ use outpost_schema::{
     device::{Card, NodeKind},
     feed::{Aggregate, Granted, Stock},
     id::{EpochId, IncarnationId, NodeId},
-    op::Mark,
+    journal::Mark,
     quantity::Unit,
     stock::SalePolicy,
     world::Seeded,

@@ -1,6 +1,6 @@
 //! `receive`, `ask` and `give-back`: goods by code and number.
 
-use outpost_schema::op::Mark;
+use outpost_schema::journal::Mark;
 
 use super::{Failure, sell::amount, status, till::Till, wanted};
 use crate::{

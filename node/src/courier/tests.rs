@@ -11,7 +11,7 @@ use outpost_schema::{
     clock::Hlc,
     feed::{Aggregate, Key, Kind},
     id::EpochId,
-    op::{Body, Entry, Hash, Mark},
+    journal::{Body, Entry, Hash, Mark},
 };
 use outpost_sync::wire::{Page, Pulled, Push, Pushed, Standing};
 use tokio::sync::Semaphore;

@@ -3,8 +3,9 @@
 use outpost_schema::{
     clock::{Hlc, Timestamp},
     id::IncarnationId,
+    journal::{Body, Entry, Mark},
     money::Money,
-    op::{Body, Entry, Mark, Op},
+    op::Op,
     verdict::Verdict,
     world::World,
 };

@@ -1,6 +1,6 @@
 //! The database's tables, grown one migration at a time, each in a transaction of its own.
 
-use outpost_schema::op::Hash;
+use outpost_schema::journal::Hash;
 use rusqlite::{Connection, TransactionBehavior, params};
 use sha2::{Digest as _, Sha256};
 

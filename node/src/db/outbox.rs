@@ -10,7 +10,7 @@ use super::{
 };
 use crate::error::Error;
 
-use outpost_schema::{clock::Timestamp, op::Mark};
+use outpost_schema::{clock::Timestamp, journal::Mark};
 
 /// Where the journal stands.
 pub(crate) fn standing(conn: &Connection) -> Result<Standing, Error> {

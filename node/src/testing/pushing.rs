@@ -1,7 +1,7 @@
 //! What waits, and how answers settle it.
 
 use outpost_schema::{
-    op::{Hash, Mark},
+    journal::{Hash, Mark},
     verdict::{Refusal, Verdict},
 };
 use outpost_sync::wire::{PUSH_BYTES_MAX, PUSH_CARTS_MAX, PUSH_ENTRIES_MAX, Push, Pushed};

@@ -145,7 +145,7 @@ fn a_frozen_till_goes_on_and_a_rolled_back_one_sells_nothing_it_shares() {
     for (card, sells) in [(card(), false), (physical(), true), (home(), true)] {
         let shop = Shop::new(&card);
         shop.stock(TEA, 10, 3);
-        let strange = Mark { seq: 9, hash: outpost_schema::op::Hash([9; 32]) };
+        let strange = Mark { seq: 9, hash: outpost_schema::journal::Hash([9; 32]) };
         assert!(!shop.node.stand_at(strange).expect("looked up"));
         if sells {
             shop.sell(&[(TEA, 1)]).expect("a fact");

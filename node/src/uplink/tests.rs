@@ -13,7 +13,7 @@ use futures_util::stream;
 use outpost_schema::{
     clock::Timestamp,
     id::{EpochId, IncarnationId, NodeId},
-    op::Mark,
+    journal::Mark,
 };
 use outpost_sync::wire::{INFLATED_MAX, MSGPACK, Page};
 use uuid::Uuid;

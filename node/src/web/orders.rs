@@ -11,7 +11,7 @@ use axum::{
 };
 use outpost_schema::{
     id::{OrderId, UserId},
-    op::Mark,
+    journal::Mark,
     order::{Order, OrderStatus},
 };
 use serde::Deserialize;

@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     use crate::carts::tests::card;
-    use outpost_schema::{clock::Hlc, op::Mark};
+    use outpost_schema::{clock::Hlc, journal::Mark};
 
     fn mood_of(state: Journal, change: fn(&mut Status), failures: u32, contact: Option<i64>) -> Mood {
         let identity = Identity { card: card(), state, receipts: 0, hlc: Hlc::ZERO };

@@ -10,7 +10,8 @@ use axum::{
 };
 use outpost_schema::{
     id::{ProductId, WarehouseId},
-    op::{CountLine, Line, Mark},
+    journal::Mark,
+    op::{CountLine, Line},
     quantity::Amount,
 };
 use serde::{Deserialize, Serialize};

@@ -394,7 +394,7 @@ struct Generous;
 
 impl Remote for Generous {
     async fn push(&self, _: Standing, push: &Push) -> Result<Pushed, Trouble> {
-        let acked = push.entries.last().map(|entry| entry.mark()).unwrap_or(outpost_schema::op::Mark::START);
+        let acked = push.entries.last().map(|entry| entry.mark()).unwrap_or(outpost_schema::journal::Mark::START);
         let verdicts = push.entries.iter().map(|entry| (entry.seq, outpost_schema::verdict::Verdict::Accepted));
         Ok(Pushed::Settled { acked, verdicts: verdicts.collect(), carts: vec![] })
     }

@@ -4,7 +4,7 @@ use outpost_schema::{
     device::IncarnationState,
     feed::{EVERYONE, Key, Kind},
     id::{EpochId, IncarnationId, NodeId, WarehouseId},
-    op::Mark,
+    journal::Mark,
 };
 use outpost_sync::wire::{Acked, Caller};
 use postgres_types::{FromSql, IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
