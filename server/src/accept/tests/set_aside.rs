@@ -52,7 +52,7 @@ async fn a_later_verdict_is_fed_and_renews_the_stock_it_names() {
     let warehouse = shop.warehouse("Market").await;
     let mut till = shop.till("Kiosk", warehouse, false).await;
     let (tea, jam) = (shop.product().await, shop.product_id());
-    let asked = [till.receive(&[(tea, 0 + 1)]), till.ask(&[(jam, 2)])];
+    let asked = [till.receive(&[(tea, 1)]), till.ask(&[(jam, 2)])];
     assert_eq!(till.push(&shop, &asked).await[1], lacks(&[jam.0]));
     let fed = "feed where kind = 12";
     assert_eq!(shop.count(fed).await, 0);
