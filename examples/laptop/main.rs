@@ -31,8 +31,12 @@ use report::{Outcome, chapter};
 use story::Ledger;
 use town::Town;
 
+/// Every receipt that a customer holds, as the ledger wrote them down at the end of the day.
+const RECEIPTS: &str = "receipts.csv";
+
 /// Files that a run leaves beside the folders of its machines.
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
+    RECEIPTS,
     "kiosk.toml",
     "popup.toml",
     "handheld.toml",
@@ -76,25 +80,45 @@ async fn run(arguments: Arguments) -> Result<bool, Box<dyn Error>> {
         println!("cleared {}", arguments.data.display());
         return Ok(true);
     }
+    let receipts = arguments.data.join(RECEIPTS);
+    if !arguments.check && receipts.exists() {
+        return again(&arguments.data, &Ledger::load(&receipts)?).await;
+    }
     clear(&arguments.data).await?;
     let plan = Plan::make()?;
     let ledger = Ledger::default();
     chapter("A server, three places, 92,331 products, three devices");
     let mut town = Town::found(&arguments.data, &plan).await?;
-    let ended = day(&mut town, &plan, &ledger, arguments.check).await;
+    let ended = day(&mut town, &plan, &ledger, &arguments).await;
     // Whatever happened, nothing is left running.
     town.close().await?;
     ended
 }
 
-async fn day(town: &mut Town, plan: &Plan, ledger: &Ledger, is_check: bool) -> Result<bool, Box<dyn Error>> {
+async fn day(town: &mut Town, plan: &Plan, ledger: &Ledger, arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     story::live(town, plan, ledger).await?;
+    ledger.save(&arguments.data.join(RECEIPTS))?;
     chapter("An auditor compares the books");
     let is_good = audit(town, ledger).await?;
-    if !is_check {
+    if !arguments.check {
         stay_up(town).await?;
     }
     Ok(is_good)
+}
+
+/// The day was lived in an earlier run: everything is switched on again, and must be as it was.
+async fn again(data: &Path, ledger: &Ledger) -> Result<bool, Box<dyn Error>> {
+    chapter("The day is over already (--clean clears it); everything is switched on again");
+    let town = Town::reopen(data).await?;
+    let ended = async {
+        story::all_level(&town).await?;
+        let is_good = audit(&town, ledger).await?;
+        stay_up(&town).await?;
+        Ok(is_good)
+    };
+    let ended = ended.await;
+    town.close().await?;
+    ended
 }
 
 async fn audit(town: &Town, ledger: &Ledger) -> Result<bool, Box<dyn Error>> {
@@ -122,7 +146,7 @@ async fn audit(town: &Town, ledger: &Ledger) -> Result<bool, Box<dyn Error>> {
     }
     let mut takings: BTreeMap<String, (usize, Money)> = BTreeMap::new();
     for (node, receipt) in receipts {
-        let (sales, money) = takings.entry(node.to_owned()).or_default();
+        let (sales, money) = takings.entry(node).or_default();
         *sales += 1;
         *money = [*money, receipt.total].into_iter().sum();
     }

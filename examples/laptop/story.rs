@@ -4,6 +4,7 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     error::Error,
+    path::Path,
     time::Duration,
 };
 
@@ -36,7 +37,7 @@ const BREAKS_AFTER_BYTES: i64 = 20_000;
 /// What really happened, kept outside the system: every receipt that a customer holds.
 #[derive(Default)]
 pub struct Ledger {
-    receipts: RefCell<Vec<(&'static str, Receipt)>>,
+    receipts: RefCell<Vec<(String, Receipt)>>,
     unknown: RefCell<usize>,
     without_quantity: RefCell<usize>,
     refused: RefCell<BTreeMap<String, usize>>,
@@ -44,12 +45,38 @@ pub struct Ledger {
 
 impl Ledger {
     /// The receipts, with the device that printed each.
-    pub fn receipts(&self) -> Vec<(&'static str, Receipt)> {
+    pub fn receipts(&self) -> Vec<(String, Receipt)> {
         self.receipts.borrow().clone()
     }
 
-    fn keep(&self, node: &'static str, receipt: Receipt) {
-        self.receipts.borrow_mut().push((node, receipt));
+    fn keep(&self, node: &str, receipt: Receipt) {
+        self.receipts.borrow_mut().push((node.to_owned(), receipt));
+    }
+
+    /// Writes the receipts down, for the next run.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, file: &Path) -> Result<(), Box<dyn Error>> {
+        let mut writer = csv::Writer::from_path(file)?;
+        for (node, receipt) in self.receipts.borrow().iter() {
+            writer.write_record([node, &receipt.order_id.to_string(), &receipt.total.to_string()])?;
+        }
+        Ok(writer.flush()?)
+    }
+
+    /// What an earlier run wrote down.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn load(file: &Path) -> Result<Self, Box<dyn Error>> {
+        let ledger = Self::default();
+        for record in csv::ReaderBuilder::new().has_headers(false).from_path(file)?.into_records() {
+            let record = record?;
+            let field = |place| record.get(place).ok_or("a receipt has three fields");
+            ledger.keep(field(0)?, Receipt { order_id: field(1)?.parse()?, total: field(2)?.parse()? });
+        }
+        Ok(ledger)
     }
 
     fn wrinkles(&self) -> String {
@@ -285,7 +312,11 @@ async fn contest(town: &Town, plan: &Plan, ledger: &Ledger) -> Done {
     Ok(())
 }
 
-async fn all_level(town: &Town) -> Done {
+/// Waits until every device equals the server and has nothing left to send.
+///
+/// # Errors
+/// If a device does not get there in time.
+pub async fn all_level(town: &Town) -> Done {
     tokio::try_join!(level(&town.kiosk), level(&town.popup), level(&town.handheld))?;
     // What one sent in its last round, another may have missed in its own.
     tokio::try_join!(level(&town.kiosk), level(&town.popup), level(&town.handheld))?;

@@ -69,6 +69,19 @@ impl Town {
         Ok(town)
     }
 
+    /// Switches everything on again that an earlier run left in this folder.
+    ///
+    /// # Errors
+    /// If a program fails; its own words are in the error.
+    pub async fn reopen(data: &Path) -> Result<Self, Box<dyn Error>> {
+        let address = machine::free_address()?;
+        let server = start_server(data, address).await?;
+        let kiosk = Device::switch_on(data, "kiosk", address).await?;
+        let popup = Device::switch_on(data, "popup", address).await?;
+        let handheld = Device::switch_on(data, "handheld", address).await?;
+        Ok(Self { data: data.to_owned(), server, kiosk, popup, handheld })
+    }
+
     fn stock_up(&self, plan: &Plan) -> Result<(), Box<dyn Error>> {
         let places = [(MAIN, "high-street.csv"), (FAIR, "summer-fair.csv"), (STOCKROOM, "stockroom.csv")];
         let files = places.map(|(_, name)| self.data.join(name));
@@ -142,19 +155,28 @@ impl Device {
     ) -> Result<Self, Box<dyn Error>> {
         let folder = data.join(kind);
         fs::create_dir_all(&folder)?;
-        let card = data.join(format!("{kind}.toml"));
+        let card = card(data, kind);
         let card = card.to_str().ok_or("the data folder's path is not UTF-8")?;
         let mut arguments = vec!["node", "add", "--name", kind, "--kind", kind, "--warehouse", warehouse];
         arguments.extend(["--scope", MAIN, "--scope", FAIR, "--scope", STOCKROOM, "--out", card]);
         arguments.extend(more);
         office(data, arguments)?;
         machine::run("outpost-node", ["--data".as_ref(), folder.as_os_str(), "join".as_ref(), card.as_ref()])?;
-        let Card { node_id, incarnation_id, .. } = toml::from_str(&fs::read_to_string(card)?)?;
-        let caller = format!("{node_id}/{incarnation_id}");
-        let line = Line::lay(server).await?;
+        Self::switch_on(data, kind, server).await
+    }
+
+    /// A device that has joined, at the end of a new line.
+    async fn switch_on(data: &Path, kind: &'static str, server: SocketAddr) -> Result<Self, Box<dyn Error>> {
+        let Card { node_id, incarnation_id, .. } = toml::from_str(&fs::read_to_string(card(data, kind))?)?;
         let address = machine::free_address()?;
-        let till = Till::at(kind, format!("http://{address}"));
-        let mut device = Self { till, line, folder, caller, address, machine: None };
+        let mut device = Self {
+            till: Till::at(kind, format!("http://{address}")),
+            line: Line::lay(server).await?,
+            folder: data.join(kind),
+            caller: format!("{node_id}/{incarnation_id}"),
+            address,
+            machine: None,
+        };
         device.start().await?;
         Ok(device)
     }
@@ -198,6 +220,11 @@ impl Device {
     pub fn database(&self) -> PathBuf {
         self.folder.join("outpost.db")
     }
+}
+
+/// The card with which a device joined.
+fn card(data: &Path, kind: &str) -> PathBuf {
+    data.join(format!("{kind}.toml"))
 }
 
 async fn start_server(data: &Path, address: SocketAddr) -> Result<Machine, Box<dyn Error>> {
