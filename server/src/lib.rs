@@ -1,7 +1,19 @@
-//! The server room of Outpost.
+//! Head office: the authority on stock and reservations, and the feed that carries news between nodes.
+//!
+//! A push comes in by [`accept`]: it is loaded, decided by the schema's rules and written as one
+//! transaction, and answered after its commit. What changed goes out by the feed. [`nodes`] knows the
+//! devices, [`grants`] gives a home what it may sell. All SQL lies in [`db`].
 
+pub mod accept;
 pub mod cluster;
 pub mod db;
+pub mod error;
+pub mod feed;
+pub mod grants;
+pub mod import;
+pub mod nodes;
+pub mod publish;
+pub mod server;
 pub mod stage;
 pub mod testing;
 pub mod time;

@@ -1,9 +1,235 @@
 //! What the server keeps in Postgres. All of its SQL is below this module.
+//!
+//! Work is done in transactions: [`Db::transaction`] for what changes something, [`Db::snapshot`]
+//! for what reads many things as of one moment. Every statement is prepared once per connection.
 
+pub mod catalogue;
 pub mod databases;
+pub mod epochs;
+pub mod feed;
+pub mod images;
+pub mod import;
 pub mod migrations;
+pub mod settings;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolConfig, RecyclingMethod, Runtime, Timeouts};
+use tokio_postgres::{Config, NoTls, Row, Statement, types::ToSql};
 
 pub use migrations::{MIGRATIONS, MigrateError, migrate};
+
+use crate::error::Error;
+
+/// Connections to Postgres: more callers than this wait in line, which is faster than more backends
+/// that wait for each other's locks and cores.
+pub const CONNECTIONS_MAX: usize = 32;
+
+/// Nobody waits longer than this for a connection.
+const CONNECTION_WAIT: Duration = Duration::from_secs(10);
+
+/// A transaction that lost a race is tried again at most this often.
+const TRIES_MAX: u32 = 6;
+
+/// A parameter list, as the statements take it.
+pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// The database: a pool of connections.
+#[derive(Clone, Debug)]
+pub struct Db {
+    pool: Pool,
+    config: Config,
+}
+
+impl Db {
+    /// A pool that connects when it is first asked.
+    pub fn new(mut config: Config) -> Self {
+        // Compiling a statement to machine code costs more than any of ours takes.
+        let options = config.get_options().map_or_else(String::new, |options| format!("{options} "));
+        config.options(format!("{options}-c jit=off")).application_name("outpost-server");
+        let recycled = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(config.clone(), NoTls, recycled);
+        let limits = PoolConfig {
+            max_size: CONNECTIONS_MAX,
+            timeouts: Timeouts { wait: Some(CONNECTION_WAIT), create: Some(CONNECTION_WAIT), recycle: None },
+            ..PoolConfig::default()
+        };
+        let pool = Pool::builder(manager).config(limits).runtime(Runtime::Tokio1).build();
+        Self { pool: pool.expect("a pool with timeouts has its runtime"), config }
+    }
+
+    /// How it connects, for a connection of its own: one that listens, or that migrates.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// A connection of the pool, for as long as the value lives.
+    ///
+    /// # Errors
+    /// [`Error::NoConnection`].
+    pub async fn client(&self) -> Result<Object, Error> {
+        Ok(self.pool.get().await?)
+    }
+
+    /// Runs `work` in a transaction and commits it. If it lost a race (a deadlock, a serialization
+    /// failure) or its connection before anything was told to commit, all of it is done again.
+    ///
+    /// # Errors
+    /// What `work` says, and [`Error::CommitUnknown`] if the connection broke while it committed.
+    pub async fn transaction<T, F>(&self, work: impl Fn(Tx) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.attempt("begin", &work).await {
+                Err(error) if error.is_worth_another_try() && tries < TRIES_MAX => {
+                    tracing::debug!(tries, "a transaction is tried again: {error}");
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Runs `work`, which only reads, as of one moment.
+    ///
+    /// # Errors
+    /// What `work` says.
+    pub async fn snapshot<T, F>(&self, work: impl Fn(Tx) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        self.attempt("begin isolation level repeatable read read only", &work).await
+    }
+
+    async fn attempt<T, F>(&self, begin: &str, work: &impl Fn(Tx) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let tx = Tx::begin(self.client().await?, begin).await?;
+        let answer = work(tx.clone()).await;
+        match answer {
+            Ok(_) => tx.commit().await?,
+            Err(_) => tx.roll_back().await,
+        }
+        answer
+    }
+}
+
+/// An open transaction; its clones are the same one.
+#[derive(Clone)]
+pub struct Tx {
+    open: Arc<Open>,
+}
+
+/// A connection within a transaction.
+struct Open {
+    client: Option<Object>,
+    has_failed: AtomicBool,
+    is_over: AtomicBool,
+}
+
+impl Tx {
+    async fn begin(client: Object, begin: &str) -> Result<Self, Error> {
+        let open = Arc::new(Open {
+            client: Some(client),
+            has_failed: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
+        });
+        open.client().batch_execute(begin).await?;
+        Ok(Self { open })
+    }
+
+    /// Every row.
+    ///
+    /// # Errors
+    /// What Postgres says; the transaction can then only be rolled back.
+    pub async fn query(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Error> {
+        let statement = self.prepare(sql).await?;
+        self.open.client().query(&statement, params).await.map_err(|error| self.failed(error))
+    }
+
+    /// The row, if there is one.
+    ///
+    /// # Errors
+    /// What Postgres says; the transaction can then only be rolled back.
+    pub async fn query_opt(&self, sql: &str, params: Params<'_>) -> Result<Option<Row>, Error> {
+        let statement = self.prepare(sql).await?;
+        self.open.client().query_opt(&statement, params).await.map_err(|error| self.failed(error))
+    }
+
+    /// The one row.
+    ///
+    /// # Errors
+    /// What Postgres says; the transaction can then only be rolled back.
+    pub async fn query_one(&self, sql: &str, params: Params<'_>) -> Result<Row, Error> {
+        let statement = self.prepare(sql).await?;
+        self.open.client().query_one(&statement, params).await.map_err(|error| self.failed(error))
+    }
+
+    /// Writes, and says how many rows.
+    ///
+    /// # Errors
+    /// What Postgres says; the transaction can then only be rolled back.
+    pub async fn execute(&self, sql: &str, params: Params<'_>) -> Result<u64, Error> {
+        let statement = self.prepare(sql).await?;
+        self.open.client().execute(&statement, params).await.map_err(|error| self.failed(error))
+    }
+
+    async fn prepare(&self, sql: &str) -> Result<Statement, Error> {
+        self.open.client().prepare_cached(sql).await.map_err(|error| self.failed(error))
+    }
+
+    /// Postgres answers the commit of a failed transaction with a rollback and no error, so whoever
+    /// passes over an error must not come to think that it was committed.
+    fn failed(&self, error: tokio_postgres::Error) -> Error {
+        self.open.has_failed.store(true, Ordering::Relaxed);
+        Error::Db(error)
+    }
+
+    async fn commit(&self) -> Result<(), Error> {
+        assert!(!self.open.has_failed.load(Ordering::Relaxed), "an error within a transaction was passed over");
+        self.open.client().batch_execute("commit").await.map_err(|error| match error.as_db_error() {
+            Some(_) => Error::Db(error),
+            None => Error::CommitUnknown(error),
+        })?;
+        self.open.is_over.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn roll_back(&self) {
+        if self.open.client().batch_execute("rollback").await.is_ok() {
+            self.open.is_over.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Open {
+    fn client(&self) -> &Object {
+        self.client.as_ref().expect("the connection is taken only when this is dropped")
+    }
+}
+
+impl Drop for Open {
+    /// A transaction that nobody ended, because whoever awaited it went away, ends with its connection.
+    fn drop(&mut self) {
+        if !self.is_over.load(Ordering::Relaxed) {
+            drop(self.client.take().map(Object::take));
+        }
+    }
+}
+
+/// Stock keys as two columns, in order.
+pub(crate) fn columns(keys: &BTreeSet<StockKey>) -> (Vec<ProductId>, Vec<WarehouseId>) {
+    keys.iter().map(|key| (key.product_id, key.warehouse_id)).unzip()
+}
 
 /// What Postgres said, in full: an error of the client alone reads "db error", and the cause lies
 /// below it.

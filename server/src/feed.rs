@@ -1,0 +1,268 @@
+//! The feed: what changed since a node last asked, newest version of each aggregate.
+//!
+//! A *run* leads from one Postgres snapshot, `since`, to another, `upto`, which is that of its first
+//! page. It tells every aggregate whose last change is not visible in the one and visible in the
+//! other, in the order (changed, kind, key); a number would not do as a position, because numbers are
+//! handed out in another order than transactions end. Each page is a short transaction of its own, and
+//! its content, the journals' marks and the snapshot are of one moment. What changes while a run goes
+//! on moves behind `upto` and is told by the next run. A run of one page leaves the node equal to the
+//! server at that moment: *level*.
+
+pub mod cursor;
+
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+};
+
+use outpost_schema::{
+    clock::Timestamp,
+    feed::{Aggregate, Key},
+};
+use outpost_sync::wire::{Caller, PAGE_MAX, Page, Pulled, Standing};
+use serde::Serialize as _;
+use thiserror::Error;
+
+use self::cursor::{BadCursor, Cursor, Position, Run, Snapshot};
+use crate::{
+    db::{
+        Tx,
+        feed::{self as rows, Change, Opening, Scopes},
+        images,
+    },
+    error::Error,
+    server::Server,
+};
+
+/// The content of a page as it is encoded, before compression: a page of short orders fits, a page of
+/// orders with a thousand lines each is cut, and JSON, three times as long, stays below the line's limit.
+const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Aggregates that are loaded at once: a page that is cut early has read little beyond its end.
+const LOT: usize = 500;
+
+/// How much one page may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Aggregates.
+    pub rows: usize,
+    /// Bytes of their encoding; one aggregate is told however long it is.
+    pub bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { rows: PAGE_MAX, bytes: PAGE_BYTES_MAX }
+    }
+}
+
+/// Why no page is served.
+#[derive(Debug, Error)]
+pub enum Unserved {
+    /// The cursor is none of ours.
+    #[error("{0}")]
+    BadCursor(#[from] BadCursor),
+    /// The cursor names a moment that this database has not reached.
+    #[error("this cursor is ahead of the server's database, which may have been restored; tell head office")]
+    CursorAhead,
+    /// Since then, notes of what is gone have been dropped.
+    #[error("this device was away too long for the changes to be told one by one; push what waits, then fill it anew")]
+    TooLongAway,
+    /// No connection, a failed statement, an unknown caller.
+    #[error(transparent)]
+    Server(#[from] Error),
+}
+
+impl Unserved {
+    /// The stable code that programs match on.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::BadCursor(_) => "bad_cursor",
+            Self::CursorAhead => "cursor_ahead",
+            Self::TooLongAway => "too_long_away",
+            Self::Server(error) => error.code(),
+        }
+    }
+}
+
+/// A page, and what is needed to wait for the next one.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// The answer.
+    pub pulled: Pulled,
+    /// What the caller receives.
+    pub scopes: Scopes,
+    /// The moment of the answer.
+    pub at: Snapshot,
+}
+
+impl Served {
+    /// Whether there is no news: an empty page at level.
+    pub fn is_empty(&self) -> bool {
+        match &self.pulled {
+            Pulled::Page(page) => page.level && page.aggregates.is_empty(),
+            Pulled::Elsewhere { .. } | Pulled::OtherEpoch { .. } => false,
+        }
+    }
+}
+
+/// Serves one page after `cursor`; from the start without one.
+///
+/// # Errors
+/// [`Unserved`].
+pub async fn page(
+    server: &Server,
+    caller: Caller,
+    standing: Standing,
+    cursor: Option<&Cursor>,
+    limits: Limits,
+) -> Result<Served, Unserved> {
+    let now = server.now();
+    server.db.snapshot(|tx| async move { page_within(&tx, caller, standing, cursor, limits, now).await }).await?
+}
+
+async fn page_within(
+    tx: &Tx,
+    caller: Caller,
+    standing: Standing,
+    cursor: Option<&Cursor>,
+    limits: Limits,
+    now: Timestamp,
+) -> Result<Result<Served, Unserved>, Error> {
+    let opening = rows::opening(tx, caller).await?.ok_or(Error::UnknownNode)?;
+    let pulled = match admit(&opening, standing, cursor) {
+        Ok(Admitted::Told(pulled)) => pulled,
+        Ok(Admitted::Go(step)) => Pulled::Page(Box::new(fill(tx, &opening, &step, limits, now).await?)),
+        Err(unserved) => return Ok(Err(unserved)),
+    };
+    Ok(Ok(Served { pulled, scopes: opening.scopes, at: opening.snapshot }))
+}
+
+/// What a pull is answered with.
+enum Admitted {
+    /// No page: the two must agree first.
+    Told(Pulled),
+    /// The next page of this run.
+    Go(Step),
+}
+
+/// One page of a run.
+struct Step {
+    since: Snapshot,
+    upto: Snapshot,
+    after: Position,
+    is_first: bool,
+}
+
+/// Whether the caller may have a page, and which. Pure.
+fn admit(opening: &Opening, standing: Standing, cursor: Option<&Cursor>) -> Result<Admitted, Unserved> {
+    if cursor.is_some_and(|cursor| cursor.epoch != opening.epoch) {
+        return Ok(Admitted::Told(Pulled::OtherEpoch { epoch: opening.epoch }));
+    }
+    if standing.acked != opening.acked {
+        return Ok(Admitted::Told(Pulled::Elsewhere { acked: opening.acked }));
+    }
+    let since = cursor.map_or_else(Snapshot::nothing, |cursor| cursor.since.clone());
+    let run = cursor.and_then(|cursor| cursor.run.as_ref());
+    for snapshot in [Some(&since), run.map(|run| &run.upto)].into_iter().flatten() {
+        if snapshot.xmax() > opening.snapshot.xmax() {
+            return Err(Unserved::CursorAhead);
+        }
+        // Who has been told nothing yet misses no note of what is gone.
+        if *snapshot != Snapshot::nothing() && snapshot.xmin() <= opening.dropped {
+            return Err(Unserved::TooLongAway);
+        }
+    }
+    let (upto, after) = match run {
+        Some(run) => (run.upto.clone(), run.after.clone()),
+        None => (opening.snapshot.clone(), Position::start(&since)),
+    };
+    Ok(Admitted::Go(Step { since, upto, after, is_first: run.is_none() }))
+}
+
+async fn fill(tx: &Tx, opening: &Opening, step: &Step, limits: Limits, now: Timestamp) -> Result<Page, Error> {
+    let scopes = opening.scopes.all();
+    let mut changes = rows::changes(tx, &scopes, (&step.since, &step.upto), &step.after, limits.rows + 1).await?;
+    let is_longer = changes.len() > limits.rows;
+    changes.truncate(limits.rows);
+    let content = content(tx, &opening.scopes, &changes, limits.bytes).await?;
+    // Behind the last aggregate that is told, unless all of them are.
+    let after = changes[..content.told].last().filter(|_| is_longer || content.told < changes.len());
+    let cursor = match after {
+        None => Cursor { epoch: opening.epoch, since: step.upto.clone(), run: None },
+        Some(last) => {
+            let run = Run { upto: step.upto.clone(), after: last.position.clone() };
+            Cursor { epoch: opening.epoch, since: step.since.clone(), run: Some(run) }
+        }
+    };
+    Ok(Page {
+        epoch: opening.epoch,
+        level: step.is_first && cursor.run.is_none(),
+        cursor: cursor.to_string(),
+        seen: step.upto.to_string(),
+        aggregates: content.aggregates,
+        acked: rows::journals(tx, opening.scopes.node_id).await?,
+        server_time: now,
+    })
+}
+
+/// The aggregates of a page.
+struct Content {
+    aggregates: Vec<Aggregate>,
+    /// How many of the changes they tell.
+    told: usize,
+}
+
+/// Loads what these changes are about, in their order, until the bytes are used up.
+async fn content(tx: &Tx, scopes: &Scopes, changes: &[Change], bytes_max: usize) -> Result<Content, Error> {
+    let mut content = Content { aggregates: Vec::with_capacity(changes.len()), told: 0 };
+    let (mut bytes, mut named) = (0, HashSet::with_capacity(changes.len()));
+    for lot in changes.chunks(LOT) {
+        let keys: Vec<Key> = lot.iter().map(|change| change.key.clone()).collect();
+        let mut images = images::load(tx, scopes, &keys).await?;
+        for key in keys {
+            // What stands twice in a page (it left one scope of the node's for another) is told once.
+            if named.contains(&key) {
+                content.told += 1;
+                continue;
+            }
+            let aggregate = take(&mut images, &key);
+            bytes += encoded_len(&aggregate);
+            if bytes > bytes_max && content.told > 0 {
+                return Ok(content);
+            }
+            named.insert(key);
+            content.aggregates.push(aggregate);
+            content.told += 1;
+        }
+    }
+    Ok(content)
+}
+
+fn take(images: &mut HashMap<Key, Aggregate>, key: &Key) -> Aggregate {
+    images.remove(key).unwrap_or_else(|| Aggregate::Gone(key.clone()))
+}
+
+/// How many bytes an aggregate takes in a page.
+fn encoded_len(aggregate: &Aggregate) -> usize {
+    let mut counted = Counted(0);
+    let written = aggregate.serialize(&mut rmp_serde::Serializer::new(&mut counted).with_struct_map());
+    written.map_or(usize::MAX / 2, |()| counted.0)
+}
+
+/// Counts what is written to it.
+struct Counted(usize);
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
