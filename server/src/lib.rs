@@ -6,6 +6,7 @@
 
 pub mod accept;
 pub mod cluster;
+pub mod config;
 pub mod db;
 pub mod error;
 pub mod feed;

@@ -10,6 +10,7 @@ pub mod feed;
 pub mod images;
 pub mod import;
 pub mod migrations;
+pub mod office;
 pub mod settings;
 
 use std::{

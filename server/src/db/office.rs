@@ -1,0 +1,403 @@
+//! What head office looks at: devices, stock, orders, concerns and sums over them. Read only.
+
+use outpost_schema::{
+    clock::Timestamp,
+    device::NodeKind,
+    id::{ConcernId, NodeId, OrderId, ProductId, WarehouseId},
+    money::{Currency, Money},
+    order::{Fulfilment, OrderStatus},
+    verdict::ConcernKind,
+};
+use serde::Serialize;
+use serde_json::Value;
+use tokio_postgres::Row;
+
+use super::Tx;
+use crate::error::Error;
+
+/// A device, as head office sees it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NodeSeen {
+    /// Its id.
+    pub node_id: NodeId,
+    /// What people call it.
+    pub name: String,
+    /// What sort it is.
+    pub kind: NodeKind,
+    /// Where it stands.
+    pub warehouse: String,
+    /// Whether only it sells from there.
+    pub is_home: bool,
+    /// Its last contact; none yet, if it has not joined.
+    pub seen_at: Option<Timestamp>,
+    /// Ops of its journals that the server has.
+    pub ops: i64,
+    /// Those of them that wait, set aside.
+    pub set_aside: i64,
+    /// Units that it may still sell without asking: what could be lost with it.
+    pub open_units: i64,
+    /// Whether one of its journals went on in two ways.
+    pub is_frozen: bool,
+    /// Orders that it took since the moment asked for.
+    pub orders: i64,
+    /// Money that it took since then, less what was given back.
+    pub takings: Money,
+}
+
+/// Every device, by name, with its sums since a moment.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn nodes(tx: &Tx, since: Timestamp, currency: Currency) -> Result<Vec<NodeSeen>, Error> {
+    let sql = "select n.node_id, n.name, n.kind, w.name as warehouse, w.home_of is not distinct from n.node_id as is_home,
+            n.seen_at, j.ops, j.set_aside, j.open_units, j.is_frozen, o.orders, o.takings
+        from nodes n
+        join warehouses w using (warehouse_id)
+        cross join lateral (
+            select coalesce(sum(i.acked_seq), 0)::bigint as ops,
+                coalesce(sum((select count(*) from ops s
+                    where s.incarnation_id = i.incarnation_id and s.verdict = 'set_aside')), 0)::bigint as set_aside,
+                coalesce(sum((select sum(greatest(a.granted + a.received - a.consumed - a.returned - a.reclaimed, 0))
+                    from allotments a where a.incarnation_id = i.incarnation_id)), 0)::bigint as open_units,
+                coalesce(bool_or(i.state = 'frozen'), false) as is_frozen
+            from incarnations i where i.node_id = n.node_id
+        ) j
+        cross join lateral (
+            select count(*) as orders, coalesce(sum((select sum(p.amount) from payments p
+                where p.order_id = o.order_id and p.status in ('succeeded', 'refunded') and p.currency = $2)), 0) as takings
+            from orders o where o.node_id = n.node_id and o.created_at >= $1
+        ) o
+        order by n.name";
+    tx.query(sql, &[&since, &currency]).await?.iter().map(node).collect()
+}
+
+fn node(row: &Row) -> Result<NodeSeen, Error> {
+    Ok(NodeSeen {
+        node_id: row.try_get("node_id")?,
+        name: row.try_get("name")?,
+        kind: row.try_get("kind")?,
+        warehouse: row.try_get("warehouse")?,
+        is_home: row.try_get("is_home")?,
+        seen_at: row.try_get("seen_at")?,
+        ops: row.try_get("ops")?,
+        set_aside: row.try_get("set_aside")?,
+        open_units: row.try_get("open_units")?,
+        is_frozen: row.try_get("is_frozen")?,
+        orders: row.try_get("orders")?,
+        takings: row.try_get("takings")?,
+    })
+}
+
+/// A stock row, as people read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StockSeen {
+    /// Of what.
+    pub product_id: ProductId,
+    /// Its sku.
+    pub sku: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Where.
+    pub warehouse_id: WarehouseId,
+    /// What people call that place.
+    pub warehouse: String,
+    /// Units on hand.
+    pub quantity: i64,
+    /// Units on hand that are promised.
+    pub reserved_quantity: i64,
+    /// Units that may still be promised.
+    pub available: i64,
+    /// Units that left although the book had none.
+    pub owed: i64,
+    /// Units promised that are no longer there.
+    pub unbacked: i64,
+    /// When the row last changed.
+    pub updated_at: Timestamp,
+}
+
+/// Which stock rows are wanted, in the order of product and warehouse.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StockWanted {
+    /// Only there.
+    pub warehouse_id: Option<WarehouseId>,
+    /// Only of that.
+    pub product_id: Option<ProductId>,
+    /// Only after that row.
+    pub after: Option<(ProductId, WarehouseId)>,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// Stock rows.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn stock(tx: &Tx, wanted: StockWanted) -> Result<Vec<StockSeen>, Error> {
+    let (after_product, after_warehouse) = wanted.after.unzip();
+    let sql =
+        "select s.product_id, p.sku, p.name, s.warehouse_id, w.name as warehouse, s.quantity, s.reserved_quantity,
+            s.quantity - s.reserved_quantity as available, greatest(-s.balance, 0) as owed,
+            s.promised - s.reserved_quantity as unbacked, s.updated_at
+        from stock s
+        join products p using (product_id)
+        join warehouses w using (warehouse_id)
+        where ($1::uuid is null or s.warehouse_id = $1)
+            and ($2::uuid is null or s.product_id = $2)
+            and ($3::uuid is null or (s.product_id, s.warehouse_id) > ($3, $4::uuid))
+        order by s.product_id, s.warehouse_id limit $5";
+    let rows = tx
+        .query(sql, &[&wanted.warehouse_id, &wanted.product_id, &after_product, &after_warehouse, &wanted.limit])
+        .await?;
+    rows.iter().map(stock_row).collect()
+}
+
+fn stock_row(row: &Row) -> Result<StockSeen, Error> {
+    Ok(StockSeen {
+        product_id: row.try_get("product_id")?,
+        sku: row.try_get("sku")?,
+        name: row.try_get("name")?,
+        warehouse_id: row.try_get("warehouse_id")?,
+        warehouse: row.try_get("warehouse")?,
+        quantity: row.try_get("quantity")?,
+        reserved_quantity: row.try_get("reserved_quantity")?,
+        available: row.try_get("available")?,
+        owed: row.try_get("owed")?,
+        unbacked: row.try_get("unbacked")?,
+        updated_at: row.try_get("updated_at")?,
+    })
+}
+
+/// A warehouse and the sums of its stock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WarehouseSeen {
+    /// Its id.
+    pub warehouse_id: WarehouseId,
+    /// What people call it.
+    pub name: String,
+    /// The one device that sells from it, if only one does.
+    pub home_of: Option<String>,
+    /// Products whose book has begun there.
+    pub products: i64,
+    /// Those of them that are sold out.
+    pub sold_out: i64,
+    /// Units on hand.
+    pub quantity: i64,
+    /// Units on hand that are promised.
+    pub reserved_quantity: i64,
+    /// Units that left although the book had none.
+    pub owed: i64,
+    /// Units promised that are no longer there.
+    pub unbacked: i64,
+}
+
+/// Every warehouse, by name.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn warehouses(tx: &Tx) -> Result<Vec<WarehouseSeen>, Error> {
+    let sql = "select w.warehouse_id, w.name, n.name as home_of, count(s.product_id) as products,
+            count(*) filter (where s.quantity = 0) as sold_out,
+            coalesce(sum(s.quantity), 0)::bigint as quantity,
+            coalesce(sum(s.reserved_quantity), 0)::bigint as reserved_quantity,
+            coalesce(sum(greatest(-s.balance, 0)), 0)::bigint as owed,
+            coalesce(sum(s.promised - s.reserved_quantity), 0)::bigint as unbacked
+        from warehouses w
+        left join nodes n on n.node_id = w.home_of
+        left join stock s on s.warehouse_id = w.warehouse_id
+        group by w.warehouse_id, w.name, n.name order by w.name";
+    tx.query(sql, &[]).await?.iter().map(warehouse).collect()
+}
+
+fn warehouse(row: &Row) -> Result<WarehouseSeen, Error> {
+    Ok(WarehouseSeen {
+        warehouse_id: row.try_get("warehouse_id")?,
+        name: row.try_get("name")?,
+        home_of: row.try_get("home_of")?,
+        products: row.try_get("products")?,
+        sold_out: row.try_get("sold_out")?,
+        quantity: row.try_get("quantity")?,
+        reserved_quantity: row.try_get("reserved_quantity")?,
+        owed: row.try_get("owed")?,
+        unbacked: row.try_get("unbacked")?,
+    })
+}
+
+/// An order, as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OrderSeen {
+    /// Its id.
+    pub order_id: OrderId,
+    /// The number on the receipt.
+    pub receipt: String,
+    /// The device that took it.
+    pub node: String,
+    /// Whose stock it sells.
+    pub warehouse: String,
+    /// How the goods reach the customer.
+    pub fulfilment: Fulfilment,
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// The sum of its lines.
+    pub total_amount: Money,
+    /// How many lines it has.
+    pub lines: i64,
+    /// When it was written down.
+    pub created_at: Timestamp,
+}
+
+/// The newest orders, or those before an order; only with a status, if one is given.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn orders(
+    tx: &Tx,
+    before: Option<OrderId>,
+    status: Option<OrderStatus>,
+    limit: i64,
+) -> Result<Vec<OrderSeen>, Error> {
+    let sql = "select o.order_id, o.receipt_prefix || '-' || lpad(o.receipt_number::text, greatest(6, length(o.receipt_number::text)), '0') as receipt,
+            n.name as node, w.name as warehouse, o.fulfilment, o.status, o.total_amount,
+            (select count(*) from order_items i where i.order_id = o.order_id) as lines, o.created_at
+        from orders o
+        join nodes n using (node_id)
+        join warehouses w on w.warehouse_id = o.warehouse_id
+        where ($1::uuid is null or (o.created_at, o.order_id) < (select b.created_at, b.order_id from orders b where b.order_id = $1))
+            and ($2::text is null or o.status = $2)
+        order by o.created_at desc, o.order_id desc limit $3";
+    tx.query(sql, &[&before, &status, &limit]).await?.iter().map(order).collect()
+}
+
+fn order(row: &Row) -> Result<OrderSeen, Error> {
+    Ok(OrderSeen {
+        order_id: row.try_get("order_id")?,
+        receipt: row.try_get("receipt")?,
+        node: row.try_get("node")?,
+        warehouse: row.try_get("warehouse")?,
+        fulfilment: row.try_get("fulfilment")?,
+        status: row.try_get("status")?,
+        total_amount: row.try_get("total_amount")?,
+        lines: row.try_get("lines")?,
+        created_at: row.try_get("created_at")?,
+    })
+}
+
+/// A concern, with the name of the device it came from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ConcernSeen {
+    /// Its id.
+    pub concern_id: ConcernId,
+    /// Its sort.
+    pub kind: ConcernKind,
+    /// What it means, and what to do about it.
+    pub sentence: &'static str,
+    /// What it is about: ids joined by a slash.
+    pub subject: String,
+    /// What that is called: the product, order or device, if it has a name.
+    pub about: Option<String>,
+    /// The figures and names of the case.
+    pub detail: Value,
+    /// The device it came from.
+    pub node: Option<String>,
+    /// Since when.
+    pub opened_at: Timestamp,
+    /// Until when, if it is over.
+    pub closed_at: Option<Timestamp>,
+}
+
+/// Concerns, newest first; those that are over too, if wanted.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn concerns(tx: &Tx, with_closed: bool, limit: i64) -> Result<Vec<ConcernSeen>, Error> {
+    let sql = "select c.concern_id, c.kind, c.subject, c.detail, c.opened_at, c.closed_at, n.name as node,
+            coalesce(
+                (select p.name from products p where p.product_id::text = split_part(c.subject, '/', 1)),
+                (select o.receipt_prefix || '-' || o.receipt_number from orders o
+                    where o.order_id::text = split_part(c.subject, '/', 1)),
+                (select d.name from incarnations l join nodes d using (node_id)
+                    where l.incarnation_id::text = split_part(c.subject, '/', 1)),
+                (select d.name from nodes d where d.node_id::text = split_part(c.subject, '/', 1))
+            ) as about
+        from concerns c
+        left join incarnations i on i.incarnation_id = c.incarnation_id
+        left join nodes n on n.node_id = i.node_id
+        where $1 or c.closed_at is null
+        order by c.opened_at desc, c.concern_id desc limit $2";
+    tx.query(sql, &[&with_closed, &limit]).await?.iter().map(concern).collect()
+}
+
+fn concern(row: &Row) -> Result<ConcernSeen, Error> {
+    let kind: ConcernKind = row.try_get("kind")?;
+    Ok(ConcernSeen {
+        concern_id: row.try_get("concern_id")?,
+        kind,
+        sentence: kind.sentence(),
+        subject: row.try_get("subject")?,
+        about: row.try_get("about")?,
+        detail: row.try_get("detail")?,
+        node: row.try_get("node")?,
+        opened_at: row.try_get("opened_at")?,
+        closed_at: row.try_get("closed_at")?,
+    })
+}
+
+/// The whole network in a few numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Orders ever taken.
+    pub orders: i64,
+    /// Units sold or to be handed over, of orders that were not called off.
+    pub units: i64,
+    /// Money taken, less what was given back.
+    pub takings: Money,
+    /// Ops ever received.
+    pub ops: i64,
+    /// Ops that wait, set aside.
+    pub set_aside: i64,
+    /// Open concerns.
+    pub concerns: i64,
+    /// Units on hand.
+    pub quantity: i64,
+    /// Units promised.
+    pub promised: i64,
+    /// Units that left although the book had none.
+    pub owed: i64,
+    /// Units promised that are no longer there.
+    pub unbacked: i64,
+    /// Products in the catalogue.
+    pub products: i64,
+}
+
+/// The whole network in a few numbers.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn totals(tx: &Tx, currency: Currency) -> Result<Totals, Error> {
+    let sql = "select (select count(*) from orders) as orders,
+            (select coalesce(sum(i.quantity), 0)::bigint from order_items i join orders o using (order_id)
+                where o.status <> 'cancelled') as units,
+            (select coalesce(sum(p.amount), 0) from payments p
+                where p.status in ('succeeded', 'refunded') and p.currency = $1) as takings,
+            (select coalesce(sum(i.acked_seq), 0)::bigint from incarnations i) as ops,
+            (select count(*) from ops s where s.verdict = 'set_aside') as set_aside,
+            (select count(*) from concerns c where c.closed_at is null) as concerns,
+            (select count(*) from products) as products,
+            coalesce(sum(s.quantity), 0)::bigint as quantity, coalesce(sum(s.promised), 0)::bigint as promised,
+            coalesce(sum(greatest(-s.balance, 0)), 0)::bigint as owed,
+            coalesce(sum(s.promised - s.reserved_quantity), 0)::bigint as unbacked
+        from stock s";
+    let row = tx.query_one(sql, &[&currency]).await?;
+    Ok(Totals {
+        orders: row.try_get("orders")?,
+        units: row.try_get("units")?,
+        takings: row.try_get("takings")?,
+        ops: row.try_get("ops")?,
+        set_aside: row.try_get("set_aside")?,
+        concerns: row.try_get("concerns")?,
+        quantity: row.try_get("quantity")?,
+        promised: row.try_get("promised")?,
+        owed: row.try_get("owed")?,
+        unbacked: row.try_get("unbacked")?,
+        products: row.try_get("products")?,
+    })
+}
