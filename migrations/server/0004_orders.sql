@@ -62,12 +62,13 @@ alter table orders add constraint orders_payment_id_fkey
 create table cart_states (
     cart_id    uuid primary key,
     owner      uuid not null, -- a user, or an anonymous id of the cart's own
-    home       uuid not null references warehouses (warehouse_id),
+    home       uuid not null, -- a shop, by the device's word
     state      bytea not null,
+    is_active  boolean not null, -- shows something and is not parked
     updated_at timestamptz not null
 );
 
-create index cart_states_owner on cart_states (owner);
+create index cart_states_active on cart_states (owner, cart_id) where is_active;
 
 -- States that claim dots of others which have not arrived yet.
 create table cart_states_aside (

@@ -1,21 +1,362 @@
-//! A push: what nodes say has happened or is wanted, taken into the book.
+//! A push: what a node says has happened or is wanted, taken into the book.
+//!
+//! One transaction: the journal's row is locked, what is known already is answered with the verdict
+//! it got the first time, the rest is loaded, decided by [`settle`] and written, and only after the
+//! commit is anything told. A journal that goes on in two ways is frozen; what comes of it from then
+//! on is evidence.
 
-use outpost_sync::wire::{Caller, Push, Pushed, Standing};
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{error::Error, server::Server};
+use outpost_schema::{
+    clock::Timestamp,
+    device::IncarnationState,
+    id::IncarnationId,
+    op::{Entry, Hash, Mark},
+    settle::{Author, Raised, Settled, Touched, decode, settle},
+    stock::StockKey,
+    text,
+    verdict::{ConcernKind, Verdict},
+};
+use outpost_sync::wire::{Caller, PUSH_BYTES_MAX, PUSH_CARTS_MAX, PUSH_ENTRIES_MAX, Push, Pushed, Standing};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    carts,
+    db::{Tx, concerns, effects, ground, nodes, ops},
+    error::Error,
+    grants,
+    server::Server,
+    stage,
+};
+
+/// Times that a batch may be overtaken by a row that comes or goes while it is decided.
+const TRIES_MAX: u32 = 8;
+
+/// A kind that no program writes is at most this long.
+const KIND_MAX: usize = 100;
 
 /// Takes a push.
 ///
 /// # Errors
-/// [`Error::UnknownNode`], [`Error::BrokenChain`], or the database's.
-pub async fn push(_server: &Server, _caller: Caller, _standing: Standing, _push: &Push) -> Result<Pushed, Error> {
-    Err(Error::UnknownNode)
+/// [`Error::UnknownNode`], [`Error::BrokenChain`], [`Error::TooMuch`], [`Error::Fault`] for an entry
+/// that cannot be kept, or the database's.
+pub async fn push(server: &Server, caller: Caller, standing: Standing, push: &Push) -> Result<Pushed, Error> {
+    check_limits(push)?;
+    check_chain(caller.incarnation_id, &push.entries)?;
+    let taken = taken(server, caller, standing, push).await?;
+    stage::reach("push.after_commit");
+    if taken.has_news {
+        server.ring();
+    }
+    retry_if_awaited(server, &taken.ids).await;
+    Ok(taken.answer)
 }
 
-/// Decides again what was set aside and may now be taken. Called after every commit that made ids.
+/// What became of a push.
+struct Taken {
+    answer: Pushed,
+    /// Whether something was written that travels.
+    has_news: bool,
+    /// Ids that it made or lacks: set-aside ops may wait for them.
+    ids: Vec<Uuid>,
+}
+
+impl Taken {
+    fn told(answer: Pushed) -> Self {
+        Self { answer, has_news: false, ids: Vec::new() }
+    }
+}
+
+async fn taken(server: &Server, caller: Caller, standing: Standing, push: &Push) -> Result<Taken, Error> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let taken = server.db.transaction(|tx| async move { take(server, &tx, caller, standing, push).await }).await;
+        match taken {
+            Err(error) if error.is_overtaken() && tries < TRIES_MAX => {
+                tracing::debug!(tries, "a push was overtaken and is decided anew: {error}");
+            }
+            answer => return answer,
+        }
+    }
+}
+
+fn check_limits(push: &Push) -> Result<(), Error> {
+    let bytes = push.entries.iter().map(|entry| entry.body.0.len()).sum();
+    at_most("entries", push.entries.len(), PUSH_ENTRIES_MAX)?;
+    at_most("carts", push.carts.len(), PUSH_CARTS_MAX)?;
+    at_most("bytes of entries", bytes, PUSH_BYTES_MAX)?;
+    for entry in &push.entries {
+        text::check("seen", &entry.seen, text::LINE_MAX)?;
+        text::check("kind", &entry.kind, KIND_MAX)?;
+    }
+    Ok(())
+}
+
+fn at_most(what: &'static str, count: usize, max: usize) -> Result<(), Error> {
+    if count > max { Err(Error::TooMuch { what, count, max }) } else { Ok(()) }
+}
+
+/// Each entry's hash covers what it says, and each follows the one before it in the push.
+fn check_chain(incarnation_id: IncarnationId, entries: &[Entry]) -> Result<(), Error> {
+    let Some(first) = entries.first() else {
+        return Ok(());
+    };
+    if first.seq < 1 {
+        return Err(Error::BrokenChain { seq: first.seq });
+    }
+    let mut before = Mark { seq: first.seq - 1, hash: first.prev_hash };
+    for entry in entries {
+        if before.seq == i64::MAX || !entry.follows(incarnation_id, before) {
+            return Err(Error::BrokenChain { seq: entry.seq });
+        }
+        before = entry.mark();
+    }
+    Ok(())
+}
+
+async fn take(
+    server: &Server,
+    tx: &Tx,
+    caller: Caller,
+    standing: Standing,
+    push: &Push,
+) -> Result<Taken, Error> {
+    let journal = nodes::lock_journal(tx, caller.incarnation_id).await?;
+    let journal = journal.filter(|journal| journal.author.node_id == caller.node_id).ok_or(Error::UnknownNode)?;
+    let now = server.now();
+    match journal.state {
+        IncarnationState::Active => {}
+        IncarnationState::Frozen => return keep_evidence(tx, &journal.author, &push.entries, now).await,
+    }
+    let known = known(tx, &journal, &push.entries).await?;
+    match compare(journal.acked, standing, &push.entries, &known) {
+        Stand::Forked { seq } => freeze(server, tx, &journal.author, seq, &push.entries, now).await,
+        Stand::Elsewhere => Ok(Taken::told(Pushed::Elsewhere { acked: journal.acked })),
+        Stand::Here { new } => {
+            let verdicts = known.into_iter().map(|(seq, (_, verdict))| (seq, verdict)).collect();
+            book(server, tx, &journal, verdicts, new, push, now).await
+        }
+    }
+}
+
+type KnownOps = BTreeMap<i64, (Hash, Verdict)>;
+
+async fn known(tx: &Tx, journal: &nodes::Journal, entries: &[Entry]) -> Result<KnownOps, Error> {
+    match (entries.first(), entries.last()) {
+        (Some(first), Some(last)) if first.seq <= journal.acked.seq => {
+            let to = last.seq.min(journal.acked.seq);
+            ops::known(tx, journal.author.incarnation_id, first.seq, to).await
+        }
+        (Some(_) | None, Some(_) | None) => Ok(KnownOps::new()),
+    }
+}
+
+/// How a push stands to the journal that the server has.
+#[derive(Debug, PartialEq, Eq)]
+enum Stand<'a> {
+    /// It goes on from there, perhaps after entries that are known.
+    Here {
+        /// What is new.
+        new: &'a [Entry],
+    },
+    /// It does not: there is a gap, or the two ends do not agree on what was acknowledged.
+    Elsewhere,
+    /// An entry contradicts one that is known.
+    Forked {
+        /// Which.
+        seq: i64,
+    },
+}
+
+fn compare<'a>(acked: Mark, standing: Standing, entries: &'a [Entry], known: &KnownOps) -> Stand<'a> {
+    let contradicts = |entry: &&Entry| known.get(&entry.seq).is_some_and(|(hash, _)| *hash != entry.hash);
+    if let Some(entry) = entries.iter().find(contradicts) {
+        return Stand::Forked { seq: entry.seq };
+    }
+    // A node that was acknowledged further than the server knows pushes again what the server lost;
+    // one whose journal ends before what the server has was rolled back.
+    if standing.acked.seq > acked.seq || standing.head.seq < acked.seq {
+        return Stand::Elsewhere;
+    }
+    let new = &entries[known.len()..];
+    match (entries, new) {
+        ([], _) if standing.acked != acked => Stand::Elsewhere,
+        (_, [first, ..]) if first.seq != acked.seq + 1 || first.prev_hash != acked.hash => Stand::Elsewhere,
+        (_, new) => Stand::Here { new },
+    }
+}
+
+async fn keep_evidence(tx: &Tx, author: &Author, entries: &[Entry], now: Timestamp) -> Result<Taken, Error> {
+    if !entries.is_empty() {
+        let encode = |entry| rmp_serde::to_vec_named(entry).expect("our own types always encode into memory");
+        let encoded: Vec<Vec<u8>> = entries.iter().map(encode).collect();
+        ops::insert_evidence(tx, author.incarnation_id, entries, &encoded, now).await?;
+    }
+    Ok(Taken::told(Pushed::Frozen))
+}
+
+async fn freeze(
+    server: &Server,
+    tx: &Tx,
+    author: &Author,
+    seq: i64,
+    entries: &[Entry],
+    now: Timestamp,
+) -> Result<Taken, Error> {
+    nodes::freeze(tx, author.incarnation_id).await?;
+    let fork = Raised {
+        kind: ConcernKind::Fork,
+        subject: author.incarnation_id.to_string(),
+        detail: json!({ "node": author.node_id, "incarnation": author.incarnation_id, "seq": seq }),
+        scope: author.node_id.0,
+        seq: Some(seq),
+    };
+    concerns::open(tx, &*server.world, Some(author.incarnation_id), &[fork], now).await?;
+    let taken = keep_evidence(tx, author, entries, now).await?;
+    Ok(Taken { has_news: true, ..taken })
+}
+
+/// Loads, decides and writes what is new, and answers for all that was sent.
+async fn book(
+    server: &Server,
+    tx: &Tx,
+    journal: &nodes::Journal,
+    mut verdicts: Vec<(i64, Verdict)>,
+    new: &[Entry],
+    push: &Push,
+    now: Timestamp,
+) -> Result<Taken, Error> {
+    let author = &journal.author;
+    let mut settled = decide(server, tx, author, new, now, Book::First).await?;
+    settled.opened.extend(carts::take(tx, author, &push.carts, now).await?);
+    concerns::open(tx, &*server.world, Some(author.incarnation_id), &settled.opened, now).await?;
+    concerns::close(tx, &settled.closed, now).await?;
+    let acked = new.last().map_or(journal.acked, Entry::mark);
+    nodes::acknowledge(tx, author, acked, now).await?;
+    stage::reach("push.before_commit");
+
+    let ids = ids_made(&settled).chain(ops::lacked(&settled.verdicts).map(|(_, id)| id)).collect();
+    verdicts.extend(settled.verdicts);
+    let carts = push.carts.iter().map(outpost_schema::cart::Cart::cart_id).collect();
+    let has_news = !new.is_empty() || !push.carts.is_empty();
+    Ok(Taken { answer: Pushed::Settled { acked, verdicts, carts }, has_news, ids })
+}
+
+/// Whether ops are decided for the first time, or once more after they were set aside.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Book {
+    First,
+    Again,
+}
+
+/// Loads what entries touch, decides them and writes all of it but the concerns.
+async fn decide(
+    server: &Server,
+    tx: &Tx,
+    author: &Author,
+    entries: &[Entry],
+    now: Timestamp,
+    book: Book,
+) -> Result<Settled, Error> {
+    if entries.is_empty() {
+        return Ok(Settled::default());
+    }
+    let ops: Vec<_> = entries.iter().filter_map(|entry| decode(entry).ok()).collect();
+    let mut touched = Touched::by(&ops);
+    let loaded = ground::load(tx, &mut touched, author.incarnation_id, server.currency, now).await?;
+    let mut known = loaded.known;
+    let sold_before = known.sold.keys().copied().collect();
+    let settled = settle(&mut known, author, entries);
+    match book {
+        Book::First => ops::insert(tx, author.incarnation_id, entries, &settled.verdicts, now).await?,
+        Book::Again => {
+            ops::rule_again(tx, author.incarnation_id, &settled.verdicts).await?;
+            ops::renew_stock(tx, &touched.stock, now).await?;
+        }
+    }
+    effects::write(tx, author.incarnation_id, &known, &sold_before, &settled, now).await?;
+    let available = |key: &&StockKey| known.levels.get(key).is_some_and(|level| level.available() > 0);
+    top_up_homes(server, tx, settled.levels.iter().chain(&loaded.released).filter(available).copied().collect()).await?;
+    concerns::look_at_stock(tx, &*server.world, &loaded.released, now).await?;
+    Ok(settled)
+}
+
+/// Of the stock rows that have something available, those at a home are its node's to sell.
+async fn top_up_homes(server: &Server, tx: &Tx, mut keys: BTreeSet<StockKey>) -> Result<(), Error> {
+    let warehouses: BTreeSet<_> = keys.iter().map(|key| key.warehouse_id).collect();
+    if !warehouses.is_empty() {
+        let homes = nodes::homes_among(tx, &warehouses.into_iter().collect::<Vec<_>>()).await?;
+        keys.retain(|key| homes.contains(&key.warehouse_id));
+    }
+    grants::top_up(server, tx, &keys).await
+}
+
+fn ids_made(settled: &Settled) -> impl Iterator<Item = Uuid> + '_ {
+    let users = settled.users.iter().map(|user| user.user_id.0);
+    let addresses = settled.addresses.iter().map(|address| address.address_id.0);
+    let orders = settled.orders.iter().map(|(_, order)| order.order_id.0);
+    users.chain(addresses).chain(orders)
+}
+
+/// The push is booked and will be answered whatever becomes of this; the next one that makes an id
+/// tries again.
+async fn retry_if_awaited(server: &Server, ids: &[Uuid]) {
+    let tried = async {
+        if ids.is_empty() || !server.db.transaction(|tx| async move { ops::is_awaited(&tx, ids).await }).await? {
+            return Ok(());
+        }
+        retry_set_aside(server).await
+    };
+    if let Err(error) = tried.await {
+        tracing::warn!(code = error.code(), "set-aside ops were not decided again: {error}");
+    }
+}
+
+/// Decides again what was set aside and of which something that it lacked has arrived, until nothing
+/// more moves. Called after every commit that made ids.
 ///
 /// # Errors
 /// The database's.
-pub async fn retry_set_aside(_server: &Server) -> Result<(), Error> {
-    Ok(())
+pub async fn retry_set_aside(server: &Server) -> Result<(), Error> {
+    loop {
+        let journals = server.db.transaction(|tx| async move { ops::worth_a_retry(&tx).await }).await?;
+        let mut has_moved = false;
+        for incarnation_id in journals {
+            has_moved |= retry_journal(server, incarnation_id).await?;
+        }
+        if !has_moved {
+            return Ok(());
+        }
+        server.ring();
+    }
+}
+
+async fn retry_journal(server: &Server, incarnation_id: IncarnationId) -> Result<bool, Error> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let retried = server.db.transaction(|tx| async move { retry(server, &tx, incarnation_id).await }).await;
+        match retried {
+            Err(error) if error.is_overtaken() && tries < TRIES_MAX => {}
+            answer => return answer,
+        }
+    }
+}
+
+/// Decides a journal's set-aside ops again; says whether a verdict changed.
+async fn retry(server: &Server, tx: &Tx, incarnation_id: IncarnationId) -> Result<bool, Error> {
+    let Some(journal) = nodes::lock_journal(tx, incarnation_id).await? else {
+        return Ok(false);
+    };
+    let (entries, before): (Vec<Entry>, Vec<Verdict>) = ops::to_retry(tx, incarnation_id).await?.into_iter().unzip();
+    let now = server.now();
+    let mut settled = decide(server, tx, &journal.author, &entries, now, Book::Again).await?;
+    let over = settled.verdicts.iter().filter(|(_, verdict)| !verdict.is_set_aside());
+    let over: Vec<_> = over.map(|(seq, _)| (ConcernKind::SetAside, format!("{incarnation_id}/{seq}"))).collect();
+    settled.closed.extend(over);
+    concerns::open(tx, &*server.world, Some(incarnation_id), &settled.opened, now).await?;
+    concerns::close(tx, &settled.closed, now).await?;
+    Ok(settled.verdicts.iter().map(|(_, verdict)| verdict).ne(&before))
 }

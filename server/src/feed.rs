@@ -263,6 +263,3 @@ impl io::Write for Counted {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,6 +5,7 @@
 //! devices, [`grants`] gives a home what it may sell. All SQL lies in [`db`].
 
 pub mod accept;
+pub mod carts;
 pub mod cluster;
 pub mod config;
 pub mod db;

@@ -1,1 +1,158 @@
 //! Places and devices: warehouses, nodes, the lives of their journals, the cards they join with.
+
+use std::collections::BTreeSet;
+
+use outpost_schema::{
+    catalogue::Warehouse,
+    device::{Card, NodeKind},
+    id::{IncarnationId, NodeId, WarehouseId},
+    stock::SalePolicy,
+    text,
+};
+
+use crate::{
+    accept,
+    db::{
+        Tx,
+        nodes::{self, NewNode, NodeSeen},
+    },
+    error::Error,
+    grants,
+    server::Server,
+};
+
+/// Sets up a place that holds stock. The first one is also the guest's home.
+///
+/// # Errors
+/// [`Error::NameTaken`], or a [`Error::Fault`] of the name.
+pub async fn add_warehouse(server: &Server, name: &str) -> Result<Warehouse, Error> {
+    text::require("name", name, text::LINE_MAX)?;
+    let now = server.now();
+    let warehouse = Warehouse {
+        warehouse_id: WarehouseId::new(now, server.world.id_chance()),
+        name: name.trim().to_owned(),
+        home_of: None,
+        created_at: now,
+    };
+    let kept = &warehouse;
+    let added = server.db.transaction(|tx| async move { nodes::insert_warehouse(&tx, kept).await }).await;
+    added.map_err(|error| name_taken(error, "warehouses_name_key", "warehouse", name))?;
+    server.ring();
+    accept::retry_set_aside(server).await?;
+    Ok(warehouse)
+}
+
+/// A device that is to join.
+#[derive(Clone, Debug)]
+pub struct NodeWanted {
+    /// What people will call it.
+    pub name: String,
+    /// What sort it is.
+    pub kind: NodeKind,
+    /// Where it stands.
+    pub warehouse_id: WarehouseId,
+    /// Further warehouses whose aggregates it receives, and where it may act.
+    pub also: Vec<WarehouseId>,
+    /// Whether only it sells from where it stands.
+    pub is_home: bool,
+    /// What happens beyond its allotment; by default physical at a home, strict elsewhere.
+    pub policy: Option<SalePolicy>,
+    /// The server's address, for the card.
+    pub server: String,
+}
+
+/// Adds a device and tells it everything that it must know. A home gets all that its warehouse has.
+///
+/// # Errors
+/// [`Error::NameTaken`], [`Error::HomeTaken`], [`Error::NotFound`] for a warehouse.
+pub async fn add_node(server: &Server, wanted: &NodeWanted) -> Result<Card, Error> {
+    text::require("name", &wanted.name, text::LINE_MAX)?;
+    let card = server.db.transaction(|tx| async move { add(server, &tx, wanted).await }).await;
+    let card = card.map_err(|error| name_taken(error, "nodes_name_key", "node", &wanted.name))?;
+    server.ring();
+    accept::retry_set_aside(server).await?;
+    Ok(card)
+}
+
+async fn add(server: &Server, tx: &Tx, wanted: &NodeWanted) -> Result<Card, Error> {
+    let scope = scope(tx, wanted).await?;
+    let prefix = free_prefix(&wanted.name, &nodes::lock_prefixes(tx).await?);
+    let now = server.now();
+    let (node_id, incarnation_id) =
+        (NodeId::new(now, server.world.id_chance()), IncarnationId::new(now, server.world.id_chance()));
+    let NodeWanted { kind, warehouse_id, is_home, .. } = *wanted;
+    let name = wanted.name.trim();
+    let node =
+        NewNode { node_id, name, kind, warehouse_id, scope: &scope, prefix: &prefix, created_at: now };
+    nodes::insert_node(tx, &node, incarnation_id).await?;
+    if is_home {
+        move_in(server, tx, warehouse_id, node_id).await?;
+    }
+    let by_default = if is_home { SalePolicy::Physical } else { SalePolicy::Strict };
+    Ok(Card {
+        node_id,
+        incarnation_id,
+        name: name.to_owned(),
+        kind,
+        warehouse_id,
+        is_home,
+        policy: wanted.policy.unwrap_or(by_default),
+        prefix,
+        currency: server.currency,
+        server: wanted.server.clone(),
+    })
+}
+
+/// Where it stands, then what else it receives; each must be there.
+async fn scope(tx: &Tx, wanted: &NodeWanted) -> Result<Vec<WarehouseId>, Error> {
+    let there: BTreeSet<_> = nodes::warehouses(tx).await?.iter().map(|warehouse| warehouse.warehouse_id).collect();
+    let mut scope = vec![wanted.warehouse_id];
+    scope.extend(wanted.also.iter().filter(|id| **id != wanted.warehouse_id));
+    match scope.iter().find(|id| !there.contains(id)) {
+        Some(id) => Err(Error::NotFound { what: "warehouse", name: id.to_string() }),
+        None => Ok(scope),
+    }
+}
+
+async fn move_in(server: &Server, tx: &Tx, warehouse_id: WarehouseId, node_id: NodeId) -> Result<(), Error> {
+    if nodes::give_home(tx, warehouse_id, node_id).await? {
+        return grants::top_up_warehouse(server, tx, warehouse_id).await;
+    }
+    let others = nodes::nodes(tx).await?;
+    let owner = others.into_iter().find(|node| node.is_home && node.warehouse_id == warehouse_id);
+    Err(Error::HomeTaken { node: owner.map_or_else(|| "another node".to_owned(), |node| node.name) })
+}
+
+/// The first letter of the name and the smallest number that makes it unique: K1, K2, P1.
+fn free_prefix(name: &str, taken: &BTreeSet<String>) -> String {
+    let letter = name.chars().find(char::is_ascii_alphabetic).map_or('N', |letter| letter.to_ascii_uppercase());
+    let mut prefixes = (1..).map(|number: u32| format!("{letter}{number}"));
+    prefixes.find(|prefix| !taken.contains(prefix)).expect("numbers do not end")
+}
+
+fn name_taken(error: Error, constraint: &str, what: &'static str, name: &str) -> Error {
+    if error.constraint() == Some(constraint) { Error::NameTaken { what, name: name.to_owned() } } else { error }
+}
+
+/// What head office sees of its devices: where their journals stand, when they were last heard, and
+/// what is lost at most with each.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn list(server: &Server) -> Result<Vec<NodeSeen>, Error> {
+    server.db.snapshot(|tx| async move { nodes::nodes(&tx).await }).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn receipts_of_two_devices_never_look_alike() {
+        let taken = ["K1".to_owned(), "K2".to_owned(), "P1".to_owned()].into();
+        let cases = [("Kiosk", "K3"), ("pop-up", "P2"), ("7 Dials", "D1"), ("夜市", "N1")];
+        for (name, prefix) in cases {
+            assert_eq!(free_prefix(name, &taken), prefix);
+        }
+    }
+}

@@ -230,3 +230,6 @@ pub async fn scopes_with_news(
         .await?;
     Ok((row.try_get::<_, SnapshotText>("snapshot")?.0, row.try_get("scopes")?))
 }
+
+#[cfg(test)]
+mod tests;

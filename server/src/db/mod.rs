@@ -3,17 +3,27 @@
 //! Work is done in transactions: [`Db::transaction`] for what changes something, [`Db::snapshot`]
 //! for what reads many things as of one moment. Every statement is prepared once per connection.
 
+pub mod carts;
 pub mod catalogue;
+pub mod concerns;
 pub mod databases;
+pub mod effects;
 pub mod epochs;
 pub mod feed;
+#[cfg(test)]
+pub(crate) mod fixture;
+pub mod grants;
+pub mod ground;
 pub mod images;
 pub mod import;
 pub mod migrations;
+pub mod nodes;
 pub mod office;
+pub mod ops;
 pub mod settings;
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -22,6 +32,10 @@ use std::{
 };
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolConfig, RecyclingMethod, Runtime, Timeouts};
+use outpost_schema::{
+    id::{ProductId, WarehouseId},
+    stock::StockKey,
+};
 use tokio_postgres::{Config, NoTls, Row, Statement, types::ToSql};
 
 pub use migrations::{MIGRATIONS, MigrateError, migrate};

@@ -1,0 +1,278 @@
+//! Warehouses, nodes and the lives of their journals.
+
+use std::collections::BTreeSet;
+
+use outpost_schema::{
+    catalogue::Warehouse,
+    clock::Timestamp,
+    device::{IncarnationState, NodeKind},
+    id::{IncarnationId, NodeId, UserId, WarehouseId},
+    op::Mark,
+    settle::Author,
+};
+use uuid::Uuid;
+
+use super::Tx;
+use crate::error::Error;
+
+/// A journal as the server has it, locked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Journal {
+    /// Who writes it, and where that device may act.
+    pub author: Author,
+    /// Whether it is still taken.
+    pub state: IncarnationState,
+    /// How far the server has it.
+    pub acked: Mark,
+}
+
+const JOURNAL: &str = "
+    select i.incarnation_id, i.node_id, i.state, i.acked_seq, i.acked_hash, n.scope,
+           array(select w.warehouse_id from warehouses w where w.home_of = i.node_id) as homes
+    from incarnations i join nodes n on n.node_id = i.node_id
+    where i.incarnation_id = $1
+    for no key update of i";
+
+/// Locks a journal, so that its ops are decided one push after another.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn lock_journal(tx: &Tx, incarnation_id: IncarnationId) -> Result<Option<Journal>, Error> {
+    let Some(row) = tx.query_opt(JOURNAL, &[&incarnation_id]).await? else {
+        return Ok(None);
+    };
+    let (scope, homes): (Vec<WarehouseId>, Vec<WarehouseId>) = (row.try_get("scope")?, row.try_get("homes")?);
+    let author = Author {
+        node_id: row.try_get("node_id")?,
+        incarnation_id: row.try_get("incarnation_id")?,
+        warehouses: scope.into_iter().collect(),
+        homes: homes.into_iter().collect(),
+    };
+    let acked = Mark { seq: row.try_get("acked_seq")?, hash: row.try_get("acked_hash")? };
+    Ok(Some(Journal { author, state: row.try_get("state")?, acked }))
+}
+
+/// Notes how far the server has a journal, and that its node was heard.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn acknowledge(tx: &Tx, author: &Author, acked: Mark, now: Timestamp) -> Result<(), Error> {
+    tx.execute(
+        "with heard as (update nodes set seen_at = $5 where node_id = $4)
+         update incarnations set acked_seq = $2, acked_hash = $3 where incarnation_id = $1",
+        &[&author.incarnation_id, &acked.seq, &acked.hash, &author.node_id, &now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Takes nothing more of a journal.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn freeze(tx: &Tx, incarnation_id: IncarnationId) -> Result<(), Error> {
+    tx.execute("update incarnations set state = 'frozen' where incarnation_id = $1", &[&incarnation_id]).await?;
+    Ok(())
+}
+
+/// Which of these warehouses are homes, whoever's.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn homes_among(tx: &Tx, warehouses: &[WarehouseId]) -> Result<BTreeSet<WarehouseId>, Error> {
+    let rows = tx
+        .query(
+            "select warehouse_id from warehouses where warehouse_id = any($1) and home_of is not null",
+            &[&warehouses],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+}
+
+/// Keeps a new warehouse. The first one is also the home of the guest.
+///
+/// # Errors
+/// The broken constraint `warehouses_name_key` if the name is taken.
+pub async fn insert_warehouse(tx: &Tx, warehouse: &Warehouse) -> Result<(), Error> {
+    tx.execute(
+        "insert into warehouses (warehouse_id, name, home_of, created_at) values ($1, $2, $3, $4)",
+        &[&warehouse.warehouse_id, &warehouse.name, &warehouse.home_of, &warehouse.created_at],
+    )
+    .await?;
+    tx.execute(
+        "insert into users (user_id, first_name, created_at, home) values ($1, 'Guest', $2, $3)
+         on conflict (user_id) do nothing",
+        &[&UserId::GUEST, &warehouse.created_at, &warehouse.warehouse_id],
+    )
+    .await?;
+    Ok(())
+}
+
+const WAREHOUSES: &str = "select warehouse_id, name, home_of, created_at from warehouses";
+
+fn warehouse(row: &tokio_postgres::Row) -> Result<Warehouse, Error> {
+    Ok(Warehouse {
+        warehouse_id: row.try_get("warehouse_id")?,
+        name: row.try_get("name")?,
+        home_of: row.try_get("home_of")?,
+        created_at: row.try_get("created_at")?,
+    })
+}
+
+/// Every warehouse, by name.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn warehouses(tx: &Tx) -> Result<Vec<Warehouse>, Error> {
+    let sql = format!("{WAREHOUSES} order by name");
+    tx.query(&sql, &[]).await?.iter().map(warehouse).collect()
+}
+
+/// The warehouse with this name, or this id.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn warehouse_by_name(tx: &Tx, name: &str) -> Result<Option<Warehouse>, Error> {
+    let sql = format!("{WAREHOUSES} where name = $1 or warehouse_id = $2");
+    let id = Uuid::try_parse(name).ok();
+    tx.query_opt(&sql, &[&name, &id]).await?.as_ref().map(warehouse).transpose()
+}
+
+/// A device to be kept.
+#[derive(Clone, Debug)]
+pub struct NewNode<'a> {
+    /// Its id.
+    pub node_id: NodeId,
+    /// What people call it.
+    pub name: &'a str,
+    /// What sort it is.
+    pub kind: NodeKind,
+    /// Where it stands.
+    pub warehouse_id: WarehouseId,
+    /// The warehouses whose aggregates it receives.
+    pub scope: &'a [WarehouseId],
+    /// Of its receipt numbers.
+    pub prefix: &'a str,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+
+/// Keeps a new node with the first life of its journal.
+///
+/// # Errors
+/// The broken constraint `nodes_name_key` if the name is taken.
+pub async fn insert_node(tx: &Tx, node: &NewNode<'_>, incarnation_id: IncarnationId) -> Result<(), Error> {
+    tx.execute(
+        "insert into nodes (node_id, name, kind, warehouse_id, scope, prefix, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        &[&node.node_id, &node.name, &node.kind, &node.warehouse_id, &node.scope, &node.prefix, &node.created_at],
+    )
+    .await?;
+    tx.execute(
+        "insert into incarnations (incarnation_id, node_id, number, created_at) values ($1, $2, 1, $3)",
+        &[&incarnation_id, &node.node_id, &node.created_at],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Makes a warehouse the home of a node. False if it is another node's.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn give_home(tx: &Tx, warehouse_id: WarehouseId, node_id: NodeId) -> Result<bool, Error> {
+    let given = tx
+        .execute(
+            "update warehouses set home_of = $2 where warehouse_id = $1 and home_of is null",
+            &[&warehouse_id, &node_id],
+        )
+        .await?;
+    Ok(given == 1)
+}
+
+/// Lets nobody else add a node until the transaction ends, and lists the prefixes that are taken.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn lock_prefixes(tx: &Tx) -> Result<BTreeSet<String>, Error> {
+    tx.execute("lock table nodes in share row exclusive mode", &[]).await?;
+    let rows = tx.query("select prefix from nodes", &[]).await?;
+    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+}
+
+/// What head office sees of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSeen {
+    /// The device.
+    pub node_id: NodeId,
+    /// What people call it.
+    pub name: String,
+    /// What sort it is.
+    pub kind: NodeKind,
+    /// Where it stands.
+    pub warehouse_id: WarehouseId,
+    /// What that place is called.
+    pub warehouse: String,
+    /// Whether only it sells from there.
+    pub is_home: bool,
+    /// Of its receipt numbers.
+    pub prefix: String,
+    /// Last contact.
+    pub seen_at: Option<Timestamp>,
+    /// The newest life of its journal.
+    pub incarnation_id: IncarnationId,
+    /// Whether that is still taken.
+    pub state: IncarnationState,
+    /// How far the server has it.
+    pub acked_seq: i64,
+    /// Units it may still sell without asking: what is lost at most if the device is.
+    pub open_units: i64,
+    /// Its ops that wait for something.
+    pub set_aside: i64,
+}
+
+/// Every node, by name.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn nodes(tx: &Tx) -> Result<Vec<NodeSeen>, Error> {
+    let rows = tx
+        .query(
+            "select n.node_id, n.name, n.kind, n.warehouse_id, w.name as warehouse, n.prefix, n.seen_at,
+                    w.home_of is not distinct from n.node_id as is_home,
+                    i.incarnation_id, i.state, i.acked_seq,
+                    (select coalesce(sum(greatest(0, a.granted + a.received - a.consumed - a.returned - a.reclaimed)), 0)
+                     from allotments a join incarnations l using (incarnation_id)
+                     where l.node_id = n.node_id)::bigint as open_units,
+                    (select count(*) from ops o join incarnations l using (incarnation_id)
+                     where l.node_id = n.node_id and o.verdict = 'set_aside') as set_aside
+             from nodes n
+             join warehouses w on w.warehouse_id = n.warehouse_id
+             join lateral (
+                 select incarnation_id, state, acked_seq from incarnations
+                 where node_id = n.node_id order by number desc limit 1
+             ) i on true
+             order by n.name",
+            &[],
+        )
+        .await?;
+    rows.iter().map(node_seen).collect()
+}
+
+fn node_seen(row: &tokio_postgres::Row) -> Result<NodeSeen, Error> {
+    Ok(NodeSeen {
+        node_id: row.try_get("node_id")?,
+        name: row.try_get("name")?,
+        kind: row.try_get("kind")?,
+        warehouse_id: row.try_get("warehouse_id")?,
+        warehouse: row.try_get("warehouse")?,
+        is_home: row.try_get("is_home")?,
+        prefix: row.try_get("prefix")?,
+        seen_at: row.try_get("seen_at")?,
+        incarnation_id: row.try_get("incarnation_id")?,
+        state: row.try_get("state")?,
+        acked_seq: row.try_get("acked_seq")?,
+        open_units: row.try_get("open_units")?,
+        set_aside: row.try_get("set_aside")?,
+    })
+}

@@ -1,1 +1,0 @@
-//! What the feed must hold.
