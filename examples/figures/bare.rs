@@ -143,7 +143,7 @@ pub struct Rows {
     items: Items,
     sold: Vec<ProductId>,
     units: Vec<i64>,
-    last: (i64, Vec<u8>, Timestamp),
+    last: (i64, Vec<u8>),
     ids: Ids,
 }
 
@@ -167,6 +167,7 @@ struct Ids {
     node: outpost_schema::id::NodeId,
     warehouse: outpost_schema::id::WarehouseId,
     incarnation: outpost_schema::id::IncarnationId,
+    then: Timestamp,
 }
 
 impl Default for Ids {
@@ -176,6 +177,7 @@ impl Default for Ids {
             node: goods::node_id(),
             warehouse: goods::warehouse_id(),
             incarnation: goods::incarnation_id(),
+            then: goods::THEN,
         }
     }
 }
@@ -183,7 +185,7 @@ impl Default for Ids {
 impl Rows {
     /// The rows that a run comes to.
     pub fn of(run: &Run) -> Self {
-        let mut rows = Self { last: (run.head.seq, run.head.hash.0.to_vec(), goods::THEN), ..Self::default() };
+        let mut rows = Self { last: (run.head.seq, run.head.hash.0.to_vec()), ..Self::default() };
         for (entry, order) in run.push.entries.iter().zip(&run.orders) {
             rows.add(entry, order);
         }
@@ -223,7 +225,7 @@ impl Rows {
                 &items.places,
                 &items.moments,
             ],
-            vec![&last.2, sold, units, &ids.warehouse],
+            vec![&ids.then, sold, units, &ids.warehouse],
             vec![sold, units, &ids.incarnation, &ids.warehouse],
             vec![&ids.warehouse, orders],
             vec![sold, &ids.warehouse],

@@ -13,7 +13,9 @@ mod import;
 mod journal;
 mod numbers;
 mod postgres;
+mod push;
 mod report;
+mod shop;
 mod watch;
 
 use std::process::ExitCode;
@@ -23,7 +25,7 @@ use clap::Parser;
 use crate::report::{Figure, Report};
 
 /// Every figure, in the order in which `all` measures them.
-const FIGURES: [&Figure; 2] = [&cart::FIGURE, &import::FIGURE];
+const FIGURES: [&Figure; 3] = [&cart::FIGURE, &push::FIGURE, &import::FIGURE];
 
 /// Measures what this machine does, beside a limit measured in the same run.
 #[derive(Debug, Parser)]
