@@ -10,13 +10,21 @@
 //! - [`line`]: the node's end of a round
 //! - [`db`]: the database, beneath all of these
 
+pub mod carts;
+pub mod catalogue;
 pub mod config;
 pub mod courier;
 pub mod db;
 pub mod error;
+pub(crate) mod goods;
 pub mod line;
 pub mod node;
+pub mod orders;
+pub mod people;
+pub mod sell;
 pub mod stage;
+pub mod status;
+pub mod stockroom;
 pub mod time;
 pub mod uplink;
 

@@ -7,9 +7,7 @@ use outpost_sync::{
 };
 
 use crate::{
-    db::{
-        identity, inbox, outbox,
-    },
+    db::{identity, inbox, outbox},
     error::Error,
     node::Node,
 };

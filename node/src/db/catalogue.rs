@@ -49,9 +49,7 @@ pub(crate) struct Priced {
 /// The product's price.
 pub(crate) fn price(conn: &Connection, product_id: ProductId) -> Result<Option<Priced>, Error> {
     let mut statement = conn.prepare_cached("select price, price_per from products where product_id = ?1")?;
-    Ok(statement
-        .query_row([product_id], |row| Ok(Priced { price: row.get(0)?, price_per: row.get(1)? }))
-        .optional()?)
+    Ok(statement.query_row([product_id], |row| Ok(Priced { price: row.get(0)?, price_per: row.get(1)? })).optional()?)
 }
 
 /// Products scanned by this code.
@@ -80,7 +78,8 @@ pub(crate) fn of_name(conn: &Connection, text: &str, limit: i64) -> Result<Vec<P
 /// Products whose name contains each of the words.
 pub(crate) fn of_words(conn: &Connection, words: &[&str], limit: i64) -> Result<Vec<Product>, Error> {
     let all = vec![r"name like ? escape '\'"; words.len()].join(" and ");
-    let sql = format!("select {PRODUCT} from products where {all} order by name collate nocase, product_id limit {limit}");
+    let sql =
+        format!("select {PRODUCT} from products where {all} order by name collate nocase, product_id limit {limit}");
     query(conn, &sql, params_from_iter(words.iter().map(|word| pattern("%", word))))
 }
 
@@ -184,9 +183,8 @@ pub(crate) fn save_category(conn: &Connection, category: &Category) -> Result<()
 pub(crate) fn categories(conn: &Connection) -> Result<Vec<Category>, Error> {
     let mut statement =
         conn.prepare_cached("select category_id, name, parent_id from categories order by name, category_id")?;
-    let rows = statement.query_map([], |row| {
-        Ok(Category { category_id: row.get(0)?, name: row.get(1)?, parent_id: row.get(2)? })
-    })?;
+    let rows = statement
+        .query_map([], |row| Ok(Category { category_id: row.get(0)?, name: row.get(1)?, parent_id: row.get(2)? }))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -208,9 +206,8 @@ pub(crate) fn save_warehouse(conn: &Connection, warehouse: &Warehouse) -> Result
 
 /// Every warehouse, by name.
 pub(crate) fn warehouses(conn: &Connection) -> Result<Vec<Warehouse>, Error> {
-    let mut statement = conn.prepare_cached(
-        "select warehouse_id, name, home_of, created_at from warehouses order by name, warehouse_id",
-    )?;
+    let mut statement = conn
+        .prepare_cached("select warehouse_id, name, home_of, created_at from warehouses order by name, warehouse_id")?;
     let rows = statement.query_map([], |row| {
         Ok(Warehouse { warehouse_id: row.get(0)?, name: row.get(1)?, home_of: row.get(2)?, created_at: row.get(3)? })
     })?;

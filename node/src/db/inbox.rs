@@ -3,9 +3,7 @@
 use outpost_schema::{
     clock::Timestamp,
     feed::{Aggregate, Key, Kind},
-    id::{
-        AddressId, CartId, CategoryId, ConcernId, IncarnationId, OrderId, ProductId, ReviewId, UserId, WarehouseId,
-    },
+    id::{AddressId, CartId, CategoryId, ConcernId, IncarnationId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
     stock::StockKey,
 };
 use outpost_sync::wire::Page;
@@ -55,12 +53,7 @@ pub(crate) fn start_anew(conn: &Connection) -> Result<(), Error> {
 }
 
 /// Applies a page if `asked` is still the stored cursor, and says which carts it changed.
-pub(crate) fn apply(
-    conn: &Connection,
-    asked: Option<&str>,
-    page: &Page,
-    now: Timestamp,
-) -> Result<Vec<CartId>, Error> {
+pub(crate) fn apply(conn: &Connection, asked: Option<&str>, page: &Page, now: Timestamp) -> Result<Vec<CartId>, Error> {
     if position(conn)?.cursor.as_deref() != asked {
         return Ok(Vec::new());
     }
@@ -120,9 +113,7 @@ impl Inbox<'_> {
             Kind::Category => catalogue::forget_category(conn, CategoryId(id(0))),
             Kind::Product => catalogue::forget(conn, ProductId(id(0))),
             Kind::Stock => stock::lose_image(conn, stock_key(id(0), id(1)), &self.contained, self.now),
-            Kind::Allotment => {
-                stock::forget_allotment(conn, self.own, IncarnationId(id(0)), stock_key(id(1), id(2)))
-            }
+            Kind::Allotment => stock::forget_allotment(conn, self.own, IncarnationId(id(0)), stock_key(id(1), id(2))),
             Kind::User => people::forget(conn, UserId(id(0))),
             Kind::Address => people::forget_address(conn, AddressId(id(0))),
             Kind::Order => orders::forget(conn, OrderId(id(0))),

@@ -62,8 +62,8 @@ pub(crate) fn append(conn: &Connection, identity: &mut Identity, op: &Op, world:
 
 /// The last entry's place.
 pub(crate) fn head(conn: &Connection, incarnation: IncarnationId) -> Result<Mark, Error> {
-    let mut statement = conn
-        .prepare_cached("select seq, hash from journal where incarnation_id = ?1 order by seq desc limit 1")?;
+    let mut statement =
+        conn.prepare_cached("select seq, hash from journal where incarnation_id = ?1 order by seq desc limit 1")?;
     let head = statement.query_row([incarnation], mark_of_row).optional()?;
     Ok(head.unwrap_or(Mark::START))
 }
@@ -177,10 +177,8 @@ pub(crate) fn note_verdict(
     verdict: &Verdict,
 ) -> Result<(), Error> {
     let detail = serde_json::to_string(verdict).expect("our own types always encode into memory");
-    conn.prepare_cached(
-        "update journal set verdict = ?3, verdict_detail = ?4 where incarnation_id = ?1 and seq = ?2",
-    )?
-    .execute(params![incarnation, seq, verdict.word(), detail])?;
+    conn.prepare_cached("update journal set verdict = ?3, verdict_detail = ?4 where incarnation_id = ?1 and seq = ?2")?
+        .execute(params![incarnation, seq, verdict.word(), detail])?;
     Ok(())
 }
 
@@ -212,9 +210,8 @@ pub struct Answered {
 /// How many entries have that verdict.
 pub(crate) fn count_verdicts(conn: &Connection, word: &str) -> Result<i64, Error> {
     // The list of words repeats the index's, or SQLite would not know that it may use it.
-    let mut statement = conn.prepare_cached(
-        "select count(*) from journal where verdict in ('refused', 'set_aside') and verdict = ?1",
-    )?;
+    let mut statement =
+        conn.prepare_cached("select count(*) from journal where verdict in ('refused', 'set_aside') and verdict = ?1")?;
     Ok(statement.query_row([word], |row| row.get(0))?)
 }
 
@@ -224,9 +221,8 @@ pub(crate) fn not_booked(conn: &Connection, limit: i64) -> Result<Vec<Answered>,
         "select seq, kind, written_at, verdict_detail from journal where verdict in ('refused', 'set_aside')
          order by written_at desc, seq desc limit ?1",
     )?;
-    let rows = statement.query_map([limit], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, String>(3)?))
-    })?;
+    let rows =
+        statement.query_map([limit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, String>(3)?)))?;
     rows.map(|row| {
         let (seq, kind, written_at, detail) = row?;
         let verdict = serde_json::from_str(&detail).map_err(Error::damaged)?;

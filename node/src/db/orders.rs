@@ -219,8 +219,10 @@ fn raise_payment(conn: &Connection, order_id: OrderId, told: &Payment) -> Result
     let mut statement = conn.prepare_cached("select status from payments where order_id = ?1 and payment_id = ?2")?;
     let known: PaymentStatus = statement.query_row(key, |row| row.get(0))?;
     if told.status > known {
-        conn.prepare_cached("update payments set status = ?3, updated_at = ?4 where order_id = ?1 and payment_id = ?2")?
-            .execute(params![order_id, told.payment_id, told.status, told.updated_at])?;
+        conn.prepare_cached(
+            "update payments set status = ?3, updated_at = ?4 where order_id = ?1 and payment_id = ?2",
+        )?
+        .execute(params![order_id, told.payment_id, told.status, told.updated_at])?;
     }
     Ok(())
 }

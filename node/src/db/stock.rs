@@ -111,7 +111,16 @@ pub(crate) fn save_movement(
         "insert into stock_movements (incarnation_id, seq, line, product_id, warehouse_id, delta, reason, moved_at)
          values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
-    .execute(params![place.incarnation_id, place.seq, line, key.product_id, key.warehouse_id, delta, reason, at])?;
+    .execute(params![
+        place.incarnation_id,
+        place.seq,
+        line,
+        key.product_id,
+        key.warehouse_id,
+        delta,
+        reason,
+        at
+    ])?;
     Ok(())
 }
 
