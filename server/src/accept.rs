@@ -360,3 +360,6 @@ async fn retry(server: &Server, tx: &Tx, incarnation_id: IncarnationId) -> Resul
     concerns::close(tx, &settled.closed, now).await?;
     Ok(settled.verdicts.iter().map(|(_, verdict)| verdict).ne(&before))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,10 @@
 //! devices, [`grants`] gives a home what it may sell. All SQL lies in [`db`].
 
 pub mod accept;
+pub mod api;
 pub mod carts;
 pub mod cluster;
+pub mod command;
 pub mod config;
 pub mod db;
 pub mod error;
@@ -19,3 +21,4 @@ pub mod server;
 pub mod stage;
 pub mod testing;
 pub mod time;
+pub mod web;

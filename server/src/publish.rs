@@ -22,6 +22,7 @@ use crate::{
         catalogue::{self, Uses},
     },
     error::Error,
+    import,
     server::Server,
 };
 
@@ -106,6 +107,9 @@ pub enum Refusal {
         /// Its name.
         name: String,
     },
+    /// Not a path of categories.
+    #[error("{0}; write the levels like Food > Hot drinks")]
+    NotAPath(String),
     /// There is a category of that name beside it.
     #[error("there is already a category {name:?} there ({category_id}); use that one")]
     CategoryTaken {
@@ -132,6 +136,7 @@ impl Refusal {
             Self::NoProduct(_) | Self::NoCategory(_) => "not_found",
             Self::SkuTaken { .. } => "sku_taken",
             Self::BarcodeTaken { .. } => "barcode_taken",
+            Self::NotAPath(_) => "not_a_path",
             Self::CategoryTaken { .. } => "category_taken",
             Self::InUse { .. } => "product_in_use",
         }
@@ -308,6 +313,23 @@ async fn add_category_in(tx: &Tx, category: &Category) -> Decided<Category> {
     }
     catalogue::insert_categories(tx, std::slice::from_ref(category)).await?;
     Ok(Ok(category.clone()))
+}
+
+/// The category at the end of a path such as `Food > Hot drinks`; what the tree lacks of it is made.
+///
+/// # Errors
+/// [`PublishError`]: a level without a name, or too many levels.
+pub async fn category_at(server: &Server, path: &str) -> Result<CategoryId, PublishError> {
+    let levels = &import::levels(path).map_err(|reason| Refusal::NotAPath(reason.to_string()))?;
+    let at = server.now();
+    let decided = server.db.transaction(|tx| async move {
+        catalogue::lock(&tx).await?;
+        let mut tree = import::Categories::of(catalogue::categories(&tx).await?);
+        let placed = tree.place(levels, at, &*server.world);
+        catalogue::insert_categories(&tx, &tree.take_made()).await?;
+        Ok(placed.ok_or_else(|| Refusal::NotAPath("the path is empty".to_owned())))
+    });
+    published(server, decided.await?).await
 }
 
 /// Everything that a product must satisfy beside the others.

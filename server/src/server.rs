@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio_postgres::Config;
 
 use crate::{
-    db::{Db, databases, epochs, migrate, settings},
+    db::{Db, databases, epochs, laws, migrate, settings},
     error::Error,
 };
 
@@ -51,6 +51,14 @@ impl Server {
             })
             .await?;
         Ok(Self { db, world, epoch, currency, bell: watch::Sender::new(0) })
+    }
+
+    /// The laws of the book that are broken, as sentences; none if all is well. Reads everything.
+    ///
+    /// # Errors
+    /// If Postgres fails.
+    pub async fn laws(&self) -> Result<Vec<String>, Error> {
+        self.db.snapshot(|tx| async move { laws::broken(&tx).await }).await
     }
 
     /// The wall clock.

@@ -16,10 +16,12 @@ pub mod grants;
 pub mod ground;
 pub mod images;
 pub mod import;
+pub mod laws;
 pub mod migrations;
 pub mod nodes;
 pub mod office;
 pub mod ops;
+pub mod presence;
 pub mod settings;
 
 use std::{

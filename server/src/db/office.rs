@@ -1,8 +1,10 @@
 //! What head office looks at: devices, stock, orders, concerns and sums over them. Read only.
 
+use std::collections::HashMap;
+
 use outpost_schema::{
     clock::Timestamp,
-    device::NodeKind,
+    device::{IncarnationState, NodeKind},
     id::{ConcernId, NodeId, OrderId, ProductId, WarehouseId},
     money::{Currency, Money},
     order::{Fulfilment, OrderStatus},
@@ -30,7 +32,7 @@ pub struct NodeSeen {
     pub is_home: bool,
     /// Its last contact; none yet, if it has not joined.
     pub seen_at: Option<Timestamp>,
-    /// Ops of its journals that the server has.
+    /// How far the server has its journal.
     pub ops: i64,
     /// Those of them that wait, set aside.
     pub set_aside: i64,
@@ -49,43 +51,34 @@ pub struct NodeSeen {
 /// # Errors
 /// What Postgres says.
 pub async fn nodes(tx: &Tx, since: Timestamp, currency: Currency) -> Result<Vec<NodeSeen>, Error> {
-    let sql = "select n.node_id, n.name, n.kind, w.name as warehouse, w.home_of is not distinct from n.node_id as is_home,
-            n.seen_at, j.ops, j.set_aside, j.open_units, j.is_frozen, o.orders, o.takings
-        from nodes n
-        join warehouses w using (warehouse_id)
-        cross join lateral (
-            select coalesce(sum(i.acked_seq), 0)::bigint as ops,
-                coalesce(sum((select count(*) from ops s
-                    where s.incarnation_id = i.incarnation_id and s.verdict = 'set_aside')), 0)::bigint as set_aside,
-                coalesce(sum((select sum(greatest(a.granted + a.received - a.consumed - a.returned - a.reclaimed, 0))
-                    from allotments a where a.incarnation_id = i.incarnation_id)), 0)::bigint as open_units,
-                coalesce(bool_or(i.state = 'frozen'), false) as is_frozen
-            from incarnations i where i.node_id = n.node_id
-        ) j
-        cross join lateral (
-            select count(*) as orders, coalesce(sum((select sum(p.amount) from payments p
-                where p.order_id = o.order_id and p.status in ('succeeded', 'refunded') and p.currency = $2)), 0) as takings
-            from orders o where o.node_id = n.node_id and o.created_at >= $1
-        ) o
-        order by n.name";
-    tx.query(sql, &[&since, &currency]).await?.iter().map(node).collect()
+    let sums = takings(tx, since, currency).await?;
+    let seen = |node: super::nodes::NodeSeen| {
+        let (orders, takings) = sums.get(&node.node_id).copied().unwrap_or_default();
+        NodeSeen {
+            node_id: node.node_id,
+            name: node.name,
+            kind: node.kind,
+            warehouse: node.warehouse,
+            is_home: node.is_home,
+            seen_at: node.seen_at,
+            ops: node.acked_seq,
+            set_aside: node.set_aside,
+            open_units: node.open_units,
+            is_frozen: node.state == IncarnationState::Frozen,
+            orders,
+            takings,
+        }
+    };
+    Ok(super::nodes::nodes(tx).await?.into_iter().map(seen).collect())
 }
 
-fn node(row: &Row) -> Result<NodeSeen, Error> {
-    Ok(NodeSeen {
-        node_id: row.try_get("node_id")?,
-        name: row.try_get("name")?,
-        kind: row.try_get("kind")?,
-        warehouse: row.try_get("warehouse")?,
-        is_home: row.try_get("is_home")?,
-        seen_at: row.try_get("seen_at")?,
-        ops: row.try_get("ops")?,
-        set_aside: row.try_get("set_aside")?,
-        open_units: row.try_get("open_units")?,
-        is_frozen: row.try_get("is_frozen")?,
-        orders: row.try_get("orders")?,
-        takings: row.try_get("takings")?,
-    })
+/// How many orders each device took since a moment, and the money, less what was given back.
+async fn takings(tx: &Tx, since: Timestamp, currency: Currency) -> Result<HashMap<NodeId, (i64, Money)>, Error> {
+    let sql = "select o.node_id, count(*) as orders, coalesce(sum((select sum(p.amount) from payments p
+            where p.order_id = o.order_id and p.status in ('succeeded', 'refunded') and p.currency = $2)), 0) as takings
+        from orders o where o.created_at >= $1 group by o.node_id";
+    let rows = tx.query(sql, &[&since, &currency]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?)))).collect()
 }
 
 /// A stock row, as people read it.
@@ -400,4 +393,51 @@ pub async fn totals(tx: &Tx, currency: Currency) -> Result<Totals, Error> {
         unbacked: row.try_get("unbacked")?,
         products: row.try_get("products")?,
     })
+}
+
+/// The laws of stock that the book breaks, each as a sentence; none if all is well.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn broken_laws(tx: &Tx) -> Result<Vec<String>, Error> {
+    let sql = "with moved as (
+            select m.product_id, m.warehouse_id, sum(m.delta) as total
+            from stock_movements m group by m.product_id, m.warehouse_id
+        ), promises as (
+            select a.product_id, a.warehouse_id,
+                greatest(a.granted + a.received - a.consumed - a.returned - a.reclaimed, 0) as units
+            from allotments a
+            union all
+            select h.product_id, h.warehouse_id, h.amount from holds h where h.closed_at is null
+            union all
+            select i.product_id, o.warehouse_id, i.quantity from orders o join order_items i using (order_id)
+            where o.fulfilment = 'ship' and o.status in ('pending', 'processed')
+        ), promised as (
+            select p.product_id, p.warehouse_id, sum(p.units) as total from promises p group by p.product_id, p.warehouse_id
+        ), rows as (
+            select s.product_id || '/' || s.warehouse_id as subject, s.balance, s.promised, s.quantity, s.reserved_quantity,
+                coalesce(m.total, 0) as moved_total, coalesce(p.total, 0) as promised_total
+            from stock s
+            left join moved m using (product_id, warehouse_id)
+            left join promised p using (product_id, warehouse_id)
+        )
+        select 'the movements of ' || subject || ' sum to ' || moved_total || ' and the book says ' || balance
+        from rows where moved_total <> balance
+        union all
+        select 'the promises of ' || subject || ' sum to ' || promised_total || ' and the book says ' || promised
+        from rows where promised_total <> promised
+        union all
+        select subject || ' owes ' || -balance || ' units and no concern tells of it' from rows
+        where balance < 0 and not exists
+            (select 1 from concerns c where c.kind = 'owed' and c.subject = rows.subject and c.closed_at is null)
+        union all
+        select 'of ' || subject || ' ' || promised - reserved_quantity || ' units are promised that are not there, and no concern tells of it'
+        from rows where promised > reserved_quantity and not exists
+            (select 1 from concerns c where c.kind = 'unbacked' and c.subject = rows.subject and c.closed_at is null)
+        union all
+        select 'of the journal ' || i.incarnation_id || ' ' || count(o.seq) || ' ops are kept and ' || i.acked_seq || ' acknowledged'
+        from incarnations i left join ops o using (incarnation_id)
+        group by i.incarnation_id, i.acked_seq having count(o.seq) <> i.acked_seq
+        limit 100";
+    tx.query(sql, &[]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }

@@ -16,24 +16,24 @@ use super::{report::Reason, row::Row};
 
 /// The tree of categories, and those that this import adds to it.
 #[derive(Default)]
-pub(super) struct Categories {
+pub(crate) struct Categories {
     known: HashMap<(Option<CategoryId>, String), CategoryId>,
     made: Vec<Category>,
 }
 
 impl Categories {
-    pub(super) fn of(tree: Vec<Category>) -> Self {
+    pub(crate) fn of(tree: Vec<Category>) -> Self {
         let known = tree.into_iter().map(|one| ((one.parent_id, one.name), one.category_id)).collect();
         Self { known, made: Vec::new() }
     }
 
     /// Those made since this was last asked, parents first.
-    pub(super) fn take_made(&mut self) -> Vec<Category> {
+    pub(crate) fn take_made(&mut self) -> Vec<Category> {
         std::mem::take(&mut self.made)
     }
 
     /// The category at the end of a path; what the tree lacks of it is made.
-    pub(super) fn place(&mut self, path: &[String], at: Timestamp, world: &dyn World) -> Option<CategoryId> {
+    pub(crate) fn place(&mut self, path: &[String], at: Timestamp, world: &dyn World) -> Option<CategoryId> {
         path.iter().fold(None, |parent_id, name| {
             let made = &mut self.made;
             let id = self.known.entry((parent_id, name.clone())).or_insert_with(|| {

@@ -17,6 +17,9 @@ pub use read::{Source, SourceError};
 pub use report::{Options, Progress, REASONS_SHOWN, Reason, Reject, Report};
 pub use stock::stock;
 
+pub(crate) use decide::Categories;
+pub(crate) use row::levels;
+
 use crate::error::Error;
 
 /// Why an import did not happen. Nothing of the file went in.

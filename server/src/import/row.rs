@@ -116,7 +116,8 @@ impl Row {
             price: line("price", columns.price)?.map(|text| price(&text)).transpose()?,
             unit: line("unit", columns.unit)?.map(|text| parsed("unit", &text)).transpose()?,
             is_fuel: false,
-            category_path: levels(field(record, "category_path", columns.category_path, text::PROSE_MAX)?)?,
+            category_path: field(record, "category_path", columns.category_path, text::PROSE_MAX)?
+                .map_or(Ok(Vec::new()), |path| levels(&path))?,
             attributes: Map::new(),
         };
         for (name, at) in &columns.attributes {
@@ -185,8 +186,8 @@ fn same_currency(given: Option<String>, ours: Currency) -> Result<(), Reason> {
     if given == ours { Ok(()) } else { Err(fault("currency")(Fault::OtherCurrency)) }
 }
 
-fn levels(path: Option<String>) -> Result<Vec<String>, Reason> {
-    let Some(path) = path else { return Ok(Vec::new()) };
+/// The levels of a category path, the top first.
+pub(crate) fn levels(path: &str) -> Result<Vec<String>, Reason> {
     let levels: Vec<String> = path.split(LEVELS_JOINED_BY).map(|level| level.trim().to_owned()).collect();
     if levels.len() > LEVELS_MAX {
         return Err(Reason::TooDeep { levels: levels.len(), max: LEVELS_MAX });

@@ -10,6 +10,7 @@ use outpost_schema::{
     barcode::Barcode,
     id::{ProductId, WarehouseId},
     quantity::AMOUNT_MAX,
+    stock::StockKey,
     text,
 };
 use uuid::Uuid;
@@ -23,6 +24,7 @@ use super::{
 use crate::{
     db::{Tx, catalogue, import},
     error::Error,
+    grants,
     server::Server,
 };
 
@@ -129,6 +131,9 @@ impl Opening<'_> {
         let at = self.server.now();
         import::open_stock(self.tx, self.act_id, self.line, self.warehouse_id, at, opened).await?;
         self.line += i32::try_from(opened.len()).unwrap_or(i32::MAX);
+        let key =
+            |(product_id, _): &(ProductId, i64)| StockKey { product_id: *product_id, warehouse_id: self.warehouse_id };
+        grants::after_change(self.server, self.tx, &opened.iter().map(key).collect()).await?;
         Ok(())
     }
 }

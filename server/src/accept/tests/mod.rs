@@ -1,0 +1,10 @@
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
+mod journal;
+mod people;
+mod set_aside;
+mod shop;
+mod stock;
+mod trolley;
+
+use self::shop::{Shop, Till, sale};

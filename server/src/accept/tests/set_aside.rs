@@ -1,0 +1,157 @@
+//! Ops that wait for what they lack, and are decided again when it arrives.
+
+use outpost_schema::{
+    id::UserId,
+    op::{Cancel, Customer, Op, StatusTold},
+    order::OrderStatus,
+    verdict::{SetAside, Verdict},
+};
+use uuid::Uuid;
+
+use super::*;
+
+fn lacks(ids: &[Uuid]) -> Verdict {
+    Verdict::SetAside(SetAside::Lacks { ids: ids.to_vec() })
+}
+
+async fn verdict(shop: &Shop, till: &Till, seq: i64) -> String {
+    let sql = "select verdict from ops where incarnation_id = $1 and seq = $2";
+    shop.client.query_one(sql, &[&till.card.incarnation_id, &seq]).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn a_sale_of_an_unknown_product_waits_for_it() {
+    let shop = Shop::open(30).await;
+    let warehouse = shop.warehouse("Market").await;
+    let mut till = shop.till("Kiosk", warehouse, true).await;
+    let (tea, jam) = (shop.product().await, shop.product_id());
+    let order = till.order(&[(tea, 1), (jam, 2)]);
+    let told = StatusTold { order_id: order.order_id, status: OrderStatus::Delivered, at: till.now() };
+    let entries = [till.write(&sale(order.clone())), till.write(&Op::StatusTold(told)), till.sell(&[(tea, 1)])];
+    let verdicts = till.push(&shop, &entries).await;
+    assert_eq!(verdicts, [lacks(&[jam.0]), lacks(&[order.order_id.0]), Verdict::Accepted]);
+    assert_eq!(shop.concern_kinds().await, ["owed", "set_aside", "set_aside"]);
+    assert_eq!(shop.count("orders").await, 1);
+    shop.keeps_its_laws().await;
+
+    shop.add_product(jam).await;
+    assert_eq!(verdict(&shop, &till, 1).await, "accepted");
+    assert_eq!(verdict(&shop, &till, 2).await, "accepted", "and what names what the first one made");
+    assert_eq!(shop.count("orders").await, 2);
+    assert_eq!(shop.count("op_lacks").await, 0);
+    assert_eq!(shop.concern_kinds().await, ["owed", "owed"]);
+    shop.keeps_its_laws().await;
+    // A repeat now hears what became of it.
+    till.acked = outpost_schema::op::Mark::START;
+    assert_eq!(till.push(&shop, &entries).await, [Verdict::Accepted, Verdict::Accepted, Verdict::Accepted]);
+}
+
+#[tokio::test]
+async fn a_later_verdict_is_fed_and_renews_the_stock_it_names() {
+    let shop = Shop::open(31).await;
+    let warehouse = shop.warehouse("Market").await;
+    let mut till = shop.till("Kiosk", warehouse, false).await;
+    let (tea, jam) = (shop.product().await, shop.product_id());
+    let asked = [till.receive(&[(tea, 0 + 1)]), till.ask(&[(jam, 2)])];
+    assert_eq!(till.push(&shop, &asked).await[1], lacks(&[jam.0]));
+    let fed = "feed where kind = 12";
+    assert_eq!(shop.count(fed).await, 0);
+    shop.add_product(jam).await;
+    assert_eq!(verdict(&shop, &till, 2).await, "refused", "there is none of it");
+    assert_eq!(shop.count(fed).await, 1);
+    assert_eq!(shop.count("feed where kind = 4").await, 2, "a row of the new product as well");
+    shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn what_another_till_makes_is_waited_for_in_either_order() {
+    let shop = Shop::open(32).await;
+    let (warehouse, tea) = (shop.warehouse("Market").await, shop.product().await);
+    let (mut one, mut other) = (shop.till("One", warehouse, false).await, shop.till("Other", warehouse, false).await);
+    let user_id = UserId(Uuid::from_u128(77));
+    let mut order = other.order_to_ship(&[(tea, 1)]);
+    order.user_id = user_id;
+    let cancel = Cancel { order_id: order.order_id, at: one.now() };
+    let cancelled = [one.write(&Op::CancelAsked(cancel))];
+    assert_eq!(one.push(&shop, &cancelled).await, [lacks(&[order.order_id.0])]);
+    let ordered = [other.write(&sale(order))];
+    assert_eq!(other.push(&shop, &ordered).await, [lacks(&[user_id.0])]);
+    assert_eq!(verdict(&shop, &one, 1).await, "set_aside", "its order was set aside too");
+
+    let user = one.user(user_id, "ada@example.com");
+    let added = [one.write(&Op::CustomerAdded(Box::new(Customer { user, address: None })))];
+    assert_eq!(one.push(&shop, &added).await, [Verdict::Accepted]);
+    assert_eq!(verdict(&shop, &other, 1).await, "accepted");
+    assert_eq!(verdict(&shop, &one, 1).await, "accepted");
+    assert_eq!(shop.count("orders where status = 'cancelled'").await, 1);
+    shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn of_two_lacked_things_the_last_one_decides() {
+    let shop = Shop::open(33).await;
+    let warehouse = shop.warehouse("Market").await;
+    let mut till = shop.till("Kiosk", warehouse, true).await;
+    let (tea, jam) = (shop.product_id(), shop.product_id());
+    let entries = [till.sell(&[(tea, 1), (jam, 2)])];
+    assert_eq!(till.push(&shop, &entries).await, [lacks(&[tea.0, jam.0])]);
+    shop.add_product(jam).await;
+    assert_eq!((verdict(&shop, &till, 1).await.as_str(), shop.count("op_lacks").await), ("set_aside", 1));
+    shop.keeps_its_laws().await;
+    shop.add_product(tea).await;
+    assert_eq!((verdict(&shop, &till, 1).await.as_str(), shop.count("op_lacks").await), ("accepted", 0));
+    shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn a_poisoned_op_is_set_aside_alone() {
+    let shop = Shop::open(34).await;
+    let warehouse = shop.warehouse("Market").await;
+    let elsewhere = shop.warehouse("Elsewhere").await;
+    let tea = shop.product().await;
+    let mut till = shop.till("Kiosk", warehouse, true).await;
+    let mut foreign = till.order(&[(tea, 1)]);
+    foreign.warehouse_id = elsewhere;
+    let mut endless = till.order(&[(tea, 1)]);
+    endless.receipt.prefix = "x".repeat(501);
+    let entries = [till.write(&sale(foreign)), till.sell(&[(tea, 1)]), till.write(&sale(endless))];
+    let verdicts = till.push(&shop, &entries).await;
+    let malformed = Verdict::SetAside(SetAside::Malformed { code: "too_long".to_owned() });
+    assert_eq!(verdicts, [Verdict::SetAside(SetAside::NoRight), Verdict::Accepted, malformed]);
+    shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn an_op_from_a_newer_version_is_kept_as_it_came() {
+    let shop = Shop::open(35).await;
+    let (warehouse, tea) = (shop.warehouse("Market").await, shop.product().await);
+    let mut till = shop.till("Kiosk", warehouse, true).await;
+    let newer = newer(&mut till);
+    let entries = [newer.clone(), till.sell(&[(tea, 1)])];
+    assert_eq!(till.push(&shop, &entries).await, [Verdict::SetAside(SetAside::Newer), Verdict::Accepted]);
+    let row = shop.client.query_one("select kind, body, hash from ops where seq = 1", &[]).await.unwrap();
+    assert_eq!((row.get(0), row.get(1), row.get(2)), (newer.kind, newer.body.0, newer.hash));
+}
+
+/// An entry of a kind that this version does not know, rightly chained: its hash is what the server
+/// computes, found by asking the chain itself.
+fn newer(till: &mut Till) -> outpost_schema::op::Entry {
+    use sha2::{Digest as _, Sha256};
+    let mut entry = till.receive(&[(outpost_schema::id::ProductId(Uuid::from_u128(1)), 1)]);
+    entry.kind = "teleported".to_owned();
+    let mut hasher = Sha256::new();
+    hasher.update(entry.prev_hash.0);
+    hasher.update(till.card.incarnation_id.0.as_bytes());
+    hasher.update(entry.seq.to_be_bytes());
+    hasher.update(entry.hlc.at.micros().to_be_bytes());
+    hasher.update(entry.hlc.tick.to_be_bytes());
+    for text in [&entry.seen, &entry.kind] {
+        hasher.update((text.len() as u64).to_be_bytes());
+        hasher.update(text);
+    }
+    hasher.update(entry.version.to_be_bytes());
+    hasher.update(Sha256::digest(&entry.body.0));
+    entry.hash = outpost_schema::op::Hash(hasher.finalize().into());
+    till.head = entry.mark();
+    entry
+}

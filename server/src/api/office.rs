@@ -1,0 +1,110 @@
+//! What head office looks at, for programs: stock, orders, concerns, nodes, warehouses, totals.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Query, State, rejection::QueryRejection},
+    routing::get,
+};
+use outpost_schema::{
+    clock::Timestamp,
+    id::{OrderId, ProductId, WarehouseId},
+    order::OrderStatus,
+};
+use serde::Deserialize;
+
+use super::answer::Failure;
+use crate::{
+    db::office::{self, ConcernSeen, NodeSeen, OrderSeen, StockSeen, StockWanted, Totals, WarehouseSeen},
+    server::Server,
+};
+
+/// Rows in one answer.
+const ROWS_MAX: i64 = 10_000;
+
+type Shared = State<Arc<Server>>;
+type Answer<T> = Result<Json<T>, Failure>;
+type Asked<T> = Result<Query<T>, QueryRejection>;
+
+/// The routes of this page.
+pub fn routes() -> Router<Arc<Server>> {
+    Router::new()
+        .route("/v1/stock", get(stock))
+        .route("/v1/orders", get(orders))
+        .route("/v1/concerns", get(concerns))
+        .route("/v1/nodes", get(nodes))
+        .route("/v1/warehouses", get(warehouses))
+        .route("/v1/totals", get(totals))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StockAsked {
+    warehouse_id: Option<WarehouseId>,
+    product_id: Option<ProductId>,
+    after_product: Option<ProductId>,
+    after_warehouse: Option<WarehouseId>,
+    limit: Option<i64>,
+}
+
+async fn stock(State(server): Shared, asked: Asked<StockAsked>) -> Answer<Vec<StockSeen>> {
+    let Query(asked) = asked?;
+    let wanted = StockWanted {
+        warehouse_id: asked.warehouse_id,
+        product_id: asked.product_id,
+        after: asked.after_product.zip(asked.after_warehouse),
+        limit: asked.limit.unwrap_or(1_000).clamp(1, ROWS_MAX),
+    };
+    Ok(Json(server.db.snapshot(|tx| async move { office::stock(&tx, wanted).await }).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OrdersAsked {
+    before: Option<OrderId>,
+    status: Option<OrderStatus>,
+    limit: Option<i64>,
+}
+
+async fn orders(State(server): Shared, asked: Asked<OrdersAsked>) -> Answer<Vec<OrderSeen>> {
+    let Query(OrdersAsked { before, status, limit }) = asked?;
+    let limit = limit.unwrap_or(100).clamp(1, ROWS_MAX);
+    Ok(Json(server.db.snapshot(|tx| async move { office::orders(&tx, before, status, limit).await }).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConcernsAsked {
+    #[serde(default)]
+    all: bool,
+    limit: Option<i64>,
+}
+
+async fn concerns(State(server): Shared, asked: Asked<ConcernsAsked>) -> Answer<Vec<ConcernSeen>> {
+    let Query(ConcernsAsked { all, limit }) = asked?;
+    let limit = limit.unwrap_or(1_000).clamp(1, ROWS_MAX);
+    Ok(Json(server.db.snapshot(|tx| async move { office::concerns(&tx, all, limit).await }).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NodesAsked {
+    /// Sums of orders since this moment; since ever, if none is given.
+    since: Option<Timestamp>,
+}
+
+async fn nodes(State(server): Shared, asked: Asked<NodesAsked>) -> Answer<Vec<NodeSeen>> {
+    let since = asked?.0.since.unwrap_or(Timestamp::from_micros(0));
+    let currency = server.currency;
+    Ok(Json(server.db.snapshot(|tx| async move { office::nodes(&tx, since, currency).await }).await?))
+}
+
+async fn warehouses(State(server): Shared) -> Answer<Vec<WarehouseSeen>> {
+    Ok(Json(server.db.snapshot(|tx| async move { office::warehouses(&tx).await }).await?))
+}
+
+async fn totals(State(server): Shared) -> Answer<Totals> {
+    let currency = server.currency;
+    Ok(Json(server.db.snapshot(|tx| async move { office::totals(&tx, currency).await }).await?))
+}

@@ -1,0 +1,170 @@
+//! The command line: one file per verb. A verb opens the network, does one thing, prints, and closes.
+
+mod check;
+mod concern;
+mod import;
+mod node;
+mod opened;
+mod order;
+mod price;
+mod product;
+mod serve;
+mod stock;
+mod table;
+mod warehouse;
+
+use std::{env, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use outpost_schema::clock::Timestamp;
+use outpost_sync::wire::Problem;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Config, ConfigError, LogFormat, Settings};
+
+use opened::Opened;
+
+/// Head office of an Outpost network: stock, catalogue and the feed that carries news to the shops
+#[derive(Parser)]
+#[command(name = "outpost-server", version, arg_required_else_help = false)]
+#[command(
+    after_help = "Settings may also stand in the environment (OUTPOST_SERVER_DATABASE, ...) or in a TOML file (--config)."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Run the server (what happens if no command is given)
+    Serve,
+    /// Places that hold stock
+    #[command(subcommand)]
+    Warehouse(warehouse::Verb),
+    /// Devices
+    #[command(subcommand)]
+    Node(node::Verb),
+    /// The catalogue, one product at a time
+    #[command(subcommand)]
+    Product(product::Verb),
+    /// Set prices: SKU=PRICE, or SKU=none for a price that the till asks for
+    Price(price::Args),
+    /// Take products or opening stock from a CSV file, plain or zstd
+    #[command(subcommand)]
+    Import(import::Verb),
+    /// What is on hand
+    #[command(subcommand)]
+    Stock(stock::Verb),
+    /// What was sold
+    #[command(subcommand)]
+    Orders(order::Verb),
+    /// What people must look at
+    #[command(subcommand)]
+    Concerns(concern::Verb),
+    /// Check the whole book against its laws
+    Check,
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// A sentence that says what to do, with its code.
+pub async fn run(cli: Cli) -> Result<ExitCode, Problem> {
+    let variables = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let config = Config::check(cli.settings, variables).map_err(|error| told(&error, ConfigError::code))?;
+    let verb = cli.verb.unwrap_or(Verb::Serve);
+    start_log(&config, matches!(verb, Verb::Serve));
+    if let Verb::Serve = verb {
+        return serve::run(&config).await.map(|()| ExitCode::SUCCESS);
+    }
+    let opened = Opened::open(&config).await?;
+    let done = act(verb, &opened, &config).await;
+    opened.close().await?;
+    done
+}
+
+async fn act(verb: Verb, opened: &Opened, config: &Config) -> Result<ExitCode, Problem> {
+    let server = &opened.server;
+    match verb {
+        Verb::Serve => Ok(()),
+        Verb::Warehouse(verb) => warehouse::run(verb, server).await,
+        Verb::Node(verb) => node::run(verb, server, config).await,
+        Verb::Product(verb) => product::run(verb, server).await,
+        Verb::Price(args) => price::run(args, server).await,
+        Verb::Import(verb) => import::run(verb, server).await,
+        Verb::Stock(verb) => stock::run(verb, server).await,
+        Verb::Orders(verb) => order::run(verb, server).await,
+        Verb::Concerns(verb) => concern::run(verb, server).await,
+        Verb::Check => return check::run(server).await,
+    }
+    .map(|()| ExitCode::SUCCESS)
+}
+
+/// A verb says what went wrong; only a server tells what goes on, unless more was asked for.
+fn start_log(config: &Config, is_server: bool) {
+    let filter = if is_server || config.is_log_asked { config.log.as_str() } else { "error" };
+    let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+/// An error as a sentence with its code.
+fn told<E: std::fmt::Display>(error: &E, code: impl Fn(&E) -> &'static str) -> Problem {
+    Problem::new(code(error), error.to_string())
+}
+
+/// Prints a value as one line of JSON.
+fn print_json<T: serde::Serialize>(value: &T) -> Result<(), Problem> {
+    let line = serde_json::to_string(value).map_err(|error| Problem::new("not_printed", error.to_string()))?;
+    println!("{line}");
+    Ok(())
+}
+
+/// A moment as people write it, in UTC.
+pub(crate) fn moment(at: Timestamp) -> String {
+    let seconds = at.micros().div_euclid(1_000_000);
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (year, month, day) = date(days);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
+}
+
+/// The Gregorian date of a day since 1970; its years begin in March, so that the leap day ends one.
+fn date(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_moment_is_written_as_people_do() {
+        let cases = [
+            (0, "1970-01-01 00:00:00"),
+            (1_456_790_399, "2016-02-29 23:59:59"),
+            (1_495_984_795, "2017-05-28 15:19:55"),
+            (-1, "1969-12-31 23:59:59"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(moment(Timestamp::from_micros(seconds * 1_000_000)), text);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The network, opened for one verb: connected, its tables up to date.
+
+use std::sync::Arc;
+
+use outpost_sync::wire::Problem;
+
+use super::told;
+use crate::{
+    cluster::{Cluster, ClusterError, DATABASE},
+    config::{Config, Database},
+    db::{databases, presence},
+    error::Error,
+    server::Server,
+    time::Real,
+};
+
+/// A server's database, and the private cluster it lies in, if there is one.
+pub(super) struct Opened {
+    pub(super) server: Arc<Server>,
+    pub(super) cluster: Option<Cluster>,
+}
+
+impl Opened {
+    pub(super) async fn open(config: &Config) -> Result<Self, Problem> {
+        let cluster = match &config.database {
+            Database::Private => Some(Cluster::start(&config.data).await.map_err(stopped)?),
+            Database::At(_) => None,
+        };
+        let database = match (&cluster, &config.database) {
+            (Some(cluster), _) => cluster.config(DATABASE),
+            (None, Database::At(database)) => (**database).clone(),
+            (None, Database::Private) => tokio_postgres::Config::new(),
+        };
+        let server = Server::open_with(database, Arc::new(Real), config.currency).await?;
+        Ok(Self { server: Arc::new(server), cluster })
+    }
+
+    /// Leaves the cluster as it was found: one that was started for this verb is stopped, unless a
+    /// server has come to use it meanwhile.
+    pub(super) async fn close(self) -> Result<(), Problem> {
+        let Some(cluster) = self.cluster else { return Ok(()) };
+        if !cluster.is_started_here() {
+            return Ok(());
+        }
+        let client = databases::connect(self.server.db.config()).await.map_err(Error::from)?;
+        if presence::is_shown(&client).await.map_err(Error::from)? {
+            cluster.leave_running();
+            return Ok(());
+        }
+        cluster.stop().map_err(stopped)
+    }
+}
+
+/// What the cluster could not do.
+pub(super) fn stopped(error: ClusterError) -> Problem {
+    told(&error, ClusterError::code)
+}

@@ -1,0 +1,109 @@
+//! `outpost-server serve`: answers until it is told to stop, then stops what it started.
+
+use std::{future::pending, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, middleware};
+use outpost_sync::wire::Problem;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    time::sleep,
+};
+
+use super::opened::{Opened, stopped};
+use crate::{
+    api,
+    config::Config,
+    db::{databases, nodes, presence},
+    error::Error,
+    server::Server,
+    web,
+};
+
+/// How long requests may take to end once the server was told to stop: longer than any that works,
+/// shorter than those that only wait for news.
+const ENDING_WAIT: Duration = Duration::from_secs(3);
+
+pub(super) async fn run(config: &Config) -> Result<(), Problem> {
+    // Before anything that takes time, so that a second server on one address is told at once.
+    let listener = listen(config.listen).await?;
+    let mut told_to_stop = stop_signals()?;
+    let opened = tokio::select! {
+        opened = Opened::open(config) => opened?,
+        () = told(&mut told_to_stop) => return Ok(()),
+    };
+    let shown = databases::connect(opened.server.db.config()).await.map_err(Error::from)?;
+    presence::show(&shown).await.map_err(Error::from)?;
+    greet(&opened.server, listener.local_addr().unwrap_or(config.listen)).await?;
+    let served = answer(listener, opened.server.clone(), told_to_stop).await;
+    drop(shown);
+    if let Some(cluster) = opened.cluster {
+        cluster.stop().map_err(stopped)?;
+    }
+    tracing::info!("stopped");
+    served
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Problem> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let sentence = format!("cannot listen at {address}; another server may run there, or give --listen: {error}");
+        Problem::new("address_in_use", sentence)
+    })
+}
+
+/// Everything that is answered here.
+pub(super) fn router(server: Arc<Server>) -> Router {
+    web::router(server.clone()).merge(api::router(server)).layer(middleware::from_fn(web::guard))
+}
+
+/// Where it listens, for people and for programs that wait for it, and what to do next.
+async fn greet(server: &Server, address: SocketAddr) -> Result<(), Problem> {
+    let nodes = server.db.snapshot(|tx| async move { nodes::nodes(&tx).await }).await?;
+    println!("head office is at http://{address}");
+    if nodes.is_empty() {
+        println!("next: outpost-server warehouse add NAME, then outpost-server node add --kind till --warehouse NAME");
+    }
+    tracing::info!(%address, nodes = nodes.len(), "serving");
+    Ok(())
+}
+
+async fn answer(
+    listener: TcpListener,
+    server: Arc<Server>,
+    told_to_stop: watch::Receiver<bool>,
+) -> Result<(), Problem> {
+    let (mut first, mut second) = (told_to_stop.clone(), told_to_stop);
+    let ending = async move { told(&mut first).await };
+    let serving = axum::serve(listener, router(server)).with_graceful_shutdown(ending);
+    let overdue = async move {
+        told(&mut second).await;
+        sleep(ENDING_WAIT).await;
+    };
+    tokio::select! {
+        served = async { serving.await } => served.map_err(|error| {
+            Problem::new("not_serving", format!("the server cannot take connections any more; start it again: {error}"))
+        }),
+        () = overdue => Ok(()),
+    }
+}
+
+/// Turns true at the first SIGTERM or SIGINT.
+fn stop_signals() -> Result<watch::Receiver<bool>, Problem> {
+    let failed = |error| Problem::new("no_signals", format!("this machine does not deliver signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let (tell, told) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tell.send_replace(true);
+        // Whoever waits must not take the end of this task for a signal of its own.
+        pending::<()>().await;
+    });
+    Ok(told)
+}
+
+async fn told(stop: &mut watch::Receiver<bool>) {
+    // The sender lives as long as the process.
+    let _told = stop.wait_for(|told| *told).await;
+}

@@ -1,0 +1,72 @@
+//! `outpost-server stock show`.
+
+use outpost_sync::wire::Problem;
+
+use super::{print_json, product, table};
+use crate::{
+    db::{
+        import,
+        office::{self, StockWanted},
+    },
+    error::Error,
+    server::Server,
+};
+
+/// Rows in one look; name a product or a warehouse to see less.
+const ROWS_MAX: i64 = 200;
+
+/// What `stock` can do.
+#[derive(clap::Subcommand)]
+pub(super) enum Verb {
+    /// Show what is on hand, promised and missing
+    Show {
+        /// Only this product: its sku, barcode or id
+        product: Option<String>,
+        /// Only there
+        #[arg(long, value_name = "NAME")]
+        warehouse: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) async fn run(verb: Verb, server: &Server) -> Result<(), Problem> {
+    let Verb::Show { product, warehouse, json } = verb;
+    let product_id = match product {
+        Some(word) => Some(product::find(server, &word).await?.product_id),
+        None => None,
+    };
+    let warehouse = warehouse.as_deref();
+    let rows = server.db.snapshot(|tx| async move {
+        let warehouse_id = match warehouse {
+            Some(name) => Some(import::warehouse(&tx, name).await?.ok_or_else(|| no_warehouse(name))?),
+            None => None,
+        };
+        office::stock(&tx, StockWanted { warehouse_id, product_id, after: None, limit: ROWS_MAX }).await
+    });
+    let rows = rows.await?;
+    if json {
+        return print_json(&rows);
+    }
+    let columns = ["sku", "name", "warehouse", "on hand", "promised", "free", "owed", "unbacked"];
+    let shown: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let units =
+                [row.quantity, row.reserved_quantity, row.available, row.owed, row.unbacked].map(|n| n.to_string());
+            let [quantity, reserved, available, owed, unbacked] = units;
+            let (sku, name) = (row.sku.clone().unwrap_or_default(), row.name.clone());
+            [sku, name, row.warehouse.clone(), quantity, reserved, available, owed, unbacked]
+        })
+        .collect();
+    table::print(columns, &shown, "no stock yet: import it, or receive goods at a device");
+    if rows.len() as i64 == ROWS_MAX {
+        println!("the first {ROWS_MAX} rows; name a product to see another");
+    }
+    Ok(())
+}
+
+fn no_warehouse(name: &str) -> Error {
+    Error::NotFound { what: "warehouse", name: name.to_owned() }
+}

@@ -1,0 +1,139 @@
+//! The laws that the book keeps whatever happens, checked over the whole database. Each is a query
+//! that finds what breaks it.
+
+use super::Tx;
+use crate::error::Error;
+
+/// Cases told of one broken law; the first few show what is wrong.
+const CASES_MAX: i64 = 5;
+
+/// What each law says, and the query for the cases that break it.
+const LAWS: [(&str, &str); 10] = [
+    (
+        "the sum of a stock row's movements is its balance",
+        "select format('%s/%s: movements %s, balance %s', product_id, warehouse_id, m.sum, s.balance)
+         from stock s
+         full join (select product_id, warehouse_id, sum(delta) as sum from stock_movements group by 1, 2) m
+             using (product_id, warehouse_id)
+         where coalesce(s.balance, 0) <> coalesce(m.sum, 0)",
+    ),
+    (
+        "the sum of a stock row's open promises is what it has promised",
+        "select format('%s/%s: promises %s, promised %s', product_id, warehouse_id, p.sum, s.promised)
+         from stock s
+         full join (
+             select product_id, warehouse_id, sum(units) as sum
+             from (
+                 select product_id, warehouse_id,
+                        greatest(0, granted + received - consumed - returned - reclaimed) as units
+                 from allotments
+                 union all
+                 select product_id, warehouse_id, amount from holds where closed_at is null
+                 union all
+                 select i.product_id, o.warehouse_id, i.quantity
+                 from orders o join order_items i using (order_id)
+                 where o.fulfilment = 'ship' and o.status in ('pending', 'processed')
+             ) promises
+             group by 1, 2
+         ) p using (product_id, warehouse_id)
+         where coalesce(s.promised, 0) <> coalesce(p.sum, 0)",
+    ),
+    (
+        "quantity less owed is the balance, reserved and unbacked are the promised",
+        "select format('%s/%s', product_id, warehouse_id)
+         from stock
+         where quantity <> greatest(balance, 0) or reserved_quantity <> least(promised, quantity)
+            or reserved_quantity < 0 or reserved_quantity > quantity",
+    ),
+    (
+        "every item that was carried out has exactly one movement, its op's",
+        "select format('order %s line %s: %s movements', o.order_id, i.line, count(m.delta))
+         from orders o
+         join order_items i using (order_id)
+         left join stock_movements m on m.incarnation_id = o.incarnation_id and m.seq = o.seq and m.line = i.line
+             and m.product_id = i.product_id and m.warehouse_id = o.warehouse_id and m.delta = -i.quantity
+             and m.reason = 'sold'
+         where o.fulfilment = 'carry_out'
+         group by o.order_id, i.line
+         having count(m.delta) <> 1",
+    ),
+    (
+        "as many items were handed over as movements say that they were sold",
+        "select format('%s/%s: items %s, sold movements %s', product_id, warehouse_id, i.units, m.units)
+         from (
+             select i.product_id, o.warehouse_id, count(*) as rows, sum(i.quantity) as units
+             from orders o join order_items i using (order_id)
+             where o.fulfilment = 'carry_out' or o.status in ('shipped', 'delivered')
+             group by 1, 2
+         ) i
+         full join (
+             select product_id, warehouse_id, count(*) as rows, -sum(delta) as units
+             from stock_movements where reason = 'sold' group by 1, 2
+         ) m using (product_id, warehouse_id)
+         where (i.rows, i.units) is distinct from (m.rows, m.units)",
+    ),
+    (
+        "a journal's ops are dense from 1 to what was acknowledged",
+        "select format('%s: %s ops up to %s, acknowledged %s', i.incarnation_id, count(o.seq), max(o.seq), i.acked_seq)
+         from incarnations i
+         left join ops o using (incarnation_id)
+         group by i.incarnation_id
+         having count(o.seq) <> i.acked_seq or coalesce(max(o.seq), 0) <> i.acked_seq or coalesce(min(o.seq), 1) <> 1
+             or not bool_or(o.seq is null or o.seq = i.acked_seq and o.hash = i.acked_hash)",
+    ),
+    (
+        "every accepted sale made exactly one order, and nothing else did",
+        "select format('%s/%s: verdict %s, order %s', incarnation_id, seq, p.verdict, o.order_id)
+         from (select incarnation_id, seq, verdict from ops where kind = 'sale') p
+         full join (
+             select incarnation_id, seq, min(order_id::text) as order_id, count(*) as rows from orders group by 1, 2
+         ) o using (incarnation_id, seq)
+         where (p.verdict is not distinct from 'accepted') <> (o.rows is not distinct from 1)",
+    ),
+    (
+        "what is owed or unbacked has its open concern, and nothing else has",
+        "select format('%s of %s: concern %s', kind, subject, c.concern_id)
+         from (
+             select 'owed' as kind, product_id || '/' || warehouse_id as subject, -balance as units
+             from stock where balance < 0
+             union all
+             select 'unbacked', product_id || '/' || warehouse_id, promised - reserved_quantity
+             from stock where promised > reserved_quantity
+         ) s
+         full join (
+             select kind, subject, concern_id, (detail ->> 'units')::bigint as units
+             from concerns where closed_at is null and kind in ('owed', 'unbacked')
+         ) c using (kind, subject)
+         where s.units is distinct from c.units",
+    ),
+    (
+        "what is set aside has its open concern, and nothing else has",
+        "select format('%s: verdict %s, concern %s', subject, o.verdict, c.concern_id)
+         from (select incarnation_id || '/' || seq as subject, verdict from ops where verdict = 'set_aside') o
+         full join (select subject, concern_id from concerns where closed_at is null and kind = 'set_aside') c
+             using (subject)
+         where o.verdict is null or c.concern_id is null",
+    ),
+    (
+        "only what is set aside lacks something",
+        "select format('%s/%s lacks %s', l.incarnation_id, l.seq, l.lacked_id)
+         from op_lacks l join ops o using (incarnation_id, seq)
+         where o.verdict <> 'set_aside'",
+    ),
+];
+
+/// The laws that are broken, each with its first cases; none if all is well.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn broken(tx: &Tx) -> Result<Vec<String>, Error> {
+    let mut broken = Vec::new();
+    for (law, query) in LAWS {
+        let sql = format!("{query} limit {CASES_MAX}");
+        for row in tx.query(&sql, &[]).await? {
+            let case: &str = row.try_get(0)?;
+            broken.push(format!("{law}: {case}"));
+        }
+    }
+    Ok(broken)
+}
