@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, hint::black_box, time::Duration};
 
+use outpost_node::carts::Carts;
 use outpost_schema::{
     cart::Cart,
     clock::{Hlc, Timestamp},
@@ -12,15 +13,18 @@ use outpost_schema::{
 };
 
 use crate::{
+    disk::{self, Probe},
+    goods,
     numbers::{Rounds, micros},
     report::{Figure, Outcome, Report},
+    till::{self, A_MOMENT, Pace, beside_disk},
     watch::timed,
 };
 
 /// See [`Figure`].
 pub const FIGURE: Figure = Figure {
     name: "cart",
-    tells: "A cart's add, merge and size on the wire, as more devices change it.",
+    tells: "A cart's add, merge and size as more devices change it, and an add that is surely on a till's disk.",
     means: "A cart is merged on each push and pull that carries it, so a merge should stay far below the 25 ms of a page.",
     measure,
 };
@@ -33,6 +37,9 @@ const ROUNDS: usize = 7;
 
 /// Times that each side does its work in one turn, to be long enough for the clock.
 const TIMES: u32 = 2_000;
+
+/// Durable adds of a round.
+const DURABLE_TIMES: usize = 150;
 
 /// What counts of a merge are without their meaning: one number per product and device.
 type Counts = BTreeMap<(ProductId, IncarnationId), u64>;
@@ -53,7 +60,22 @@ fn measure(report: &mut Report) -> Outcome {
         merge(report, &cast, nodes)?;
         size(report, &cast, nodes)?;
     }
-    Ok(())
+    durable(report, &cast)
+}
+
+/// Adds through a till that has one page of products: SQLite, then the fast copy in sled.
+fn durable(report: &mut Report, cast: &Cast) -> Outcome {
+    let folder = disk::folder()?;
+    let node = till::open(&folder.path().join("till"), 1)?;
+    let carts = Carts::open(node, &folder.path().join("carts"))?;
+    let mut probe = Probe::make(folder.path())?;
+    let cart_id = carts.begin(None)?.cart_id();
+    let mut numbers = (0..LINES).cycle();
+    let pace = Pace { times: DURABLE_TIMES, pause: A_MOMENT };
+    beside_disk(report, &mut probe, "durable add, 10 lines", pace, || {
+        let product = numbers.next().map(goods::product_id).ok_or("numbers that cycle never end")?;
+        Ok(carts.add(cart_id, product, cast.one, None).map(drop)?)
+    })
 }
 
 impl Cast {

@@ -15,7 +15,9 @@ mod numbers;
 mod postgres;
 mod push;
 mod report;
+mod sale;
 mod shop;
+mod till;
 mod watch;
 
 use std::process::ExitCode;
@@ -25,7 +27,7 @@ use clap::Parser;
 use crate::report::{Figure, Report};
 
 /// Every figure, in the order in which `all` measures them.
-const FIGURES: [&Figure; 3] = [&cart::FIGURE, &push::FIGURE, &import::FIGURE];
+const FIGURES: [&Figure; 4] = [&sale::FIGURE, &push::FIGURE, &cart::FIGURE, &import::FIGURE];
 
 /// Measures what this machine does, beside a limit measured in the same run.
 #[derive(Debug, Parser)]
