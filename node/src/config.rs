@@ -25,7 +25,6 @@ const VARIABLES: [&str; 6] = [
 /// What is usual where nobody says otherwise.
 const DATA: &str = ".outpost/node";
 const LISTEN: &str = "127.0.0.1:7071";
-const LOG_LEVEL: &str = "info";
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -63,7 +62,8 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "FORMAT", env = "OUTPOST_NODE_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
 
-    /// What is logged: error, warn, info, debug, trace, or a filter such as outpost_node=debug [default: info]
+    /// What is logged: error, warn, info, debug, trace, or a filter such as outpost_node=debug [default: info for
+    /// serve, warn for the other commands]
     #[arg(long, global = true, value_name = "LEVEL", env = "OUTPOST_NODE_LOG_LEVEL")]
     pub log_level: Option<String>,
 }
@@ -79,8 +79,8 @@ pub struct Config {
     pub server: Option<String>,
     /// How log lines are written.
     pub log_format: LogFormat,
-    /// What is logged.
-    pub log_level: String,
+    /// What is logged, if somebody says so.
+    pub log_level: Option<String>,
 }
 
 /// Why the settings do not hold.
@@ -145,7 +145,7 @@ impl Settings {
             listen: loopback(&listen)?,
             server: self.server.or(file.server),
             log_format: self.log_format.or(file.log_format).unwrap_or_default(),
-            log_level: self.log_level.or(file.log_level).unwrap_or_else(|| LOG_LEVEL.to_owned()),
+            log_level: self.log_level.or(file.log_level),
         })
     }
 }
@@ -188,7 +188,7 @@ mod tests {
     fn what_nobody_says_is_as_usual() {
         let config = settled(Settings::default()).expect("holds");
         assert_eq!((config.data, config.listen.to_string()), (DATA.into(), LISTEN.to_owned()));
-        assert_eq!((config.server, config.log_format, config.log_level), (None, LogFormat::Text, LOG_LEVEL.to_owned()));
+        assert_eq!((config.server, config.log_format, config.log_level), (None, LogFormat::Text, None));
     }
 
     #[test]

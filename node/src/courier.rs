@@ -22,6 +22,7 @@ use outpost_sync::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::interrupt::{Bell, Interrupted};
+use crate::{error::Error, node::Node};
 
 mod interrupt;
 #[cfg(test)]
@@ -287,4 +288,23 @@ fn problem_of<L: Origin>(failure: &Failure<L::Error>) -> Problem {
         Failure::NoAgreement => "no_agreement",
     };
     Problem::new(code, failure.to_string())
+}
+
+impl Origin for Node {
+    fn world(&self) -> &dyn World {
+        Self::world(self)
+    }
+
+    fn problem(error: &Error) -> Problem {
+        Problem::new(error.code(), error.to_string())
+    }
+
+    fn note(&self, problem: Option<&Problem>) {
+        // What went well is noted with the page or the answer itself.
+        if let Some(problem) = problem
+            && let Err(error) = self.note_problem(&problem.sentence)
+        {
+            tracing::warn!(%error, "what the round failed with could not be kept");
+        }
+    }
 }

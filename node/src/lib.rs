@@ -12,6 +12,7 @@
 
 pub mod carts;
 pub mod catalogue;
+pub mod command;
 pub mod config;
 pub mod courier;
 pub mod db;
@@ -27,9 +28,13 @@ pub mod status;
 pub mod stockroom;
 pub mod time;
 pub mod uplink;
+pub mod web;
 
 pub use crate::{
     db::identity::{Identity, State},
     error::{Error, Refused},
     node::Node,
 };
+
+#[cfg(test)]
+mod tests;

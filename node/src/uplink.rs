@@ -112,7 +112,11 @@ impl Remote for Uplink {
     }
 }
 
-fn check_address(address: &str) -> Result<Url, BadAddress> {
+/// Whether a server at this address may be called.
+///
+/// # Errors
+/// [`BadAddress`].
+pub fn check_address(address: &str) -> Result<Url, BadAddress> {
     let url = Url::parse(address).map_err(|_| BadAddress::NotAnAddress(address.to_owned()))?;
     if url.scheme() != "http" {
         return Err(BadAddress::NotAnAddress(address.to_owned()));

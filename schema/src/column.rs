@@ -102,6 +102,7 @@ mod sqlite {
         SalePolicy: |word| word.word();
         NodeKind: |word| word.word();
         ConcernKind: |word| word.word();
+        IncarnationState: |word| word.word();
         OpKind: |word| word.word();
     }
 
