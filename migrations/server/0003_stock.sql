@@ -69,11 +69,14 @@ create table holds (
     created_at   timestamptz not null,
     closed_at    timestamptz,
     outcome      text, -- how it was closed
+    allotted_to  uuid references incarnations (incarnation_id), -- whose allotment it became
     foreign key (product_id, warehouse_id) references stock (product_id, warehouse_id),
     constraint holds_amount_check check (amount >= 1),
     constraint holds_outcome_check check (outcome in ('released', 'expired', 'allotted')),
-    constraint holds_closed_check check ((closed_at is null) = (outcome is null))
+    constraint holds_closed_check check ((closed_at is null) = (outcome is null)),
+    constraint holds_allotted_check check ((allotted_to is not null) = (outcome is not null and outcome = 'allotted'))
 );
 
 create index holds_open on holds (product_id, warehouse_id) where closed_at is null;
+create index holds_cart on holds (cart_id) where closed_at is null;
 create index holds_expiry on holds (expires_at) where closed_at is null;

@@ -116,13 +116,7 @@ fn check_chain(incarnation_id: IncarnationId, entries: &[Entry]) -> Result<(), E
     Ok(())
 }
 
-async fn take(
-    server: &Server,
-    tx: &Tx,
-    caller: Caller,
-    standing: Standing,
-    push: &Push,
-) -> Result<Taken, Error> {
+async fn take(server: &Server, tx: &Tx, caller: Caller, standing: Standing, push: &Push) -> Result<Taken, Error> {
     let journal = nodes::lock_journal(tx, caller.incarnation_id).await?;
     let journal = journal.filter(|journal| journal.author.node_id == caller.node_id).ok_or(Error::UnknownNode)?;
     let now = server.now();
@@ -278,7 +272,8 @@ async fn decide(
     }
     effects::write(tx, author.incarnation_id, &known, &sold_before, &settled, now).await?;
     let available = |key: &&StockKey| known.levels.get(key).is_some_and(|level| level.available() > 0);
-    top_up_homes(server, tx, settled.levels.iter().chain(&loaded.released).filter(available).copied().collect()).await?;
+    top_up_homes(server, tx, settled.levels.iter().chain(&loaded.released).filter(available).copied().collect())
+        .await?;
     concerns::look_at_stock(tx, &*server.world, &loaded.released, now).await?;
     Ok(settled)
 }

@@ -95,7 +95,9 @@ fn shelves(
 ) -> BTreeMap<CartId, Shelf> {
     let mut shelves: BTreeMap<CartId, Shelf> = known
         .into_iter()
-        .map(|(id, cart)| (id, Shelf { known: Some(cart), aside: aside.remove(&id).unwrap_or_default(), ..Shelf::default() }))
+        .map(|(id, cart)| {
+            (id, Shelf { known: Some(cart), aside: aside.remove(&id).unwrap_or_default(), ..Shelf::default() })
+        })
         .collect();
     shelves.extend(aside.into_iter().map(|(id, aside)| (id, Shelf { aside, ..Shelf::default() })));
     shelves
@@ -115,19 +117,12 @@ fn sort_in(shelves: &mut BTreeMap<CartId, Shelf>, author: &Author, sent: &[Cart]
 async fn keep_aside(tx: &Tx, shelves: &BTreeMap<CartId, Shelf>, now: Timestamp) -> Result<(), Error> {
     let changed: Vec<_> = shelves.iter().filter(|(_, shelf)| shelf.is_aside_changed).collect();
     let ids: Vec<CartId> = changed.iter().map(|(id, _)| **id).collect();
-    let kept: Vec<_> = changed
-        .iter()
-        .flat_map(|(id, shelf)| shelf.aside.iter().map(|(author, cart)| (**id, *author, cart)))
-        .collect();
+    let kept: Vec<_> =
+        changed.iter().flat_map(|(id, shelf)| shelf.aside.iter().map(|(author, cart)| (**id, *author, cart))).collect();
     kept::replace_aside(tx, &ids, &kept, now).await
 }
 
-fn raised(
-    shelves: &BTreeMap<CartId, Shelf>,
-    author: &Author,
-    is_clock_ahead: bool,
-    now: Timestamp,
-) -> Vec<Raised> {
+fn raised(shelves: &BTreeMap<CartId, Shelf>, author: &Author, is_clock_ahead: bool, now: Timestamp) -> Vec<Raised> {
     let clock = is_clock_ahead.then(|| Raised {
         kind: ConcernKind::ClockAhead,
         subject: author.node_id.to_string(),

@@ -13,6 +13,8 @@ pub mod cursor;
 use std::{
     collections::{HashMap, HashSet},
     io,
+    sync::Arc,
+    time::Duration,
 };
 
 use outpost_schema::{
@@ -32,6 +34,7 @@ use crate::{
     },
     error::Error,
     server::Server,
+    wake::Waiting,
 };
 
 /// The content of a page as it is encoded, before compression: a page of short orders fits, a page of
@@ -68,6 +71,9 @@ pub enum Unserved {
     /// Since then, notes of what is gone have been dropped.
     #[error("this device was away too long for the changes to be told one by one; push what waits, then fill it anew")]
     TooLongAway,
+    /// Every place in which a pull may wait is taken.
+    #[error("too many devices wait for news at this server; ask again later")]
+    TooManyWaiting,
     /// No connection, a failed statement, an unknown caller.
     #[error(transparent)]
     Server(#[from] Error),
@@ -80,6 +86,7 @@ impl Unserved {
             Self::BadCursor(_) => "bad_cursor",
             Self::CursorAhead => "cursor_ahead",
             Self::TooLongAway => "too_long_away",
+            Self::TooManyWaiting => "too_many_waiting",
             Self::Server(error) => error.code(),
         }
     }
@@ -119,6 +126,37 @@ pub async fn page(
 ) -> Result<Served, Unserved> {
     let now = server.now();
     server.db.snapshot(|tx| async move { page_within(&tx, caller, standing, cursor, limits, now).await }).await?
+}
+
+/// Serves one page as [`page`] does; if it is empty, waits up to `wait` for news.
+///
+/// # Errors
+/// [`Unserved`].
+pub async fn follow(
+    server: &Server,
+    waiting: &Arc<Waiting>,
+    (caller, standing): (Caller, Standing),
+    cursor: Option<&Cursor>,
+    wait: Duration,
+) -> Result<Pulled, Unserved> {
+    let look = || page(server, caller, standing, cursor, Limits::default());
+    let mut served = look().await?;
+    if !served.is_empty() || wait.is_zero() {
+        return Ok(served.pulled);
+    }
+    let ticket = waiting.enter(served.scopes.all(), &served.at).ok_or(Unserved::TooManyWaiting)?;
+    let time_is_up = tokio::time::sleep(wait);
+    tokio::pin!(time_is_up);
+    loop {
+        tokio::select! {
+            () = &mut time_is_up => return Ok(served.pulled),
+            () = ticket.hear() => {}
+        }
+        served = look().await?;
+        if !served.is_empty() {
+            return Ok(served.pulled);
+        }
+    }
 }
 
 async fn page_within(

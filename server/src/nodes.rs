@@ -82,8 +82,7 @@ async fn add(server: &Server, tx: &Tx, wanted: &NodeWanted) -> Result<Card, Erro
         (NodeId::new(now, server.world.id_chance()), IncarnationId::new(now, server.world.id_chance()));
     let NodeWanted { kind, warehouse_id, is_home, .. } = *wanted;
     let name = wanted.name.trim();
-    let node =
-        NewNode { node_id, name, kind, warehouse_id, scope: &scope, prefix: &prefix, created_at: now };
+    let node = NewNode { node_id, name, kind, warehouse_id, scope: &scope, prefix: &prefix, created_at: now };
     nodes::insert_node(tx, &node, incarnation_id).await?;
     if is_home {
         move_in(server, tx, warehouse_id, node_id).await?;

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use outpost_sync::wire::Problem;
 
-use crate::{db::office, server::Server};
+use crate::server::Server;
 
 pub(super) async fn run(server: &Server) -> Result<ExitCode, Problem> {
-    let broken = server.db.snapshot(|tx| async move { office::broken_laws(&tx).await }).await?;
+    let broken = server.laws().await?;
     if broken.is_empty() {
         println!("all is well: every unit is where the book says, and nothing is promised twice");
         return Ok(ExitCode::SUCCESS);

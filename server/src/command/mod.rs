@@ -13,7 +13,7 @@ mod stock;
 mod table;
 mod warehouse;
 
-use std::{env, process::ExitCode};
+use std::{env, io::IsTerminal, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use outpost_schema::clock::Timestamp;
@@ -106,7 +106,9 @@ async fn act(verb: Verb, opened: &Opened, config: &Config) -> Result<ExitCode, P
 /// A verb says what went wrong; only a server tells what goes on, unless more was asked for.
 fn start_log(config: &Config, is_server: bool) {
     let filter = if is_server || config.is_log_asked { config.log.as_str() } else { "error" };
+    let has_colours = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr);
+    let log = log.with_ansi(has_colours);
     match config.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

@@ -37,7 +37,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Problem> {
     presence::show(&shown).await.map_err(Error::from)?;
     greet(&opened.server, listener.local_addr().unwrap_or(config.listen)).await?;
     let served = answer(listener, opened.server.clone(), told_to_stop).await;
-    drop(shown);
+    drop((shown, opened.server));
     if let Some(cluster) = opened.cluster {
         cluster.stop().map_err(stopped)?;
     }

@@ -153,8 +153,22 @@ async fn insert_orders(tx: &Tx, incarnation_id: IncarnationId, orders: &[(i64, O
               as o (seq, order_id, user_id, total_amount, status, shipping_address_id, billing_address_id, payment_id,
                     created_at, updated_at, receipt_prefix, receipt_number, node_id, warehouse_id, fulfilment)",
         &[
-            &incarnation_id, &seqs, &ids, &users, &totals, &statuses, &shipped_to, &billed_to, &payments, &created,
-            &updated, &prefixes, &numbers, &nodes, &warehouses, &fulfilments,
+            &incarnation_id,
+            &seqs,
+            &ids,
+            &users,
+            &totals,
+            &statuses,
+            &shipped_to,
+            &billed_to,
+            &payments,
+            &created,
+            &updated,
+            &prefixes,
+            &numbers,
+            &nodes,
+            &warehouses,
+            &fulfilments,
         ],
     )
     .await?;
@@ -188,10 +202,8 @@ async fn insert_items(tx: &Tx, orders: &[(i64, Order)]) -> Result<(), Error> {
 }
 
 async fn insert_payments(tx: &Tx, orders: &[(i64, Order)]) -> Result<(), Error> {
-    let payments: Vec<(&Order, &Payment)> = orders
-        .iter()
-        .flat_map(|(_, order)| order.payments.iter().map(move |payment| (order, payment)))
-        .collect();
+    let payments: Vec<(&Order, &Payment)> =
+        orders.iter().flat_map(|(_, order)| order.payments.iter().map(move |payment| (order, payment))).collect();
     if payments.is_empty() {
         return Ok(());
     }
@@ -213,9 +225,7 @@ async fn insert_payments(tx: &Tx, orders: &[(i64, Order)]) -> Result<(), Error> 
                      $9::timestamptz[], $10::timestamptz[])
               as p (order_id, payment_id, user_id, amount, currency, tender, status, transaction_ref, created_at,
                     updated_at)",
-        &[
-            &order_ids, &ids, &users, &amounts, &currencies, &tenders, &statuses, &references, &created, &updated,
-        ],
+        &[&order_ids, &ids, &users, &amounts, &currencies, &tenders, &statuses, &references, &created, &updated],
     )
     .await?;
     Ok(())

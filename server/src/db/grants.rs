@@ -39,9 +39,8 @@ macro_rules! granting {
     };
 }
 
-const GRANT_KEYS: &str = granting!(
-    "select product_id, warehouse_id from unnest($3::uuid[], $4::uuid[]) as k (product_id, warehouse_id)"
-);
+const GRANT_KEYS: &str =
+    granting!("select product_id, warehouse_id from unnest($3::uuid[], $4::uuid[]) as k (product_id, warehouse_id)");
 
 const GRANT_ALL: &str = granting!("select product_id, warehouse_id from stock where warehouse_id = $3");
 

@@ -51,8 +51,7 @@ pub async fn load(
     known.levels = stock(tx, &touched.stock, now).await?;
     let released = if touched.asks { release_expired(tx, &touched.stock, now).await? } else { BTreeMap::new() };
     known.levels.extend(&released);
-    let (allotments, sold) =
-        try_join(allotments(tx, incarnation_id, &touched.stock), sold(tx, &touched.sold)).await?;
+    let (allotments, sold) = try_join(allotments(tx, incarnation_id, &touched.stock), sold(tx, &touched.sold)).await?;
     known.allotments = allotments;
     known.sold = sold;
     catalogue(tx, touched, &mut known).await?;
@@ -97,9 +96,11 @@ fn order(row: &Row) -> Result<KnownOrder, Error> {
 pub async fn stock(tx: &Tx, keys: &BTreeSet<StockKey>, now: Timestamp) -> Result<BTreeMap<StockKey, Level>, Error> {
     let levels = lock_stock(tx, keys).await?;
     let missing: BTreeSet<_> = keys.iter().filter(|key| !levels.contains_key(key)).copied().collect();
-    if missing.is_empty() || make_stock(tx, &missing, now).await? == 0 {
+    if missing.is_empty() {
         return Ok(levels);
     }
+    // Whether this made them or somebody else did meanwhile, they are there now if they can be.
+    make_stock(tx, &missing, now).await?;
     lock_stock(tx, keys).await
 }
 
@@ -121,7 +122,7 @@ async fn lock_stock(tx: &Tx, keys: &BTreeSet<StockKey>) -> Result<BTreeMap<Stock
     rows.iter().map(|row| Ok((stock_key(row)?, level(row)?))).collect()
 }
 
-async fn make_stock(tx: &Tx, keys: &BTreeSet<StockKey>, now: Timestamp) -> Result<u64, Error> {
+async fn make_stock(tx: &Tx, keys: &BTreeSet<StockKey>, now: Timestamp) -> Result<(), Error> {
     let (products, warehouses) = columns(keys);
     tx.execute(
         "insert into stock (product_id, warehouse_id, updated_at)
@@ -133,7 +134,8 @@ async fn make_stock(tx: &Tx, keys: &BTreeSet<StockKey>, now: Timestamp) -> Resul
          on conflict do nothing",
         &[&products, &warehouses, &now],
     )
-    .await
+    .await?;
+    Ok(())
 }
 
 /// Closes the expired holds of these stock rows, which are locked, and tells the rows that changed.

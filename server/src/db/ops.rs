@@ -39,7 +39,8 @@ pub async fn known(
 }
 
 fn verdict(stored: Value) -> Result<Verdict, Error> {
-    serde_json::from_value(stored).map_err(|_| outpost_schema::fault::Fault::Unreadable { what: "a kept verdict" }.into())
+    serde_json::from_value(stored)
+        .map_err(|_| outpost_schema::fault::Fault::Unreadable { what: "a kept verdict" }.into())
 }
 
 fn stored(verdict: &Verdict) -> Value {
@@ -74,10 +75,7 @@ pub async fn insert(
          from unnest($2::bigint[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::integer[],
                      $8::bytea[], $9::bytea[], $10::text[], $11::jsonb[])
               as e (seq, hlc_at, hlc_tick, seen, kind, version, body, hash, verdict, verdict_detail)",
-        &[
-            &incarnation_id, &seqs, &moments, &ticks, &seen, &kinds, &versions, &bodies, &hashes, &words, &details,
-            &now,
-        ],
+        &[&incarnation_id, &seqs, &moments, &ticks, &seen, &kinds, &versions, &bodies, &hashes, &words, &details, &now],
     )
     .await?;
     insert_lacks(tx, incarnation_id, verdicts).await
@@ -203,11 +201,7 @@ fn entry(row: &tokio_postgres::Row) -> Result<Entry, Error> {
 ///
 /// # Errors
 /// If Postgres fails.
-pub async fn rule_again(
-    tx: &Tx,
-    incarnation_id: IncarnationId,
-    verdicts: &[(i64, Verdict)],
-) -> Result<(), Error> {
+pub async fn rule_again(tx: &Tx, incarnation_id: IncarnationId, verdicts: &[(i64, Verdict)]) -> Result<(), Error> {
     let seqs: Vec<_> = verdicts.iter().map(|(seq, _)| *seq).collect();
     let words: Vec<_> = verdicts.iter().map(|(_, verdict)| verdict.word()).collect();
     let details: Vec<_> = verdicts.iter().map(|(_, verdict)| stored(verdict)).collect();

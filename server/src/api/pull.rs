@@ -1,0 +1,47 @@
+//! `GET /v1/pull?cursor=..&wait=25`: a page of the feed, or the word that there is no news.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{Query, State, rejection::QueryRejection},
+    http::StatusCode,
+    response::Response,
+};
+use outpost_sync::wire::{Pulled, WAIT_SECONDS_MAX};
+use serde::Deserialize;
+
+use super::{Api, body::Wanted, caller::Calling, problem::Failure};
+use crate::feed::{self, cursor::Cursor};
+
+/// What a pull asks for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    cursor: Option<String>,
+    #[serde(default)]
+    wait: u64,
+}
+
+pub(super) async fn pull(
+    State(api): State<Arc<Api>>,
+    wanted: Wanted,
+    calling: Calling,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Response, Failure> {
+    let Query(asked) =
+        asked.map_err(|rejection| Failure::new(StatusCode::BAD_REQUEST, "bad_query", rejection.body_text()))?;
+    let cursor: Option<Cursor> = asked
+        .cursor
+        .as_deref()
+        .map(str::parse)
+        .transpose()
+        .map_err(|bad| Failure::from(feed::Unserved::BadCursor(bad)))?;
+    let caller = (calling.caller, calling.standing()?);
+    let wait = Duration::from_secs(asked.wait.min(WAIT_SECONDS_MAX));
+    let pulled = feed::follow(&api.server, &api.waiting, caller, cursor.as_ref(), wait).await?;
+    if let Pulled::Page(page) = &pulled {
+        api.counted.pages.add(1);
+        api.counted.aggregates.add(page.aggregates.len());
+    }
+    Ok(wanted.answer(StatusCode::OK, &pulled))
+}
