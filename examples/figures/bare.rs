@@ -10,10 +10,15 @@ use outpost_schema::{
 };
 use tokio_postgres::{Client, Statement, types::ToSql};
 
-use crate::{goods, journal::Run, report::Outcome, shop};
+use crate::{
+    goods,
+    journal::Run,
+    report::Outcome,
+    shop::{self, Seller},
+};
 
 /// Tables with the same columns and primary keys, and nothing else but the feed's own index.
-const TABLES: &str = "
+pub const TABLES: &str = "
     create table warehouses (warehouse_id uuid primary key, name text, home_of uuid, created_at timestamptz);
     create table users (user_id uuid primary key, first_name text, created_at timestamptz, home uuid);
     create table nodes (node_id uuid primary key, name text, kind text, warehouse_id uuid, scope uuid[], prefix text,
@@ -38,6 +43,8 @@ const TABLES: &str = "
         unit_price numeric(18, 4), price_per bigint, line integer, primary key (order_id, order_item_id));
     create table payments (order_id uuid, payment_id uuid, user_id uuid, amount numeric(18, 4), currency text,
         tender text, status text, created_at timestamptz, updated_at timestamptz, primary key (order_id, payment_id));
+    create table holds (hold_id uuid primary key, product_id uuid, warehouse_id uuid, amount bigint,
+        expires_at timestamptz, created_at timestamptz, closed_at timestamptz, outcome text);
     create table feed (kind smallint, key bytea, scope uuid, changed xid8, gone boolean default false,
         primary key (kind, key, scope)) with (fillfactor = 80);
     create index feed_changed on feed (scope, changed, kind, key);";
@@ -106,7 +113,7 @@ impl Bare {
     }
 
     async fn filled(client: Client) -> Outcome<Self> {
-        shop::fill(&client, true).await?;
+        shop::fill(&client, Seller::Till).await?;
         shop::mark(&client).await?;
         client.batch_execute("set jit = off").await?;
         let mut statements = Vec::new();

@@ -163,7 +163,8 @@ fn larger(counts: &mut Counts, others: &Counts) {
 fn size(report: &mut Report, cast: &Cast, nodes: usize) -> Outcome {
     let (cart, _) = cast.cart(nodes)?;
     let ours = rmp_serde::to_vec_named(&cart)?.len();
-    let list: Vec<(ProductId, i64)> = cart.lines().iter().map(|line| (line.product_id, line.quantity.units())).collect();
+    let list: Vec<(ProductId, i64)> =
+        cart.lines().iter().map(|line| (line.product_id, line.quantity.units())).collect();
     let beside = rmp_serde::to_vec_named(&list)?.len();
     report.say("size", &case(nodes), "bytes", (ours as f64, beside as f64), "list of product and quantity");
     Ok(())

@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub const PRODUCTS: usize = 100_000;
 
 /// Units on hand of each product: more than any figure sells.
-pub const UNITS: i64 = 1_000_000;
+pub const UNITS: i64 = 100_000_000;
 
 /// When everything was entered.
 pub const THEN: Timestamp = Timestamp::from_micros(1_770_000_000_000_000);
@@ -106,11 +106,7 @@ fn aggregates(number: usize, chance: &mut ChaCha8Rng) -> [Aggregate; 3] {
     let (product_id, warehouse_id, incarnation_id) = (product_id(number), warehouse_id(), incarnation_id());
     let stock = Stock { product_id, warehouse_id, balance: UNITS, promised: UNITS, updated_at: THEN };
     let granted = Granted { incarnation_id, product_id, warehouse_id, granted: UNITS, reclaimed: 0 };
-    [
-        Aggregate::Product(Box::new(product(number, chance))),
-        Aggregate::Stock(stock),
-        Aggregate::Allotment(granted),
-    ]
+    [Aggregate::Product(Box::new(product(number, chance))), Aggregate::Stock(stock), Aggregate::Allotment(granted)]
 }
 
 /// The whole shop as pages of the feed, each with the cursor that it is asked with.

@@ -16,10 +16,7 @@ use outpost_sync::wire::{Push, Standing};
 use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
 
-use crate::{
-    goods,
-    report::Outcome,
-};
+use crate::{goods, report::Outcome};
 
 /// Lines of an order.
 pub const LINES: usize = 3;

@@ -9,6 +9,8 @@ mod cart;
 mod disk;
 mod environment;
 mod goods;
+mod holds;
+mod http;
 mod import;
 mod journal;
 mod numbers;
@@ -27,7 +29,7 @@ use clap::Parser;
 use crate::report::{Figure, Report};
 
 /// Every figure, in the order in which `all` measures them.
-const FIGURES: [&Figure; 4] = [&sale::FIGURE, &push::FIGURE, &cart::FIGURE, &import::FIGURE];
+const FIGURES: [&Figure; 5] = [&sale::FIGURE, &push::FIGURE, &holds::FIGURE, &cart::FIGURE, &import::FIGURE];
 
 /// Measures what this machine does, beside a limit measured in the same run.
 #[derive(Debug, Parser)]

@@ -59,7 +59,8 @@ pub fn with<F: Future<Output = Outcome>>(measure: impl FnOnce(Arc<Postgres>) -> 
 
 /// Waits until somebody wants the program to end.
 async fn interrupted() {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
         return std::future::pending().await;
     };
     tokio::select! {

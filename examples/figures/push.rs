@@ -3,20 +3,22 @@
 
 use std::{sync::Arc, time::Duration};
 
+use outpost_schema::verdict::Verdict;
 use outpost_server::{accept, db::databases, server::Server};
 use outpost_sync::{
     codec::{Form, encode},
-    wire::{Caller, PUSH_ENTRIES_MAX, Pushed},
+    wire::{Caller, PUSH_ENTRIES_MAX, PUSH_PATH, Pushed},
 };
 
 use crate::{
     bare::{Bare, Rows},
-    goods::{self, PRODUCTS},
+    goods,
+    http::{self, Line},
     journal::{Journal, Run},
     numbers::{Rounds, median, rate},
     postgres::{self, Postgres},
     report::{Figure, Outcome, Report},
-    shop,
+    shop::{self, Seller},
     watch::timed_async,
 };
 
@@ -34,9 +36,11 @@ const ROUNDS: usize = 5;
 /// Batches that each side takes in a round, by turns.
 const BATCHES: usize = 6;
 
-/// Everybody who takes the same run of the journal.
+/// Everybody who takes the journal. In process and over HTTP the runs go to one head office, by turns, because a
+/// journal is taken once; the bare tables take those of both.
 struct Sides {
     server: Arc<Server>,
+    line: Line,
     plain: Bare,
     constrained: Bare,
 }
@@ -45,6 +49,7 @@ struct Sides {
 #[derive(Default)]
 struct Passed {
     ours: Duration,
+    http: Duration,
     plain: Duration,
     constrained: Duration,
 }
@@ -55,47 +60,70 @@ fn measure(report: &mut Report) -> Outcome {
 
 async fn sides(report: &mut Report, postgres: &Postgres) -> Outcome {
     let (server, outside) = postgres.server("push").await?;
-    shop::fill(&outside, true).await?;
+    shop::fill(&outside, Seller::Till).await?;
     let plain = Bare::plain(databases::connect(&postgres.database("plain").await?).await?).await?;
     let (_, outside) = postgres.server("constrained").await?;
     let constrained = Bare::constrained(outside).await?;
-    let sides = Sides { server, plain, constrained };
+    let line = Line::open(http::serve(Arc::clone(&server)).await?).await?;
+    let mut sides = Sides { server, line, plain, constrained };
     let mut journal = Journal::begin(1);
     for _ in 0..2 {
-        sides.take(&journal.run(PUSH_ENTRIES_MAX)?, &mut Passed::default()).await?;
+        sides.take(&mut journal, &mut Passed::default()).await?;
     }
-    rounds(report, &sides, &mut journal).await
+    rounds(report, &mut sides, &mut journal).await
 }
 
-async fn rounds(report: &mut Report, sides: &Sides, journal: &mut Journal) -> Outcome {
-    let (mut beside_plain, mut beside_constrained, mut bytes) = (Rounds::default(), Rounds::default(), Vec::new());
+async fn rounds(report: &mut Report, sides: &mut Sides, journal: &mut Journal) -> Outcome {
+    let mut rounds: [Rounds; 3] = Default::default();
+    let mut bytes = Vec::new();
     for _ in 0..ROUNDS {
         let mut passed = Passed::default();
         for _ in 0..BATCHES {
-            let run = journal.run(PUSH_ENTRIES_MAX)?;
-            sides.take(&run, &mut passed).await?;
-            bytes.push(size(&run));
+            bytes.push(sides.take(journal, &mut passed).await?);
         }
-        let [ours, plain, constrained] = [passed.ours, passed.plain, passed.constrained].map(speed);
-        beside_plain.note(ours, plain);
-        beside_constrained.note(ours, constrained);
+        let [ours, http, plain, constrained] =
+            [passed.ours, passed.http, passed.plain / 2, passed.constrained / 2].map(speed);
+        rounds[0].note(ours, plain);
+        rounds[1].note(ours, constrained);
+        rounds[2].note(http, plain);
     }
-    let case = format!("in process, {PRODUCTS} products");
-    report.say("speed", &case, "orders/s", beside_plain.medians(), "bare SQL, bare tables");
-    report.say("speed", &case, "orders/s", beside_constrained.medians(), "bare SQL, same constraints");
+    let [plain, constrained, http] = rounds.map(|rounds| rounds.medians());
+    report.say("speed", "in process", "orders/s", plain, "bare SQL, bare tables");
+    report.say("speed", "in process", "orders/s", constrained, "bare SQL, same constraints");
+    report.say("speed", "over HTTP", "orders/s", http, "bare SQL, bare tables");
     let (wire, plain): (Vec<f64>, Vec<f64>) = bytes.into_iter().unzip();
     report.say("body", "an order on the wire", "bytes", (median(&wire), median(&plain)), "ops' own bodies");
     Ok(())
 }
 
 impl Sides {
-    /// Every side takes the run, each in its turn.
-    async fn take(&self, run: &Run, passed: &mut Passed) -> Outcome {
+    /// Every side takes two runs of the journal, each in its turn. Tells the bytes of an order.
+    async fn take(&mut self, journal: &mut Journal, passed: &mut Passed) -> Outcome<(f64, f64)> {
+        let run = journal.run(PUSH_ENTRIES_MAX)?;
+        passed.ours += push(&self.server, &run).await?;
+        self.bare(&run, passed).await?;
+        let run = journal.run(PUSH_ENTRIES_MAX)?;
+        passed.http += self.post(&run).await?;
+        self.bare(&run, passed).await?;
+        Ok(size(&run))
+    }
+
+    async fn bare(&self, run: &Run, passed: &mut Passed) -> Outcome {
         let rows = Rows::of(run);
-        passed.ours += push(&self.server, run).await?;
         passed.plain += done(timed_async(self.plain.write(&rows)).await)?;
         passed.constrained += done(timed_async(self.constrained.write(&rows)).await)?;
         Ok(())
+    }
+
+    /// How long a run takes from the till's journal to its answer: encoded, sent, taken, read.
+    async fn post(&mut self, run: &Run) -> Outcome<Duration> {
+        let (passed, answer) = timed_async(async {
+            let body = encode(Form::Binary, &run.push);
+            self.line.post(PUSH_PATH, Some(run.standing()), &body).await
+        })
+        .await;
+        check(&answer?, run)?;
+        Ok(passed)
     }
 }
 
@@ -103,8 +131,18 @@ impl Sides {
 async fn push(server: &Server, run: &Run) -> Outcome<Duration> {
     let caller = Caller { node_id: goods::node_id(), incarnation_id: goods::incarnation_id() };
     let (passed, answer) = timed_async(accept::push(server, caller, run.standing(), &run.push)).await;
-    match answer? {
-        Pushed::Settled { acked, .. } if acked == run.head => Ok(passed),
+    check(&answer?, run)?;
+    Ok(passed)
+}
+
+/// What is not taken is not measured: every op must be accepted.
+fn check(answer: &Pushed, run: &Run) -> Outcome {
+    match answer {
+        Pushed::Settled { acked, verdicts, .. }
+            if *acked == run.head && verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Accepted) =>
+        {
+            Ok(())
+        }
         other => Err(format!("the push was not taken: {other:?}").into()),
     }
 }

@@ -9,16 +9,35 @@ use crate::{
     report::Outcome,
 };
 
-/// Fills the tables that a push changes. `is_home` says whether only the till sells from its warehouse.
-pub async fn fill(client: &Client, is_home: bool) -> Outcome {
-    devices(client, is_home).await?;
+/// Who may sell what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seller {
+    /// The till alone: the warehouse is its home, and all of it is its allotment.
+    Till,
+    /// Whoever asks for a hold.
+    Online,
+}
+
+/// Fills the tables that a push or a hold changes.
+pub async fn fill(client: &Client, seller: Seller) -> Outcome {
+    devices(client).await?;
     catalogue(client).await?;
-    stock(client).await?;
+    match seller {
+        Seller::Till => {
+            client.execute("update warehouses set home_of = $1", &[&goods::node_id()]).await?;
+            stock(client, UNITS).await?;
+            allotments(client).await?;
+        }
+        Seller::Online => {
+            stock(client, 0).await?;
+            past_holds(client).await?;
+        }
+    }
     settle(client).await
 }
 
 /// The warehouse, the guest, the till and its journal.
-async fn devices(client: &Client, is_home: bool) -> Outcome {
+async fn devices(client: &Client) -> Outcome {
     let (warehouse, node, incarnation) = (goods::warehouse_id(), goods::node_id(), goods::incarnation_id());
     let guest = outpost_schema::id::UserId::GUEST;
     client
@@ -40,9 +59,6 @@ async fn devices(client: &Client, is_home: bool) -> Outcome {
             &[&node, &warehouse, &THEN],
         )
         .await?;
-    if is_home {
-        client.execute("update warehouses set home_of = $1", &[&node]).await?;
-    }
     client
         .execute(
             "insert into incarnations (incarnation_id, node_id, number, created_at) values ($1, $2, 1, $3)",
@@ -66,20 +82,35 @@ async fn catalogue(client: &Client) -> Outcome {
     Ok(())
 }
 
-async fn stock(client: &Client) -> Outcome {
-    let (warehouse, incarnation) = (goods::warehouse_id(), goods::incarnation_id());
+async fn stock(client: &Client, promised: i64) -> Outcome {
     client
         .execute(
             "insert into stock (product_id, warehouse_id, balance, promised, updated_at)
-             select product_id, $1, $2, $2, $3 from products order by product_id",
-            &[&warehouse, &UNITS, &THEN],
+             select product_id, $1, $2, $3, $4 from products order by product_id",
+            &[&goods::warehouse_id(), &UNITS, &promised, &THEN],
         )
         .await?;
+    Ok(())
+}
+
+async fn allotments(client: &Client) -> Outcome {
     client
         .execute(
             "insert into allotments (incarnation_id, product_id, warehouse_id, granted)
              select $1, product_id, $2, $3 from products order by product_id",
-            &[&incarnation, &warehouse, &UNITS],
+            &[&goods::incarnation_id(), &goods::warehouse_id(), &UNITS],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Holds that are over: a day's worth. Plans that Postgres made for an empty table read all of it once it is full.
+async fn past_holds(client: &Client) -> Outcome {
+    client
+        .execute(
+            "insert into holds (hold_id, product_id, warehouse_id, amount, expires_at, created_at, closed_at, outcome)
+             select gen_random_uuid(), product_id, $1, 1, $2, $2, $2, 'expired' from products",
+            &[&goods::warehouse_id(), &THEN],
         )
         .await?;
     Ok(())

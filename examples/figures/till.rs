@@ -1,12 +1,7 @@
 //! A till on a real disk, filled by the feed's own pages, and how its durable work is measured: each piece
 //! of it followed by one page written to the same disk.
 
-use std::{
-    path::Path,
-    sync::Arc,
-    thread::sleep,
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, thread::sleep, time::Duration};
 
 use outpost_node::{Node, time::Real};
 use outpost_schema::{
