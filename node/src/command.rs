@@ -1,6 +1,14 @@
 //! The command line, one file per verb. Every verb but `join` and `serve` speaks to the device's own
 //! API: to the process that serves it, or, if none does, to one that lives as long as the verb.
 
+/// Prints a line. Whoever stops reading wants no more, and that is no failure.
+macro_rules! say {
+    ($($line:tt)*) => {{
+        use std::io::Write as _;
+        _ = writeln!(std::io::stdout(), $($line)*);
+    }};
+}
+
 pub mod count;
 pub mod find;
 pub mod goods;

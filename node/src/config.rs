@@ -19,7 +19,7 @@ const VARIABLES: [&str; 6] = [
     "OUTPOST_NODE_LISTEN",
     "OUTPOST_NODE_SERVER",
     "OUTPOST_NODE_LOG_FORMAT",
-    "OUTPOST_NODE_LOG_LEVEL",
+    "OUTPOST_NODE_LOG",
 ];
 
 /// What is usual where nobody says otherwise.
@@ -41,7 +41,7 @@ pub enum LogFormat {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// A TOML file with any of these settings, under the names of the long flags with `_` for `-`
+    /// A TOML file with any of these settings, under the long flags' names with _ for -
     #[arg(long, global = true, value_name = "FILE", env = "OUTPOST_NODE_CONFIG")]
     #[serde(skip)]
     pub config: Option<PathBuf>,
@@ -64,8 +64,8 @@ pub struct Settings {
 
     /// What is logged: error, warn, info, debug, trace, or a filter such as outpost_node=debug [default: info for
     /// serve, warn for the other commands]
-    #[arg(long, global = true, value_name = "LEVEL", env = "OUTPOST_NODE_LOG_LEVEL")]
-    pub log_level: Option<String>,
+    #[arg(long, global = true, value_name = "FILTER", env = "OUTPOST_NODE_LOG")]
+    pub log: Option<String>,
 }
 
 /// The settings as they hold, checked.
@@ -80,7 +80,7 @@ pub struct Config {
     /// How log lines are written.
     pub log_format: LogFormat,
     /// What is logged, if somebody says so.
-    pub log_level: Option<String>,
+    pub log: Option<String>,
 }
 
 /// Why the settings do not hold.
@@ -145,7 +145,7 @@ impl Settings {
             listen: loopback(&listen)?,
             server: self.server.or(file.server),
             log_format: self.log_format.or(file.log_format).unwrap_or_default(),
-            log_level: self.log_level.or(file.log_level),
+            log: self.log.or(file.log),
         })
     }
 }
@@ -188,7 +188,7 @@ mod tests {
     fn what_nobody_says_is_as_usual() {
         let config = settled(Settings::default()).expect("holds");
         assert_eq!((config.data, config.listen.to_string()), (DATA.into(), LISTEN.to_owned()));
-        assert_eq!((config.server, config.log_format, config.log_level), (None, LogFormat::Text, None));
+        assert_eq!((config.server, config.log_format, config.log), (None, LogFormat::Text, None));
     }
 
     #[test]

@@ -25,8 +25,6 @@ use self::interrupt::{Bell, Interrupted};
 use crate::{error::Error, node::Node};
 
 mod interrupt;
-#[cfg(test)]
-mod tests;
 
 /// Rounds that somebody may be waiting for at once; one answers all who wait, so more mean a loop.
 const WISHES_MAX: usize = 32;
@@ -204,6 +202,8 @@ impl<L: Origin, R: Remote + Sync> Rounds<L, R> {
 
     async fn go_round(&mut self) {
         loop {
+            // A server that answers at once must not keep the courier from hearing that it is to stop.
+            tokio::task::yield_now().await;
             self.collect();
             let wait = if self.due.is_empty() { WAIT_SECONDS_MAX } else { 0 };
             self.bell.hush();
@@ -308,3 +308,6 @@ impl Origin for Node {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,4 +37,4 @@ pub use crate::{
 };
 
 #[cfg(test)]
-mod tests;
+mod testing;

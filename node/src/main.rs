@@ -80,7 +80,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
 
 /// Log lines go to the error output; the answers of a command stay alone on the other.
 fn log(config: &Config, usual: &str) -> Result<(), Failure> {
-    let level = config.log_level.as_deref().unwrap_or(usual);
+    let level = config.log.as_deref().unwrap_or(usual);
     let filter = EnvFilter::try_new(level)
         .map_err(|error| Problem::new("bad_log_level", format!("{level:?} is no log level ({error}); try info")))?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

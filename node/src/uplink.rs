@@ -189,10 +189,15 @@ async fn read(mut response: Response) -> Result<Vec<u8>, Trouble> {
 
 fn cut(error: reqwest::Error) -> Trouble {
     let error = error.without_url();
-    if error.is_timeout() {
-        return Trouble::Cut("no answer within the time allowed".to_owned());
-    }
-    Trouble::Cut(chain(&error))
+    let innermost = std::iter::successors(std::error::Error::source(&error), |error| error.source()).last();
+    let cause = innermost.map_or_else(|| error.to_string(), ToString::to_string);
+    Trouble::Cut(if error.is_timeout() {
+        "no answer within the time allowed".to_owned()
+    } else if error.is_connect() {
+        format!("nobody answers at the server's address ({cause})")
+    } else {
+        cause
+    })
 }
 
 /// The error with its causes: reqwest keeps the telling part innermost.

@@ -189,3 +189,6 @@ fn rows(wanted: Option<usize>) -> usize {
 fn word<'de, W: Word, D: Deserializer<'de>>(deserializer: D) -> Result<W, D::Error> {
     W::of_word(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
+
+#[cfg(test)]
+mod tests;

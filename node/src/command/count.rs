@@ -33,10 +33,10 @@ pub fn run(config: &Config, count: &Count) -> Result<(), Failure> {
     let moved: Vec<CountLine> = till.post("/v1/stock/count", &CountSaid { lines })?;
     for (line, name) in moved.iter().zip(names) {
         match line.delta {
-            0 => println!("{name}: {} seen, as the book says", line.counted),
-            delta => println!("{name}: {} seen, the book is corrected by {delta:+}", line.counted),
+            0 => say!("{name}: {} seen, as the book says", line.counted),
+            delta => say!("{name}: {} seen, the book is corrected by {delta:+}", line.counted),
         }
     }
-    println!("{}", status::waiting(&till)?);
+    say!("{}", status::waiting(&till)?);
     Ok(())
 }

@@ -26,10 +26,10 @@ pub fn run(config: &Config, find: &Find) -> Result<(), Failure> {
     let (text, limit) = (find.text.join(" "), find.limit.to_string());
     let found: Vec<OfferShown> = till.get("/v1/products", &[("find", &text), ("limit", &limit)])?;
     if found.is_empty() {
-        println!("Nothing here is called that.");
+        say!("Nothing here is called that.");
         return Ok(());
     }
-    println!("{:<14} {:<36} {:>10} {:>8} {:>10}", "CODE", "NAME", "PRICE", "HERE", "MAY SELL");
+    say!("{:<14} {:<36} {:>10} {:>8} {:>10}", "CODE", "NAME", "PRICE", "HERE", "MAY SELL");
     found.iter().for_each(row);
     Ok(())
 }
@@ -39,5 +39,5 @@ fn row(offer: &OfferShown) {
     let code = product.sku.as_deref().or_else(|| product.barcodes.first().map(|barcode| barcode.digits()));
     let name: String = product.name.chars().take(36).collect();
     let price = product.price.map_or_else(|| "ask".to_owned(), |price| price.to_string());
-    println!("{:<14} {name:<36} {price:>10} {:>8} {:>10}", code.unwrap_or("-"), offer.quantity, offer.open);
+    say!("{:<14} {name:<36} {price:>10} {:>8} {:>10}", code.unwrap_or("-"), offer.quantity, offer.open);
 }

@@ -45,8 +45,8 @@ pub fn run(config: &Config, goods: &Goods, deed: Deed) -> Result<(), Failure> {
     };
     let _mark: Mark = till.post(path, &GoodsSaid { lines })?;
     for wanted in &wanted {
-        println!("{done} {} of {}", wanted.units, wanted.offer.product.name);
+        say!("{done} {} of {}", wanted.units, wanted.offer.product.name);
     }
-    println!("{}", status::waiting(&till)?);
+    say!("{}", status::waiting(&till)?);
     Ok(())
 }

@@ -37,6 +37,9 @@ pub(super) struct House {
 impl House {
     /// Opens the folder and the door. With a courier if it is to stay.
     pub(super) async fn open(config: &Config, at: SocketAddr, stays: bool) -> Result<Self, Failure> {
+        if !config.data.is_dir() {
+            return Err(Error::NotJoined.into());
+        }
         let node = Arc::new(Node::open(&config.data, Arc::new(Real))?);
         let identity = node.identity()?.ok_or(Error::NotJoined)?;
         let server = config.server.clone().unwrap_or_else(|| identity.card.server.clone());

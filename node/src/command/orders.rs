@@ -34,14 +34,14 @@ pub fn run(config: &Config, orders: &Orders) -> Result<(), Failure> {
                 format!("there is no receipt {receipt} here; look with `outpost-node orders`"),
             )
         })?;
-        println!("{}", till.text(&format!("/v1/orders/{}/receipt", order.order_id))?);
+        say!("{}", till.text(&format!("/v1/orders/{}/receipt", order.order_id))?);
         return Ok(());
     }
     let found: Vec<Order> = till.get("/v1/orders", &[("limit", &orders.limit.to_string())])?;
-    println!("{:<14} {:<11} {:>6} {:>12}  ORDER", "RECEIPT", "STATUS", "LINES", "TOTAL");
+    say!("{:<14} {:<11} {:>6} {:>12}  ORDER", "RECEIPT", "STATUS", "LINES", "TOTAL");
     for order in &found {
         let (receipt, lines) = (order.receipt.to_string(), order.items.len());
-        println!("{receipt:<14} {:<11} {lines:>6} {:>12}  {}", order.status, order.total_amount, order.order_id);
+        say!("{receipt:<14} {:<11} {lines:>6} {:>12}  {}", order.status, order.total_amount, order.order_id);
     }
     Ok(())
 }

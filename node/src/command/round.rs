@@ -13,6 +13,6 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     let till = Till::open(config)?;
     let done: RoundShown = till.post("/v1/round", &json!({}))?;
     let level = if done.is_level { "level with head office" } else { "not level yet, run it again" };
-    println!("{} sent, {} received, {level}", done.pushed, done.received);
+    say!("{} sent, {} received, {level}", done.pushed, done.received);
     Ok(())
 }

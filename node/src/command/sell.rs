@@ -46,8 +46,8 @@ pub fn run(config: &Config, sell: &Sell) -> Result<(), Failure> {
         billing_address_id: None,
     };
     let sold: SoldShown = till.post("/v1/sales", &sale)?;
-    println!("{}", till.text(&format!("/v1/orders/{}/receipt", sold.order.order_id))?);
-    println!("{}", status::waiting(&till)?);
+    say!("{}", till.text(&format!("/v1/orders/{}/receipt", sold.order.order_id))?);
+    say!("{}", status::waiting(&till)?);
     Ok(())
 }
 

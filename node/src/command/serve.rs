@@ -37,7 +37,7 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let house = House::open(config, config.listen, true).await?;
     let (app, address) = (std::sync::Arc::clone(&house.app), house.address);
     let _sign = Sign::put_up(&config.data, address)?;
-    println!("{} is open at http://{address}/", house.name);
+    say!("{} is open at http://{address}/", house.name);
     let (listener, router) = house.into_service();
     let served = axum::serve(listener, router).with_graceful_shutdown(wait(stop.clone()));
     tokio::select! {
@@ -47,7 +47,7 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         () = async { wait(stop).await; tokio::time::sleep(STOP_WAIT).await } => {}
     }
     app.close();
-    println!("Closed. What waits is kept, and goes out with the next start.");
+    say!("Closed. What waits is kept, and goes out with the next start.");
     Ok(())
 }
 

@@ -13,19 +13,19 @@ use crate::{
 pub fn run(config: &Config) -> Result<(), Failure> {
     let till = Till::open(config)?;
     let status: StatusShown = till.get("/v1/status", &[])?;
-    println!("{} at {}: {}", status.name, status.shop, mood(&till, &status));
-    println!("{}", waits(&till, &status));
-    println!("Last heard of head office {}, last level {}.", ago(status.contact_seconds), ago(status.level_seconds));
+    say!("{} at {}: {}", status.name, status.shop, mood(&till, &status));
+    say!("{}", waits(&till, &status));
+    say!("Last heard of head office {}, last level {}.", ago(status.contact_seconds), ago(status.level_seconds));
     if let Some(problem) = &status.problem {
-        println!("The last round failed: {problem}.");
+        say!("The last round failed: {problem}.");
     }
     if !status.sells_from_allotments {
-        println!("Nothing is sold from allotments until head office has looked at this device.");
+        say!("Nothing is sold from allotments until head office has looked at this device.");
     }
-    println!("Set aside {}, refused {}, open concerns {}.", status.set_aside, status.refused, status.concerns);
+    say!("Set aside {}, refused {}, open concerns {}.", status.set_aside, status.refused, status.concerns);
     let concerns: Vec<ConcernShown> = till.get("/v1/concerns", &[])?;
     for shown in concerns.iter().filter(|shown| shown.concern.closed_at.is_none()) {
-        println!("  - {}", shown.sentence);
+        say!("  - {}", shown.sentence);
     }
     Ok(())
 }
@@ -37,7 +37,7 @@ pub(super) fn waiting(till: &Till) -> Result<String, Failure> {
 
 fn waits(till: &Till, status: &StatusShown) -> String {
     if status.waiting == 0 && status.carts_waiting == 0 {
-        return "Nothing waits: head office has everything.".to_owned();
+        return "Nothing waits for head office.".to_owned();
     }
     let count = match status.waiting {
         1 => "1 entry waits".to_owned(),

@@ -20,11 +20,11 @@ pub fn run(config: &Config, stock: &Stock) -> Result<(), Failure> {
     let offer = wanted::product(&till, &stock.code)?;
     let id = offer.product.product_id.to_string();
     let places: Vec<StockShown> = till.get("/v1/stock", &[("product", &id)])?;
-    println!("{}: {} may be sold here without asking", offer.product.name, offer.open);
-    println!("{:<36} {:>10} {:>10}", "PLACE", "ON HAND", "SPOKEN FOR");
+    say!("{}: {} may be sold here without asking", offer.product.name, offer.open);
+    say!("{:<36} {:>10} {:>10}", "PLACE", "ON HAND", "SPOKEN FOR");
     for place in &places {
         let name = place.warehouse.clone().unwrap_or_else(|| place.warehouse_id.to_string());
-        println!("{name:<36} {:>10} {:>10}", place.quantity, place.reserved_quantity);
+        say!("{name:<36} {:>10} {:>10}", place.quantity, place.reserved_quantity);
     }
     Ok(())
 }

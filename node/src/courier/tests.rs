@@ -9,6 +9,7 @@ use std::{
 use futures_util::FutureExt as _;
 use outpost_schema::{
     clock::Hlc,
+    feed::{Aggregate, Key, Kind},
     id::EpochId,
     op::{Body, Entry, Hash, Mark},
 };
@@ -128,6 +129,8 @@ struct Office(Arc<Desk>);
 
 struct Desk {
     cut: bool,
+    /// Has news without end, and never waits.
+    eager: bool,
     pulls: watch::Sender<usize>,
     pushes: watch::Sender<usize>,
     permits: Semaphore,
@@ -135,8 +138,12 @@ struct Desk {
 
 impl Office {
     fn new(cut: bool, permits: usize) -> Self {
+        Self::of(cut, false, permits)
+    }
+
+    fn of(cut: bool, eager: bool, permits: usize) -> Self {
         let counter = || watch::Sender::new(0);
-        Self(Arc::new(Desk { cut, pulls: counter(), pushes: counter(), permits: Semaphore::new(permits) }))
+        Self(Arc::new(Desk { cut, eager, pulls: counter(), pushes: counter(), permits: Semaphore::new(permits) }))
     }
 
     async fn saw(counter: &watch::Sender<usize>, count: usize) {
@@ -164,15 +171,16 @@ impl Remote for Office {
         if self.cut {
             return Err(Trouble::Cut("nobody answers".to_owned()));
         }
-        if wait_seconds > 0 {
+        if wait_seconds > 0 && !self.eager {
             std::future::pending::<()>().await;
         }
+        let gone = Key { kind: Kind::Review, ids: vec![Uuid::nil()] };
         Ok(Pulled::Page(Box::new(Page {
             epoch: EpochId(Uuid::nil()),
             cursor: "1".to_owned(),
             level: true,
             seen: String::new(),
-            aggregates: vec![],
+            aggregates: if self.eager { vec![Aggregate::Gone(gone)] } else { vec![] },
             acked: vec![],
             server_time: Timestamp::from_micros(0),
         })))
@@ -213,15 +221,20 @@ async fn a_nudge_ends_the_wait_and_the_sale_goes_at_once() {
 }
 
 #[tokio::test]
-async fn a_nudge_never_cuts_a_push() {
-    let (till, office) = (Till::new(0), Office::new(false, 0));
-    till.sell();
-    let courier = start(&till, &office);
-    Office::saw(&office.pushes, 1).await;
-    (0..10).for_each(|_| courier.nudge());
+async fn a_nudge_cuts_a_waiting_pull_and_never_a_push_or_a_page() {
+    let (office, bell) = (Office::new(false, 0), Bell::default());
+    let remote = Interrupted::new(&office, &bell);
+    let standing = Standing { head: Mark::START, acked: Mark::START };
+    let push = Push { entries: vec![], carts: vec![] };
+    bell.ring();
+    let mut sent = std::pin::pin!(remote.push(standing, &push));
+    assert!(sent.as_mut().now_or_never().is_none(), "it waits for its answer");
     office.permits.add_permits(1);
-    Office::saw(&office.pulls, 1).await;
-    assert_eq!(*office.pushes.borrow(), 1);
+    sent.await.expect("settled");
+    remote.pull(standing, None, 0).await.expect("a page");
+    assert!(!remote.was_nudged());
+    remote.pull(standing, None, 25).await.expect_err("the ring is heard now");
+    assert!(remote.was_nudged());
 }
 
 #[tokio::test]
@@ -299,6 +312,11 @@ async fn it_stops_whatever_it_waits_for() {
     let backing_off = start(&Till::new(29_999), &Office::new(true, 0));
     backing_off.follow().wait_for(|health| health.failures > 0).await.expect("it lives");
     backing_off.stop();
+
+    let eager = Office::of(false, true, 0);
+    let courier = start(&Till::new(0), &eager);
+    Office::saw(&eager.pulls, 3).await;
+    courier.stop();
 }
 
 #[test]

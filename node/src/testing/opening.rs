@@ -133,16 +133,3 @@ fn a_transaction_that_fails_or_panics_leaves_nothing() {
     shop.sell(&[(TEA, 1)]).expect("the till goes on");
     shop.reopened().node.examine().expect("whole");
 }
-
-#[test]
-fn the_log_is_moved_into_the_file_while_the_till_sells() {
-    let shop = Shop::new(&physical());
-    for _ in 0..300 {
-        shop.sell(&[(TEA, 1)]).expect("sells");
-    }
-    let log = fs::metadata(shop.folder.path().join(format!("{FILE}-wal"))).expect("the log").len();
-    let shop = shop.reopened();
-    assert_eq!((shop.count("journal"), shop.count("orders")), (300, 300));
-    assert!(log < 30_000_000, "the log went round: {log} bytes");
-    shop.node.examine().expect("whole");
-}

@@ -85,7 +85,7 @@ fn a_lost_reply_never_loses_a_refusal() {
     assert_eq!(shop.node.standing().expect("stands").acked, shop.mark(2));
     let push = shop.node.unsent().expect("waits");
     assert_eq!(seqs(&push), [1, 2, 3], "their answers were lost, so they are asked for again");
-    let verdicts = vec![(1, Verdict::Refused(Refusal::NothingLeft)), (3, Verdict::Accepted)];
+    let verdicts = vec![(1, Verdict::Refused(Refusal::NothingLeft)), (2, Verdict::Accepted)];
     shop.node.settle(&push, &settled(&shop, 3, verdicts)).expect("settles");
     assert_eq!(
         seqs(&shop.node.unsent().expect("waits")),

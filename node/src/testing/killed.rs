@@ -33,7 +33,7 @@ fn the_one_who_is_killed() {
 fn kill_at(stage: &str, folder: &TempDir) {
     let me = std::env::current_exe().expect("this program");
     let output = Command::new(me)
-        .args(["--exact", "tests::killed::the_one_who_is_killed", "--test-threads", "1"])
+        .args(["--exact", "testing::killed::the_one_who_is_killed", "--test-threads", "1"])
         .env(FOLDER, folder.path())
         .env(stage::VARIABLE, stage)
         .output()
