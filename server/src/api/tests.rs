@@ -39,10 +39,10 @@ impl Answer {
     }
 
     fn page(&self) -> Page {
-        match decode(Form::of_content_type(Some(&self.content_type)), self.encoding.as_deref(), &self.bytes).unwrap() {
-            Pulled::Page(page) => *page,
-            other => panic!("{other:?}"),
-        }
+        let form = Form::of_content_type(Some(&self.content_type));
+        let pulled = decode(form, self.encoding.as_deref(), &self.bytes).unwrap();
+        let Pulled::Page(page) = pulled else { panic!("a page was expected: {pulled:?}") };
+        *page
     }
 }
 

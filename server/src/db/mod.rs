@@ -259,3 +259,7 @@ pub fn said(error: &tokio_postgres::Error) -> String {
         None => error.to_string(),
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+mod tests;

@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
 mod journal;
+mod network;
 mod people;
 mod set_aside;
 mod shop;

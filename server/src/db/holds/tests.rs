@@ -1,4 +1,5 @@
 //! Holds on a real Postgres, through the desk.
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
 use std::sync::Arc;
 
