@@ -78,5 +78,5 @@ create table holds (
 );
 
 create index holds_open on holds (product_id, warehouse_id) where closed_at is null;
-create index holds_cart on holds (cart_id) where closed_at is null;
+create index holds_cart on holds (cart_id) where closed_at is null and cart_id is not null;
 create index holds_expiry on holds (expires_at) where closed_at is null;

@@ -20,15 +20,17 @@ create table feed_horizon (
 insert into feed_horizon default values;
 
 -- Marks aggregates as changed by this transaction. Rows that it marked before are left alone.
+-- In plpgsql, because its plan is kept; a function in SQL is planned anew at every call.
 create function feed_mark(the_kind smallint, keys bytea[], scopes uuid[], are_gone boolean) returns void
-language sql as $$
+language plpgsql as $$
+begin
     insert into feed as f (kind, key, scope, changed, gone)
     select the_kind, m.key, m.scope, pg_current_xact_id(), are_gone
     from (select distinct u.key, u.scope from unnest(keys, scopes) as u (key, scope) order by 1, 2) m
     on conflict (kind, key, scope) do update
         set changed = excluded.changed, gone = excluded.gone
-        where f.changed <> excluded.changed or f.gone <> excluded.gone
-$$;
+        where f.changed <> excluded.changed or f.gone <> excluded.gone;
+end $$;
 
 create function feed_warehouses() returns trigger language plpgsql as $$
 begin

@@ -6,9 +6,13 @@
 
 pub mod decide;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use outpost_schema::{clock::Timestamp, id::HoldId};
+use outpost_schema::{
+    clock::Timestamp,
+    id::HoldId,
+    stock::{Level, StockKey},
+};
 use outpost_sync::wire::{Caller, HOLD_SECONDS_MAX, HoldPlaced, HoldWanted};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
@@ -22,8 +26,9 @@ use crate::{
     wake::Task,
 };
 
-/// Groups that are settled side by side. A product has its lane, so two never wait for one row.
-const LANES: usize = 4;
+/// Groups that are settled side by side. A product has its lane, so two never wait for one row; more
+/// lanes would make groups smaller, and each costs its commit.
+const LANES: usize = 2;
 
 /// Callers that may wait in a lane: half a second's worth.
 const QUEUE_MAX: usize = 8_192;
@@ -188,10 +193,13 @@ async fn settle_within(
     wanted: &[HoldWanted],
     now: Timestamp,
 ) -> Result<(Answers, bool), Error> {
-    let known = holds::known(tx, callers).await?;
+    // Sent one after the other without waiting for the answers between.
+    let keys = wanted.iter().map(key_of).collect();
+    let plans = holds::keep_plans(tx);
+    let ((), known, levels) = tokio::try_join!(plans, holds::known(tx, callers), ground::stock(tx, &keys, now))?;
     let admitted: Vec<HoldWanted> =
         wanted.iter().zip(callers).filter(|(_, caller)| known.contains(caller)).map(|(wish, _)| wish.clone()).collect();
-    let decided = decide_within(server, tx, &admitted, now).await?;
+    let decided = decide_within(server, tx, levels, &admitted, now).await?;
     let has_news = !decided.levels.is_empty() || !decided.short.is_empty();
     let mut decided = decided.answers.into_iter();
     let mut next = || decided.next().map_or(Err(Unheld::UnknownNode), told);
@@ -199,9 +207,13 @@ async fn settle_within(
     Ok((answers.collect(), has_news))
 }
 
-async fn decide_within(server: &Server, tx: &Tx, wanted: &[HoldWanted], now: Timestamp) -> Result<Decided, Error> {
-    let keys = wanted.iter().map(key_of).collect();
-    let levels = ground::stock(tx, &keys, now).await?;
+async fn decide_within(
+    server: &Server,
+    tx: &Tx,
+    levels: BTreeMap<StockKey, Level>,
+    wanted: &[HoldWanted],
+    now: Timestamp,
+) -> Result<Decided, Error> {
     let mut decided = decide(holds::book(tx, levels.clone(), wanted).await?, wanted, now);
     let short = decided.short.clone();
     if !short.is_empty() {

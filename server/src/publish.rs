@@ -154,10 +154,16 @@ pub enum PublishError {
     Failed(#[from] Error),
 }
 
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.code(), refusal.to_string())
+    }
+}
+
 impl From<PublishError> for Problem {
     fn from(error: PublishError) -> Self {
         match error {
-            PublishError::Refused(refusal) => Self::new(refusal.code(), refusal.to_string()),
+            PublishError::Refused(refusal) => refusal.into(),
             PublishError::Failed(error) => error.into(),
         }
     }

@@ -19,9 +19,10 @@ use outpost_schema::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::Failure;
+use super::problem::Failure;
 use crate::{
     db::catalogue,
+    error::Error,
     publish::{self, ProductNew},
     server::Server,
 };
@@ -90,7 +91,7 @@ async fn remove(State(server): Shared, Path(word): Path<String>) -> Result<Statu
 
 async fn find(server: &Server, word: &str) -> Result<Product, Failure> {
     let found = server.db.snapshot(|tx| async move { catalogue::by_word(&tx, word).await }).await?;
-    found.ok_or_else(|| Failure::not_found("product", word))
+    Ok(found.ok_or_else(|| Error::NotFound { what: "product", name: word.to_owned() })?)
 }
 
 #[derive(Deserialize)]

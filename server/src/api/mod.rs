@@ -97,3 +97,6 @@ async fn unknown_method() -> Failure {
         "this path takes another method; look at the README for the paths",
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use outpost_schema::{
 };
 use serde::Deserialize;
 
-use super::answer::Failure;
+use super::problem::Failure;
 use crate::{
     db::office::{self, ConcernSeen, NodeSeen, OrderSeen, StockSeen, StockWanted, Totals, WarehouseSeen},
     server::Server,

@@ -55,3 +55,27 @@ impl Opened {
 pub(super) fn stopped(error: ClusterError) -> Problem {
     told(&error, ClusterError::code)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+mod tests {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+
+    use super::*;
+    use crate::config::Settings;
+
+    #[tokio::test]
+    async fn a_cluster_that_a_server_has_come_to_use_is_left_running() {
+        let folder = tempfile::Builder::new().permissions(Permissions::from_mode(0o711)).tempdir().unwrap();
+        let settings = Settings { data: Some(folder.path().join("data")), ..Settings::default() };
+        let config = Config::check(settings, std::iter::empty()).unwrap();
+        let verb = Opened::open(&config).await.unwrap();
+        let serving = databases::connect(verb.server.db.config()).await.unwrap();
+        presence::show(&serving).await.unwrap();
+        verb.close().await.unwrap();
+        assert!(!serving.is_closed());
+        let cluster = Cluster::start(&config.data).await.unwrap();
+        assert!(!cluster.is_started_here(), "it was still there");
+        cluster.stop().unwrap();
+    }
+}

@@ -12,7 +12,7 @@ use outpost_sync::wire::{Caller, Standing};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::{server::Server, testing::TestDatabase};
+use crate::{db::databases, server::Server, testing::TestDatabase};
 
 /// What a journal says that has sent nothing.
 pub(crate) const AT_START: Standing = Standing { head: Mark::START, acked: Mark::START };
@@ -73,6 +73,35 @@ impl Network {
             )
             .await
             .unwrap();
+    }
+
+    /// Nobody can connect to the database, and nobody is connected: as if Postgres had gone away.
+    pub(crate) async fn close_the_door(&self) {
+        let name = self.database.name();
+        let outside = self.outside().await;
+        outside.batch_execute(&format!("alter database {name} with allow_connections false")).await.unwrap();
+        let sql = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1";
+        outside.execute(sql, &[&name]).await.unwrap();
+    }
+
+    /// Postgres is back.
+    pub(crate) async fn open_the_door(&self) {
+        let name = self.database.name();
+        self.outside()
+            .await
+            .batch_execute(&format!("alter database {name} with allow_connections true"))
+            .await
+            .unwrap();
+    }
+
+    async fn outside(&self) -> Client {
+        let mut config = self.database.config();
+        databases::connect(config.dbname("postgres")).await.unwrap()
+    }
+
+    /// Something is wrong that no request is to blame for.
+    pub(crate) async fn break_a_table(&self) {
+        self.client.batch_execute("alter table feed rename to feed_elsewhere").await.unwrap();
     }
 }
 

@@ -17,6 +17,16 @@ use crate::{
     hold::decide::{Book, Decided, Held},
 };
 
+/// Lets this transaction use each statement's kept plan: the arrays differ in length at every group,
+/// and planning anew for each took half of Postgres's time.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn keep_plans(tx: &Tx) -> Result<(), Error> {
+    tx.execute("set local plan_cache_mode = force_generic_plan", &[]).await?;
+    Ok(())
+}
+
 /// Journals and whose they are.
 #[derive(Clone, Debug)]
 pub struct Known(HashMap<IncarnationId, NodeId>);
@@ -253,3 +263,6 @@ pub async fn expired_rows(tx: &Tx, now: Timestamp, limit: i64) -> Result<BTreeSe
         .await?;
     rows.iter().map(key).collect()
 }
+
+#[cfg(test)]
+mod tests;

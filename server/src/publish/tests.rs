@@ -141,8 +141,9 @@ async fn what_nobody_needs_goes_and_leaves_a_tombstone() {
 #[tokio::test]
 async fn what_is_in_stock_or_promised_or_was_once_stays() {
     let shop = Shop::open().await;
-    for (balance, promised, why) in [(7, 0, "7 units"), (0, 2, "2 units of it are promised"), (0, 0, "stock book")] {
-        let pen = shop.add(why, "").await.unwrap();
+    let cases = [("A", 7, 0, "7 units"), ("B", 0, 2, "2 units of it are promised"), ("C", 0, 0, "stock book")];
+    for (sku, balance, promised, why) in cases {
+        let pen = shop.add(sku, "").await.unwrap();
         shop.give_stock(&pen, balance, promised).await;
         let error = remove(&shop.server, pen.product_id).await.unwrap_err();
         assert!(error.to_string().contains(why), "{error}");

@@ -21,10 +21,9 @@ use crate::{
 
 async fn pull(network: &Network, cursor: Option<&str>, limits: Limits) -> Page {
     let cursor = cursor.map(|text| text.parse().unwrap());
-    match page(&network.server, TILL, AT_START, cursor.as_ref(), limits).await.unwrap().pulled {
-        Pulled::Page(page) => *page,
-        other => panic!("a page was expected: {other:?}"),
-    }
+    let served = page(&network.server, TILL, AT_START, cursor.as_ref(), limits).await.unwrap();
+    let Pulled::Page(page) = served.pulled else { panic!("a page was expected: {:?}", served.pulled) };
+    *page
 }
 
 /// Reads from the start until level.
@@ -161,6 +160,23 @@ async fn who_was_away_beyond_the_tombstones_is_told_so() {
     assert!(matches!(answer, Unserved::TooLongAway), "in a run begun before: {answer:?}");
     let fresh = pull(&network, None, Limits::default()).await;
     assert!(fresh.level, "who knows nothing yet misses nothing");
+}
+
+#[tokio::test]
+async fn what_was_told_is_not_told_again_while_a_slow_transaction_is_open() {
+    let network = Network::open(1).await;
+    network.stock(0..2, 5).await;
+    let slow = network.database.connect().await;
+    slow.batch_execute("begin; update products set name = 'Slow' where sku is null and name < ''").await.unwrap();
+    slow.batch_execute("select pg_current_xact_id()").await.unwrap();
+    network.client.execute("update stock set balance = 7 where product_id = $1", &[&product(1)]).await.unwrap();
+    let first = pull(&network, None, Limits::default()).await;
+    let again = pull(&network, Some(&first.cursor), Limits::default()).await;
+    assert_eq!(again.aggregates, [], "though the cursor still waits for the slow one");
+    slow.execute("update stock set balance = 8 where product_id = $1", &[&product(0)]).await.unwrap();
+    slow.batch_execute("commit").await.unwrap();
+    let late = pull(&network, Some(&again.cursor), Limits::default()).await;
+    assert!(matches!(&late.aggregates[..], [Aggregate::Stock(row)] if row.balance == 8), "{:?}", late.aggregates);
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ pub(super) async fn open(network: &Network) {
         .await
         .unwrap();
     for number in 0..THINGS {
-        let (cart_id, home) = (CartId(id(CART, number)), warehouse(number % 2 == 0));
+        let (cart_id, home) = (CartId(id(CART, number)), warehouse(number.is_multiple_of(2)));
         let at = Hlc { at: Timestamp::from_micros(1), tick: 0 };
         let cart = Cart::open(cart_id, UserId(cart_id.0), home, IncarnationId(id(CART, 0)), at);
         let state = rmp_serde::to_vec_named(&cart).unwrap();
@@ -80,7 +80,7 @@ pub(super) async fn touch(writer: &Client, thing: Thing, chance: u64) {
                 )
                 .await
         }
-        Thing::Product(number) if chance % 3 == 0 => {
+        Thing::Product(number) if chance.is_multiple_of(3) => {
             writer
                 .execute(
                     "insert into barcodes (barcode, product_id) values ($1, $2)
@@ -100,18 +100,18 @@ pub(super) async fn touch(writer: &Client, thing: Thing, chance: u64) {
             writer
                 .execute(
                     "update cart_states set home = $2 where cart_id = $1",
-                    &[&id(CART, number), &warehouse(chance % 2 == 0)],
+                    &[&id(CART, number), &warehouse(chance.is_multiple_of(2))],
                 )
                 .await
         }
-        Thing::Order(number) => order(writer, id(ORDER, number), warehouse(number % 3 == 0)).await,
+        Thing::Order(number) => order(writer, id(ORDER, number), warehouse(number.is_multiple_of(3))).await,
         Thing::Concern(number) => {
             writer
                 .execute(
                     "insert into concerns (concern_id, kind, subject, detail, scope, opened_at)
                     values ($1::uuid, 'owed', $1::uuid::text, '{}', $2, now())
                     on conflict (concern_id) do update set subject = concerns.subject || 'x'",
-                    &[&id(CONCERN, number), &warehouse(number % 2 == 0)],
+                    &[&id(CONCERN, number), &warehouse(number.is_multiple_of(2))],
                 )
                 .await
         }
