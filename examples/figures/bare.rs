@@ -4,8 +4,8 @@
 use outpost_schema::{
     clock::Timestamp,
     id::{OrderId, OrderItemId, PaymentId, ProductId, UserId},
+    journal::Entry,
     money::Money,
-    op::Entry,
     order::{Order, OrderItem},
 };
 use tokio_postgres::{Client, Statement, types::ToSql};

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use outpost_schema::{
     clock::{Hlc, Timestamp},
     id::{OrderId, OrderItemId, PaymentId, ProductId, UserId},
+    journal::{Entry, Mark},
     money::Money,
-    op::{Entry, Mark, Op, Sale},
+    op::{Op, Sale},
     order::{Fulfilment, Order, OrderItem, OrderStatus, Payment, PaymentStatus, Receipt, Tender},
     quantity::Amount,
     world::{Seeded, World as _},

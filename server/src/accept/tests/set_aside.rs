@@ -49,17 +49,23 @@ async fn a_sale_of_an_unknown_product_waits_for_it() {
 #[tokio::test]
 async fn a_later_verdict_is_fed_and_renews_the_stock_it_names() {
     let shop = Shop::open(31).await;
-    let warehouse = shop.warehouse("Market").await;
+    let warehouse = shop.warehouse("Depot").await;
     let mut till = shop.till("Kiosk", warehouse, false).await;
     let (tea, jam) = (shop.product().await, shop.product_id());
+<<<<<<< HEAD
     let asked = [till.receive(&[(tea, 1)]), till.ask(&[(jam, 2)])];
+=======
+    let asked = [till.sell(&[(tea, 1)]), till.ask(&[(tea, 1), (jam, 2)])];
+>>>>>>> core
     assert_eq!(till.push(&shop, &asked).await[1], lacks(&[jam.0]));
-    let fed = "feed where kind = 12";
-    assert_eq!(shop.count(fed).await, 0);
+    let verdicts = "feed where kind = 12";
+    assert_eq!(shop.count(verdicts).await, 0);
     shop.add_product(jam).await;
-    assert_eq!(verdict(&shop, &till, 2).await, "refused", "there is none of it");
-    assert_eq!(shop.count(fed).await, 1);
-    assert_eq!(shop.count("feed where kind = 4").await, 2, "a row of the new product as well");
+    assert_eq!(verdict(&shop, &till, 2).await, "refused", "there is none of either");
+    assert_eq!(shop.count(verdicts).await, 1);
+    let tea_changed = "select count(distinct changed) from feed where kind = 4";
+    let renewed: i64 = shop.client.query_one(tea_changed, &[]).await.unwrap().get(0);
+    assert_eq!((renewed, shop.count("feed where kind = 4").await), (1, 2), "the tea's row travels with the jam's");
     shop.keeps_its_laws().await;
 }
 
