@@ -52,11 +52,7 @@ async fn a_later_verdict_is_fed_and_renews_the_stock_it_names() {
     let warehouse = shop.warehouse("Depot").await;
     let mut till = shop.till("Kiosk", warehouse, false).await;
     let (tea, jam) = (shop.product().await, shop.product_id());
-<<<<<<< HEAD
-    let asked = [till.receive(&[(tea, 1)]), till.ask(&[(jam, 2)])];
-=======
     let asked = [till.sell(&[(tea, 1)]), till.ask(&[(tea, 1), (jam, 2)])];
->>>>>>> core
     assert_eq!(till.push(&shop, &asked).await[1], lacks(&[jam.0]));
     let verdicts = "feed where kind = 12";
     assert_eq!(shop.count(verdicts).await, 0);
