@@ -143,7 +143,9 @@ fn check(answer: &Pushed, run: &Run) -> Outcome {
         {
             Ok(())
         }
-        other => Err(format!("the push was not taken: {other:?}").into()),
+        Pushed::Settled { .. } | Pushed::Elsewhere { .. } | Pushed::Frozen => {
+            Err(format!("the push was not taken: {answer:?}").into())
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 //! - [`node`]: what a node owns, and how it is opened
 //! - [`sell`], [`stockroom`], [`people`]: verbs that write
 //! - [`catalogue`], [`orders`], [`status`]: what is looked up
-//! - [`line`]: the node's end of a round
+//! - [`mod@line`]: the node's end of a round
 //! - [`db`]: the database, beneath all of these
 
 pub mod carts;

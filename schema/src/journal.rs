@@ -130,7 +130,7 @@ pub struct Entry {
     pub hlc: Hlc,
     /// The feed position it was decided at, kept as evidence.
     pub seen: String,
-    /// The word of its [`OpKind`]; a newer node may send words that this version does not know.
+    /// The word of its [`crate::op::OpKind`]; a newer node may send words that this version does not know.
     pub kind: String,
     /// The version of its body.
     pub version: u16,
