@@ -15,11 +15,6 @@ pub fn percentile(values: &[f64], percent: f64) -> f64 {
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
 }
 
-/// Milliseconds, with their fraction.
-pub fn millis(passed: Duration) -> f64 {
-    passed.as_secs_f64() * 1e3
-}
-
 /// Microseconds, with their fraction.
 pub fn micros(passed: Duration) -> f64 {
     passed.as_secs_f64() * 1e6
