@@ -1,5 +1,11 @@
 //! A push of sales with every effect, through the door that the network uses, beside bare SQL over
 //! arrays that writes the same rows.
+//!
+//! Bare SQL answers how the feed is best marked. With 500 orders a transaction on 2 cores it wrote 7,800 orders/s
+//! with an indexed column in each of five tables, 8,850 with one narrow table, and 10,800 with no mark to read by:
+//! so the narrow table, which both sides here have. The second peer writes to the server's own tables, with every
+//! constraint and index but no trigger: what lies between the two peers is the price of the constraints, and what
+//! lies between ours and the second is that of looking, deciding and triggers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -137,16 +143,13 @@ async fn push(server: &Server, run: &Run) -> Outcome<Duration> {
 
 /// What is not taken is not measured: every op must be accepted.
 fn check(answer: &Pushed, run: &Run) -> Outcome {
-    match answer {
-        Pushed::Settled { acked, verdicts, .. }
-            if *acked == run.head && verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Accepted) =>
-        {
-            Ok(())
+    let is_taken = match answer {
+        Pushed::Settled { acked, verdicts, .. } => {
+            *acked == run.head && verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Accepted)
         }
-        Pushed::Settled { .. } | Pushed::Elsewhere { .. } | Pushed::Frozen => {
-            Err(format!("the push was not taken: {answer:?}").into())
-        }
-    }
+        Pushed::Elsewhere { .. } | Pushed::Frozen => false,
+    };
+    if is_taken { Ok(()) } else { Err(format!("the push was not taken: {answer:?}").into()) }
 }
 
 fn done((passed, outcome): (Duration, Outcome)) -> Outcome<Duration> {

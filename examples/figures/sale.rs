@@ -47,7 +47,7 @@ fn measure(report: &mut Report) -> Outcome {
     beside_disk(report, &mut probe, "3 lines, nobody pauses", pace, || sell(&node, 3, &mut chance))?;
     let case = format!("selling, {PRODUCTS} products");
     report.say("peak memory", &case, "MB", (environment::peak_mb(), MEMORY_AIM_MB), "aim at rest");
-    report.note("Where nobody pauses, every 50th sale waits for the checkpoint that the 49 before it called for.");
+    report.note("Where nobody pauses, a sale may have to wait for the checkpoint that the 50 before it called for.");
     Ok(())
 }
 
