@@ -18,6 +18,7 @@ use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
     time::Duration,
 };
 
@@ -31,6 +32,13 @@ pub const FILE: &str = "outpost.db";
 
 /// Held by the one process that has the folder open.
 const LOCK_FILE: &str = "outpost.lock";
+
+/// A lock is tried for a second before it is told: a process that is ending, or a program just being
+/// started by one, holds on to it a moment longer.
+const LOCK_TRIES: u32 = 50;
+
+/// Between two tries.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Readers kept open between reads: as many as a shop's pages are drawn at once.
 const READERS_KEPT: usize = 4;
@@ -156,11 +164,14 @@ fn lock(folder: &Path) -> Result<File, Error> {
     let path = folder.join(LOCK_FILE);
     let files = |cause| Error::Files { what: path.display().to_string(), cause };
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(files)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::Locked { folder: folder.to_owned() }),
-        Err(TryLockError::Error(cause)) => Err(files(cause)),
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(cause)) => return Err(files(cause)),
+        }
     }
+    Err(Error::Locked { folder: folder.to_owned() })
 }
 
 fn prepare_writer(conn: &Connection) -> Result<(), Error> {
