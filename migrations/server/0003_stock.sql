@@ -19,7 +19,7 @@ create index stock_warehouse_id on stock (warehouse_id, product_id);
 
 -- Every signed change of a balance, named by the op that made it, or by an act of head office.
 create table stock_movements (
-    product_id     uuid not null,
+    product_id     uuid not null, -- of stock, whose row is locked by whoever moves it
     warehouse_id   uuid not null,
     delta          bigint not null,
     reason         text not null,
@@ -29,14 +29,13 @@ create table stock_movements (
     line           integer not null, -- counts the movements of one op or act
     moved_at       timestamptz not null,
     note           text,
-    foreign key (product_id, warehouse_id) references stock (product_id, warehouse_id),
     constraint stock_movements_delta_check check (delta <> 0),
     constraint stock_movements_reason_check check (reason in ('received', 'sold', 'counted', 'corrected')),
-    constraint stock_movements_origin_check check ((incarnation_id is null) = (seq is null) and (seq is null) = (act_id is not null)),
-    constraint stock_movements_op_key unique (incarnation_id, seq, line),
-    constraint stock_movements_act_key unique (act_id, line)
+    constraint stock_movements_origin_check check ((incarnation_id is null) = (seq is null) and (seq is null) = (act_id is not null))
 );
 
+create unique index stock_movements_op on stock_movements (incarnation_id, seq, line) where incarnation_id is not null;
+create unique index stock_movements_act on stock_movements (act_id, line) where act_id is not null;
 create index stock_movements_stock on stock_movements (product_id, warehouse_id);
 
 -- What one incarnation may sell without asking: totals that only grow.

@@ -12,8 +12,8 @@ create table orders (
     updated_at          timestamptz not null,
     receipt_prefix      text not null,
     receipt_number      bigint not null,
-    node_id             uuid not null references nodes (node_id),
-    warehouse_id        uuid not null references warehouses (warehouse_id),
+    node_id             uuid not null, -- of nodes: the author of the op
+    warehouse_id        uuid not null, -- of warehouses: where its stock rows are
     fulfilment          text not null,
     incarnation_id      uuid not null, -- the op that made it
     seq                 bigint not null,
@@ -25,9 +25,9 @@ create index orders_created_at on orders (created_at);
 create index orders_to_hand_over on orders (warehouse_id) where fulfilment = 'ship' and status in ('pending', 'processed');
 
 create table order_items (
-    order_id      uuid not null references orders (order_id),
+    order_id      uuid not null, -- of orders, written just before
     order_item_id uuid not null,
-    product_id    uuid not null references products (product_id),
+    product_id    uuid not null, -- of products, as the stock row is that it is sold from
     quantity      bigint not null,
     unit_price    numeric(18, 4) not null,
     price_per     bigint not null,
@@ -39,9 +39,9 @@ create table order_items (
 );
 
 create table payments (
-    order_id        uuid not null references orders (order_id),
+    order_id        uuid not null, -- of orders, written just before
     payment_id      uuid not null,
-    user_id         uuid not null references users (user_id),
+    user_id         uuid not null, -- the order's
     amount          numeric(18, 4) not null,
     currency        text not null,
     tender          text not null,

@@ -108,10 +108,14 @@ begin
     return null;
 end $$;
 
+-- Those of a new order find it marked.
 create function feed_payments() returns trigger language plpgsql as $$
 begin
     perform feed_mark(8::smallint, array_agg(uuid_send(o.order_id)), array_agg(o.warehouse_id), false)
-    from new_rows n join orders o using (order_id);
+    from new_rows n
+    join orders o using (order_id)
+    left join feed f on f.kind = 8 and f.key = uuid_send(o.order_id) and f.scope = o.warehouse_id
+    where f.changed is distinct from pg_current_xact_id();
     return null;
 end $$;
 

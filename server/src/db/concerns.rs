@@ -77,6 +77,9 @@ pub async fn close(tx: &Tx, over: &[(ConcernKind, String)], now: Timestamp) -> R
 /// # Errors
 /// If Postgres fails.
 pub async fn look_at_stock(tx: &Tx, world: &dyn World, keys: &BTreeSet<StockKey>, now: Timestamp) -> Result<(), Error> {
+    if keys.is_empty() {
+        return Ok(());
+    }
     let (products, warehouses) = super::columns(keys);
     let rows = tx
         .query(

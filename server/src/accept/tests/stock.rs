@@ -143,6 +143,7 @@ async fn a_law_that_is_broken_is_told() {
     till.push(&shop, &entries).await;
     shop.keeps_its_laws().await;
     let breaks = [
+        "update payments set user_id = payment_id",
         "update stock set balance = balance + 1",
         "update stock set promised = promised - 1",
         "delete from stock_movements where reason = 'sold'",
