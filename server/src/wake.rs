@@ -43,6 +43,8 @@ const RECONNECT: Duration = Duration::from_secs(1);
 pub struct Waiting {
     places: Arc<Semaphore>,
     book: Mutex<Book>,
+    /// Rung by the first to wait: what was said while nobody did was not heard.
+    first: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -96,7 +98,7 @@ impl Default for Waiting {
 impl Waiting {
     /// Room for that many.
     pub fn with_places(places: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(places)), book: Mutex::default() }
+        Self { places: Arc::new(Semaphore::new(places)), book: Mutex::default(), first: Notify::new() }
     }
 
     /// How many more may wait.
@@ -109,7 +111,10 @@ impl Waiting {
         let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
         let bell = Arc::new(Notify::new());
         let mut book = self.book();
-        let looked = book.looked.get_or_insert_with(|| at.clone());
+        let looked = book.looked.get_or_insert_with(|| {
+            self.first.notify_one();
+            at.clone()
+        });
         if !at.covers(looked) {
             // The last look may have passed over news that came after `at`.
             bell.notify_one();
@@ -183,6 +188,7 @@ async fn watch_by_one_line(server: &Server, waiting: &Waiting) -> Result<(), Err
         let is_ours = tokio::select! {
             rung = news.changed() => rung.is_ok(),
             () = line.heard() => false,
+            () = waiting.first.notified() => false,
             () = tokio::time::sleep(POLL) => false,
         };
         news.borrow_and_update();
@@ -241,6 +247,19 @@ mod tests {
         let late = waiting.enter(vec![OTHER], &at("10:10:")).unwrap();
         waiting.looked(&asked, at("20:20:"), &[]);
         assert!(is_woken(&late) && !is_woken(&first));
+    }
+
+    #[test]
+    fn the_first_to_wait_calls_for_a_look() {
+        let waiting = Arc::new(Waiting::default());
+        let is_called = || waiting.first.notified().now_or_never().is_some();
+        let first = waiting.enter(vec![MINE], &at("10:10:")).unwrap();
+        assert!(is_called(), "a commit may have come between its page and its place");
+        let second = waiting.enter(vec![MINE], &at("10:10:")).unwrap();
+        assert!(!is_called());
+        drop((first, second));
+        let _again = waiting.enter(vec![MINE], &at("20:20:")).unwrap();
+        assert!(is_called());
     }
 
     #[test]
