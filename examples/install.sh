@@ -113,5 +113,5 @@ need_browser() {
 }
 
 need_cargo() {
-    have cargo || stop "cargo is missing. Install Rust from https://rustup.rs and start again."
+    have cargo || stop "cargo is missing. Install Rust with rustup and start again."
 }

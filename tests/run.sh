@@ -21,38 +21,16 @@ step() {
     "$@"
 }
 
-# A folder that belongs to this run and lies where the user that Postgres runs as can reach it. Not in TMPDIR:
-# on macOS that is private to one user, and too long for the path of a socket.
-make_test_folder() {
-    OUTPOST_TEST_CLUSTER=$(mktemp -d /tmp/outpost-test.XXXXXX)
-    chmod 0711 "$OUTPOST_TEST_CLUSTER"
-    export OUTPOST_TEST_CLUSTER
-}
-
-# Stops the cluster that the tests started and left running for each other. This is the signal that `pg_ctl stop`
-# sends; pg_ctl itself refuses to run as root.
-stop_test_postgres() {
-    local file pid tries
-    for file in "$OUTPOST_TEST_CLUSTER"/postmaster.pid "$OUTPOST_TEST_CLUSTER"/*/postmaster.pid; do
-        [ -f "$file" ] || continue
-        pid=$(head -n 1 "$file")
-        kill -INT "$pid" 2>/dev/null || continue
-        tries=0
-        while [ -f "$file" ] && [ "$tries" -lt 100 ]; do
-            sleep 0.1
-            tries=$((tries + 1))
-        done
-    done
-}
+# A folder that belongs to this run and lies where the user that Postgres runs as can reach it; the first test that
+# needs Postgres makes it. Not in TMPDIR: on macOS that is private to one user, and too long for the path of a socket.
+export OUTPOST_TEST_CLUSTER=/tmp/outpost-run-$$
 
 # Runs at every end, also after Ctrl-C.
 finish() {
     local status=$?
     trap - EXIT
-    if [ -n "${OUTPOST_TEST_CLUSTER:-}" ]; then
-        stop_test_postgres
-        rm -rf "$OUTPOST_TEST_CLUSTER"
-    fi
+    tests/stop_cluster.sh
+    rm -rf "$OUTPOST_TEST_CLUSTER"
     if [ "$status" -eq 0 ]; then
         printf '\nall passed in %ss\n' "$SECONDS"
     else
@@ -64,17 +42,16 @@ finish() {
 install_what_is_missing() {
     need_cargo
     need_postgres
+    need_browser
 }
 
 docs() { RUSTDOCFLAGS="-D warnings" cargo doc "${flags[@]}" --no-deps; }
 
-unset OUTPOST_TEST_CLUSTER
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
 step "what is missing" install_what_is_missing
-step "a folder for the tests' Postgres" make_test_folder
 step "formatting" cargo fmt --all --check
 step "clippy" cargo clippy "${flags[@]}" --all-targets -- -D warnings
 step "documentation" docs

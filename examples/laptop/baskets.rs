@@ -4,7 +4,11 @@
 //! The files and their oddities are told in `examples/data/README.md`. Nothing here is rounded
 //! away: a line of quantity 0 gives no lines to ring up, and whoever replays it counts it.
 
-use std::{collections::HashMap, io, iter::Peekable};
+use std::{
+    collections::{BTreeSet, HashMap},
+    io,
+    iter::Peekable,
+};
 
 use outpost_schema::{
     clock::Timestamp,
@@ -53,6 +57,16 @@ pub fn baskets(source: impl io::Read) -> io::Result<impl Iterator<Item = io::Res
 /// If the file is damaged.
 pub fn units(source: impl io::Read) -> io::Result<HashMap<String, Unit>> {
     rows(source)?.map(|product: io::Result<Product>| product.map(Product::unit)).collect()
+}
+
+/// The products of a zstd-compressed catalogue that have a price, by their codes.
+///
+/// # Errors
+/// If the file is damaged.
+pub fn with_price(source: impl io::Read) -> io::Result<BTreeSet<String>> {
+    let has_price = |product: &Product| product.price.is_some_and(|price| price > Money::ZERO);
+    let products = rows(source)?.collect::<io::Result<Vec<Product>>>()?;
+    Ok(products.into_iter().filter(has_price).map(|product| product.source_id).collect())
 }
 
 /// Rings a line up: amounts of the product, each with the unit price at which their totals sum

@@ -55,6 +55,7 @@ create table cart_states (
 ) strict, without rowid;
 
 create index cart_states_unsent on cart_states (cart_id) where unsent > 0;
+create index cart_states_owner on cart_states (owner);
 
 -- Each user's active cart, as people read it: derived from cart_states.
 create table carts (

@@ -19,6 +19,9 @@ create table journal (
     primary key (incarnation_id, seq)
 ) strict, without rowid;
 
+-- What people should look at: few rows of many.
+create index journal_not_booked on journal (verdict, written_at) where verdict in ('refused', 'set_aside');
+
 -- How far the server has each incarnation's journal, by its own word.
 create table acked (
     incarnation_id blob not null primary key,

@@ -1,4 +1,40 @@
-//! The node room of Outpost.
+//! One device in a shop. It sells, counts and looks up without a network, and tells head office when
+//! it can.
+//!
+//! Another program embeds it: [`Node::open`] a folder, [`Node::join`] with a card, then
+//! [`Node::sell`]. Whatever a verb returned `Ok` for is on the disk.
+//!
+//! - [`node`]: what a node owns, and how it is opened
+//! - [`sell`], [`stockroom`], [`people`]: verbs that write
+//! - [`catalogue`], [`orders`], [`status`]: what is looked up
+//! - [`mod@line`]: the node's end of a round
+//! - [`db`]: the database, beneath all of these
 
+pub mod carts;
+pub mod catalogue;
+pub mod command;
+pub mod config;
+pub mod courier;
+pub mod db;
+pub mod error;
+pub(crate) mod goods;
+pub mod line;
+pub mod node;
+pub mod orders;
+pub mod people;
+pub mod sell;
 pub mod stage;
+pub mod status;
+pub mod stockroom;
 pub mod time;
+pub mod uplink;
+pub mod web;
+
+pub use crate::{
+    db::identity::{Identity, State},
+    error::{Error, Refused},
+    node::Node,
+};
+
+#[cfg(test)]
+mod testing;

@@ -38,8 +38,6 @@ mod register;
 mod sold;
 
 #[cfg(test)]
-mod oracle;
-#[cfg(test)]
 mod tests;
 
 use std::{

@@ -12,8 +12,9 @@ use crate::{
         AddressId, CartId, CategoryId, ConcernId, EpochId, HoldId, IncarnationId, NodeId, OrderId, OrderItemId,
         PaymentId, ProductId, ReviewId, UserId, WarehouseId,
     },
+    journal::Hash,
     money::{Currency, Money},
-    op::{Hash, OpKind},
+    op::OpKind,
     order::{Fulfilment, OrderStatus, PaymentStatus, Tender},
     people::{Rating, Role},
     quantity::{Amount, Unit},
@@ -102,6 +103,7 @@ mod sqlite {
         SalePolicy: |word| word.word();
         NodeKind: |word| word.word();
         ConcernKind: |word| word.word();
+        IncarnationState: |word| word.word();
         OpKind: |word| word.word();
     }
 

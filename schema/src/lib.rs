@@ -10,12 +10,12 @@ pub mod device;
 pub mod fault;
 pub mod feed;
 pub mod id;
+pub mod journal;
 pub mod money;
 pub mod op;
 pub mod order;
 pub mod people;
 pub mod quantity;
-
 pub mod settle;
 pub mod stock;
 pub mod text;

@@ -13,7 +13,7 @@ use outpost_schema::{
     clock::Timestamp,
     device::IncarnationState,
     id::IncarnationId,
-    op::{Entry, Hash, Mark},
+    journal::{Entry, Hash, Mark},
     settle::{Author, Raised, Settled, Touched, decode, settle},
     stock::StockKey,
     text,

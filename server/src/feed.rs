@@ -19,6 +19,7 @@ use std::{
 
 use outpost_schema::{
     clock::Timestamp,
+    device::IncarnationState,
     feed::{Aggregate, Key},
 };
 use outpost_sync::wire::{Caller, PAGE_MAX, Page, Pulled, Standing};
@@ -197,7 +198,7 @@ fn admit(opening: &Opening, standing: Standing, cursor: Option<&Cursor>) -> Resu
     if cursor.is_some_and(|cursor| cursor.epoch != opening.epoch) {
         return Ok(Admitted::Told(Pulled::OtherEpoch { epoch: opening.epoch }));
     }
-    if standing.acked != opening.acked {
+    if standing.acked != opening.acked && !is_known_fork(opening, standing) {
         return Ok(Admitted::Told(Pulled::Elsewhere { acked: opening.acked }));
     }
     let since = cursor.map_or_else(Snapshot::nothing, |cursor| cursor.since.clone());
@@ -216,6 +217,12 @@ fn admit(opening: &Opening, standing: Standing, cursor: Option<&Cursor>) -> Resu
         None => (opening.snapshot.clone(), Position::start(&since)),
     };
     Ok(Admitted::Go(Step { since, upto, after, is_first: run.is_none() }))
+}
+
+/// Of a frozen journal two devices tell different ends, and both still hear the news. One whose journal
+/// ends before what the book has was set back to an old image, and must hear that first.
+fn is_known_fork(opening: &Opening, standing: Standing) -> bool {
+    opening.state == IncarnationState::Frozen && standing.head.seq >= opening.acked.seq
 }
 
 async fn fill(tx: &Tx, opening: &Opening, step: &Step, limits: Limits, now: Timestamp) -> Result<Page, Error> {

@@ -1,6 +1,6 @@
 //! The only reader of the wall clock and of randomness in this crate.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use outpost_schema::{clock::Timestamp, world::World};
 
@@ -17,5 +17,22 @@ impl World for Real {
 
     fn chance(&self) -> [u8; 16] {
         rand::random()
+    }
+}
+
+/// How long something has taken, for waits that end.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Begins to measure.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// How long it has been.
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
     }
 }

@@ -1,6 +1,6 @@
 //! One round: push until empty, pull until level. It may be cut at any byte and begun anew.
 
-use outpost_schema::op::Mark;
+use outpost_schema::journal::Mark;
 
 use crate::wire::{Page, Problem, Pulled, Push, Pushed, Standing};
 
@@ -159,16 +159,22 @@ struct Round<'a, L, R> {
 
 impl<L: Local, R: Remote> Round<'_, L, R> {
     async fn push_until_empty(&mut self) -> Result<(), Failure<L::Error>> {
+        let mut settled = None;
         loop {
             let push = self.local.unsent().map_err(Failure::Local)?;
             if push.entries.is_empty() && push.carts.is_empty() {
                 return Ok(());
+            }
+            // The server took it for settled, and it still waits: again would be the same for ever.
+            if settled.as_ref() == Some(&push) {
+                return Err(Failure::NoAgreement);
             }
             let standing = self.local.standing().map_err(Failure::Local)?;
             match self.remote.push(standing, &push).await.map_err(Failure::Remote)? {
                 answer @ Pushed::Settled { .. } => {
                     self.local.settle(&push, &answer).map_err(Failure::Local)?;
                     self.done.pushed += push.entries.len();
+                    settled = Some(push);
                 }
                 Pushed::Elsewhere { acked } => self.agree(acked)?,
                 Pushed::Frozen => {

@@ -8,7 +8,7 @@ use outpost_schema::{
     clock::Timestamp,
     feed::Aggregate,
     id::{CartId, EpochId, HoldId, IncarnationId, NodeId, ProductId, WarehouseId},
-    op::{Entry, Mark},
+    journal::{Entry, Mark},
     quantity::Amount,
     verdict::Verdict,
 };

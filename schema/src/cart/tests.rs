@@ -2,6 +2,7 @@
 
 mod believing;
 mod bytes;
+mod oracle;
 mod selling;
 
 use uuid::Uuid;

@@ -5,7 +5,7 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, StatusCode, request::Parts},
 };
-use outpost_schema::op::Mark;
+use outpost_schema::journal::Mark;
 use outpost_sync::wire::{ACKED_HEADER, Caller, HEAD_HEADER, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, Standing};
 
 use super::problem::Failure;

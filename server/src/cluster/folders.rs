@@ -12,9 +12,10 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::{Account, ClusterError, POLL, RECOVERY_WAIT};
+use crate::time::Stopwatch;
 
 /// The longest path of a Unix socket: 107 bytes on Linux, 103 on macOS; the lesser, so that a data
 /// folder behaves alike on both.
@@ -82,7 +83,7 @@ impl Folders {
         let path = self.root.join("lock");
         let open = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let file = open.map_err(ClusterError::file("open", &path))?;
-        let began = Instant::now();
+        let began = Stopwatch::start();
         while began.elapsed() < RECOVERY_WAIT {
             match file.try_lock() {
                 Ok(()) => return Ok(file),

@@ -21,13 +21,13 @@ use std::{
 };
 
 use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tokio_postgres::{Config, NoTls};
 
 pub use error::ClusterError;
 
 use self::{account::Account, binaries::Binaries, folders::Folders, postmaster::Postmaster};
-use crate::db::databases;
+use crate::{db::databases, time::Stopwatch};
 
 /// The database that the server keeps its tables in.
 pub const DATABASE: &str = "outpost";
@@ -159,7 +159,7 @@ impl Cluster {
     /// A Postgres that ends and leaves a lock behind was refused by that lock: somebody else's
     /// processes still use the data, and it is tried again. One that ends without is broken.
     async fn wake(&mut self, durability: Durability) -> Result<(), ClusterError> {
-        let began = Instant::now();
+        let began = Stopwatch::start();
         let mut pause = POLL;
         while !self.answers().await {
             let lives = self.postmaster.as_ref().is_some_and(|postmaster| !postmaster.has_ended());

@@ -1,9 +1,10 @@
 //! The feed's table: which aggregate last changed in which transaction, and for whom.
 
 use outpost_schema::{
+    device::IncarnationState,
     feed::{EVERYONE, Key, Kind},
     id::{EpochId, IncarnationId, NodeId, WarehouseId},
-    op::Mark,
+    journal::Mark,
 };
 use outpost_sync::wire::{Acked, Caller};
 use postgres_types::{FromSql, IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
@@ -71,6 +72,8 @@ pub struct Opening {
     pub scopes: Scopes,
     /// How far its journal is in the book.
     pub acked: Mark,
+    /// Whether that journal is still taken.
+    pub state: IncarnationState,
 }
 
 /// Opens a page for `caller`; none if it is no node of this network with such a journal.
@@ -84,7 +87,7 @@ pub async fn opening(tx: &Tx, caller: Caller) -> Result<Option<Opening>, Error> 
                 (select e.epoch_id from epochs e order by e.number desc limit 1) as epoch_id,
                 (select h.dropped from feed_horizon h) as dropped,
                 array(select distinct w from unnest(n.warehouse_id || n.scope) w order by w) as warehouses,
-                i.acked_seq, i.acked_hash
+                i.acked_seq, i.acked_hash, i.state
             from nodes n join incarnations i on i.node_id = n.node_id
             where n.node_id = $1 and i.incarnation_id = $2",
             &[&caller.node_id, &caller.incarnation_id],
@@ -100,6 +103,7 @@ fn read_opening(row: &Row, node_id: NodeId) -> Result<Opening, Error> {
         dropped: row.try_get::<_, Xid>("dropped")?.0,
         scopes: Scopes { node_id, warehouses: row.try_get("warehouses")? },
         acked: Mark { seq: row.try_get("acked_seq")?, hash: row.try_get("acked_hash")? },
+        state: row.try_get("state")?,
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use outpost_schema::{
     id::{IncarnationId, NodeId, ProductId, WarehouseId},
-    op::Mark,
+    journal::Mark,
     world::Seeded,
 };
 use outpost_sync::wire::{Caller, Standing};

@@ -7,7 +7,7 @@ use outpost_schema::{
     clock::Timestamp,
     device::{IncarnationState, NodeKind},
     id::{IncarnationId, NodeId, UserId, WarehouseId},
-    op::Mark,
+    journal::Mark,
     settle::Author,
 };
 use uuid::Uuid;

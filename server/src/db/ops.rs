@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use outpost_schema::{
     clock::{Hlc, Timestamp},
     id::IncarnationId,
-    op::{Body, Entry, Hash},
+    journal::{Body, Entry, Hash},
     stock::StockKey,
     verdict::{SetAside, Verdict},
 };

@@ -80,7 +80,7 @@ pub enum Reason {
         /// The sku or name of the product that has it.
         owner: String,
     },
-    /// More levels of categories than [`super::row::LEVELS_MAX`].
+    /// More levels of categories than a path may have.
     #[error("category_path has {levels} levels; the limit is {max}")]
     TooDeep {
         /// How many there are.

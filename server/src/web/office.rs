@@ -125,8 +125,8 @@ fn concerns(concerns: &[ConcernSeen], count: i64) -> Markup {
                 ul .concerns {
                     @for concern in concerns {
                         li {
-                            strong { (concern.about.as_deref().unwrap_or(&concern.subject)) }
-                            ": " (concern.sentence)
+                            strong title=(concern.subject) { (concern.sentence) }
+                            @if let Some(about) = &concern.about { ": " (about) }
                             small {
                                 "since " (moment(concern.opened_at))
                                 @if let Some(node) = &concern.node { ", from " (node) }

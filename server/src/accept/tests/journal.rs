@@ -1,7 +1,7 @@
 //! What a push does to the journal, whatever its ops say.
 
 use outpost_schema::{
-    op::{Entry, Mark},
+    journal::{Entry, Mark},
     verdict::{ConcernKind, Refusal, Verdict},
 };
 use outpost_sync::wire::{Caller, Pushed, Standing};

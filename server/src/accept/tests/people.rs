@@ -14,7 +14,7 @@ fn id(number: u128) -> UserId {
     UserId(Uuid::from_u128(number))
 }
 
-fn customer(till: &mut Till, user_id: UserId) -> outpost_schema::op::Entry {
+fn customer(till: &mut Till, user_id: UserId) -> outpost_schema::journal::Entry {
     let user = till.user(user_id, "Ada@Example.com");
     till.write(&Op::CustomerAdded(Box::new(Customer { user, address: None })))
 }

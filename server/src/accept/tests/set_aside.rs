@@ -42,7 +42,7 @@ async fn a_sale_of_an_unknown_product_waits_for_it() {
     assert_eq!(shop.concern_kinds().await, ["owed", "owed"]);
     shop.keeps_its_laws().await;
     // A repeat now hears what became of it.
-    till.acked = outpost_schema::op::Mark::START;
+    till.acked = outpost_schema::journal::Mark::START;
     assert_eq!(till.push(&shop, &entries).await, [Verdict::Accepted, Verdict::Accepted, Verdict::Accepted]);
 }
 
@@ -137,7 +137,7 @@ async fn an_op_from_a_newer_version_is_kept_as_it_came() {
 
 /// An entry of a kind that this version does not know, rightly chained: its hash is what the server
 /// computes, found by asking the chain itself.
-fn newer(till: &mut Till) -> outpost_schema::op::Entry {
+fn newer(till: &mut Till) -> outpost_schema::journal::Entry {
     use sha2::{Digest as _, Sha256};
     let mut entry = till.receive(&[(outpost_schema::id::ProductId(Uuid::from_u128(1)), 1)]);
     entry.kind = "teleported".to_owned();
@@ -153,7 +153,7 @@ fn newer(till: &mut Till) -> outpost_schema::op::Entry {
     }
     hasher.update(entry.version.to_be_bytes());
     hasher.update(Sha256::digest(&entry.body.0));
-    entry.hash = outpost_schema::op::Hash(hasher.finalize().into());
+    entry.hash = outpost_schema::journal::Hash(hasher.finalize().into());
     till.head = entry.mark();
     entry
 }

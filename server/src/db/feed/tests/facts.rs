@@ -3,7 +3,7 @@
 use outpost_schema::{
     feed::{Aggregate, Kind},
     id::EpochId,
-    op::{Hash, Mark},
+    journal::{Hash, Mark},
 };
 use outpost_sync::wire::{Caller, Page, Pulled, Standing};
 use uuid::Uuid;

@@ -9,7 +9,7 @@ use rand::{Rng, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use uuid::Uuid;
 
-use super::*;
+use super::super::*;
 
 /// Things that happened, one bit for each place in the history.
 type Set = u128;

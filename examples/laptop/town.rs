@@ -1,0 +1,252 @@
+//! The little network of the example: a server and three devices, each at the end of its own line.
+
+use std::{
+    error::Error,
+    ffi::OsString,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use outpost_schema::device::Card;
+
+use crate::{
+    line::Line,
+    machine::{self, Machine},
+    plan::{self, Plan},
+    report::note,
+    till::Till,
+};
+
+/// The shop where the kiosk stands; the web shop sells from it too.
+const MAIN: &str = "High Street";
+/// The pop-up's own place.
+const FAIR: &str = "Summer Fair";
+/// The handheld's own place.
+const STOCKROOM: &str = "Stockroom";
+
+/// A device with its line.
+pub struct Device {
+    /// The person at it.
+    pub till: Till,
+    /// Its line to the server.
+    pub line: Line,
+    folder: PathBuf,
+    caller: String,
+    address: SocketAddr,
+    machine: Option<Machine>,
+}
+
+/// Server and devices.
+pub struct Town {
+    data: PathBuf,
+    server: Machine,
+    /// Sells from the shop, within its allotment.
+    pub kiosk: Device,
+    /// Sells from its own place.
+    pub popup: Device,
+    /// Counts in the stockroom.
+    pub handheld: Device,
+}
+
+impl Town {
+    /// Sets everything up in an empty folder: places, catalogue, stock, devices.
+    ///
+    /// # Errors
+    /// If a program fails; its own words are in the error.
+    pub async fn found(data: &Path, plan: &Plan) -> Result<Self, Box<dyn Error>> {
+        let address = machine::free_address()?;
+        let server = start_server(data, address).await?;
+        note(&format!("the server is at {}", server.url()));
+        for place in [MAIN, FAIR, STOCKROOM] {
+            office(data, ["warehouse", "add", place])?;
+        }
+        let kiosk = Device::join(data, "kiosk", MAIN, &[], address).await?;
+        let popup = Device::join(data, "popup", FAIR, &["--home"], address).await?;
+        let handheld = Device::join(data, "handheld", STOCKROOM, &["--home"], address).await?;
+        let town = Self { data: data.to_owned(), server, kiosk, popup, handheld };
+        town.stock_up(plan)?;
+        Ok(town)
+    }
+
+    /// Switches everything on again that an earlier run left in this folder.
+    ///
+    /// # Errors
+    /// If a program fails; its own words are in the error.
+    pub async fn reopen(data: &Path) -> Result<Self, Box<dyn Error>> {
+        let address = machine::free_address()?;
+        let server = start_server(data, address).await?;
+        let kiosk = Device::switch_on(data, "kiosk", address).await?;
+        let popup = Device::switch_on(data, "popup", address).await?;
+        let handheld = Device::switch_on(data, "handheld", address).await?;
+        Ok(Self { data: data.to_owned(), server, kiosk, popup, handheld })
+    }
+
+    fn stock_up(&self, plan: &Plan) -> Result<(), Box<dyn Error>> {
+        let places = [(MAIN, "high-street.csv"), (FAIR, "summer-fair.csv"), (STOCKROOM, "stockroom.csv")];
+        let files = places.map(|(_, name)| self.data.join(name));
+        plan.write_stock([&files[0], &files[1], &files[2]])?;
+        let rejects = self.data.join("rejected.csv");
+        let rejects = rejects.to_str().ok_or("the data folder's path is not UTF-8")?;
+        show_office(
+            &self.data,
+            &["import", "products", &plan::catalogue(), "--in-store-barcodes", "--rejects", rejects],
+        )?;
+        for (file, (warehouse, _)) in files.iter().zip(places) {
+            let file = file.to_str().ok_or("the data folder's path is not UTF-8")?;
+            show_office(&self.data, &["import", "stock", file, "--warehouse", warehouse])?;
+        }
+        Ok(())
+    }
+
+    /// Where head office's page is.
+    pub fn office_url(&self) -> String {
+        self.server.url()
+    }
+
+    /// The three devices.
+    pub fn devices(&self) -> [&Device; 3] {
+        [&self.kiosk, &self.popup, &self.handheld]
+    }
+
+    /// Head office's own check of every law; what is broken, in words.
+    ///
+    /// # Errors
+    /// If the check itself cannot run.
+    pub fn broken_laws(&self) -> Vec<String> {
+        match office(&self.data, ["check"]) {
+            Ok(_) => Vec::new(),
+            Err(said) => vec![said.to_string()],
+        }
+    }
+
+    /// The server's database, for the auditor.
+    ///
+    /// # Errors
+    /// If its cluster does not run.
+    pub async fn database(&self) -> Result<tokio_postgres::Config, Box<dyn Error>> {
+        let cluster = outpost_server::cluster::Cluster::start(&self.data.join("server")).await?;
+        let config = cluster.config(outpost_server::cluster::DATABASE);
+        cluster.leave_running();
+        Ok(config)
+    }
+
+    /// Ends everything as a person would.
+    ///
+    /// # Errors
+    /// If something does not end.
+    pub async fn close(self) -> Result<(), Box<dyn Error>> {
+        for device in [self.kiosk, self.popup, self.handheld] {
+            if let Some(machine) = device.machine {
+                machine.stop().await?;
+            }
+        }
+        self.server.stop().await
+    }
+}
+
+impl Device {
+    async fn join(
+        data: &Path,
+        kind: &'static str,
+        warehouse: &str,
+        more: &[&str],
+        server: SocketAddr,
+    ) -> Result<Self, Box<dyn Error>> {
+        let folder = data.join(kind);
+        fs::create_dir_all(&folder)?;
+        let card = card(data, kind);
+        let card = card.to_str().ok_or("the data folder's path is not UTF-8")?;
+        let mut arguments = vec!["node", "add", "--name", kind, "--kind", kind, "--warehouse", warehouse];
+        arguments.extend(["--scope", MAIN, "--scope", FAIR, "--scope", STOCKROOM, "--out", card]);
+        arguments.extend(more);
+        office(data, arguments)?;
+        machine::run("outpost-node", ["--data".as_ref(), folder.as_os_str(), "join".as_ref(), card.as_ref()])?;
+        Self::switch_on(data, kind, server).await
+    }
+
+    /// A device that has joined, at the end of a new line.
+    async fn switch_on(data: &Path, kind: &'static str, server: SocketAddr) -> Result<Self, Box<dyn Error>> {
+        let Card { node_id, incarnation_id, .. } = toml::from_str(&fs::read_to_string(card(data, kind))?)?;
+        let address = machine::free_address()?;
+        let mut device = Self {
+            till: Till::at(kind, format!("http://{address}")),
+            line: Line::lay(server).await?,
+            folder: data.join(kind),
+            caller: format!("{node_id}/{incarnation_id}"),
+            address,
+            machine: None,
+        };
+        device.start().await?;
+        Ok(device)
+    }
+
+    /// Switches the device on.
+    ///
+    /// # Errors
+    /// If it does not answer in time.
+    pub async fn start(&mut self) -> Result<(), Box<dyn Error>> {
+        let (address, url) = (self.address.to_string(), self.line.url());
+        let folder = self.folder.as_os_str();
+        let arguments =
+            ["--data".as_ref(), folder, "--listen".as_ref(), address.as_ref(), "--server".as_ref(), url.as_ref()];
+        let log = self.folder.join("log.txt");
+        let machine =
+            Machine::start("outpost-node", arguments.into_iter().chain(["serve".as_ref()]), self.address, &log).await?;
+        self.machine = Some(machine);
+        Ok(())
+    }
+
+    /// Cuts its power.
+    ///
+    /// # Errors
+    /// If it was off, or the system will not.
+    pub async fn kill(&mut self) -> Result<(), Box<dyn Error>> {
+        let machine = self.machine.take().ok_or("the device was off already")?;
+        Ok(machine.kill().await?)
+    }
+
+    /// How it names itself to the server.
+    pub fn caller(&self) -> &str {
+        &self.caller
+    }
+
+    /// Where its pages are.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Its database file.
+    pub fn database(&self) -> PathBuf {
+        self.folder.join("outpost.db")
+    }
+}
+
+/// The card with which a device joined.
+fn card(data: &Path, kind: &str) -> PathBuf {
+    data.join(format!("{kind}.toml"))
+}
+
+async fn start_server(data: &Path, address: SocketAddr) -> Result<Machine, Box<dyn Error>> {
+    let folder = data.join("server");
+    let address_text = address.to_string();
+    let arguments = ["--data".as_ref(), folder.as_os_str(), "--listen".as_ref(), address_text.as_ref()];
+    let log = data.join("server.log");
+    let more = ["--currency".as_ref(), "USD".as_ref(), "serve".as_ref()];
+    Machine::start("outpost-server", arguments.into_iter().chain(more), address, &log).await
+}
+
+/// Head office's command line; what it printed.
+fn office<'a>(data: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Result<String, Box<dyn Error>> {
+    machine::run("outpost-server", at_office(data, arguments))
+}
+
+/// The same, with its progress on the screen.
+fn show_office(data: &Path, arguments: &[&str]) -> Result<(), Box<dyn Error>> {
+    machine::show("outpost-server", at_office(data, arguments.iter().copied()))
+}
+
+fn at_office<'a>(data: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Vec<OsString> {
+    let folder = data.join("server").into_os_string();
+    [OsString::from("--data"), folder].into_iter().chain(arguments.into_iter().map(OsString::from)).collect()
+}

@@ -1,0 +1,79 @@
+//! What a person types for a product: its barcode or sku, and how many.
+
+use outpost_sync::wire::Problem;
+
+use super::{Failure, till::Till};
+use crate::web::products::OfferShown;
+
+/// A product and a number.
+pub(super) struct Wanted {
+    pub(super) offer: OfferShown,
+    pub(super) units: i64,
+}
+
+/// The products of `CODE` or `CODExN`. A code that itself ends like that is tried whole first.
+pub(super) fn each(till: &Till, typed: &[String]) -> Result<Vec<Wanted>, Failure> {
+    typed.iter().map(|text| one(till, text)).collect()
+}
+
+fn one(till: &Till, text: &str) -> Result<Wanted, Failure> {
+    if let Some(offer) = exactly(till, text)? {
+        return Ok(Wanted { offer, units: 1 });
+    }
+    let (code, units) = split(text, 'x').unwrap_or((text, 1));
+    Ok(Wanted { offer: product(till, code)?, units })
+}
+
+/// The code and the number after the last `mark`.
+pub(super) fn split(text: &str, mark: char) -> Option<(&str, i64)> {
+    let (code, units) = text.rsplit_once(mark)?;
+    Some((code, units.parse().ok()?)).filter(|(code, _)| !code.is_empty())
+}
+
+/// The one product that this code or name means.
+pub(super) fn product(till: &Till, code: &str) -> Result<OfferShown, Failure> {
+    let mut found = search(till, code)?;
+    match found.len() {
+        0 => Err(not_found(code)),
+        1 => Ok(found.remove(0)),
+        _ => Err(ambiguous(code, &found)),
+    }
+}
+
+fn exactly(till: &Till, code: &str) -> Result<Option<OfferShown>, Failure> {
+    let is_exact = |offer: &OfferShown| {
+        offer.product.sku.as_deref() == Some(code)
+            || code.parse().is_ok_and(|barcode| offer.product.barcodes.contains(&barcode))
+    };
+    Ok(Some(search(till, code)?).filter(|found| found.len() == 1).map(|mut found| found.remove(0)).filter(is_exact))
+}
+
+fn search(till: &Till, code: &str) -> Result<Vec<OfferShown>, Failure> {
+    till.get("/v1/products", &[("find", code), ("limit", "5")])
+}
+
+fn not_found(code: &str) -> Failure {
+    Problem::new("nothing_found", format!("no product here is called {code:?}; look with `outpost-node find`")).into()
+}
+
+fn ambiguous(code: &str, found: &[OfferShown]) -> Failure {
+    let names: Vec<_> =
+        found.iter().map(|offer| offer.product.sku.as_deref().unwrap_or(offer.product.name.as_str())).collect();
+    let sentence = format!("{code:?} may be any of {}; give a barcode or sku", names.join(", "));
+    Problem::new("several_found", sentence).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_what_follows_the_last_mark() {
+        assert_eq!(split("TEAx3", 'x'), Some(("TEA", 3)));
+        assert_eq!(split("4006381333931x12", 'x'), Some(("4006381333931", 12)));
+        assert_eq!(split("mixx2", 'x'), Some(("mix", 2)));
+        assert_eq!(split("box", 'x'), None);
+        assert_eq!(split("x3", 'x'), None);
+        assert_eq!(split("TEA=0", '='), Some(("TEA", 0)));
+    }
+}

@@ -1,0 +1,186 @@
+//! Who this node is, and its clock: one row once it has joined a network.
+
+use outpost_schema::{
+    clock::{Hlc, Timestamp},
+    device::{Card, NodeKind},
+    id::{IncarnationId, NodeId, WarehouseId},
+    money::Currency,
+    order::Receipt,
+    stock::{SalePolicy, StockKey},
+};
+use rusqlite::{
+    Connection, OptionalExtension as _, Row, ToSql, params,
+    types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
+};
+
+use crate::error::Error;
+
+/// What has become of this node's journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is pushed and answered.
+    Active,
+    /// The server keeps it as evidence; the node goes on recording, unsent.
+    Frozen,
+    /// The device was put back to an old image: it goes on recording, unsent, and sells nothing from
+    /// its allotments.
+    RolledBack,
+}
+
+impl State {
+    /// Its word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Frozen => "frozen",
+            Self::RolledBack => "rolled_back",
+        }
+    }
+}
+
+impl ToSql for State {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.word().into())
+    }
+}
+
+impl FromSql for State {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let word = value.as_str()?;
+        let states = [Self::Active, Self::Frozen, Self::RolledBack];
+        states.into_iter().find(|state| state.word() == word).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+/// Who this node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// What its card says.
+    pub card: Card,
+    /// What has become of its journal.
+    pub state: State,
+    /// Receipts written.
+    pub receipts: i64,
+    /// The last stamp of its clock.
+    pub hlc: Hlc,
+}
+
+impl Identity {
+    /// The device.
+    pub const fn node_id(&self) -> NodeId {
+        self.card.node_id
+    }
+
+    /// The life of its journal.
+    pub const fn incarnation_id(&self) -> IncarnationId {
+        self.card.incarnation_id
+    }
+
+    /// Where it stands.
+    pub const fn warehouse_id(&self) -> WarehouseId {
+        self.card.warehouse_id
+    }
+
+    /// The stock row of a product where it stands.
+    pub const fn stock_of(&self, product_id: outpost_schema::id::ProductId) -> StockKey {
+        StockKey { product_id, warehouse_id: self.card.warehouse_id }
+    }
+}
+
+const COLUMNS: &str = "node_id, incarnation_id, name, kind, warehouse_id, is_home, policy, prefix, currency, server, \
+                       state, receipts, hlc_at, hlc_tick";
+
+fn of_row(row: &Row<'_>) -> rusqlite::Result<Identity> {
+    Ok(Identity {
+        card: Card {
+            node_id: row.get(0)?,
+            incarnation_id: row.get(1)?,
+            name: row.get(2)?,
+            kind: row.get::<_, NodeKind>(3)?,
+            warehouse_id: row.get(4)?,
+            is_home: row.get(5)?,
+            policy: row.get::<_, SalePolicy>(6)?,
+            prefix: row.get(7)?,
+            currency: row.get::<_, Currency>(8)?,
+            server: row.get(9)?,
+        },
+        state: row.get(10)?,
+        receipts: row.get(11)?,
+        hlc: Hlc { at: row.get(12)?, tick: row.get(13)? },
+    })
+}
+
+/// Who this node is.
+///
+/// # Errors
+/// `not_joined`.
+pub(crate) fn load(conn: &Connection) -> Result<Identity, Error> {
+    find(conn)?.ok_or(Error::NotJoined)
+}
+
+/// Who this node is, if it has joined a network.
+pub(crate) fn find(conn: &Connection) -> Result<Option<Identity>, Error> {
+    let mut statement = conn.prepare_cached(&format!("select {COLUMNS} from identity"))?;
+    Ok(statement.query_row([], of_row).optional()?)
+}
+
+/// Joins with a card. The same card again only renews the node's name and the server's address.
+///
+/// # Errors
+/// `other_card`.
+pub(crate) fn join(conn: &Connection, card: &Card) -> Result<(), Error> {
+    if let Some(identity) = find(conn)? {
+        let Card { name, server, .. } = card;
+        let renewed = Card { name: name.clone(), server: server.clone(), ..identity.card };
+        if renewed != *card {
+            return Err(Error::OtherCard);
+        }
+        conn.execute("update identity set name = ?1, server = ?2", params![name, server])?;
+        return Ok(());
+    }
+    conn.execute(
+        "insert into identity (node_id, incarnation_id, name, kind, warehouse_id, is_home, policy, prefix, currency,
+             server)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        params![
+            card.node_id,
+            card.incarnation_id,
+            card.name,
+            card.kind,
+            card.warehouse_id,
+            card.is_home,
+            card.policy,
+            card.prefix,
+            card.currency,
+            card.server
+        ],
+    )?;
+    Ok(())
+}
+
+/// The next stamp of the node's clock, kept so that none is used twice.
+pub(crate) fn tick(conn: &Connection, identity: &mut Identity, now: Timestamp) -> Result<Hlc, Error> {
+    identity.hlc = identity.hlc.tick(now);
+    conn.prepare_cached("update identity set hlc_at = ?1, hlc_tick = ?2")?
+        .execute(params![identity.hlc.at, identity.hlc.tick])?;
+    Ok(identity.hlc)
+}
+
+/// The next receipt's number.
+pub(crate) fn next_receipt(conn: &Connection, identity: &mut Identity) -> Result<Receipt, Error> {
+    identity.receipts += 1;
+    conn.prepare_cached("update identity set receipts = ?1")?.execute([identity.receipts])?;
+    Ok(Receipt { prefix: identity.card.prefix.clone(), number: identity.receipts })
+}
+
+/// The server took the journal for one that went on in two ways. A rolled-back device stays one.
+pub(crate) fn freeze(conn: &Connection) -> Result<(), Error> {
+    conn.execute("update identity set state = ?1 where state = ?2", [State::Frozen, State::Active])?;
+    Ok(())
+}
+
+/// The server has entries that this journal lacks.
+pub(crate) fn roll_back(conn: &Connection) -> Result<(), Error> {
+    conn.execute("update identity set state = ?1", [State::RolledBack])?;
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! What the feed tells: each page is applied with its cursor in one transaction.
+
+use outpost_schema::{
+    clock::Timestamp,
+    feed::{Aggregate, Key, Kind},
+    id::{AddressId, CartId, CategoryId, ConcernId, IncarnationId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
+    stock::StockKey,
+};
+use outpost_sync::wire::Page;
+use rusqlite::{Connection, params};
+use uuid::Uuid;
+
+use super::{carts, catalogue, concerns, identity, journal, orders, people, stock};
+use crate::error::Error;
+
+/// How far the feed has been read, and when the server was last heard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Where it goes on; none from the start.
+    pub cursor: Option<String>,
+    /// When the node last equalled the server at one moment.
+    pub level_at: Option<Timestamp>,
+    /// When the server last answered.
+    pub contact_at: Option<Timestamp>,
+    /// What the last round failed with, if it did.
+    pub problem: Option<String>,
+}
+
+/// How far the feed has been read.
+pub(crate) fn position(conn: &Connection) -> Result<Position, Error> {
+    let mut statement = conn.prepare_cached("select cursor, level_at, contact_at, problem from feed_position")?;
+    Ok(statement.query_row([], |row| {
+        Ok(Position { cursor: row.get(0)?, level_at: row.get(1)?, contact_at: row.get(2)?, problem: row.get(3)? })
+    })?)
+}
+
+/// The server answered.
+pub(crate) fn note_contact(conn: &Connection, now: Timestamp) -> Result<(), Error> {
+    conn.prepare_cached("update feed_position set contact_at = ?1, problem = null")?.execute([now])?;
+    Ok(())
+}
+
+/// A round failed.
+pub(crate) fn note_problem(conn: &Connection, problem: &str) -> Result<(), Error> {
+    conn.prepare_cached("update feed_position set problem = ?1")?.execute([problem])?;
+    Ok(())
+}
+
+/// The feed is read anew from the start. What was fed stays until it is told again.
+pub(crate) fn start_anew(conn: &Connection) -> Result<(), Error> {
+    conn.execute("update feed_position set cursor = null", [])?;
+    Ok(())
+}
+
+/// Applies a page if `asked` is still the stored cursor, and says which carts it changed.
+pub(crate) fn apply(conn: &Connection, asked: Option<&str>, page: &Page, now: Timestamp) -> Result<Vec<CartId>, Error> {
+    if position(conn)?.cursor.as_deref() != asked {
+        return Ok(Vec::new());
+    }
+    let own = identity::load(conn)?.incarnation_id();
+    let mut inbox = Inbox { conn, own, contained: stock::Contained::by(conn, &page.acked)?, now, carts: Vec::new() };
+    page.aggregates.iter().try_for_each(|aggregate| inbox.take(aggregate))?;
+    for acked in &page.acked {
+        journal::raise_acked(conn, acked.incarnation_id, acked.mark)?;
+    }
+    note_contact(conn, now)?;
+    conn.prepare_cached("update feed_position set cursor = ?1")?.execute([&page.cursor])?;
+    if page.level {
+        conn.prepare_cached("update feed_position set seen = ?1, level_at = ?2")?.execute(params![page.seen, now])?;
+    }
+    Ok(inbox.carts)
+}
+
+struct Inbox<'a> {
+    conn: &'a Connection,
+    own: IncarnationId,
+    contained: stock::Contained,
+    now: Timestamp,
+    carts: Vec<CartId>,
+}
+
+impl Inbox<'_> {
+    fn take(&mut self, aggregate: &Aggregate) -> Result<(), Error> {
+        let conn = self.conn;
+        match aggregate {
+            Aggregate::Warehouse(warehouse) => catalogue::save_warehouse(conn, warehouse),
+            Aggregate::Category(category) => catalogue::save_category(conn, category),
+            Aggregate::Product(product) => catalogue::save(conn, product),
+            Aggregate::Stock(image) => stock::take_image(conn, image, &self.contained),
+            Aggregate::Allotment(granted) => stock::hear_allotment(conn, granted),
+            Aggregate::User(user) => people::save(conn, user),
+            Aggregate::Address(address) => people::save_address(conn, address),
+            Aggregate::Order(order) => orders::merge(conn, order),
+            Aggregate::Review(review) => people::save_review(conn, review),
+            Aggregate::Cart(cart) => {
+                self.carts.push(cart.cart_id());
+                carts::merge(conn, cart, self.now)
+            }
+            Aggregate::Concern(concern) => concerns::save(conn, concern),
+            Aggregate::Verdict(ruling) => {
+                journal::note_verdict(conn, ruling.incarnation_id, ruling.seq, &ruling.verdict)
+            }
+            Aggregate::Gone(key) => self.forget(key),
+        }
+    }
+
+    fn forget(&mut self, key: &Key) -> Result<(), Error> {
+        let conn = self.conn;
+        // A key with too few ids names nothing that is here.
+        let id = |place: usize| key.ids.get(place).copied().unwrap_or(Uuid::nil());
+        match key.kind {
+            Kind::Warehouse => catalogue::forget_warehouse(conn, WarehouseId(id(0))),
+            Kind::Category => catalogue::forget_category(conn, CategoryId(id(0))),
+            Kind::Product => catalogue::forget(conn, ProductId(id(0))),
+            Kind::Stock => stock::lose_image(conn, stock_key(id(0), id(1)), &self.contained, self.now),
+            Kind::Allotment => stock::forget_allotment(conn, self.own, IncarnationId(id(0)), stock_key(id(1), id(2))),
+            Kind::User => people::forget(conn, UserId(id(0))),
+            Kind::Address => people::forget_address(conn, AddressId(id(0))),
+            Kind::Order => orders::forget(conn, OrderId(id(0))),
+            Kind::Review => people::forget_review(conn, ReviewId(id(0))),
+            Kind::Cart => {
+                self.carts.push(CartId(id(0)));
+                carts::forget(conn, CartId(id(0)))
+            }
+            Kind::Concern => concerns::forget(conn, ConcernId(id(0))),
+            // An answer once given is part of the journal.
+            Kind::Verdict => Ok(()),
+        }
+    }
+}
+
+const fn stock_key(product: Uuid, warehouse: Uuid) -> StockKey {
+    StockKey { product_id: ProductId(product), warehouse_id: WarehouseId(warehouse) }
+}

@@ -1,0 +1,263 @@
+//! The journal: a node's own ops in order, hash-chained; written with what they tell, never changed.
+
+use outpost_schema::{
+    clock::{Hlc, Timestamp},
+    id::IncarnationId,
+    journal::{Body, Entry, Mark},
+    money::Money,
+    op::Op,
+    verdict::Verdict,
+    world::World,
+};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::identity::{self, Identity};
+use crate::error::Error;
+
+/// Entries whose chain is looked at when the database is opened: what a torn end would show in.
+const TAIL: i64 = 20;
+
+const COLUMNS: &str = "seq, hlc_at, hlc_tick, seen, kind, version, body, prev_hash, hash";
+
+fn of_row(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        seq: row.get(0)?,
+        hlc: Hlc { at: row.get(1)?, tick: row.get(2)? },
+        seen: row.get(3)?,
+        kind: row.get(4)?,
+        version: row.get(5)?,
+        body: Body(row.get(6)?),
+        prev_hash: row.get(7)?,
+        hash: row.get(8)?,
+    })
+}
+
+/// Writes the next entry, in the transaction of what it tells, and moves the node's clock on.
+pub(crate) fn append(conn: &Connection, identity: &mut Identity, op: &Op, world: &dyn World) -> Result<Entry, Error> {
+    let now = world.now();
+    let hlc = identity::tick(conn, identity, now)?;
+    let incarnation = identity.incarnation_id();
+    let seen = conn.prepare_cached("select seen from feed_position")?.query_row([], |row| row.get(0))?;
+    let entry = Entry::write(incarnation, head(conn, incarnation)?, hlc, seen, op, world.chance());
+    conn.prepare_cached(
+        "insert into journal (incarnation_id, seq, hlc_at, hlc_tick, seen, kind, version, body, prev_hash, hash,
+             worth, written_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?
+    .execute(params![
+        incarnation,
+        entry.seq,
+        entry.hlc.at,
+        entry.hlc.tick,
+        entry.seen,
+        entry.kind,
+        entry.version,
+        entry.body.0,
+        entry.prev_hash,
+        entry.hash,
+        op.worth(),
+        now
+    ])?;
+    Ok(entry)
+}
+
+/// The last entry's place.
+pub(crate) fn head(conn: &Connection, incarnation: IncarnationId) -> Result<Mark, Error> {
+    let mut statement =
+        conn.prepare_cached("select seq, hash from journal where incarnation_id = ?1 order by seq desc limit 1")?;
+    let head = statement.query_row([incarnation], mark_of_row).optional()?;
+    Ok(head.unwrap_or(Mark::START))
+}
+
+/// How far the server is known to have the journal.
+pub(crate) fn acked(conn: &Connection, incarnation: IncarnationId) -> Result<Mark, Error> {
+    let mut statement = conn.prepare_cached("select seq, hash from acked where incarnation_id = ?1")?;
+    Ok(statement.query_row([incarnation], mark_of_row).optional()?.unwrap_or(Mark::START))
+}
+
+/// Whether the journal has exactly this entry.
+pub(crate) fn has(conn: &Connection, incarnation: IncarnationId, mark: Mark) -> Result<bool, Error> {
+    if mark == Mark::START {
+        return Ok(true);
+    }
+    let mut statement =
+        conn.prepare_cached("select 1 from journal where incarnation_id = ?1 and seq = ?2 and hash = ?3")?;
+    Ok(statement.exists(params![incarnation, mark.seq, mark.hash])?)
+}
+
+/// Takes `mark` as acknowledged, be it further or less far than before.
+pub(crate) fn set_acked(conn: &Connection, incarnation: IncarnationId, mark: Mark) -> Result<(), Error> {
+    conn.prepare_cached(
+        "insert into acked (incarnation_id, seq, hash) values (?1, ?2, ?3)
+         on conflict (incarnation_id) do update set seq = excluded.seq, hash = excluded.hash",
+    )?
+    .execute(params![incarnation, mark.seq, mark.hash])?;
+    Ok(())
+}
+
+/// Takes `mark` as acknowledged if it is further than before and the journal has it.
+pub(crate) fn raise_acked(conn: &Connection, incarnation: IncarnationId, mark: Mark) -> Result<(), Error> {
+    if mark.seq > acked(conn, incarnation)?.seq && has(conn, incarnation, mark)? {
+        set_acked(conn, incarnation, mark)?;
+    }
+    Ok(())
+}
+
+/// Entries after `seq`, at most `count` of them and `bytes` of bodies; at least one if there is any.
+pub(crate) fn after(
+    conn: &Connection,
+    incarnation: IncarnationId,
+    seq: i64,
+    count: usize,
+    bytes: usize,
+) -> Result<Vec<Entry>, Error> {
+    let mut statement = conn.prepare_cached(&format!(
+        "select {COLUMNS} from journal where incarnation_id = ?1 and seq > ?2 order by seq"
+    ))?;
+    let mut rows = statement.query_map(params![incarnation, seq], of_row)?;
+    let (mut entries, mut taken) = (Vec::new(), 0);
+    while entries.len() < count
+        && let Some(entry) = rows.next().transpose()?
+    {
+        taken += entry.body.0.len();
+        if taken > bytes && !entries.is_empty() {
+            break;
+        }
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+/// Notes the answer of a push. One that came by the feed meanwhile is newer, and stays.
+pub(crate) fn note_first_verdict(
+    conn: &Connection,
+    incarnation: IncarnationId,
+    seq: i64,
+    verdict: &Verdict,
+) -> Result<(), Error> {
+    let mut statement = conn.prepare_cached(
+        "select 1 from journal where incarnation_id = ?1 and seq = ?2 and (verdict is null or verdict = 'set_aside')",
+    )?;
+    let is_first = statement.exists(params![incarnation, seq])?;
+    if is_first { note_verdict(conn, incarnation, seq, verdict) } else { Ok(()) }
+}
+
+/// The last answered entry up to `acked`.
+pub(crate) fn answered(conn: &Connection, incarnation: IncarnationId, acked: Mark) -> Result<i64, Error> {
+    let mut statement = conn.prepare_cached(
+        "select seq from journal where incarnation_id = ?1 and seq <= ?2 and verdict is not null
+         order by seq desc limit 1",
+    )?;
+    Ok(statement.query_row(params![incarnation, acked.seq], |row| row.get(0)).optional()?.unwrap_or(0))
+}
+
+/// The server has the entry; if it said nothing of it, there is no use in asking again.
+pub(crate) fn note_unanswered(conn: &Connection, incarnation: IncarnationId, seq: i64) -> Result<(), Error> {
+    conn.prepare_cached(
+        "update journal set verdict = 'unanswered' where incarnation_id = ?1 and seq = ?2 and verdict is null",
+    )?
+    .execute(params![incarnation, seq])?;
+    Ok(())
+}
+
+/// The server lost what it had after `acked`: its answers to that count no more.
+pub(crate) fn forget_verdicts(conn: &Connection, incarnation: IncarnationId, acked: Mark) -> Result<(), Error> {
+    conn.execute(
+        "update journal set verdict = null, verdict_detail = null
+         where incarnation_id = ?1 and seq > ?2 and verdict is not null",
+        params![incarnation, acked.seq],
+    )?;
+    Ok(())
+}
+
+/// Notes the server's answer to an entry.
+pub(crate) fn note_verdict(
+    conn: &Connection,
+    incarnation: IncarnationId,
+    seq: i64,
+    verdict: &Verdict,
+) -> Result<(), Error> {
+    let detail = serde_json::to_string(verdict).expect("our own types always encode into memory");
+    conn.prepare_cached("update journal set verdict = ?3, verdict_detail = ?4 where incarnation_id = ?1 and seq = ?2")?
+        .execute(params![incarnation, seq, verdict.word(), detail])?;
+    Ok(())
+}
+
+/// What waits after `acked`: when the first entry was written, and what all are worth.
+pub(crate) fn waiting(
+    conn: &Connection,
+    incarnation: IncarnationId,
+    acked: Mark,
+) -> Result<(Option<Timestamp>, Money), Error> {
+    let mut statement = conn.prepare_cached(
+        "select min(written_at), coalesce(sum(worth), 0) from journal where incarnation_id = ?1 and seq > ?2",
+    )?;
+    Ok(statement.query_row(params![incarnation, acked.seq], |row| Ok((row.get(0)?, row.get(1)?)))?)
+}
+
+/// An answered entry, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// Its place in the journal.
+    pub seq: i64,
+    /// Its kind's word.
+    pub kind: String,
+    /// When it was written.
+    pub written_at: Timestamp,
+    /// The server's answer.
+    pub verdict: Verdict,
+}
+
+/// How many entries have that verdict.
+pub(crate) fn count_verdicts(conn: &Connection, word: &str) -> Result<i64, Error> {
+    // The list of words repeats the index's, or SQLite would not know that it may use it.
+    let mut statement =
+        conn.prepare_cached("select count(*) from journal where verdict in ('refused', 'set_aside') and verdict = ?1")?;
+    Ok(statement.query_row([word], |row| row.get(0))?)
+}
+
+/// Entries that were refused or set aside, newest first.
+pub(crate) fn not_booked(conn: &Connection, limit: i64) -> Result<Vec<Answered>, Error> {
+    let mut statement = conn.prepare_cached(
+        "select seq, kind, written_at, verdict_detail from journal where verdict in ('refused', 'set_aside')
+         order by written_at desc, seq desc limit ?1",
+    )?;
+    let rows =
+        statement.query_map([limit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, String>(3)?)))?;
+    rows.map(|row| {
+        let (seq, kind, written_at, detail) = row?;
+        let verdict = serde_json::from_str(&detail).map_err(Error::damaged)?;
+        Ok(Answered { seq, kind, written_at, verdict })
+    })
+    .collect()
+}
+
+/// Looks whether the journal's end is the chain that was written.
+pub(super) fn check_tail(conn: &Connection) -> Result<(), Error> {
+    let Some(identity) = identity::find(conn)? else { return Ok(()) };
+    let incarnation = identity.incarnation_id();
+    let first = (head(conn, incarnation)?.seq - TAIL).max(0);
+    check_chain(conn, incarnation, first)
+}
+
+/// Looks whether all entries after `seq` are the chain that was written.
+pub(crate) fn check_chain(conn: &Connection, incarnation: IncarnationId, seq: i64) -> Result<(), Error> {
+    let mut entries = after(conn, incarnation, seq.max(0), 1, usize::MAX)?;
+    let Some(first) = entries.pop() else { return Ok(()) };
+    let mut before = Mark { seq: first.seq - 1, hash: first.prev_hash };
+    let mut statement = conn.prepare_cached(&format!(
+        "select {COLUMNS} from journal where incarnation_id = ?1 and seq > ?2 order by seq"
+    ))?;
+    for entry in statement.query_map(params![incarnation, before.seq], of_row)? {
+        let entry = entry?;
+        if !entry.follows(incarnation, before) || (entry.seq == 1) != (entry.prev_hash == Mark::START.hash) {
+            return Err(Error::damaged(format!("journal entry {} does not follow the one before it", entry.seq)));
+        }
+        before = entry.mark();
+    }
+    Ok(())
+}
+
+fn mark_of_row(row: &Row<'_>) -> rusqlite::Result<Mark> {
+    Ok(Mark { seq: row.get(0)?, hash: row.get(1)? })
+}

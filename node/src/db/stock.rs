@@ -1,0 +1,225 @@
+//! Stock rows: what the feed told, and over it what this node did that no image contains yet.
+
+use outpost_schema::{
+    clock::Timestamp,
+    feed,
+    id::{IncarnationId, ProductId},
+    stock::{Allotment, Level, Reason, StockKey},
+};
+use outpost_sync::wire::Acked;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::journal;
+use crate::error::Error;
+
+/// The two sums of a row as shown here: the feed's and this node's own.
+pub(crate) fn level(conn: &Connection, key: StockKey) -> Result<Level, Error> {
+    let mut statement = conn.prepare_cached(
+        "select fed_balance + own_balance, max(fed_promised + own_promised, 0) from stock
+         where product_id = ?1 and warehouse_id = ?2",
+    )?;
+    let level = statement.query_row(params![key.product_id, key.warehouse_id], |row| {
+        Ok(Level { balance: row.get(0)?, promised: row.get(1)? })
+    });
+    Ok(level.optional()?.unwrap_or_default())
+}
+
+/// Every warehouse's row of a product.
+pub(crate) fn of_product(conn: &Connection, product_id: ProductId) -> Result<Vec<(StockKey, Level)>, Error> {
+    let mut statement = conn.prepare_cached(
+        "select warehouse_id, fed_balance + own_balance, max(fed_promised + own_promised, 0) from stock
+         where product_id = ?1 order by warehouse_id",
+    )?;
+    let rows = statement.query_map([product_id], |row| {
+        let key = StockKey { product_id, warehouse_id: row.get(0)? };
+        Ok((key, Level { balance: row.get(1)?, promised: row.get(2)? }))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// What an incarnation may do with a row.
+pub(crate) fn allotment(conn: &Connection, incarnation: IncarnationId, key: StockKey) -> Result<Allotment, Error> {
+    let mut statement = conn.prepare_cached(
+        "select granted, reclaimed, consumed, returned, received from allotments
+         where incarnation_id = ?1 and product_id = ?2 and warehouse_id = ?3",
+    )?;
+    let allotment = statement.query_row(params![incarnation, key.product_id, key.warehouse_id], |row| {
+        Ok(Allotment {
+            granted: row.get(0)?,
+            reclaimed: row.get(1)?,
+            consumed: row.get(2)?,
+            returned: row.get(3)?,
+            received: row.get(4)?,
+        })
+    });
+    Ok(allotment.optional()?.unwrap_or_default())
+}
+
+/// Keeps an allotment.
+pub(crate) fn save_allotment(
+    conn: &Connection,
+    incarnation: IncarnationId,
+    key: StockKey,
+    allotment: &Allotment,
+) -> Result<(), Error> {
+    conn.prepare_cached(
+        "insert into allotments (incarnation_id, product_id, warehouse_id, granted, reclaimed, consumed, returned,
+             received)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         on conflict (incarnation_id, product_id, warehouse_id) do update set
+             granted = excluded.granted, reclaimed = excluded.reclaimed, consumed = excluded.consumed,
+             returned = excluded.returned, received = excluded.received",
+    )?
+    .execute(params![
+        incarnation,
+        key.product_id,
+        key.warehouse_id,
+        allotment.granted,
+        allotment.reclaimed,
+        allotment.consumed,
+        allotment.returned,
+        allotment.received
+    ])?;
+    Ok(())
+}
+
+/// Takes in the totals that the server raises: the larger wins.
+pub(crate) fn hear_allotment(conn: &Connection, told: &feed::Granted) -> Result<(), Error> {
+    let key = StockKey { product_id: told.product_id, warehouse_id: told.warehouse_id };
+    let heard = allotment(conn, told.incarnation_id, key)?.hear(told.granted, told.reclaimed);
+    save_allotment(conn, told.incarnation_id, key, &heard)
+}
+
+/// The op at this place of the journal moved goods.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) incarnation_id: IncarnationId,
+    pub(crate) seq: i64,
+}
+
+/// Writes one movement.
+pub(crate) fn save_movement(
+    conn: &Connection,
+    place: Place,
+    line: usize,
+    key: StockKey,
+    delta: i64,
+    reason: Reason,
+    at: Timestamp,
+) -> Result<(), Error> {
+    let line = i64::try_from(line).unwrap_or(i64::MAX);
+    conn.prepare_cached(
+        "insert into stock_movements (incarnation_id, seq, line, product_id, warehouse_id, delta, reason, moved_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute(params![
+        place.incarnation_id,
+        place.seq,
+        line,
+        key.product_id,
+        key.warehouse_id,
+        delta,
+        reason,
+        at
+    ])?;
+    Ok(())
+}
+
+/// Lays what an op did to a row over the fed image, until an image contains it.
+pub(crate) fn lay_over(
+    conn: &Connection,
+    place: Place,
+    key: StockKey,
+    change: Level,
+    at: Timestamp,
+) -> Result<(), Error> {
+    if change == Level::default() {
+        return Ok(());
+    }
+    conn.prepare_cached(
+        "insert into pending (product_id, warehouse_id, incarnation_id, seq, balance, promised)
+         values (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![
+        key.product_id,
+        key.warehouse_id,
+        place.incarnation_id,
+        place.seq,
+        change.balance,
+        change.promised
+    ])?;
+    conn.prepare_cached(
+        "insert into stock (product_id, warehouse_id, own_balance, own_promised, updated_at) values (?1, ?2, ?3, ?4, ?5)
+         on conflict (product_id, warehouse_id) do update set
+             own_balance = own_balance + excluded.own_balance, own_promised = own_promised + excluded.own_promised,
+             updated_at = excluded.updated_at",
+    )?
+    .execute(params![key.product_id, key.warehouse_id, change.balance, change.promised, at])?;
+    Ok(())
+}
+
+/// How far an image contains each journal of this node, with the set-aside seqs spelled for SQLite.
+pub(crate) struct Contained(Vec<(IncarnationId, i64, String)>);
+
+impl Contained {
+    /// What a page says its images contain. If a journal went on in two ways, the images may contain
+    /// the other one's entries: of this one's they contain what was acknowledged here.
+    pub(crate) fn by(conn: &Connection, acked: &[Acked]) -> Result<Self, Error> {
+        let spell = |acked: &Acked| {
+            let is_ours = journal::has(conn, acked.incarnation_id, acked.mark)?;
+            let mark = if is_ours { acked.mark } else { journal::acked(conn, acked.incarnation_id)? };
+            let set_aside: Vec<String> = acked.set_aside.iter().map(i64::to_string).collect();
+            Ok((acked.incarnation_id, mark.seq, format!("[{}]", set_aside.join(","))))
+        };
+        acked.iter().map(spell).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// Takes in an image of a row. Own ops that it contains are no longer laid over it; the others stay.
+pub(crate) fn take_image(conn: &Connection, image: &feed::Stock, contained: &Contained) -> Result<(), Error> {
+    let mut no_longer = conn.prepare_cached(
+        "delete from pending where product_id = ?1 and warehouse_id = ?2 and incarnation_id = ?3 and seq <= ?4
+             and seq not in (select value from json_each(?5))",
+    )?;
+    for (incarnation, seq, set_aside) in &contained.0 {
+        no_longer.execute(params![image.product_id, image.warehouse_id, incarnation, seq, set_aside])?;
+    }
+    conn.prepare_cached(
+        "insert into stock (product_id, warehouse_id, fed_balance, fed_promised, own_balance, own_promised, updated_at)
+         select ?1, ?2, ?3, ?4, coalesce(sum(balance), 0), coalesce(sum(promised), 0), ?5
+         from pending where product_id = ?1 and warehouse_id = ?2
+         on conflict (product_id, warehouse_id) do update set
+             fed_balance = excluded.fed_balance, fed_promised = excluded.fed_promised,
+             own_balance = excluded.own_balance, own_promised = excluded.own_promised,
+             updated_at = excluded.updated_at",
+    )?
+    .execute(params![image.product_id, image.warehouse_id, image.balance, image.promised, image.updated_at])?;
+    Ok(())
+}
+
+/// A row is gone at the server, or left this node's scope: nothing of it is fed any more.
+pub(crate) fn lose_image(conn: &Connection, key: StockKey, contained: &Contained, at: Timestamp) -> Result<(), Error> {
+    let StockKey { product_id, warehouse_id } = key;
+    take_image(conn, &feed::Stock { product_id, warehouse_id, balance: 0, promised: 0, updated_at: at }, contained)?;
+    conn.prepare_cached(
+        "delete from stock where product_id = ?1 and warehouse_id = ?2 and not exists
+             (select 1 from pending where product_id = ?1 and warehouse_id = ?2)",
+    )?
+    .execute(params![product_id, warehouse_id])?;
+    Ok(())
+}
+
+/// An allotment left the feed. This node's own totals stay: they are sums over its journal.
+pub(crate) fn forget_allotment(
+    conn: &Connection,
+    own: IncarnationId,
+    incarnation: IncarnationId,
+    key: StockKey,
+) -> Result<(), Error> {
+    conn.prepare_cached(
+        "delete from allotments
+         where incarnation_id = ?1 and product_id = ?2 and warehouse_id = ?3 and incarnation_id <> ?4",
+    )?
+    .execute(params![incarnation, key.product_id, key.warehouse_id, own])?;
+    Ok(())
+}

@@ -1,0 +1,284 @@
+//! What can go wrong at a node: a stable code for programs, a sentence with the cure for people.
+//!
+//! A [`Refused`] is the shop saying no; every other error is the machine failing.
+
+use std::path::PathBuf;
+
+use outpost_schema::{
+    fault::Fault,
+    id::{AddressId, CartId, OrderId, ProductId, UserId},
+    money::Money,
+    order::OrderStatus,
+};
+use rusqlite::ErrorCode;
+use thiserror::Error;
+
+/// Why a verb of the node did nothing. Whatever it was, nothing of it was written.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// A value that cannot be taken.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The shop says no.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The device belongs to no network yet.
+    #[error("this device has not joined a network; run `outpost-node join` with the card that head office printed")]
+    NotJoined,
+    /// The device belongs to another network, or is another device.
+    #[error("this device joined with another card; use an empty folder for the new one")]
+    OtherCard,
+    /// There is no such folder.
+    #[error("the folder {} does not exist; create it, or name another one", .folder.display())]
+    MissingFolder {
+        /// Which.
+        folder: PathBuf,
+    },
+    /// Another process works on the folder.
+    #[error("another program has {} open; end it first, or name another folder", .folder.display())]
+    Locked {
+        /// Which.
+        folder: PathBuf,
+    },
+    /// The database may not be written.
+    #[error("the database cannot be written; make the file and its folder writable for this program")]
+    ReadOnly,
+    /// The bytes of the database are not what was written.
+    #[error(
+        "the database is damaged ({what}); stop, copy the folder away as evidence, and begin again with a new card from head office"
+    )]
+    Damaged {
+        /// What was found.
+        what: String,
+    },
+    /// The database was written by a newer program.
+    #[error("the database has the migration {name}, which this program does not know; install the newer program again")]
+    NewerSchema {
+        /// The first unknown migration.
+        name: String,
+    },
+    /// A migration that was applied differs from the one in this program.
+    #[error("the migration {name} is not the one that made this database; install the program that made it")]
+    ChangedMigration {
+        /// Which.
+        name: String,
+    },
+    /// No room on the disk.
+    #[error("the disk is full; free some space and try again")]
+    DiskFull,
+    /// Somebody else held the database for too long.
+    #[error("the database is busy; try again in a moment")]
+    Busy,
+    /// A file or folder could not be used.
+    #[error("{what} cannot be used ({cause}); check the disk and the rights of its files")]
+    Files {
+        /// Which.
+        what: String,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// Anything else that SQLite says.
+    #[error("the database failed: {0}")]
+    Database(#[source] rusqlite::Error),
+}
+
+impl Error {
+    /// The stable code that programs match on.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Fault(fault) => fault.code(),
+            Self::Refused(refused) => refused.code(),
+            Self::NotJoined => "not_joined",
+            Self::OtherCard => "other_card",
+            Self::MissingFolder { .. } => "missing_folder",
+            Self::Locked { .. } => "locked",
+            Self::ReadOnly => "read_only",
+            Self::Damaged { .. } => "damaged",
+            Self::NewerSchema { .. } => "newer_schema",
+            Self::ChangedMigration { .. } => "changed_migration",
+            Self::DiskFull => "disk_full",
+            Self::Busy => "busy",
+            Self::Files { .. } => "files",
+            Self::Database(_) => "database",
+        }
+    }
+
+    /// Whether the same call would fail again until somebody changes something.
+    pub const fn is_permanent(&self) -> bool {
+        match self {
+            Self::Busy | Self::DiskFull | Self::Locked { .. } | Self::Files { .. } | Self::Database(_) => false,
+            Self::Fault(_)
+            | Self::Refused(_)
+            | Self::NotJoined
+            | Self::OtherCard
+            | Self::MissingFolder { .. }
+            | Self::ReadOnly
+            | Self::Damaged { .. }
+            | Self::NewerSchema { .. }
+            | Self::ChangedMigration { .. } => true,
+        }
+    }
+
+    pub(crate) fn damaged(what: impl ToString) -> Self {
+        Self::Damaged { what: what.to_string() }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error_code();
+        let is = |other: ErrorCode| code == Some(other);
+        if is(ErrorCode::DatabaseCorrupt) || is(ErrorCode::NotADatabase) {
+            Self::damaged(error)
+        } else if is(ErrorCode::ReadOnly) {
+            Self::ReadOnly
+        } else if is(ErrorCode::DiskFull) {
+            Self::DiskFull
+        } else if is(ErrorCode::DatabaseBusy) || is(ErrorCode::DatabaseLocked) {
+            Self::Busy
+        } else {
+            Self::Database(error)
+        }
+    }
+}
+
+/// Why the shop says no.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refused {
+    /// The node may not sell that many without asking.
+    #[error(
+        "only {left} of this product may be sold here without asking; ask for stock when the line is up, or take an order to be confirmed"
+    )]
+    AllotmentSpent {
+        /// Of what.
+        product: ProductId,
+        /// How many may still be sold.
+        left: i64,
+    },
+    /// More was given back than is open.
+    #[error("only {left} of this product are allotted to this device; give back at most that many")]
+    MoreThanOpen {
+        /// Of what.
+        product: ProductId,
+        /// How many there are.
+        left: i64,
+    },
+    /// The device was rolled back, so it does not know what it may still sell.
+    #[error(
+        "this device was rolled back to an older state and sells nothing from its allotments; head office must give it a new card"
+    )]
+    RolledBack,
+    /// No such product here.
+    #[error("this product is not known here; scan it again, or wait for the next news from head office")]
+    UnknownProduct {
+        /// Which.
+        product: ProductId,
+    },
+    /// No such customer here.
+    #[error("this customer is not known here; write the customer down first")]
+    UnknownCustomer {
+        /// Which.
+        user: UserId,
+    },
+    /// No such address here.
+    #[error("this address is not known here; write it down first")]
+    UnknownAddress {
+        /// Which.
+        address: AddressId,
+    },
+    /// No such order here.
+    #[error("this order is not known here; ask head office, or the shop that took it")]
+    UnknownOrder {
+        /// Which.
+        order: OrderId,
+    },
+    /// No such cart here.
+    #[error("this cart is not known here; open a new one")]
+    UnknownCart {
+        /// Which.
+        cart: CartId,
+    },
+    /// The product has no price and none was given.
+    #[error("this product has no price; ask for it and give one")]
+    NoPrice {
+        /// Which.
+        product: ProductId,
+    },
+    /// One product on two lines where one must be.
+    #[error("this product is on two lines; put it on one")]
+    ProductTwice {
+        /// Which.
+        product: ProductId,
+    },
+    /// The tenders do not reach the total.
+    #[error("{missing} is still to be paid; take it first")]
+    TenderShort {
+        /// How much.
+        missing: Money,
+    },
+    /// The tenders exceed the total.
+    #[error("{over} more was tendered than the total; only cash gives change, so lower the amounts")]
+    TenderOver {
+        /// By how much.
+        over: Money,
+    },
+    /// Less cash was given than it should pay.
+    #[error("the cash given is {missing} less than it should pay; take the rest, or pay it another way")]
+    CashShort {
+        /// How much.
+        missing: Money,
+    },
+    /// A tender below nothing.
+    #[error("a tender is never negative; give what was taken in")]
+    NegativeTender,
+    /// Somebody with that e-mail is known here.
+    #[error("{email} is already known as another customer; use that one")]
+    EmailKnown {
+        /// Which e-mail.
+        email: String,
+        /// Whose.
+        user: UserId,
+    },
+    /// Only the home of a warehouse may do this.
+    #[error("goods are counted only where one device alone sells them; count at that device")]
+    NotHome,
+    /// The order belongs to another warehouse.
+    #[error("this order is another warehouse's; do it there")]
+    OtherWarehouse {
+        /// Which order.
+        order: OrderId,
+    },
+    /// The order has come further already.
+    #[error("this order is {status} already; nothing is left to do")]
+    AlreadyThere {
+        /// Where it stands.
+        status: OrderStatus,
+    },
+}
+
+impl Refused {
+    /// The stable code that programs match on.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::AllotmentSpent { .. } => "allotment_spent",
+            Self::MoreThanOpen { .. } => "more_than_open",
+            Self::RolledBack => "rolled_back",
+            Self::UnknownProduct { .. } => "unknown_product",
+            Self::UnknownCustomer { .. } => "unknown_customer",
+            Self::UnknownAddress { .. } => "unknown_address",
+            Self::UnknownOrder { .. } => "unknown_order",
+            Self::UnknownCart { .. } => "unknown_cart",
+            Self::NoPrice { .. } => "no_price",
+            Self::ProductTwice { .. } => "product_twice",
+            Self::TenderShort { .. } => "tender_short",
+            Self::TenderOver { .. } => "tender_over",
+            Self::CashShort { .. } => "cash_short",
+            Self::NegativeTender => "negative_tender",
+            Self::EmailKnown { .. } => "email_known",
+            Self::NotHome => "not_home",
+            Self::OtherWarehouse { .. } => "other_warehouse",
+            Self::AlreadyThere { .. } => "already_there",
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! `outpost-node`: one device of the shop on the command line.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use outpost_node::{
+    command::{Failure, count, find, goods, join, orders, round, sell, serve, status, stock},
+    config::{Config, LogFormat, Settings},
+};
+use outpost_sync::wire::Problem;
+use tracing_subscriber::EnvFilter;
+
+/// One device of a shop: it sells, counts and looks up without a network, and tells head office when it can
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Exit codes: 1 the shop says no or the machine failed, 2 the command or the settings are \
+wrong, 3 head office could not be reached (nothing is lost)."
+)]
+struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Join(join::Join),
+    /// Serve the pages and the API and keep the line; what happens if no command is given
+    Serve,
+    Sell(sell::Sell),
+    Find(find::Find),
+    Stock(stock::Stock),
+    /// Write down goods that came in
+    Receive(goods::Goods),
+    Count(count::Count),
+    /// Ask for more to sell
+    Ask(goods::Goods),
+    /// Give back what is not needed, so that others may sell it
+    GiveBack(goods::Goods),
+    Orders(orders::Orders),
+    /// Send and fetch now, and say what happened
+    Round,
+    /// Show how this device stands with head office
+    Status,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("outpost-node: {}", failure.problem);
+            ExitCode::from(failure.exit.code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let config = cli.settings.settle(std::env::vars_os())?;
+    let verb = cli.verb.unwrap_or(Verb::Serve);
+    let usual = if matches!(verb, Verb::Serve) { "info" } else { "warn" };
+    log(&config, usual)?;
+    match verb {
+        Verb::Join(join) => join::run(&config, &join),
+        Verb::Serve => serve::run(&config),
+        Verb::Sell(sell) => sell::run(&config, &sell),
+        Verb::Find(find) => find::run(&config, &find),
+        Verb::Stock(stock) => stock::run(&config, &stock),
+        Verb::Receive(goods) => goods::run(&config, &goods, goods::Deed::Receive),
+        Verb::Count(count) => count::run(&config, &count),
+        Verb::Ask(goods) => goods::run(&config, &goods, goods::Deed::Ask),
+        Verb::GiveBack(goods) => goods::run(&config, &goods, goods::Deed::GiveBack),
+        Verb::Orders(orders) => orders::run(&config, &orders),
+        Verb::Round => round::run(&config),
+        Verb::Status => status::run(&config),
+    }
+}
+
+/// Log lines go to the error output; the answers of a command stay alone on the other.
+fn log(config: &Config, usual: &str) -> Result<(), Failure> {
+    let level = config.log.as_deref().unwrap_or(usual);
+    let filter = EnvFilter::try_new(level)
+        .map_err(|error| Problem::new("bad_log_level", format!("{level:?} is no log level ({error}); try info")))?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().init(),
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! The node: what it owns, and how it is opened. Its verbs stand in the files named after them.
+
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+};
+
+use outpost_schema::{
+    clock::{Hlc, Timestamp},
+    device::Card,
+    id::CartId,
+    journal::Entry,
+    op::Op,
+    world::World,
+};
+use rusqlite::{Connection, Transaction};
+
+use crate::{
+    db::{
+        Db,
+        identity::{self, Identity},
+        journal,
+    },
+    error::Error,
+};
+
+/// Told which carts were changed behind the fast copy's back.
+type CartWatch = Box<dyn Fn(&[CartId]) + Send + Sync>;
+
+/// One device of the shop. Shared freely between threads.
+pub struct Node {
+    db: Db,
+    world: Arc<dyn World>,
+    cart_watch: OnceLock<CartWatch>,
+}
+
+impl Node {
+    /// Opens the node that lives in `folder`, and makes its database if there is none.
+    ///
+    /// # Errors
+    /// Those of [`Db::open`].
+    pub fn open(folder: &Path, world: Arc<dyn World>) -> Result<Self, Error> {
+        Ok(Self { db: Db::open(folder)?, world, cart_watch: OnceLock::new() })
+    }
+
+    /// Joins the network of this card. The same card again is fine.
+    ///
+    /// # Errors
+    /// `other_card`.
+    pub fn join(&self, card: &Card) -> Result<(), Error> {
+        self.db.write_at("join", |tx| identity::join(tx, card))
+    }
+
+    /// Who this node is; none before it has joined.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn identity(&self) -> Result<Option<Identity>, Error> {
+        self.db.read(identity::find)
+    }
+
+    /// Its database.
+    pub const fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Its world.
+    pub fn world(&self) -> &dyn World {
+        self.world.as_ref()
+    }
+
+    /// Names the one to be told, after each commit, which carts the feed or a checkout changed.
+    /// Only the first one named is told.
+    pub fn watch_carts(&self, watch: impl Fn(&[CartId]) + Send + Sync + 'static) {
+        _ = self.cart_watch.set(Box::new(watch));
+    }
+
+    pub(crate) fn tell_carts(&self, changed: &[CartId]) {
+        if let (Some(watch), false) = (self.cart_watch.get(), changed.is_empty()) {
+            watch(changed);
+        }
+    }
+
+    /// One transaction that writes as this node; refused before it has joined.
+    pub(crate) fn write<T>(
+        &self,
+        name: &str,
+        work: impl FnOnce(&mut Writing<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.db.write_at(name, |tx| {
+            let identity = identity::load(tx)?;
+            work(&mut Writing { tx, identity, world: self.world() })
+        })
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("db", &self.db).finish_non_exhaustive()
+    }
+}
+
+/// A transaction of a node that has joined: what its verbs write through.
+pub(crate) struct Writing<'a> {
+    pub(crate) tx: &'a Transaction<'a>,
+    pub(crate) identity: Identity,
+    pub(crate) world: &'a dyn World,
+}
+
+impl Writing<'_> {
+    /// The connection, to load and save through.
+    pub(crate) fn conn(&self) -> &Connection {
+        self.tx
+    }
+
+    /// The wall clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.world.now()
+    }
+
+    /// The next stamp of the node's clock.
+    pub(crate) fn stamp(&mut self) -> Result<Hlc, Error> {
+        identity::tick(self.tx, &mut self.identity, self.world.now())
+    }
+
+    /// Writes the op into the journal.
+    ///
+    /// # Errors
+    /// The op's own [`Op::check`]: what the server could never book is not written.
+    pub(crate) fn append(&mut self, op: &Op) -> Result<Entry, Error> {
+        op.check()?;
+        journal::append(self.tx, &mut self.identity, op, self.world)
+    }
+}

@@ -1,0 +1,191 @@
+//! Warehouse work, all of it offline: receive, count, give back, ask, move orders on.
+
+use std::collections::BTreeSet;
+
+use outpost_schema::{
+    id::{OrderId, ProductId},
+    journal::Mark,
+    op::{Cancel, Count, CountLine, Goods, Line, Op, StatusTold},
+    order::{Fulfilment, Order, OrderStatus},
+    stock::Reason,
+};
+
+use crate::{
+    db::{catalogue, identity::State, orders, stock},
+    error::{Error, Refused},
+    goods::Effects,
+    node::{Node, Writing},
+};
+
+/// "I saw 7" of one product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Of what.
+    pub product_id: ProductId,
+    /// How many were seen, at least 0.
+    pub counted: i64,
+}
+
+impl Node {
+    /// Goods came in.
+    ///
+    /// # Errors
+    /// `no_lines`, `too_many_lines`, `unknown_product`, or what the disk says.
+    pub fn receive(&self, lines: &[Line]) -> Result<Mark, Error> {
+        self.write("receive", |writing| {
+            let mut effects = Effects::default();
+            for (line, number) in lines.iter().zip(0..) {
+                let key = writing.identity.stock_of(line.product_id);
+                effects.put_or_take(writing, number, key, line.amount.units(), Reason::Received)?;
+            }
+            writing.note_goods(lines, effects, Op::Received)
+        })
+    }
+
+    /// Somebody looked: what was seen becomes what the book says. Answers with what each line moved.
+    ///
+    /// # Errors
+    /// `not_home` where others sell too, `product_twice`, `amount_out_of_range`, and those of
+    /// [`Node::receive`].
+    pub fn count(&self, seen: &[Seen]) -> Result<Vec<CountLine>, Error> {
+        self.write("count", |writing| writing.count(seen))
+    }
+
+    /// Gives part of this node's allotment back, so that others may sell it.
+    ///
+    /// # Errors
+    /// `more_than_open`, `rolled_back`, and those of [`Node::receive`].
+    pub fn give_back(&self, lines: &[Line]) -> Result<Mark, Error> {
+        self.write("give_back", |writing| writing.give_back(lines))
+    }
+
+    /// Asks for more allotment; nothing changes until it is granted.
+    ///
+    /// # Errors
+    /// Those of [`Node::receive`].
+    pub fn ask(&self, lines: &[Line]) -> Result<Mark, Error> {
+        self.write("ask", |writing| writing.note_goods(lines, Effects::default(), Op::AllotmentAsked))
+    }
+
+    /// Moves an order on: processed, shipped or delivered. The goods of an order that was to be
+    /// handed over leave the book with the first of the latter two.
+    ///
+    /// # Errors
+    /// `unknown_order`, `other_warehouse`, `already_there`, `unknown_word` for a status that cannot
+    /// be told, or what the disk says.
+    pub fn advance(&self, order: OrderId, status: OrderStatus) -> Result<Order, Error> {
+        self.write("advance", |writing| writing.advance(order, status))
+    }
+
+    /// Asks for an order to be called off; nothing changes until head office agrees.
+    ///
+    /// # Errors
+    /// `unknown_order`, `other_warehouse`, `already_there`, or what the disk says.
+    pub fn cancel(&self, order: OrderId) -> Result<Mark, Error> {
+        self.write("cancel", |writing| {
+            let order = writing.order_here(order)?;
+            if !order.is_promised() {
+                return Err(Refused::AlreadyThere { status: order.status }.into());
+            }
+            let op = Op::CancelAsked(Cancel { order_id: order.order_id, at: writing.now() });
+            Ok(writing.append(&op)?.mark())
+        })
+    }
+}
+
+impl Writing<'_> {
+    fn note_goods(&mut self, lines: &[Line], effects: Effects, op: fn(Goods) -> Op) -> Result<Mark, Error> {
+        lines.iter().try_for_each(|line| self.check_product(line.product_id))?;
+        let goods = Goods { warehouse_id: self.identity.warehouse_id(), lines: lines.to_vec() };
+        let entry = self.append(&op(goods))?;
+        effects.save(self, &entry)?;
+        Ok(entry.mark())
+    }
+
+    fn count(&mut self, seen: &[Seen]) -> Result<Vec<CountLine>, Error> {
+        if !self.identity.card.is_home {
+            return Err(Refused::NotHome.into());
+        }
+        let mut effects = Effects::default();
+        let (mut lines, mut products) = (Vec::with_capacity(seen.len()), BTreeSet::new());
+        for (&Seen { product_id, counted }, number) in seen.iter().zip(0..) {
+            self.check_product(product_id)?;
+            if !products.insert(product_id) {
+                return Err(Refused::ProductTwice { product: product_id }.into());
+            }
+            let key = self.identity.stock_of(product_id);
+            let delta = counted.saturating_sub(stock::level(self.conn(), key)?.balance);
+            effects.put_or_take(self, number, key, delta, Reason::Counted)?;
+            lines.push(CountLine { product_id, counted, delta });
+        }
+        let count = Count { warehouse_id: self.identity.warehouse_id(), lines: lines.clone() };
+        let entry = self.append(&Op::Counted(count))?;
+        effects.save(self, &entry)?;
+        Ok(lines)
+    }
+
+    fn give_back(&mut self, lines: &[Line]) -> Result<Mark, Error> {
+        if self.identity.state == State::RolledBack {
+            return Err(Refused::RolledBack.into());
+        }
+        let mut effects = Effects::default();
+        for line in lines {
+            let key = self.identity.stock_of(line.product_id);
+            let open = effects.allotment(self, key)?.open();
+            if line.amount.units() > open {
+                return Err(Refused::MoreThanOpen { product: line.product_id, left: open }.into());
+            }
+            effects.allot(self, key, |allotment| allotment.give_back(line.amount.units()))?;
+        }
+        self.note_goods(lines, effects, Op::GaveBack)
+    }
+
+    fn advance(&mut self, order_id: OrderId, status: OrderStatus) -> Result<Order, Error> {
+        let mut order = self.order_here(order_id)?;
+        let told = StatusTold { order_id, status, at: self.now() };
+        let op = Op::StatusTold(told);
+        op.check()?;
+        if status <= order.status {
+            return Err(Refused::AlreadyThere { status: order.status }.into());
+        }
+        let effects = self.hand_over(&order, status)?;
+        let entry = self.append(&op)?;
+        effects.save(self, &entry)?;
+        orders::raise_status(self.conn(), order_id, status, told.at)?;
+        (order.status, order.updated_at) = (status, told.at);
+        Ok(order)
+    }
+
+    /// The goods of an order leave the book. Its promise ends; if it had been called off, the units
+    /// were nobody's, and count against this node, which took them out.
+    fn hand_over(&self, order: &Order, status: OrderStatus) -> Result<Effects, Error> {
+        let mut effects = Effects::default();
+        let leaves = order.fulfilment == Fulfilment::Ship
+            && order.status < OrderStatus::Shipped
+            && status >= OrderStatus::Shipped;
+        for (item, number) in order.items.iter().zip(0..).filter(|_| leaves) {
+            let (key, units) = (self.identity.stock_of(item.product_id), item.quantity.units());
+            if order.is_promised() {
+                effects.promise(key, -units);
+            } else {
+                effects.allot(self, key, |allotment| allotment.consume(units))?;
+            }
+            effects.move_stock(number, key, -units, Reason::Sold);
+        }
+        Ok(effects)
+    }
+
+    fn order_here(&self, order_id: OrderId) -> Result<Order, Error> {
+        let order = orders::find(self.conn(), order_id)?.ok_or(Refused::UnknownOrder { order: order_id })?;
+        if order.warehouse_id == self.identity.warehouse_id() {
+            Ok(order)
+        } else {
+            Err(Refused::OtherWarehouse { order: order_id }.into())
+        }
+    }
+
+    fn check_product(&self, product: ProductId) -> Result<(), Error> {
+        let is_known = catalogue::price(self.conn(), product)?.is_some();
+        if is_known { Ok(()) } else { Err(Refused::UnknownProduct { product }.into()) }
+    }
+}

@@ -1,0 +1,192 @@
+use super::*;
+
+use std::sync::{Arc, Mutex};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::HeaderMap,
+    response::{IntoResponse as _, Response as Answer},
+};
+use futures_util::stream;
+use outpost_schema::{
+    clock::Timestamp,
+    id::{EpochId, IncarnationId, NodeId},
+    journal::Mark,
+};
+use outpost_sync::wire::{INFLATED_MAX, MSGPACK, Page};
+use uuid::Uuid;
+
+const STANDING: Standing = Standing { head: Mark::START, acked: Mark::START };
+
+/// What a test server saw: path with query, headers, body.
+type Seen = Arc<Mutex<Vec<(String, HeaderMap, Vec<u8>)>>>;
+type Make = fn() -> Answer;
+
+async fn server(make: Make) -> (Uplink, Seen) {
+    let seen = Seen::default();
+    let app = Router::new().fallback(note).with_state((Arc::clone(&seen), make));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = format!("http://{}", listener.local_addr().expect("bound"));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    (Uplink::new(&address, caller()).expect("a loopback address"), seen)
+}
+
+async fn note(State((seen, make)): State<(Seen, Make)>, request: Request) -> Answer {
+    let (head, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, BODY_MAX).await.expect("a whole body").to_vec();
+    seen.lock().expect("sound").push((head.uri.to_string(), head.headers, body));
+    make()
+}
+
+fn caller() -> Caller {
+    Caller { node_id: NodeId(Uuid::from_u128(1)), incarnation_id: IncarnationId(Uuid::from_u128(2)) }
+}
+
+fn page() -> Page {
+    Page {
+        epoch: EpochId(Uuid::from_u128(3)),
+        cursor: "next".to_owned(),
+        level: true,
+        seen: "1:1:".to_owned(),
+        aggregates: vec![],
+        acked: vec![],
+        server_time: Timestamp::from_micros(5),
+    }
+}
+
+fn msgpack(body: impl Into<Body>) -> Answer {
+    ([(header::CONTENT_TYPE, MSGPACK)], body.into()).into_response()
+}
+
+fn good_page() -> Answer {
+    msgpack(codec::encode(Form::Binary, &Pulled::Page(Box::new(page()))).bytes)
+}
+
+async fn pull_trouble(make: Make) -> Trouble {
+    let (uplink, _) = server(make).await;
+    uplink.pull(STANDING, None, 0).await.expect_err("trouble")
+}
+
+fn code(trouble: Trouble) -> String {
+    match trouble {
+        Trouble::Cut(_) => "cut".to_owned(),
+        Trouble::Told(problem) => format!("told {}", problem.code),
+        Trouble::Garbled(problem) => format!("garbled {}", problem.code),
+    }
+}
+
+#[tokio::test]
+async fn a_pull_says_who_calls_and_where_it_stands() {
+    let (uplink, seen) = server(good_page).await;
+    let pulled = uplink.pull(STANDING, Some("{\"since\":\"1:1:\"}&x"), 25).await.expect("a page");
+    assert_eq!(pulled, Pulled::Page(Box::new(page())));
+    let seen = seen.lock().expect("sound");
+    let (uri, headers, _) = &seen[0];
+    assert_eq!(uri, "/v1/pull?cursor=%7B%22since%22%3A%221%3A1%3A%22%7D%26x&wait=25");
+    let head = format!("0/{}", Mark::START.hash);
+    let node = format!("{}/{}", Uuid::from_u128(1), Uuid::from_u128(2));
+    for (name, value) in [
+        (NODE_HEADER, node.as_str()),
+        (HEAD_HEADER, &head),
+        (ACKED_HEADER, &head),
+        (PROTOCOL_HEADER, "1"),
+        ("accept-encoding", "zstd"),
+    ] {
+        assert_eq!(headers.get(name).and_then(|value| value.to_str().ok()), Some(value), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_push_arrives_whole_and_its_answer_is_read() {
+    let settled = || {
+        let answer = Pushed::Settled { acked: Mark::START, verdicts: vec![], carts: vec![] };
+        msgpack(codec::encode(Form::Binary, &answer).bytes)
+    };
+    let (uplink, seen) = server(settled).await;
+    let push = Push { entries: vec![], carts: vec![] };
+    let pushed = uplink.push(STANDING, &push).await.expect("settled");
+    assert_eq!(pushed, Pushed::Settled { acked: Mark::START, verdicts: vec![], carts: vec![] });
+    let seen = seen.lock().expect("sound");
+    let (uri, headers, body) = &seen[0];
+    assert_eq!((uri.as_str(), &headers["content-type"]), (PUSH_PATH, &header::HeaderValue::from_static(MSGPACK)));
+    assert_eq!(codec::decode::<Push>(Form::Binary, None, body), Ok(push));
+}
+
+#[tokio::test]
+async fn an_answer_cut_midway_is_a_cut_line() {
+    let cut = || {
+        let chunks = [Ok(vec![0x81u8; 10]), Err(std::io::Error::other("the line is cut"))];
+        msgpack(Body::from_stream(stream::iter(chunks)))
+    };
+    assert_eq!(code(pull_trouble(cut).await), "cut");
+}
+
+#[tokio::test]
+async fn nobody_there_is_a_cut_line() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = format!("http://{}", listener.local_addr().expect("bound"));
+    drop(listener);
+    let uplink = Uplink::new(&address, caller()).expect("a loopback address");
+    assert_eq!(code(uplink.pull(STANDING, None, 0).await.expect_err("nobody")), "cut");
+}
+
+#[tokio::test]
+async fn what_the_server_tells_is_told() {
+    let plain = || {
+        let problem = Problem::new("unknown_node", "join it again");
+        (reqwest::StatusCode::FORBIDDEN, axum::Json(problem)).into_response()
+    };
+    assert_eq!(code(pull_trouble(plain).await), "told unknown_node");
+    let packed = || {
+        let problem = codec::encode(Form::Binary, &Problem::new("too_much", "send less".repeat(200)));
+        let heads = [(header::CONTENT_TYPE, MSGPACK), (header::CONTENT_ENCODING, "zstd")];
+        (reqwest::StatusCode::PAYLOAD_TOO_LARGE, heads, problem.bytes).into_response()
+    };
+    assert_eq!(code(pull_trouble(packed).await), "told too_much");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_garbled() {
+    assert_eq!(code(pull_trouble(|| msgpack(vec![0xc1, 0xff])).await), "garbled unreadable_body");
+    let page = || ([(header::CONTENT_TYPE, "text/html")], "<h1>Sign in to Wi-Fi</h1>").into_response();
+    assert_eq!(code(pull_trouble(page).await), "garbled not_the_server");
+    let proxy = || (reqwest::StatusCode::BAD_GATEWAY, "bad gateway").into_response();
+    assert_eq!(code(pull_trouble(proxy).await), "garbled not_the_server");
+    let moved = || (reqwest::StatusCode::FOUND, [(header::LOCATION, "http://127.0.0.1:1/")]).into_response();
+    assert_eq!(code(pull_trouble(moved).await), "garbled not_the_server");
+}
+
+#[tokio::test]
+async fn a_bomb_is_stopped_before_and_after_decompression() {
+    let endless = || {
+        let chunks = stream::repeat_with(|| Ok::<_, std::io::Error>(vec![0u8; 1 << 20]));
+        msgpack(Body::from_stream(chunks))
+    };
+    assert_eq!(code(pull_trouble(endless).await), "garbled body_too_large");
+    let bomb = || {
+        let zeros = codec::encode(Form::Binary, &"0".repeat(INFLATED_MAX + 1));
+        assert!(zeros.is_zstd && zeros.bytes.len() < BODY_MAX);
+        let heads = [(header::CONTENT_TYPE, MSGPACK), (header::CONTENT_ENCODING, "zstd")];
+        (heads, zeros.bytes).into_response()
+    };
+    assert_eq!(code(pull_trouble(bomb).await), "garbled body_too_large");
+}
+
+#[test]
+fn only_this_machine_is_called_before_enrolment() {
+    for good in ["http://127.0.0.1:7070", "http://localhost:7070", "http://[::1]:7070/", "http://127.9.9.9"] {
+        assert!(Uplink::new(good, caller()).is_ok(), "{good}");
+    }
+    let code = |address: &str| Uplink::new(address, caller()).expect_err("refused").code();
+    for (bad, expected) in [
+        ("http://10.0.0.1:7070", "server_not_here"),
+        ("http://head.office.example", "server_not_here"),
+        ("https://127.0.0.1:7070", "not_an_address"),
+        ("127.0.0.1:7070", "not_an_address"),
+        ("", "not_an_address"),
+    ] {
+        assert_eq!(code(bad), expected, "{bad}");
+    }
+}

@@ -1,0 +1,88 @@
+//! What is wrong with a request, as JSON with the status that belongs to it.
+
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use outpost_sync::wire::Problem;
+
+use crate::error::{Error, Refused};
+
+/// A request that came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// How HTTP calls it.
+    pub status: StatusCode,
+    /// What is wrong, for programs and people.
+    pub problem: Problem,
+}
+
+/// What a handler answers.
+pub type Answer<T> = Result<Json<T>, Failed>;
+
+impl Failed {
+    /// A problem with its status.
+    pub fn new(status: StatusCode, code: &str, sentence: impl Into<String>) -> Self {
+        Self { status, problem: Problem::new(code, sentence) }
+    }
+
+    /// The line or the server is the reason.
+    pub fn line(problem: Problem) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, problem }
+    }
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        let status = status_of(&error);
+        if status.is_server_error() {
+            tracing::error!(code = error.code(), %error, "a request failed");
+        }
+        Self { status, problem: Problem::new(error.code(), error.to_string()) }
+    }
+}
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        (self.status, Json(self.problem)).into_response()
+    }
+}
+
+fn status_of(error: &Error) -> StatusCode {
+    match error {
+        Error::Fault(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Error::Refused(refused) => refusal(refused),
+        Error::NotJoined | Error::OtherCard => StatusCode::CONFLICT,
+        Error::Busy | Error::DiskFull | Error::ReadOnly | Error::Locked { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Error::MissingFolder { .. }
+        | Error::Damaged { .. }
+        | Error::NewerSchema { .. }
+        | Error::ChangedMigration { .. }
+        | Error::Files { .. }
+        | Error::Database(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn refusal(refused: &Refused) -> StatusCode {
+    match refused {
+        Refused::UnknownProduct { .. }
+        | Refused::UnknownCustomer { .. }
+        | Refused::UnknownAddress { .. }
+        | Refused::UnknownOrder { .. }
+        | Refused::UnknownCart { .. } => StatusCode::NOT_FOUND,
+        Refused::NoPrice { .. }
+        | Refused::ProductTwice { .. }
+        | Refused::TenderShort { .. }
+        | Refused::TenderOver { .. }
+        | Refused::CashShort { .. }
+        | Refused::NegativeTender => StatusCode::UNPROCESSABLE_ENTITY,
+        Refused::AllotmentSpent { .. }
+        | Refused::MoreThanOpen { .. }
+        | Refused::RolledBack
+        | Refused::EmailKnown { .. }
+        | Refused::NotHome
+        | Refused::OtherWarehouse { .. }
+        | Refused::AlreadyThere { .. } => StatusCode::CONFLICT,
+    }
+}

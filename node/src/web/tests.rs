@@ -1,0 +1,424 @@
+use super::*;
+
+use axum::{
+    body::{Body, to_bytes},
+    http::{HeaderMap, Method, header},
+};
+use outpost_schema::{
+    feed::Aggregate,
+    id::{ConcernId, OrderId},
+    money::Money,
+    verdict::{Concern, ConcernKind},
+};
+use outpost_sync::{
+    round::{Remote, Trouble},
+    wire::{Page, Pulled, Push, Pushed, Standing},
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+use uuid::Uuid;
+
+use crate::carts::tests::{CHEESE, LIFE, RUG, SHOP, TEA, hear, page, till};
+
+const HOST: &str = "127.0.0.1:7071";
+
+/// A device without a line, and its router.
+struct Shop {
+    app: Arc<App>,
+    router: Router,
+    _folder: TempDir,
+}
+
+fn shop() -> Shop {
+    shop_with(1_000, |_| Line::OnCall { server: "http://127.0.0.1:1".to_owned() })
+}
+
+fn shop_with(granted: i64, line: impl FnOnce(&Arc<Node>) -> Line) -> Shop {
+    let folder = tempfile::tempdir().expect("a folder");
+    let node = till(folder.path(), granted);
+    let carts = Carts::open(Arc::clone(&node), folder.path()).expect("open carts");
+    let line = line(&node);
+    let app = Arc::new(App { node, carts, line });
+    let router = router(Arc::clone(&app), HOST.parse().expect("an address"));
+    Shop { app, router, _folder: folder }
+}
+
+impl Shop {
+    async fn call(&self, request: Request) -> (StatusCode, HeaderMap, Vec<u8>) {
+        let response = self.router.clone().oneshot(request).await.expect("it always answers");
+        let (head, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.expect("a whole body").to_vec();
+        (head.status, head.headers, body)
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, Value) {
+        self.said(request(Method::GET, path, Body::empty())).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        self.said(request(Method::POST, path, body.to_string())).await
+    }
+
+    async fn said(&self, request: Request) -> (StatusCode, Value) {
+        let (status, _, body) = self.call(request).await;
+        (status, serde_json::from_slice(&body).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&body))))
+    }
+
+    async fn text(&self, path: &str) -> String {
+        let (status, _, body) = self.call(request(Method::GET, path, Body::empty())).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        String::from_utf8(body).expect("text")
+    }
+
+    async fn begin(&self) -> String {
+        let (status, cart) = self.post("/v1/carts", &json!({})).await;
+        assert_eq!(status, StatusCode::CREATED);
+        format!("/v1/carts/{}", cart["cart_id"].as_str().expect("an id"))
+    }
+}
+
+fn request(method: Method, path: &str, body: impl Into<Body>) -> Request {
+    let request = axum::http::Request::builder().method(method).uri(path).header(header::HOST, HOST);
+    request.header(header::CONTENT_TYPE, "application/json").body(body.into()).expect("a request")
+}
+
+fn sale(product: outpost_schema::id::ProductId, quantity: i64, given: &str) -> Value {
+    json!({
+        "lines": [{"product_id": product, "quantity": quantity}],
+        "tenders": [{"cash": {"given": given}}],
+    })
+}
+
+#[tokio::test]
+async fn products_are_found_and_shown() {
+    let shop = shop();
+    let (status, found) = shop.get("/v1/products?find=4006381333931").await;
+    assert_eq!((status, &found[0]["name"]), (StatusCode::OK, &json!("Earl Grey tea")));
+    assert_eq!((&found[0]["quantity"], &found[0]["open"]), (&json!(10_000), &json!(1_000)));
+    assert_eq!(shop.get("/v1/products?limit=2").await.1.as_array().map(Vec::len), Some(2));
+    assert_eq!(shop.get(&format!("/v1/products/{TEA}")).await.1["price"], json!("2.50"));
+    let (_, stock) = shop.get(&format!("/v1/stock?product={TEA}")).await;
+    assert_eq!((&stock[0]["warehouse_id"], &stock[0]["reserved_quantity"]), (&json!(SHOP), &json!(1_000)));
+}
+
+#[tokio::test]
+async fn a_cart_goes_from_begin_to_checkout() {
+    let shop = shop();
+    let cart = shop.begin().await;
+    let add = |units| json!({"product_id": TEA, "amount": units});
+    assert_eq!(shop.post(&format!("{cart}/add"), &add(5)).await.1["total"], json!("12.50"));
+    assert_eq!(shop.post(&format!("{cart}/take"), &add(1)).await.1["total"], json!("10.00"));
+    let set = json!({"product_id": CHEESE, "quantity": 250});
+    assert_eq!(shop.post(&format!("{cart}/set"), &set).await.1["total"], json!("14.98"));
+    let rug = json!({"product_id": RUG, "price": "80.00"});
+    assert_eq!(shop.post(&format!("{cart}/add"), &rug).await.1["lines"].as_array().map(Vec::len), Some(3));
+    let gone = json!({"product_id": RUG});
+    assert_eq!(shop.post(&format!("{cart}/remove"), &gone).await.1["lines"].as_array().map(Vec::len), Some(2));
+    assert_eq!(shop.post(&format!("{cart}/park"), &json!({"label": "red hat"})).await.1["is_parked"], json!(true));
+    assert_eq!(shop.get("/v1/carts").await.1[0]["label"], json!("red hat"));
+    assert_eq!(shop.post(&format!("{cart}/resume"), &json!({})).await.1["is_parked"], json!(false));
+    let owner = Uuid::from_u128(9);
+    assert_eq!(shop.post(&format!("{cart}/hand-over"), &json!({"owner": owner})).await.1["owner"], json!(owner));
+
+    let (status, sold) = shop.post(&format!("{cart}/checkout"), &json!({"tenders": [{"cash": {"given": "20"}}]})).await;
+    assert_eq!((status, &sold["change"]), (StatusCode::CREATED, &json!("5.02")));
+    assert_eq!(sold["order"]["total_amount"], json!("14.98"));
+    assert_eq!(shop.get("/v1/carts").await.1, json!([]));
+    assert_eq!(shop.get(&cart).await.1["lines"], json!([]));
+    let (status, again) = shop.post(&format!("{cart}/checkout"), &json!({"tenders": []})).await;
+    assert_eq!((status, &again["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("no_lines")));
+    shop.post(&format!("{cart}/add"), &add(1)).await;
+    assert_eq!(shop.post(&format!("{cart}/clear"), &json!({})).await.1["lines"], json!([]));
+}
+
+#[tokio::test]
+async fn a_sale_is_made_listed_and_printed() {
+    let shop = shop();
+    let body = json!({
+        "lines": [{"product_id": TEA, "quantity": 3}, {"product_id": CHEESE, "quantity": 250}],
+        "tenders": [{"cash": {"given": "10", "amount": "10"}}, {"card": {"reference": "T-77"}}],
+    });
+    let (status, sold) = shop.post("/v1/sales", &body).await;
+    assert_eq!(status, StatusCode::CREATED, "{sold}");
+    let id = sold["order"]["order_id"].as_str().expect("an id").to_owned();
+    assert_eq!(shop.get("/v1/orders?limit=1").await.1[0]["order_id"], json!(id));
+    assert_eq!(shop.get(&format!("/v1/orders?before={id}")).await.1, json!([]));
+    assert_eq!(shop.get("/v1/orders?receipt=K1-000001").await.1[0]["order_id"], json!(id));
+    assert_eq!(shop.get(&format!("/v1/orders/{id}")).await.1["status"], json!("delivered"));
+    let receipt = shop.text(&format!("/v1/orders/{id}/receipt")).await;
+    for line in [
+        "K1-000001",
+        "Earl Grey tea\n  3 x 2.50                            7.50",
+        "  0.250 kg x 19.90/kg                 4.98",
+        "TOTAL EUR                            12.48",
+        "Cash                                 10.00",
+        "Card                                  2.48\n  T-77",
+    ] {
+        assert!(receipt.contains(line), "{line:?} in\n{receipt}");
+    }
+    let (status, refused) = shop.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("already_there")));
+}
+
+#[tokio::test]
+async fn an_order_to_be_handed_over_moves_on() {
+    let shop = shop();
+    let mut body = sale(TEA, 2, "5");
+    body["fulfilment"] = json!("ship");
+    let (_, sold) = shop.post("/v1/sales", &body).await;
+    let order = format!("/v1/orders/{}", sold["order"]["order_id"].as_str().expect("an id"));
+    assert_eq!(shop.post(&format!("{order}/cancel"), &json!({})).await.0, StatusCode::OK);
+    assert_eq!(
+        shop.post(&format!("{order}/status"), &json!({"status": "shipped"})).await.1["status"],
+        json!("shipped")
+    );
+    let (status, problem) = shop.post(&format!("{order}/status"), &json!({"status": "teleported"})).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(problem["sentence"].as_str().expect("a sentence").contains("shipped, delivered"), "{problem}");
+}
+
+#[tokio::test]
+async fn people_are_written_down_and_speak() {
+    let shop = shop();
+    let ada = json!({"email": "Ada@example.com", "first_name": "Ada"});
+    let (status, user) = shop.post("/v1/customers", &ada).await;
+    assert_eq!(status, StatusCode::CREATED, "{user}");
+    let (status, known) = shop.post("/v1/customers", &ada).await;
+    assert_eq!((status, &known["code"]), (StatusCode::CONFLICT, &json!("email_known")));
+    assert_eq!(shop.get("/v1/customers?find=ada").await.1[0]["user_id"], user["user_id"]);
+    let addresses = format!("/v1/customers/{}/addresses", user["user_id"].as_str().expect("an id"));
+    let address = json!({"street": "Long Row 1", "city": "Ulm", "country": "DE"});
+    assert_eq!(shop.post(&addresses, &address).await.0, StatusCode::CREATED);
+    assert_eq!(shop.get(&addresses).await.1[0]["city"], json!("Ulm"));
+    let review = json!({"product_id": TEA, "user_id": user["user_id"], "rating": 5, "comment": "Good."});
+    assert_eq!(shop.post("/v1/reviews", &review).await.0, StatusCode::CREATED);
+    assert_eq!(shop.get(&format!("/v1/products/{TEA}/reviews")).await.1[0]["rating"], json!(5));
+}
+
+#[tokio::test]
+async fn goods_come_in_and_are_asked_for_and_given_back() {
+    let shop = shop();
+    let goods = json!({"lines": [{"product_id": TEA, "amount": 5}]});
+    for verb in ["receive", "ask", "give-back"] {
+        assert_eq!(shop.post(&format!("/v1/stock/{verb}"), &goods).await.0, StatusCode::CREATED, "{verb}");
+    }
+    let count = json!({"lines": [{"product_id": TEA, "counted": 7}]});
+    let (status, refused) = shop.post("/v1/stock/count", &count).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("not_home")));
+    let (status, refused) =
+        shop.post("/v1/stock/give-back", &json!({"lines": [{"product_id": TEA, "amount": 5_000}]})).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("more_than_open")));
+}
+
+#[tokio::test]
+async fn the_status_tells_what_waits() {
+    let shop = shop();
+    shop.post("/v1/sales", &sale(TEA, 3, "10")).await;
+    let (_, status) = shop.get("/v1/status").await;
+    assert_eq!((&status["waiting"], &status["worth"], &status["currency"]), (&json!(1), &json!("7.50"), &json!("EUR")));
+    let metrics = shop.text("/metrics").await;
+    for line in ["outpost_node_unsent_entries 1\n", "outpost_node_worth{currency=\"EUR\"} 7.50\n"] {
+        assert!(metrics.contains(line), "{metrics}");
+    }
+    for name in ["oldest_seconds", "level_age_seconds", "contact_age_seconds", "round_failures", "concerns"] {
+        assert!(metrics.contains(&format!("# TYPE outpost_node_{name} gauge\n")), "{name}");
+    }
+    let page = shop.text("/").await;
+    for text in ["1 waiting", "7.50", "EUR", "Selling from allotments", "http-equiv=\"refresh\""] {
+        assert!(page.contains(text), "{text} in {page}");
+    }
+    assert!(!page.contains("<script") && !page.contains("style="), "nothing that the policy forbids");
+    assert_eq!(shop.get("/healthz").await, (StatusCode::OK, json!({"alive": true})));
+    assert_eq!(shop.get("/readyz").await, (StatusCode::OK, json!({"ready": true})));
+    assert!(shop.text("/style.css").await.contains("--ink"));
+}
+
+#[tokio::test]
+async fn concerns_are_told_in_plain_words() {
+    let shop = shop();
+    let concern = Concern {
+        concern_id: ConcernId(Uuid::from_u128(1)),
+        kind: ConcernKind::Owed,
+        subject: TEA.to_string(),
+        detail: json!({}),
+        scope: SHOP.0,
+        opened_at: outpost_schema::clock::Timestamp::from_micros(1_770_000_000_000_000),
+        closed_at: None,
+    };
+    hear(&shop.app.node, &[Aggregate::Concern(Box::new(concern))]);
+    let sentence = ConcernKind::Owed.sentence();
+    assert_eq!(shop.get("/v1/concerns").await.1[0]["sentence"], json!(sentence));
+    let page = shop.text("/").await;
+    assert!(page.contains(sentence) && page.contains("since 2026-02-02"), "{page}");
+}
+
+#[tokio::test]
+async fn a_round_without_a_line_says_so() {
+    let shop = shop();
+    let (status, problem) = shop.post("/v1/round", &json!({})).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("line_cut")));
+    assert!(shop.get("/v1/status").await.1["problem"].as_str().expect("kept").contains("the line is cut"));
+    assert!(shop.text("/").await.contains("Offline"));
+}
+
+#[tokio::test]
+async fn a_device_that_has_not_joined_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let world = Arc::new(outpost_schema::world::Seeded::new(1));
+    let node = Arc::new(Node::open(folder.path(), world).expect("an open node"));
+    let carts = Carts::open(Arc::clone(&node), folder.path()).expect("open carts");
+    let app = Arc::new(App { node, carts, line: Line::OnCall { server: String::new() } });
+    let shop = Shop { router: router(Arc::clone(&app), HOST.parse().expect("an address")), app, _folder: folder };
+    let code = async |path| shop.get(path).await.1["code"].clone();
+    assert_eq!(shop.get("/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(code("/readyz").await, json!("not_joined"));
+    assert_eq!(code("/v1/status").await, json!("not_joined"));
+    assert_eq!(shop.post("/v1/carts", &json!({})).await.1["code"], json!("not_joined"));
+    assert_eq!(shop.post("/v1/round", &json!({})).await.1["code"], json!("not_joined"));
+}
+
+mod bad {
+    //! Every kind of bad input is answered with a problem.
+    use super::*;
+
+    #[tokio::test]
+    async fn paths_and_methods() {
+        let shop = shop();
+        let absent = Uuid::from_u128(1);
+        for (method, path, status, code) in [
+            (Method::GET, "/v1/teleport", 404, "unknown_path"),
+            (Method::DELETE, "/v1/carts", 405, "unknown_method"),
+            (Method::PUT, "/", 405, "unknown_method"),
+            (Method::GET, "/v1/carts/tomato", 422, "not_an_id"),
+            (Method::GET, "/v1/carts/%ff", 400, "not_utf8"),
+            (Method::GET, &format!("/v1/carts/{absent}"), 404, "unknown_cart"),
+            (Method::GET, &format!("/v1/products/{absent}"), 404, "unknown_product"),
+            (Method::GET, &format!("/v1/orders/{absent}"), 404, "unknown_order"),
+            (Method::GET, "/v1/orders?receipt=tomato", 422, "unreadable"),
+            (Method::GET, "/v1/products?find=%ff", 400, "not_utf8"),
+            (Method::GET, "/v1/products?find=a%00b", 422, "nul_character"),
+            (Method::GET, "/v1/products?fund=tea", 400, "unreadable_query"),
+            (Method::GET, "/v1/products?limit=-1", 400, "unreadable_query"),
+            (Method::GET, "/v1/stock", 400, "unreadable_query"),
+        ] {
+            let (found, problem) = shop.said(request(method.clone(), path, Body::empty())).await;
+            assert_eq!((found.as_u16(), &problem["code"]), (status, &json!(code)), "{method} {path}: {problem}");
+            assert!(problem["sentence"].as_str().is_some_and(|sentence| !sentence.is_empty()), "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn bodies() {
+        let shop = shop();
+        let long = format!("{{\"label\":\"{}\"}}", "a".repeat(take::BODY_MAX));
+        let absent = OrderId(Uuid::from_u128(1));
+        let park = format!("{}/park", shop.begin().await);
+        let sell = "/v1/sales";
+        for (path, body, status, code) in [
+            (sell, b"{".to_vec(), 400, "unreadable_body"),
+            (sell, b"".to_vec(), 400, "unreadable_body"),
+            (sell, b"\xff\xfe".to_vec(), 400, "not_utf8"),
+            (sell, b"{\"lines\":\0[]}".to_vec(), 400, "unreadable_body"),
+            (sell, b"{\"lines\":[],\"tenders\":[],\"colour\":1}".to_vec(), 422, "unreadable_body"),
+            (sell, b"{\"lines\":[],\"tenders\":[]}".to_vec(), 422, "no_lines"),
+            (sell, sale(TEA, 0, "5").to_string().into_bytes(), 422, "unreadable_body"),
+            (sell, sale(TEA, 1, "1e9").to_string().into_bytes(), 422, "unreadable_body"),
+            (sell, sale(TEA, 3, "5").to_string().into_bytes(), 422, "tender_short"),
+            (sell, sale(RUG, 1, "5").to_string().into_bytes(), 422, "no_price"),
+            (sell, sale(TEA, 1_001, "9999").to_string().into_bytes(), 409, "allotment_spent"),
+            (&park, long.into_bytes(), 413, "body_too_large"),
+            (&park, b"{\"label\":\"a\\u0000b\"}".to_vec(), 422, "nul_character"),
+            (&park, format!("[{}", "[".repeat(5_000)).into_bytes(), 422, "unreadable_body"),
+            ("/v1/carts", b"{\"owner\":\"tomato\"}".to_vec(), 422, "unreadable_body"),
+            (&format!("/v1/orders/{absent}/cancel"), b"{}".to_vec(), 404, "unknown_order"),
+            ("/v1/stock/receive", b"{\"lines\":[]}".to_vec(), 422, "no_lines"),
+            ("/v1/customers", b"{}".to_vec(), 422, "empty"),
+        ] {
+            let shown: String = String::from_utf8_lossy(&body).chars().take(60).collect();
+            let (found, problem) = shop.said(request(Method::POST, path, body)).await;
+            assert_eq!((found.as_u16(), &problem["code"]), (status, &json!(code)), "{path} {shown}: {problem}");
+        }
+        let form = axum::http::Request::post("/v1/round").header(header::HOST, HOST);
+        let form = form.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(Body::from("{}"));
+        assert_eq!(shop.said(form.expect("a request")).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    }
+
+    #[tokio::test]
+    async fn strangers() {
+        let shop = shop();
+        let ask = |heads: &[(&str, &str)]| {
+            let mut request = axum::http::Request::post("/v1/carts").header(header::CONTENT_TYPE, "application/json");
+            for (name, value) in heads {
+                request = request.header(*name, *value);
+            }
+            request.body(Body::from("{}")).expect("a request")
+        };
+        for (heads, code) in [
+            (&[][..], "foreign_host"),
+            (&[("host", "evil.example:7071")], "foreign_host"),
+            (&[("host", "127.0.0.1:80")], "foreign_host"),
+            (&[("host", HOST), ("origin", "http://evil.example")], "foreign_origin"),
+            (&[("host", HOST), ("origin", "null")], "foreign_origin"),
+            (&[("host", HOST), ("origin", "https://127.0.0.1:7071")], "foreign_origin"),
+            (&[("host", HOST), ("sec-fetch-site", "cross-site")], "foreign_origin"),
+        ] {
+            let (status, problem) = shop.said(ask(heads)).await;
+            assert_eq!((status, &problem["code"]), (StatusCode::FORBIDDEN, &json!(code)), "{heads:?}");
+        }
+        for heads in [
+            &[("host", HOST)][..],
+            &[("host", "localhost:7071"), ("origin", "http://localhost:7071")],
+            &[("host", "[::1]:7071"), ("origin", "http://[::1]:7071"), ("sec-fetch-site", "same-origin")],
+        ] {
+            assert_eq!(shop.said(ask(heads)).await.0, StatusCode::CREATED, "{heads:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_answer_carries_the_policy() {
+        let shop = shop();
+        for path in ["/", "/v1/status", "/v1/nowhere"] {
+            let (_, headers, _) = shop.call(request(Method::GET, path, Body::empty())).await;
+            let policy = headers["content-security-policy"].to_str().expect("text");
+            assert!(policy.starts_with("default-src 'none'; style-src 'self'"), "{path}: {policy}");
+            assert!(!policy.contains("script") && !policy.contains("unsafe"));
+            assert_eq!(headers["x-content-type-options"], "nosniff");
+            assert!(!headers.contains_key("access-control-allow-origin"));
+        }
+    }
+}
+
+/// A server that has the units which the till lacks: it grants what is asked for.
+struct Generous;
+
+impl Remote for Generous {
+    async fn push(&self, _: Standing, push: &Push) -> Result<Pushed, Trouble> {
+        let acked = push.entries.last().map(|entry| entry.mark()).unwrap_or(outpost_schema::journal::Mark::START);
+        let verdicts = push.entries.iter().map(|entry| (entry.seq, outpost_schema::verdict::Verdict::Accepted));
+        Ok(Pushed::Settled { acked, verdicts: verdicts.collect(), carts: vec![] })
+    }
+
+    async fn pull(&self, standing: Standing, cursor: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {
+        if wait_seconds > 0 {
+            std::future::pending::<()>().await;
+        }
+        let granted = if standing.head.seq > 0 { 5 } else { 2 };
+        let page = page(&crate::carts::tests::news(granted), cursor.unwrap_or(""));
+        let acked = outpost_sync::wire::Acked { incarnation_id: LIFE, mark: standing.acked, set_aside: vec![] };
+        Ok(Pulled::Page(Box::new(Page { acked: vec![acked], ..page })))
+    }
+}
+
+#[tokio::test]
+async fn a_sale_that_lacks_stock_asks_for_it_while_the_line_is_up() {
+    let shop = shop_with(2, |node| Line::Carried(Courier::start(Arc::clone(node), Generous).expect("a courier")));
+    let (status, sold) = shop.post("/v1/sales", &sale(TEA, 4, "20")).await;
+    assert_eq!((status, &sold["order"]["total_amount"]), (StatusCode::CREATED, &json!("10.00")), "{sold}");
+    let (status, refused) = shop.post("/v1/sales", &sale(TEA, 40, "200")).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("allotment_spent")), "asked once, then no");
+    shop.app.close();
+    assert_eq!(shop.app.health().expect("a courier").failures, 0);
+    let worth: Money = shop.app.node.status().expect("readable").worth;
+    assert!(worth <= "10.00".parse().expect("money"));
+}

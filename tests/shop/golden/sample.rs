@@ -1,0 +1,198 @@
+//! One of everything that travels, the same on every machine.
+
+use outpost_node::{
+    Error, Node,
+    sell::{SaleWanted, Tendered, Terms, WantedLine},
+};
+use outpost_schema::{
+    cart::Cart,
+    clock::{Hlc, Timestamp},
+    feed::Aggregate,
+    id::{CartId, IncarnationId, OrderId, ProductId, UserId, WarehouseId},
+    journal::{Entry, Mark},
+    op::{Cancel, Count, CountLine, Customer, Goods, Line, Op, Sale, StatusTold},
+    order::{Order, OrderStatus},
+    quantity::Amount,
+    verdict::{Grant, Refusal, SetAside, Verdict},
+};
+use outpost_sync::{
+    round::Local as _,
+    wire::{Pulled, Push, Pushed},
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Whose journal it is.
+pub const INCARNATION: IncarnationId = IncarnationId(id(2));
+const PLACE: WarehouseId = WarehouseId(id(3));
+const HONEY: ProductId = ProductId(id(4));
+const ADA: UserId = UserId(id(6));
+const ORDER: OrderId = OrderId(id(10));
+const AT: Timestamp = Timestamp::from_micros(1_770_000_000_000_000);
+
+const fn id(number: u128) -> Uuid {
+    Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 | number)
+}
+
+fn of<T: DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).unwrap_or_else(|error| panic!("a sample: {error}"))
+}
+
+/// A journal with an op of every kind, and a cart beside it.
+pub fn push() -> Push {
+    let mut head = Mark::START;
+    let mut clock = Hlc::ZERO;
+    let entries = ops().into_iter().zip(0u8..).map(|(op, number)| {
+        clock = clock.tick(AT);
+        let entry = Entry::write(INCARNATION, head, clock, "7:7:".to_owned(), &op, [number; 16]);
+        head = entry.mark();
+        entry
+    });
+    Push { entries: entries.collect(), carts: vec![cart()] }
+}
+
+fn ops() -> Vec<Op> {
+    let two = Line { product_id: HONEY, amount: Amount::new(2).expect("an amount") };
+    let goods = || Goods { warehouse_id: PLACE, lines: vec![two] };
+    let seen = CountLine { product_id: HONEY, counted: 7, delta: -3 };
+    let mut sold = cart();
+    vec![
+        Op::CustomerAdded(Box::new(Customer { user: of(user()), address: Some(of(address(7))) })),
+        Op::AddressAdded(Box::new(of(address(8)))),
+        Op::Reviewed(Box::new(of(review()))),
+        Op::Received(goods()),
+        Op::Counted(Count { warehouse_id: PLACE, lines: vec![seen] }),
+        Op::AllotmentAsked(goods()),
+        Op::GaveBack(goods()),
+        Op::Sale(Box::new(Sale { order: of(order()), sold: Some(sold.checkout().expect("something is in it")) })),
+        Op::StatusTold(StatusTold { order_id: ORDER, status: OrderStatus::Shipped, at: AT }),
+        Op::CancelAsked(Cancel { order_id: ORDER, at: AT }),
+    ]
+}
+
+fn cart() -> Cart {
+    let (at, price) = (Hlc { at: AT, tick: 1 }, Some("6.50".parse().expect("a price")));
+    let mut cart = Cart::open(CartId(id(20)), ADA, PLACE, INCARNATION, at);
+    cart.add(INCARNATION, HONEY, Amount::new(3).expect("an amount"), price, AT).expect("an add");
+    cart.take(INCARNATION, HONEY, Amount::new(1).expect("an amount")).expect("a taking");
+    cart.park("hat", INCARNATION, Hlc { at: AT, tick: 2 }).expect("parked");
+    cart
+}
+
+/// An answer with every kind of verdict.
+pub fn pushed() -> Pushed {
+    let granted = Grant { product_id: HONEY, amount: Amount::new(2).expect("an amount") };
+    let verdicts = [
+        Verdict::Accepted,
+        Verdict::Granted(vec![granted]),
+        Verdict::Refused(Refusal::NothingLeft),
+        Verdict::Refused(Refusal::AlreadyHandedOver),
+        Verdict::Refused(Refusal::AlreadyCancelled),
+        Verdict::SetAside(SetAside::Newer),
+        Verdict::SetAside(SetAside::Malformed { code: "no_lines".to_owned() }),
+        Verdict::SetAside(SetAside::NoRight),
+        Verdict::SetAside(SetAside::Lacks { ids: vec![id(1), id(2)] }),
+        Verdict::SetAside(SetAside::IdTaken { id: id(9) }),
+    ];
+    let acked = push().entries.last().map_or(Mark::START, Entry::mark);
+    Pushed::Settled { acked, verdicts: (1..).zip(verdicts).collect(), carts: vec![CartId(id(20))] }
+}
+
+/// A page with every kind of aggregate.
+pub fn page() -> Pulled {
+    let mut aggregates: Vec<Aggregate> = of(json!([
+        { "warehouse": { "warehouse_id": PLACE, "name": "Stall", "home_of": id(1), "created_at": AT } },
+        { "category": { "category_id": id(5), "name": "Spreads", "parent_id": null } },
+        { "product": product() },
+        { "stock": { "product_id": HONEY, "warehouse_id": PLACE, "balance": 12, "promised": 12, "updated_at": AT } },
+        { "allotment": { "incarnation_id": INCARNATION, "product_id": HONEY, "warehouse_id": PLACE,
+                         "granted": 12, "reclaimed": 0 } },
+        { "user": user() },
+        { "address": address(7) },
+        { "order": order() },
+        { "review": review() },
+        { "concern": { "concern_id": id(30), "kind": "owed", "subject": "a/b", "detail": { "units": 3 },
+                       "scope": PLACE, "opened_at": AT, "closed_at": null } },
+        { "verdict": { "incarnation_id": INCARNATION, "seq": 4, "verdict": "accepted" } },
+        { "gone": { "kind": "product", "ids": [id(31)] } },
+    ]));
+    aggregates.push(Aggregate::Cart(Box::new(cart())));
+    let mut page: Pulled = of(json!({ "page": {
+        "epoch": id(40), "cursor": "1", "level": true, "seen": "7:7:", "aggregates": [],
+        "acked": [{ "incarnation_id": INCARNATION, "mark": Mark::START, "set_aside": [3] }], "server_time": AT
+    } }));
+    if let Pulled::Page(page) = &mut page {
+        page.aggregates = aggregates;
+    }
+    page
+}
+
+/// A stall with twelve of honey receives none, sells two, and writes a customer down.
+pub fn a_short_day(node: &Node) {
+    let card = json!({
+        "node_id": id(1), "incarnation_id": INCARNATION, "name": "Beach stall", "kind": "popup", "warehouse_id": PLACE,
+        "is_home": true, "policy": "physical", "prefix": "B1", "currency": "EUR", "server": "http://127.0.0.1:7070"
+    });
+    node.join(&of(card)).expect("it joins");
+    let Pulled::Page(mut page) = page() else { unreachable!("the sample is a page") };
+    page.aggregates.retain(|aggregate| !matches!(aggregate, Aggregate::Order(_) | Aggregate::Verdict(_)));
+    page.acked.clear();
+    node.apply(None, &page).expect("applied");
+    sell(node, HONEY).expect("sold");
+    let new = outpost_node::people::NewCustomer { first_name: Some("Grace".to_owned()), ..Default::default() };
+    node.add_customer(&new).expect("written down");
+}
+
+/// Sells two.
+///
+/// # Errors
+/// What the node says.
+pub fn sell(node: &Node, product_id: ProductId) -> Result<Order, Error> {
+    let line = WantedLine { product_id, quantity: Amount::new(2)?, unit_price: None };
+    let terms = Terms::carried_out(vec![Tendered::cash("20".parse()?)]);
+    Ok(node.sell(&SaleWanted { lines: vec![line], terms })?.order)
+}
+
+fn product() -> Value {
+    json!({
+        "product_id": HONEY, "sku": "HONEY", "name": "Honey, 500 g", "description": "Heather", "price": "6.50",
+        "unit": "each", "price_per": 1, "category_id": id(5), "seller_id": null, "image_urls": ["https://example.com/h"],
+        "attributes": { "origin": "Yorkshire" }, "barcodes": ["4006381333931"], "created_at": AT, "updated_at": AT
+    })
+}
+
+fn user() -> Value {
+    json!({
+        "user_id": ADA, "email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace", "created_at": AT,
+        "address_id": id(7), "role": "customer", "home": PLACE, "alias_of": null
+    })
+}
+
+fn address(number: u128) -> Value {
+    json!({
+        "address_id": id(number), "user_id": ADA, "street": "1 Mill Lane", "city": "Leeds", "state": null,
+        "zip_code": "LS1 1AA", "country": "UK", "home": PLACE
+    })
+}
+
+fn review() -> Value {
+    json!({
+        "review_id": id(9), "product_id": HONEY, "user_id": ADA, "rating": 5, "comment": "Of course", "created_at": AT
+    })
+}
+
+fn order() -> Value {
+    json!({
+        "order_id": ORDER, "user_id": ADA, "total_amount": "13.00", "status": "processed", "shipping_address_id": id(7),
+        "billing_address_id": null, "payment_id": id(11), "created_at": AT, "updated_at": AT,
+        "receipt": { "prefix": "B1", "number": 1 }, "node_id": id(1), "warehouse_id": PLACE, "fulfilment": "ship",
+        "items": [{ "order_item_id": id(12), "product_id": HONEY, "quantity": 2, "unit_price": "6.50", "price_per": 1 }],
+        "payments": [
+            { "payment_id": id(11), "amount": "20.00", "currency": "EUR", "tender": "cash", "status": "succeeded",
+              "transaction_ref": null, "created_at": AT, "updated_at": AT },
+            { "payment_id": id(13), "amount": "-7.00", "currency": "EUR", "tender": "change", "status": "succeeded",
+              "transaction_ref": null, "created_at": AT, "updated_at": AT }
+        ]
+    })
+}

@@ -1,0 +1,233 @@
+//! The shipped programs, killed wherever it hurts: what they acknowledged is there, and nothing is there twice.
+
+use std::path::{Path, PathBuf};
+
+use outpost_node::uplink::Uplink;
+use outpost_schema::{device::Card, id::ProductId};
+use outpost_server::publish;
+use outpost_sync::round;
+use serde_json::{Value, json};
+
+use crate::support::{
+    Rule, Serving, Shop, caller,
+    chance::Chance,
+    money,
+    process::{Running, run},
+    until_level,
+};
+
+/// What is on the shelf; more than any story here sells.
+const ON_HAND: i64 = 100_000;
+
+#[tokio::test]
+async fn a_till_killed_at_any_stage_of_a_sale_has_all_of_it_or_nothing() {
+    let (mut shop, tea) = shop_with_tea().await;
+    let (card, folder) = switch_off(&mut shop);
+    let mut sold = 0;
+    for (stage, sells) in
+        [("sale.begun", 0), ("sale.journaled", 0), ("sale.before_commit", 0), ("sale.after_commit", 1)]
+    {
+        let died = run("outpost-node", &sell(&folder), Some(stage)).await;
+        assert!(!died.status.success() && died.stdout.is_empty(), "{stage}: a receipt before it is certain");
+        sold += sells;
+        switch_on(&mut shop, &card, &folder);
+        let till = &shop.tills[0];
+        till.node.examine().expect("its journal is whole");
+        assert_eq!(
+            (till.receipts().len() as i64, till.waiting(), till.shown(tea).balance),
+            (sold, sold, ON_HAND - sold),
+            "{stage}"
+        );
+        switch_off(&mut shop);
+    }
+    let receipt = run("outpost-node", &sell(&folder), None).await;
+    let receipt = String::from_utf8_lossy(&receipt.stdout).into_owned();
+    assert!(receipt.contains(&format!("{}-{:06}", card.prefix, sold + 1)), "receipts are dense: {receipt}");
+    switch_on(&mut shop, &card, &folder);
+    shop.all_level().await;
+    assert_eq!(shop.number("select count(*) from orders").await, sold + 1);
+    shop.agree().await;
+}
+
+#[tokio::test]
+async fn a_till_killed_while_it_takes_in_answers_and_pages_ends_level() {
+    let (mut shop, tea) = shop_with_tea().await;
+    let (card, folder) = switch_off(&mut shop);
+    let serving = Serving::begin(&shop).await;
+    let server = format!("http://{}", serving.address);
+    let stages = [
+        "settle.begun",
+        "settle.before_commit",
+        "settle.after_commit",
+        "apply.begun",
+        "apply.before_commit",
+        "apply.after_commit",
+    ];
+    for (stage, sold) in stages.iter().zip(1..) {
+        assert!(run("outpost-node", &sell(&folder), None).await.status.success(), "it sells before {stage}");
+        let price = Some(money(&format!("{sold}.50")));
+        publish::reprice(&shop.server, &[(tea, price)]).await.expect("news");
+        let round = [&on(&folder)[..], &["--server".into(), server.clone(), "round".into()]].concat();
+        assert!(!run("outpost-node", &round, Some(stage)).await.status.success(), "it dies at {stage}");
+        let again = run("outpost-node", &round, None).await;
+        assert!(again.status.success(), "after {stage}: {}", String::from_utf8_lossy(&again.stdout));
+        switch_on(&mut shop, &card, &folder);
+        assert_eq!((shop.tills[0].waiting(), shop.tills[0].shown(tea).balance), (0, ON_HAND - sold), "{stage}");
+        assert_eq!(shop.number("select count(*) from orders").await, sold, "{stage}");
+        shop.agree().await;
+        switch_off(&mut shop);
+    }
+}
+
+#[tokio::test]
+async fn head_office_killed_around_the_commit_of_a_push_books_it_once() {
+    let (shop, tea) = shop_with_tea().await;
+    let till = &shop.tills[0];
+    for (stage, sold, booked) in [("push.before_commit", 1, 0), ("push.after_commit", 2, 2)] {
+        let server = head_office(&shop, Some(stage)).await;
+        till.sell(tea, 1).expect("sold");
+        let uplink = Uplink::new(&server.url, caller(&till.card)).expect("loopback");
+        assert!(round::run(&*till.node, &uplink, 0).await.is_err(), "{stage}: nobody answers");
+        assert!(!server.dies().await.success());
+        assert_eq!(shop.number("select count(*) from orders").await, booked, "{stage}");
+
+        let server = head_office(&shop, None).await;
+        let uplink = Uplink::new(&server.url, caller(&till.card)).expect("loopback");
+        until_level(&till.node, &uplink).await;
+        assert_eq!((shop.number("select count(*) from orders").await, till.waiting()), (sold, 0), "{stage}");
+        shop.agree().await;
+        server.kill().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_till_whose_power_goes_keeps_every_sale_it_acknowledged() {
+    let (mut shop, tea) = shop_with_tea().await;
+    let (card, folder) = switch_off(&mut shop);
+    let (mut chance, mut acknowledged) = (Chance::of(3), Vec::new());
+    for power_cut in 1..=4 {
+        let serving = Running::start("outpost-node", &serve(&folder), None).await;
+        for _ in 0..chance.below(20) {
+            acknowledged.extend(sell_over_http(&serving.url, tea).await);
+        }
+        let under_way = tokio::spawn({
+            let url = serving.url.clone();
+            async move { sell_over_http(&url, tea).await }
+        });
+        serving.kill().await;
+        acknowledged.extend(under_way.await.expect("asked"));
+
+        switch_on(&mut shop, &card, &folder);
+        let known = shop.tills[0].receipts();
+        assert!(acknowledged.iter().all(|receipt| known.contains(receipt)), "{acknowledged:?} of {known:?}");
+        assert!(known.len() <= acknowledged.len() + power_cut, "at most what was under way is there besides");
+        shop.tills[0].node.examine().expect("its journal is whole");
+        switch_off(&mut shop);
+    }
+    switch_on(&mut shop, &card, &folder);
+    shop.all_level().await;
+    shop.agree().await;
+}
+
+#[tokio::test]
+async fn a_till_killed_around_a_checkpoint_keeps_every_sale_it_acknowledged() {
+    let (mut shop, tea) = shop_with_tea().await;
+    let (card, folder) = switch_off(&mut shop);
+    let mut acknowledged = 0;
+    for stage in ["checkpoint.begun", "checkpoint.done"] {
+        let serving = Running::start("outpost-node", &serve(&folder), Some(stage)).await;
+        while sell_over_http(&serving.url, tea).await.is_some() {
+            acknowledged += 1;
+            assert!(acknowledged < 2_000, "no checkpoint comes");
+        }
+        assert!(!serving.dies().await.success(), "{stage}");
+        switch_on(&mut shop, &card, &folder);
+        let there = ON_HAND - shop.tills[0].shown(tea).balance;
+        assert!((acknowledged..=acknowledged + 1).contains(&there), "{stage}: {there} of {acknowledged}");
+        acknowledged = there;
+        switch_off(&mut shop);
+    }
+    switch_on(&mut shop, &card, &folder);
+    shop.all_level().await;
+    assert_eq!(shop.number("select count(*) from orders").await, acknowledged);
+    shop.agree().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn head_office_whose_power_goes_while_tills_push_books_everything_once() {
+    let (mut shop, tea) = shop_with_tea().await;
+    shop.add_till(shop.high_street, Rule::Physical).await;
+    shop.all_level().await;
+    for _ in 0..3 {
+        let server = head_office(&shop, None).await;
+        let pushing: Vec<_> = shop
+            .tills
+            .iter()
+            .map(|till| {
+                let (node, uplink) =
+                    (till.node.clone(), Uplink::new(&server.url, caller(&till.card)).expect("loopback"));
+                (0..10).for_each(|_| _ = till.sell(tea, 1).expect("sold"));
+                tokio::spawn(async move { round::run(&*node, &uplink, 0).await.is_ok() })
+            })
+            .collect();
+        server.kill().await;
+        for pushed in pushing {
+            pushed.await.expect("it ends, one way or the other");
+        }
+    }
+    shop.all_level().await;
+    assert_eq!(shop.number("select count(*) from orders").await, 60);
+    shop.agree().await;
+}
+
+/// A shop with one till that sells what is in the customer's hand, and plenty of tea.
+async fn shop_with_tea() -> (Shop, ProductId) {
+    let mut shop = Shop::open(0).await;
+    shop.add_till(shop.high_street, Rule::Physical).await;
+    let tea = shop.product("TEA", "2.50", ON_HAND).await;
+    shop.all_level().await;
+    (shop, tea)
+}
+
+fn switch_off(shop: &mut Shop) -> (Card, PathBuf) {
+    let till = shop.tills.remove(0);
+    (till.card.clone(), till.folder.clone())
+}
+
+fn switch_on(shop: &mut Shop, card: &Card, folder: &Path) {
+    let till = shop.start(card.clone(), folder.to_owned(), 70);
+    shop.tills.insert(0, till);
+}
+
+async fn head_office(shop: &Shop, die_at: Option<&str>) -> Running {
+    let arguments = ["--database", shop.database.url(), "--listen", "127.0.0.1:0", "serve"];
+    Running::start("outpost-server", &arguments, die_at).await
+}
+
+fn on(folder: &Path) -> Vec<String> {
+    vec!["--data".to_owned(), folder.to_string_lossy().into_owned()]
+}
+
+fn sell(folder: &Path) -> Vec<String> {
+    [on(folder), ["sell", "TEA", "--card", "terminal 1"].map(str::to_owned).to_vec()].concat()
+}
+
+fn serve(folder: &Path) -> Vec<String> {
+    let nowhere = ["--server", "http://127.0.0.1:9", "--listen", "127.0.0.1:0", "serve"];
+    [on(folder), nowhere.map(str::to_owned).to_vec()].concat()
+}
+
+/// Sells one through the till's own API; the receipt, if it answered.
+async fn sell_over_http(url: &str, product: ProductId) -> Option<String> {
+    let sale = json!({
+        "lines": [{ "product_id": product, "quantity": 1 }],
+        "tenders": [{ "card": { "reference": "terminal 1" } }]
+    });
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let request = client.post(format!("{url}/v1/sales")).header("content-type", "application/json");
+    let answer = request.body(sale.to_string()).send().await.ok()?;
+    assert!(answer.status().is_success(), "{}", answer.status());
+    let sold: Value = serde_json::from_slice(&answer.bytes().await.ok()?).ok()?;
+    let receipt = &sold["order"]["receipt"];
+    Some(format!("{}-{:06}", receipt["prefix"].as_str()?, receipt["number"].as_i64()?))
+}
