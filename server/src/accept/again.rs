@@ -2,7 +2,7 @@
 
 use outpost_schema::{
     id::IncarnationId,
-    op::Entry,
+    journal::Entry,
     verdict::{ConcernKind, Verdict},
 };
 use uuid::Uuid;
