@@ -5,6 +5,8 @@
 //! commit is anything told. A journal that goes on in two ways is frozen; what comes of it from then
 //! on is evidence.
 
+mod again;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_schema::{
@@ -21,6 +23,8 @@ use outpost_sync::wire::{Caller, PUSH_BYTES_MAX, PUSH_CARTS_MAX, PUSH_ENTRIES_MA
 use serde_json::json;
 use uuid::Uuid;
 
+use self::again::retry_if_awaited;
+pub use self::again::retry_set_aside;
 use crate::{
     carts,
     db::{Tx, concerns, effects, ground, nodes, ops},
@@ -293,67 +297,6 @@ fn ids_made(settled: &Settled) -> impl Iterator<Item = Uuid> + '_ {
     let addresses = settled.addresses.iter().map(|address| address.address_id.0);
     let orders = settled.orders.iter().map(|(_, order)| order.order_id.0);
     users.chain(addresses).chain(orders)
-}
-
-/// The push is booked and will be answered whatever becomes of this; the next one that makes an id
-/// tries again.
-async fn retry_if_awaited(server: &Server, ids: &[Uuid]) {
-    let tried = async {
-        if ids.is_empty() || !server.db.transaction(|tx| async move { ops::is_awaited(&tx, ids).await }).await? {
-            return Ok(());
-        }
-        retry_set_aside(server).await
-    };
-    if let Err(error) = tried.await {
-        tracing::warn!(code = error.code(), "set-aside ops were not decided again: {error}");
-    }
-}
-
-/// Decides again what was set aside and of which something that it lacked has arrived, until nothing
-/// more moves. Called after every commit that made ids.
-///
-/// # Errors
-/// The database's.
-pub async fn retry_set_aside(server: &Server) -> Result<(), Error> {
-    loop {
-        let journals = server.db.transaction(|tx| async move { ops::worth_a_retry(&tx).await }).await?;
-        let mut has_moved = false;
-        for incarnation_id in journals {
-            has_moved |= retry_journal(server, incarnation_id).await?;
-        }
-        if !has_moved {
-            return Ok(());
-        }
-        server.ring();
-    }
-}
-
-async fn retry_journal(server: &Server, incarnation_id: IncarnationId) -> Result<bool, Error> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let retried = server.db.transaction(|tx| async move { retry(server, &tx, incarnation_id).await }).await;
-        match retried {
-            Err(error) if error.is_overtaken() && tries < TRIES_MAX => {}
-            answer => return answer,
-        }
-    }
-}
-
-/// Decides a journal's set-aside ops again; says whether a verdict changed.
-async fn retry(server: &Server, tx: &Tx, incarnation_id: IncarnationId) -> Result<bool, Error> {
-    let Some(journal) = nodes::lock_journal(tx, incarnation_id).await? else {
-        return Ok(false);
-    };
-    let (entries, before): (Vec<Entry>, Vec<Verdict>) = ops::to_retry(tx, incarnation_id).await?.into_iter().unzip();
-    let now = server.now();
-    let mut settled = decide(server, tx, &journal.author, &entries, now, Book::Again).await?;
-    let over = settled.verdicts.iter().filter(|(_, verdict)| !verdict.is_set_aside());
-    let over: Vec<_> = over.map(|(seq, _)| (ConcernKind::SetAside, format!("{incarnation_id}/{seq}"))).collect();
-    settled.closed.extend(over);
-    concerns::open(tx, &*server.world, Some(incarnation_id), &settled.opened, now).await?;
-    concerns::close(tx, &settled.closed, now).await?;
-    Ok(settled.verdicts.iter().map(|(_, verdict)| verdict).ne(&before))
 }
 
 #[cfg(test)]
