@@ -118,11 +118,6 @@ impl Machine {
         }
     }
 
-    /// Where it serves.
-    pub fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
-
     /// Ends it as a power switch would: kill -9.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! `examples/laptop.sh` installs and builds what this needs, and says where its data lies.
 
 mod audit;
+mod bad_day;
 mod baskets;
 mod line;
 mod machine;
@@ -35,17 +36,25 @@ use town::Town;
 const RECEIPTS: &str = "receipts.csv";
 
 /// Files that a run leaves beside the folders of its machines.
-const FILES: [&str; 9] = [
+const FILES: [&str; 14] = [
     RECEIPTS,
     "kiosk.toml",
     "popup.toml",
     "handheld.toml",
+    "till.toml",
+    "kiosk.stick",
+    "popup.stick",
+    "handheld.stick",
+    "till.stick",
     "server.log",
     "rejected.csv",
     "high-street.csv",
     "summer-fair.csv",
     "stockroom.csv",
 ];
+
+/// Folders that it leaves.
+const FOLDERS: [&str; 7] = ["kiosk", "popup", "popup-morning", "handheld", "till", "server", "backups"];
 
 /// Runs a day of a small shop network on this machine.
 #[derive(Parser)]
@@ -170,7 +179,7 @@ async fn clear(data: &Path) -> Result<(), Box<dyn Error>> {
     if server.join("postgres/data/postmaster.pid").exists() {
         Cluster::start(&server).await?.stop()?;
     }
-    for name in ["kiosk", "popup", "handheld", "server"] {
+    for name in FOLDERS {
         let folder = data.join(name);
         if folder.exists() {
             fs::remove_dir_all(folder)?;

@@ -17,6 +17,10 @@ const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data");
 const WITH_LINE: usize = 150;
 /// Baskets each till sells while the line is cut.
 const WITHOUT_LINE: usize = 300;
+/// Baskets each till sells in the bad evening.
+const IN_THE_EVENING: usize = 20;
+/// Baskets of the new till, and of the pop-up while it has forgotten its day.
+const AT_LAST: usize = 3;
 /// Baskets the kiosk may sell around the moment it loses power.
 const AT_NIGHTFALL: usize = 30;
 /// Units beyond what will be sold, so that the shelves are not bare at night.
@@ -34,6 +38,10 @@ pub struct Day {
     pub noon: Vec<Basket>,
     /// Begun when the power goes.
     pub nightfall: Vec<Basket>,
+    /// Sold after head office was backed up.
+    pub evening: Vec<Basket>,
+    /// Sold at the very end: the kiosk's by a new till beside it.
+    pub last: Vec<Basket>,
 }
 
 /// Everything that will happen.
@@ -99,7 +107,7 @@ impl Plan {
     }
 
     /// How much of each product of the catalogue a day needs, and some to spare.
-    fn needed(&self, day: &Day) -> BTreeMap<String, i64> {
+    pub fn needed(&self, day: &Day) -> BTreeMap<String, i64> {
         let mut needed = BTreeMap::new();
         for (sku, quantity) in day.lines().filter(|(sku, _)| self.units.contains_key(*sku)) {
             *needed.entry(sku.clone()).or_insert(SPARE) += quantity;
@@ -127,11 +135,14 @@ impl Day {
         let mut baskets = baskets.into_iter();
         let morning = baskets.by_ref().take(WITH_LINE).collect();
         let noon = baskets.by_ref().take(WITHOUT_LINE).collect();
-        Self { morning, noon, nightfall: baskets.take(AT_NIGHTFALL).collect() }
+        let nightfall = baskets.by_ref().take(AT_NIGHTFALL).collect();
+        let evening = baskets.by_ref().take(IN_THE_EVENING).collect();
+        Self { morning, noon, nightfall, evening, last: baskets.take(AT_LAST).collect() }
     }
 
     fn lines(&self) -> impl Iterator<Item = (&String, i64)> {
         let baskets = self.morning.iter().chain(&self.noon).chain(&self.nightfall);
+        let baskets = baskets.chain(&self.evening).chain(&self.last);
         baskets.flat_map(|basket| &basket.lines).map(|line| (&line.sku, line.quantity.max(0)))
     }
 }

@@ -8,10 +8,12 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::try_join_all;
 use outpost_schema::{id::ProductId, money::Money, quantity::Amount};
 use tokio::time::{sleep, timeout};
 
 use crate::{
+    bad_day,
     baskets::{Basket, priced},
     plan::Plan,
     report::{chapter, note, progress},
@@ -98,6 +100,9 @@ pub async fn live(town: &mut Town, plan: &Plan, ledger: &Ledger) -> Done {
 
     chapter("Morning: the line is up, two tills sell real baskets");
     sell_both(town, plan, ledger, [&plan.kiosk.morning, &plan.popup.morning]).await?;
+    all_level(town).await?;
+    town.copy_popup().await?;
+    note("somebody copies the pop-up's folder, to have it");
 
     chapter("The handheld counts goods in the stockroom");
     count(&town.handheld.till, plan).await?;
@@ -127,7 +132,23 @@ pub async fn live(town: &mut Town, plan: &Plan, ledger: &Ledger) -> Done {
         "One unit is left of five products, and a customer at the kiosk and one on the phone want each at the same moment",
     );
     contest(town, plan, ledger).await?;
-    all_level(town).await
+    all_level(town).await?;
+
+    bad_day::live(town, plan, ledger).await
+}
+
+/// Sells baskets at one till, and says what it refused.
+///
+/// # Errors
+/// If the till fails.
+pub async fn sell_baskets(till: &Till, plan: &Plan, ledger: &Ledger, baskets: &[Basket]) -> Done {
+    for basket in baskets {
+        sell_basket(till, plan, ledger, basket).await?;
+    }
+    for (code, times) in ledger.refused.take() {
+        note(&format!("{times} baskets were refused: {code}"));
+    }
+    Ok(())
 }
 
 async fn sell_both(town: &Town, plan: &Plan, ledger: &Ledger, baskets: [&Vec<Basket>; 2]) -> Done {
@@ -312,18 +333,24 @@ async fn contest(town: &Town, plan: &Plan, ledger: &Ledger) -> Done {
     Ok(())
 }
 
-/// Waits until every device equals the server and has nothing left to send.
+/// Waits until every device that is on equals the server and has nothing left to send.
 ///
 /// # Errors
 /// If a device does not get there in time.
 pub async fn all_level(town: &Town) -> Done {
-    tokio::try_join!(level(&town.kiosk), level(&town.popup), level(&town.handheld))?;
     // What one sent in its last round, another may have missed in its own.
-    tokio::try_join!(level(&town.kiosk), level(&town.popup), level(&town.handheld))?;
+    for _ in 0..2 {
+        let awake = town.devices().into_iter().filter(|device| device.is_on());
+        try_join_all(awake.map(level)).await?;
+    }
     Ok(())
 }
 
-async fn level(device: &Device) -> Done {
+/// Waits until a device equals the server and has nothing left to send.
+///
+/// # Errors
+/// If it does not get there in time.
+pub async fn level(device: &Device) -> Done {
     let until_level = async {
         while !(device.till.round().await? && device.till.waiting().await? == 0) {
             sleep(Duration::from_millis(100)).await;
@@ -334,7 +361,11 @@ async fn level(device: &Device) -> Done {
     timeout(Duration::from_secs(LEVEL_SECONDS_MAX), until_level).await.map_err(out_of_time)?
 }
 
-async fn scan(till: &Till, sku: &str) -> Result<ProductId, Box<dyn Error>> {
+/// The product of a sku, which the till must know.
+///
+/// # Errors
+/// If it does not.
+pub async fn scan(till: &Till, sku: &str) -> Result<ProductId, Box<dyn Error>> {
     Ok(till.scan(sku).await?.ok_or_else(|| format!("{} does not know {sku}", till.name))?)
 }
 

@@ -159,6 +159,11 @@ impl Till {
         Ok(usize::try_from(status["waiting"].as_u64().ok_or("the status says nothing of what waits")?)?)
     }
 
+    /// What has become of its journal, in a word.
+    pub async fn state(&self) -> Said<String> {
+        text(&self.get("/v1/status").await?["state"])
+    }
+
     async fn get(&self, path: &str) -> Said<Value> {
         self.must(Method::GET, path, None).await
     }
@@ -197,7 +202,7 @@ impl Phone {
         Self { url, caller, client: reqwest::Client::new() }
     }
 
-    /// Wants one unit held for ten minutes; false if every unit there is promised.
+    /// Wants one unit held for ten minutes; false if every unit there is promised, or nothing is for now.
     pub async fn hold(&self, product_id: ProductId, warehouse_id: &str) -> Said<bool> {
         let chance: [u8; 16] = rand::random();
         let hold_id = uuid::Builder::from_random_bytes(chance).into_uuid();
@@ -211,7 +216,7 @@ impl Phone {
         let said: Value = serde_json::from_slice(&answer.bytes().await?)?;
         match said["code"].as_str() {
             None if status.is_success() => Ok(true),
-            Some("nothing_left") => Ok(false),
+            Some("nothing_left" | "recovering") => Ok(false),
             Some(_) | None => Err(format!("the phone was answered {status}: {said}").into()),
         }
     }

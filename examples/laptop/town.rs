@@ -3,12 +3,13 @@
 use std::{
     error::Error,
     ffi::OsString,
-    fs,
+    fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use outpost_schema::device::Card;
+use outpost_server::cluster::Cluster;
 
 use crate::{
     line::Line,
@@ -25,6 +26,13 @@ const FAIR: &str = "Summer Fair";
 /// The handheld's own place.
 const STOCKROOM: &str = "Stockroom";
 
+/// What the fourth device is called.
+const TILL: &str = "till";
+/// Where head office is backed up to.
+const BACKUPS: &str = "backups";
+/// Where somebody keeps a copy of the pop-up's folder.
+const MORNING: &str = "popup-morning";
+
 /// A device with its line.
 pub struct Device {
     /// The person at it.
@@ -32,6 +40,8 @@ pub struct Device {
     /// Its line to the server.
     pub line: Line,
     folder: PathBuf,
+    /// A second disk, which remembers how far its journal has come.
+    stick: PathBuf,
     caller: String,
     address: SocketAddr,
     machine: Option<Machine>,
@@ -40,13 +50,16 @@ pub struct Device {
 /// Server and devices.
 pub struct Town {
     data: PathBuf,
-    server: Machine,
+    address: SocketAddr,
+    server: Option<Machine>,
     /// Sells from the shop, within its allotment.
     pub kiosk: Device,
     /// Sells from its own place.
     pub popup: Device,
     /// Counts in the stockroom.
     pub handheld: Device,
+    /// Comes in the evening, and sells beside the kiosk.
+    pub till: Option<Device>,
 }
 
 impl Town {
@@ -56,15 +69,15 @@ impl Town {
     /// If a program fails; its own words are in the error.
     pub async fn found(data: &Path, plan: &Plan) -> Result<Self, Box<dyn Error>> {
         let address = machine::free_address()?;
-        let server = start_server(data, address).await?;
-        note(&format!("the server is at {}", server.url()));
+        let server = Some(start_server(data, address).await?);
+        note(&format!("the server is at http://{address}"));
         for place in [MAIN, FAIR, STOCKROOM] {
             office(data, ["warehouse", "add", place])?;
         }
         let kiosk = Device::join(data, "kiosk", MAIN, &[], address).await?;
         let popup = Device::join(data, "popup", FAIR, &["--home"], address).await?;
         let handheld = Device::join(data, "handheld", STOCKROOM, &["--home"], address).await?;
-        let town = Self { data: data.to_owned(), server, kiosk, popup, handheld };
+        let town = Self { data: data.to_owned(), address, server, kiosk, popup, handheld, till: None };
         town.stock_up(plan)?;
         Ok(town)
     }
@@ -75,11 +88,15 @@ impl Town {
     /// If a program fails; its own words are in the error.
     pub async fn reopen(data: &Path) -> Result<Self, Box<dyn Error>> {
         let address = machine::free_address()?;
-        let server = start_server(data, address).await?;
+        let server = Some(start_server(data, address).await?);
         let kiosk = Device::switch_on(data, "kiosk", address).await?;
         let popup = Device::switch_on(data, "popup", address).await?;
         let handheld = Device::switch_on(data, "handheld", address).await?;
-        Ok(Self { data: data.to_owned(), server, kiosk, popup, handheld })
+        let till = match card(data, TILL).exists() {
+            true => Some(Device::switch_on(data, TILL, address).await?),
+            false => None,
+        };
+        Ok(Self { data: data.to_owned(), address, server, kiosk, popup, handheld, till })
     }
 
     fn stock_up(&self, plan: &Plan) -> Result<(), Box<dyn Error>> {
@@ -101,12 +118,77 @@ impl Town {
 
     /// Where head office's page is.
     pub fn office_url(&self) -> String {
-        self.server.url()
+        format!("http://{}", self.address)
     }
 
-    /// The three devices.
-    pub fn devices(&self) -> [&Device; 3] {
-        [&self.kiosk, &self.popup, &self.handheld]
+    /// Every device there is by now.
+    pub fn devices(&self) -> Vec<&Device> {
+        [&self.kiosk, &self.popup, &self.handheld].into_iter().chain(&self.till).collect()
+    }
+
+    /// Unpacks a fourth device and lets it join.
+    ///
+    /// # Errors
+    /// If a program fails; its own words are in the error.
+    pub async fn unpack_till(&mut self) -> Result<(), Box<dyn Error>> {
+        self.till = Some(Device::join(&self.data, TILL, MAIN, &[], self.address).await?);
+        Ok(())
+    }
+
+    /// Backs head office up while it works; where the backup lies.
+    ///
+    /// # Errors
+    /// If the program fails; its own words are in the error.
+    pub fn back_up_office(&self) -> Result<PathBuf, Box<dyn Error>> {
+        let folder = self.data.join(BACKUPS);
+        let to = folder.to_str().ok_or("the data folder's path is not UTF-8")?;
+        office(&self.data, ["backup", "--to", to])?.lines().for_each(note);
+        let mut backups =
+            fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, io::Error>>()?;
+        backups.sort();
+        Ok(backups.pop().ok_or("the backup is not where it was put")?)
+    }
+
+    /// The computer of head office is gone, and its Postgres with it.
+    ///
+    /// # Errors
+    /// If something of it cannot be ended.
+    pub async fn lose_office(&mut self) -> Result<(), Box<dyn Error>> {
+        self.server.take().ok_or("head office was off already")?.kill().await?;
+        Ok(Cluster::start(&self.data.join("server")).await?.stop()?)
+    }
+
+    /// Puts a backup in its place, and switches it on.
+    ///
+    /// # Errors
+    /// If a program fails; its own words are in the error.
+    pub async fn restore_office(&mut self, backup: &Path) -> Result<(), Box<dyn Error>> {
+        let from = backup.to_str().ok_or("the data folder's path is not UTF-8")?;
+        office(&self.data, ["restore", "--from", from, "--replace"])?.lines().for_each(note);
+        self.server = Some(start_server(&self.data, self.address).await?);
+        Ok(())
+    }
+
+    /// Somebody copies the pop-up's folder, as it is in the morning.
+    ///
+    /// # Errors
+    /// If it cannot be switched off and on, or copied.
+    pub async fn copy_popup(&mut self) -> Result<(), Box<dyn Error>> {
+        self.popup.switch_off().await?;
+        copy_folder(&self.popup.folder, &self.data.join(MORNING))?;
+        self.popup.start().await
+    }
+
+    /// Its disk dies, and the copy is put in its place, with no line.
+    ///
+    /// # Errors
+    /// If the disk cannot be changed.
+    pub async fn put_back_popup(&mut self) -> Result<(), Box<dyn Error>> {
+        self.popup.kill().await?;
+        fs::remove_dir_all(&self.popup.folder)?;
+        copy_folder(&self.data.join(MORNING), &self.popup.folder)?;
+        self.popup.line.cut();
+        self.popup.start().await
     }
 
     /// Head office's own check of every law; what is broken, in words.
@@ -125,7 +207,7 @@ impl Town {
     /// # Errors
     /// If its cluster does not run.
     pub async fn database(&self) -> Result<tokio_postgres::Config, Box<dyn Error>> {
-        let cluster = outpost_server::cluster::Cluster::start(&self.data.join("server")).await?;
+        let cluster = Cluster::start(&self.data.join("server")).await?;
         let config = cluster.config(outpost_server::cluster::DATABASE);
         cluster.leave_running();
         Ok(config)
@@ -136,12 +218,15 @@ impl Town {
     /// # Errors
     /// If something does not end.
     pub async fn close(self) -> Result<(), Box<dyn Error>> {
-        for device in [self.kiosk, self.popup, self.handheld] {
+        for device in [self.kiosk, self.popup, self.handheld].into_iter().chain(self.till) {
             if let Some(machine) = device.machine {
                 machine.stop().await?;
             }
         }
-        self.server.stop().await
+        match self.server {
+            Some(server) => server.stop().await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -173,6 +258,7 @@ impl Device {
             till: Till::at(kind, format!("http://{address}")),
             line: Line::lay(server).await?,
             folder: data.join(kind),
+            stick: data.join(format!("{kind}.stick")),
             caller: format!("{node_id}/{incarnation_id}"),
             address,
             machine: None,
@@ -190,9 +276,9 @@ impl Device {
         let folder = self.folder.as_os_str();
         let arguments =
             ["--data".as_ref(), folder, "--listen".as_ref(), address.as_ref(), "--server".as_ref(), url.as_ref()];
+        let stick = ["--witness".as_ref(), self.stick.as_os_str(), "serve".as_ref()];
         let log = self.folder.join("log.txt");
-        let machine =
-            Machine::start("outpost-node", arguments.into_iter().chain(["serve".as_ref()]), self.address, &log).await?;
+        let machine = Machine::start("outpost-node", arguments.into_iter().chain(stick), self.address, &log).await?;
         self.machine = Some(machine);
         Ok(())
     }
@@ -204,6 +290,19 @@ impl Device {
     pub async fn kill(&mut self) -> Result<(), Box<dyn Error>> {
         let machine = self.machine.take().ok_or("the device was off already")?;
         Ok(machine.kill().await?)
+    }
+
+    /// Switches it off, as a person does.
+    ///
+    /// # Errors
+    /// If it was off, or does not end.
+    pub async fn switch_off(&mut self) -> Result<(), Box<dyn Error>> {
+        self.machine.take().ok_or("the device was off already")?.stop().await
+    }
+
+    /// Whether it is switched on.
+    pub const fn is_on(&self) -> bool {
+        self.machine.is_some()
     }
 
     /// How it names itself to the server.
@@ -225,6 +324,17 @@ impl Device {
 /// The card with which a device joined.
 fn card(data: &Path, kind: &str) -> PathBuf {
     data.join(format!("{kind}.toml"))
+}
+
+/// Copies a folder with all that is in it.
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() { copy_folder(&path, &target)? } else { _ = fs::copy(&path, &target)? }
+    }
+    Ok(())
 }
 
 async fn start_server(data: &Path, address: SocketAddr) -> Result<Machine, Box<dyn Error>> {
