@@ -15,6 +15,7 @@ pub mod error;
 pub mod feed;
 pub mod grants;
 pub mod hold;
+pub mod horizon;
 pub mod import;
 pub mod nodes;
 pub mod publish;
