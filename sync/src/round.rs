@@ -89,6 +89,9 @@ pub enum Trouble {
     /// The server said what is wrong.
     #[error("the server says: {0}")]
     Told(Problem),
+    /// The server has no room for this now, and said after how many seconds to ask again.
+    #[error("the server says: {0}")]
+    Busy(Problem, u64),
     /// The answer could not be read.
     #[error("the server's answer cannot be read: {0}")]
     Garbled(Problem),

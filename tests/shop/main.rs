@@ -8,6 +8,7 @@
 mod cable;
 mod support;
 
+mod away;
 mod bad_input;
 mod carts;
 mod catalogue;

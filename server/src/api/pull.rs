@@ -38,7 +38,7 @@ pub(super) async fn pull(
         .map_err(|bad| Failure::from(feed::Unserved::BadCursor(bad)))?;
     let caller = (calling.caller, calling.standing()?);
     let wait = Duration::from_secs(asked.wait.min(WAIT_SECONDS_MAX));
-    let pulled = feed::follow(&api.server, &api.waiting, caller, cursor.as_ref(), wait).await?;
+    let pulled = feed::follow(&api.server, &api.pulls, caller, cursor.as_ref(), wait).await?;
     if let Pulled::Page(page) = &pulled {
         api.counted.pages.add(1);
         api.counted.aggregates.add(page.aggregates.len());
