@@ -237,7 +237,7 @@ async fn who_finds_the_line_full_is_told_when_to_come_again() {
 
     // Who is there goes on as ever, and so does a push of one who is not.
     let till = &shop.tills[0];
-    let line = Wire::lay(router, crate::support::caller(&till.card));
+    let line = Wire::lay(router, till.card.node_id);
     till.sell(tea, 1).expect("allotted");
     let done = round::run(&*till.node, &line, 0).await.expect("a round");
     assert_eq!((done.pushed, done.is_level), (1, true));
