@@ -82,6 +82,10 @@ pub(crate) fn apply(
     }
     let own = identity::load(conn)?.incarnation_id();
     let mut inbox = Inbox { conn, own, contained: stock::Contained::by(conn, &page.acked)?, now, carts: Vec::new() };
+    // First, so that whoever looks between two parts knows that the images may contain so much.
+    for acked in &page.acked {
+        journal::raise_acked(conn, acked.incarnation_id, acked.mark)?;
+    }
     let mut upto = from;
     for part in page.aggregates.get(from..).unwrap_or_default().chunks(PART) {
         part.iter().try_for_each(|aggregate| inbox.take(aggregate))?;
@@ -96,9 +100,6 @@ pub(crate) fn apply(
 
 /// Keeps what a page says beside its aggregates, once they are all applied.
 fn finish(conn: &Connection, page: &Page, now: Timestamp) -> Result<(), Error> {
-    for acked in &page.acked {
-        journal::raise_acked(conn, acked.incarnation_id, acked.mark)?;
-    }
     note_contact(conn, now)?;
     conn.prepare_cached("update feed_position set cursor = ?1")?.execute([&page.cursor])?;
     if page.level {
