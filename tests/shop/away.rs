@@ -12,6 +12,7 @@ use outpost_server::{
     api,
     db::CONNECTIONS_MAX,
     feed::lane::{Lane, PLACES},
+    horizon::{self, HORIZON_DAYS},
 };
 use outpost_sync::{
     round::{self, Remote, Trouble},
@@ -241,4 +242,39 @@ async fn who_finds_the_line_full_is_told_when_to_come_again() {
     till.sell(tea, 1).expect("allotted");
     let done = round::run(&*till.node, &line, 0).await.expect("a round");
     assert_eq!((done.pushed, done.is_level), (1, true));
+}
+
+/// Waits until every transaction that has begun is over: a snapshot knows those of other stories too.
+async fn quiet(shop: &Shop) {
+    let begun = shop.number("select pg_current_xact_id()::text::bigint").await;
+    while shop.number("select pg_snapshot_xmin(pg_current_snapshot())::text::bigint").await <= begun {}
+}
+
+#[tokio::test]
+async fn who_was_away_beyond_the_horizon_pushes_first_and_starts_the_feed_anew() {
+    let shop = Shop::open(2).await;
+    let tea = shop.product("TEA", "2.50", 30).await;
+    let ghost = shop.product("GHOST", "1.00", 0).await;
+    shop.allot(0, tea, 10).await;
+    shop.all_level().await;
+    let (away, there) = (&shop.tills[0], &shop.tills[1]);
+    away.line.cut();
+    away.sell(tea, 3).expect("allotted");
+    shop.client().await.execute("delete from products where product_id = $1", &[&ghost]).await.expect("deleted");
+    there.until_level().await;
+    assert_eq!(there.node.product(ghost).expect("readable"), None);
+
+    quiet(&shop).await;
+    assert_eq!(horizon::look(&shop.server, HORIZON_DAYS).await.expect("looked"), 0);
+    let later = "update feed_moments set at = at - interval '91 days'";
+    shop.client().await.execute(later, &[]).await.expect("time passes");
+    assert_eq!(horizon::look(&shop.server, HORIZON_DAYS).await.expect("looked"), 1, "the note of the ghost");
+
+    let before = away.node.cursor().expect("readable");
+    away.line.mend();
+    away.until_level().await;
+    assert_ne!(away.node.cursor().expect("readable"), before);
+    assert_eq!((away.waiting(), shop.number("select count(*) from orders").await), (0, 1), "nothing is lost");
+    assert_eq!((away.shown(tea).balance, away.open(tea)), (27, 7));
+    assert!(there.round().await.expect("a round").is_level, "who was there never hears of it");
 }

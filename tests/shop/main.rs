@@ -10,6 +10,7 @@ mod support;
 
 mod away;
 mod bad_input;
+mod carried;
 mod carts;
 mod catalogue;
 mod copies;
