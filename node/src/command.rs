@@ -9,6 +9,7 @@ macro_rules! say {
     }};
 }
 
+pub mod carry;
 pub mod count;
 pub mod find;
 pub mod goods;

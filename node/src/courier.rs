@@ -163,7 +163,7 @@ fn finished<L: Origin, R: Remote + Sync>(rounds: &mut Rounds<L, R>, runtime: &to
         Err(panic) => {
             let problem = Problem::new("courier_panicked", format!("a round broke off: {}", said(panic.as_ref())));
             tracing::error!(%problem, "a round broke off; the next one is tried as after a cut line");
-            runtime.block_on(rounds.fail(problem))
+            runtime.block_on(rounds.fail(problem, 0))
         }
     }
 }
@@ -213,7 +213,10 @@ impl<L: Origin, R: Remote + Sync> Rounds<L, R> {
             match outcome {
                 Ok(done) => self.succeed(done).await,
                 Err(Failure::Remote(Trouble::Cut(_))) if was_nudged => {}
-                Err(failure) => drop(self.fail(problem_of::<L>(&failure)).await),
+                Err(failure) => {
+                    let asked = asked_to_wait(&failure);
+                    _ = self.fail(problem_of::<L>(&failure), asked).await;
+                }
             }
         }
     }
@@ -240,12 +243,13 @@ impl<L: Origin, R: Remote + Sync> Rounds<L, R> {
         }
     }
 
-    /// Notes the problem and waits before the next try; a wish ends the wait, a nudge does not, or a
-    /// busy till would never back off. Says whether the courier was stopped meanwhile.
-    async fn fail(&mut self, problem: Problem) -> bool {
+    /// Notes the problem and waits before the next try, for no less than the seconds the server asked
+    /// for; a wish ends the wait, a nudge does not, or a busy till would never back off. Says whether the
+    /// courier was stopped meanwhile.
+    async fn fail(&mut self, problem: Problem, asked_seconds: u64) -> bool {
         let failures = self.health.borrow().failures.saturating_add(1);
         let [a, b, c, d, e, f, g, h, ..] = self.node.world().chance();
-        let waits = retry::wait(failures, u64::from_be_bytes([a, b, c, d, e, f, g, h]));
+        let waits = retry::wait_as_asked(failures, u64::from_be_bytes([a, b, c, d, e, f, g, h]), asked_seconds);
         tracing::warn!(%problem, failures, ?waits, "the round failed");
         self.node.note(Some(&problem));
         self.health.send_modify(|health| {
@@ -277,11 +281,25 @@ impl<L: Origin, R: Remote + Sync> Rounds<L, R> {
     }
 }
 
+/// For how many seconds the server asked not to be asked again.
+const fn asked_to_wait<E>(failure: &Failure<E>) -> u64 {
+    match failure {
+        Failure::Remote(Trouble::Busy(_, seconds)) => *seconds,
+        Failure::Remote(Trouble::Cut(_) | Trouble::Told(_) | Trouble::Garbled(_))
+        | Failure::Local(_)
+        | Failure::RolledBack
+        | Failure::Frozen
+        | Failure::NoAgreement => 0,
+    }
+}
+
 /// A failure by code and sentence.
 fn problem_of<L: Origin>(failure: &Failure<L::Error>) -> Problem {
     let code = match failure {
         Failure::Local(error) => return L::problem(error),
-        Failure::Remote(Trouble::Told(problem) | Trouble::Garbled(problem)) => problem.code.as_str(),
+        Failure::Remote(Trouble::Told(problem) | Trouble::Busy(problem, _) | Trouble::Garbled(problem)) => {
+            problem.code.as_str()
+        }
         Failure::Remote(Trouble::Cut(_)) => "line_cut",
         Failure::RolledBack => "rolled_back",
         Failure::Frozen => "frozen",

@@ -10,6 +10,7 @@
 //! - [`mod@line`]: the node's end of a round
 //! - [`db`]: the database, beneath all of these
 
+pub mod carried;
 pub mod carts;
 pub mod catalogue;
 pub mod command;

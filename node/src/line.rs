@@ -40,9 +40,18 @@ impl Local for Node {
     }
 
     fn apply(&self, asked: Option<&str>, page: &Page) -> Result<(), Error> {
-        let carts = self.db().write_at("apply", |tx| inbox::apply(tx, asked, page, self.world().now()))?;
-        self.tell_carts(&carts);
-        Ok(())
+        // One page after another: parts of two that were asked for at once must not mix.
+        let _applying = self.applying();
+        let mut from = 0;
+        loop {
+            let (now, is_wanted) = (self.world().now(), || self.db().is_wanted());
+            let taken = self.db().write_at("apply", |tx| inbox::apply(tx, (asked, page), from, now, is_wanted))?;
+            self.tell_carts(&taken.carts);
+            if taken.upto >= page.aggregates.len() {
+                return Ok(());
+            }
+            from = taken.upto;
+        }
     }
 
     fn start_anew(&self, _why: &Anew) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use outpost_node::{
-    command::{Failure, count, find, goods, join, orders, round, sell, serve, status, stock},
+    command::{Failure, carry, count, find, goods, join, orders, round, sell, serve, status, stock},
     config::{Config, LogFormat, Settings},
 };
 use outpost_sync::wire::Problem;
@@ -42,6 +42,8 @@ enum Verb {
     Orders(orders::Orders),
     /// Send and fetch now, and say what happened
     Round,
+    Export(carry::Export),
+    Import(carry::Import),
     /// Show how this device stands with head office
     Status,
 }
@@ -74,6 +76,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::GiveBack(goods) => goods::run(&config, &goods, goods::Deed::GiveBack),
         Verb::Orders(orders) => orders::run(&config, &orders),
         Verb::Round => round::run(&config),
+        Verb::Export(export) => carry::export(&config, &export),
+        Verb::Import(import) => carry::import(&config, &import),
         Verb::Status => status::run(&config),
     }
 }

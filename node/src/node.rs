@@ -2,7 +2,7 @@
 
 use std::{
     path::Path,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use outpost_schema::{
@@ -34,6 +34,7 @@ pub struct Node {
     witnesses: Witnesses,
     world: Arc<dyn World>,
     cart_watch: OnceLock<CartWatch>,
+    applying: Mutex<()>,
 }
 
 impl Node {
@@ -60,7 +61,7 @@ impl Node {
             );
             db.write_at("set_back", |tx| identity::set_back(tx, State::RolledBack, world.chance()))?;
         }
-        Ok(Self { db, witnesses, world, cart_watch: OnceLock::new() })
+        Ok(Self { db, witnesses, world, cart_watch: OnceLock::new(), applying: Mutex::default() })
     }
 
     /// Joins the network of this card. The same card again is fine.
@@ -93,6 +94,11 @@ impl Node {
     /// Only the first one named is told.
     pub fn watch_carts(&self, watch: impl Fn(&[CartId]) + Send + Sync + 'static) {
         _ = self.cart_watch.set(Box::new(watch));
+    }
+
+    /// Held by whoever applies a page of the feed.
+    pub(crate) fn applying(&self) -> MutexGuard<'_, ()> {
+        self.applying.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn tell_carts(&self, changed: &[CartId]) {

@@ -141,7 +141,10 @@ async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Troub
         return told.decode(&bytes).map_err(Trouble::Garbled);
     }
     match told.decode::<Problem>(&bytes) {
-        Ok(problem) => Err(Trouble::Told(problem)),
+        Ok(problem) => Err(match told.retry_after {
+            Some(seconds) => Trouble::Busy(problem, seconds),
+            None => Trouble::Told(problem),
+        }),
         Err(_) => Err(Trouble::Garbled(told.stranger())),
     }
 }
@@ -151,6 +154,8 @@ struct Told {
     status: reqwest::StatusCode,
     content_type: Option<String>,
     encoding: Option<String>,
+    /// After how many seconds to ask again, if it says so.
+    retry_after: Option<u64>,
 }
 
 impl Told {
@@ -160,6 +165,7 @@ impl Told {
             status: response.status(),
             content_type: text(header::CONTENT_TYPE),
             encoding: text(header::CONTENT_ENCODING),
+            retry_after: text(header::RETRY_AFTER).and_then(|seconds| seconds.trim().parse().ok()),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The node's pages and its API, on loopback. Handlers take in, call one use case, and render.
 
+pub mod carried;
 pub mod carts;
 mod guard;
 mod metrics;
@@ -125,6 +126,7 @@ pub fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .route("/v1/status", get(status::status))
         .route("/v1/concerns", get(status::concerns))
         .route("/v1/round", post(status::round))
+        .merge(carried::routes())
         .merge(products::routes())
         .merge(carts::routes())
         .merge(sales::routes())

@@ -16,11 +16,13 @@ use serde::Deserialize;
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 
+use crate::horizon::{HORIZON_DAYS, HORIZON_DAYS_MAX};
+
 /// How every variable of the environment begins.
 pub const VARIABLES: &str = "OUTPOST_SERVER_";
 
 /// The names that follow [`VARIABLES`].
-const KNOWN: [&str; 7] = ["CONFIG", "DATABASE", "DATA", "LISTEN", "CURRENCY", "LOG", "LOG_FORMAT"];
+const KNOWN: [&str; 8] = ["CONFIG", "DATABASE", "DATA", "LISTEN", "CURRENCY", "HORIZON_DAYS", "LOG", "LOG_FORMAT"];
 
 /// Where the private cluster lies, if nothing is said.
 const DATA: &str = ".outpost/server";
@@ -78,6 +80,10 @@ pub struct Settings {
     /// The network's currency, such as EUR; chosen at the first start and never changed [default: USD]
     #[arg(long, global = true, value_name = "CODE", env = "OUTPOST_SERVER_CURRENCY")]
     pub currency: Option<String>,
+    /// For how many days a device that is away can still be told one by one what is gone, from 1 to 3650; one that
+    /// was away longer is filled afresh [default: 90]
+    #[arg(long, global = true, value_name = "DAYS", env = "OUTPOST_SERVER_HORIZON_DAYS")]
+    pub horizon_days: Option<u16>,
     /// What to log: error, warn, info, debug, trace, or a filter such as outpost_server=debug [default: info]
     #[arg(long, global = true, value_name = "FILTER", env = "OUTPOST_SERVER_LOG")]
     pub log: Option<String>,
@@ -94,6 +100,7 @@ struct InFile {
     data: Option<PathBuf>,
     listen: Option<String>,
     currency: Option<String>,
+    horizon_days: Option<u16>,
     log: Option<String>,
     log_format: Option<LogFormat>,
 }
@@ -118,6 +125,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The network's currency, if it was named.
     pub currency: Option<Currency>,
+    /// Days for which notes of what is gone are kept.
+    pub horizon_days: u16,
     /// What to log.
     pub log: String,
     /// Whether somebody asked for that.
@@ -174,6 +183,12 @@ pub enum ConfigError {
     /// Not a currency.
     #[error("--currency: {0}")]
     Currency(#[from] Fault),
+    /// Not a number of days that can be kept.
+    #[error("--horizon-days {days} cannot be kept; give a number from 1 to {HORIZON_DAYS_MAX}")]
+    NotAHorizon {
+        /// What was given.
+        days: u16,
+    },
     /// Not a filter for the log.
     #[error("--log {text:?} is no filter; use error, warn, info, debug or trace")]
     NotAFilter {
@@ -193,6 +208,7 @@ impl ConfigError {
             Self::NotAnAddress { .. } => "not_an_address",
             Self::NotLoopback { .. } => "not_loopback",
             Self::Currency(fault) => fault.code(),
+            Self::NotAHorizon { .. } => "not_a_horizon",
             Self::NotAFilter { .. } => "not_a_filter",
         }
     }
@@ -214,6 +230,7 @@ impl Config {
             data: settings.data.or(file.data).unwrap_or_else(|| DATA.into()),
             listen: listen(&settings.listen.or(file.listen).unwrap_or_else(|| LISTEN.to_owned()))?,
             currency,
+            horizon_days: horizon(settings.horizon_days.or(file.horizon_days).unwrap_or(HORIZON_DAYS))?,
             log: filter(log.unwrap_or_else(|| LOG.to_owned()))?,
             is_log_asked,
             log_format: settings.log_format.or(file.log_format).unwrap_or_default(),
@@ -249,6 +266,10 @@ fn listen(text: &str) -> Result<SocketAddr, ConfigError> {
         .parse()
         .map_err(|_| ConfigError::NotAnAddress { text: text.to_owned() })?;
     if address.ip().is_loopback() { Ok(address) } else { Err(ConfigError::NotLoopback { address }) }
+}
+
+fn horizon(days: u16) -> Result<u16, ConfigError> {
+    if (1..=HORIZON_DAYS_MAX).contains(&days) { Ok(days) } else { Err(ConfigError::NotAHorizon { days }) }
 }
 
 fn filter(text: String) -> Result<String, ConfigError> {
@@ -305,6 +326,8 @@ mod tests {
         assert_eq!(code(Settings { listen: some("0.0.0.0:7070"), ..Settings::default() }), "not_loopback");
         assert_eq!(code(Settings { listen: some("here"), ..Settings::default() }), "not_an_address");
         assert_eq!(code(Settings { currency: some("euro"), ..Settings::default() }), "not_a_currency");
+        assert_eq!(code(Settings { horizon_days: Some(0), ..Settings::default() }), "not_a_horizon");
+        assert_eq!(code(Settings { horizon_days: Some(3_651), ..Settings::default() }), "not_a_horizon");
         assert_eq!(code(Settings { log: some("a=b=c"), ..Settings::default() }), "not_a_filter");
         assert_eq!(code(Settings { config: Some("/nowhere".into()), ..Settings::default() }), "config_unreadable");
         for url in ["tomato", "postgres://", "mysql://u:p@h/d"] {

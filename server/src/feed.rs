@@ -9,6 +9,7 @@
 //! server at that moment: *level*.
 
 pub mod cursor;
+pub mod lane;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -26,7 +27,10 @@ use outpost_sync::wire::{Caller, PAGE_MAX, Page, Pulled, Standing};
 use serde::Serialize as _;
 use thiserror::Error;
 
-use self::cursor::{BadCursor, Cursor, Position, Run, Snapshot};
+use self::{
+    cursor::{BadCursor, Cursor, Position, Run, Snapshot},
+    lane::Lane,
+};
 use crate::{
     db::{
         Tx,
@@ -44,6 +48,9 @@ const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Aggregates that are loaded at once: a page that is cut early has read little beyond its end.
 const LOT: usize = 500;
+
+/// Aggregates that a pull outside the lane for catch-ups tells at most: one lot, a few milliseconds.
+const SHORT_ROWS: usize = LOT;
 
 /// How much one page may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +82,9 @@ pub enum Unserved {
     /// Every place in which a pull may wait is taken.
     #[error("too many devices wait for news at this server; ask again later")]
     TooManyWaiting,
+    /// The line for long catch-ups is full.
+    #[error("many devices are catching up with this server at once; ask again in a moment, what waits can be pushed")]
+    BusyCatchingUp,
     /// No connection, a failed statement, an unknown caller.
     #[error(transparent)]
     Server(#[from] Error),
@@ -88,6 +98,7 @@ impl Unserved {
             Self::CursorAhead => "cursor_ahead",
             Self::TooLongAway => "too_long_away",
             Self::TooManyWaiting => "too_many_waiting",
+            Self::BusyCatchingUp => "busy_catching_up",
             Self::Server(error) => error.code(),
         }
     }
@@ -126,7 +137,18 @@ pub async fn page(
     limits: Limits,
 ) -> Result<Served, Unserved> {
     let now = server.now();
-    server.db.snapshot(|tx| async move { page_within(&tx, caller, standing, cursor, limits, now).await }).await?
+    let asked = Asked { caller, standing, cursor, limits, is_short: false };
+    let served = server.db.snapshot(|tx| async move { page_within(&tx, asked, now).await }).await??;
+    Ok(served.expect("a page that need not be short is always served"))
+}
+
+/// Where pulls wait: for news, or for a place among the catch-ups.
+#[derive(Debug, Default)]
+pub struct Pulls {
+    /// Those that wait for news.
+    pub waiting: Arc<Waiting>,
+    /// The lane for long catch-ups.
+    pub lane: Lane,
 }
 
 /// Serves one page as [`page`] does; if it is empty, waits up to `wait` for news.
@@ -135,17 +157,17 @@ pub async fn page(
 /// [`Unserved`].
 pub async fn follow(
     server: &Server,
-    waiting: &Arc<Waiting>,
+    pulls: &Pulls,
     (caller, standing): (Caller, Standing),
     cursor: Option<&Cursor>,
     wait: Duration,
 ) -> Result<Pulled, Unserved> {
-    let look = || page(server, caller, standing, cursor, Limits::default());
+    let look = || look(server, &pulls.lane, (caller, standing), cursor);
     let mut served = look().await?;
     if !served.is_empty() || wait.is_zero() {
         return Ok(served.pulled);
     }
-    let ticket = waiting.enter(served.scopes.all(), &served.at).ok_or(Unserved::TooManyWaiting)?;
+    let ticket = pulls.waiting.enter(served.scopes.all(), &served.at).ok_or(Unserved::TooManyWaiting)?;
     let time_is_up = tokio::time::sleep(wait);
     tokio::pin!(time_is_up);
     loop {
@@ -160,21 +182,49 @@ pub async fn follow(
     }
 }
 
-async fn page_within(
-    tx: &Tx,
+/// Serves a short page at once. A first fill, the further pages of a run, and a page that turns out to
+/// be long are a catch-up's: they take their place in the lane first.
+async fn look(
+    server: &Server,
+    lane: &Lane,
+    (caller, standing): (Caller, Standing),
+    cursor: Option<&Cursor>,
+) -> Result<Served, Unserved> {
+    if cursor.is_some_and(|cursor| cursor.run.is_none()) {
+        let now = server.now();
+        let asked = Asked { caller, standing, cursor, limits: Limits::default(), is_short: true };
+        let short = server.db.snapshot(|tx| async move { page_within(&tx, asked, now).await }).await??;
+        if let Some(served) = short {
+            return Ok(served);
+        }
+    }
+    let _place = lane.enter().await.ok_or(Unserved::BusyCatchingUp)?;
+    page(server, caller, standing, cursor, Limits::default()).await
+}
+
+/// A page that somebody asks for.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
     caller: Caller,
     standing: Standing,
-    cursor: Option<&Cursor>,
+    cursor: Option<&'a Cursor>,
     limits: Limits,
-    now: Timestamp,
-) -> Result<Result<Served, Unserved>, Error> {
-    let opening = rows::opening(tx, caller).await?.ok_or(Error::UnknownNode)?;
-    let pulled = match admit(&opening, standing, cursor) {
+    /// Whether it is wanted only if it is short.
+    is_short: bool,
+}
+
+/// None if the page would be longer than was asked for.
+async fn page_within(tx: &Tx, asked: Asked<'_>, now: Timestamp) -> Result<Result<Option<Served>, Unserved>, Error> {
+    let opening = rows::opening(tx, asked.caller).await?.ok_or(Error::UnknownNode)?;
+    let pulled = match admit(&opening, asked.standing, asked.cursor) {
         Ok(Admitted::Told(pulled)) => pulled,
-        Ok(Admitted::Go(step)) => Pulled::Page(Box::new(fill(tx, &opening, &step, limits, now).await?)),
+        Ok(Admitted::Go(step)) => match fill(tx, &opening, &step, asked, now).await? {
+            Some(page) => Pulled::Page(Box::new(page)),
+            None => return Ok(Ok(None)),
+        },
         Err(unserved) => return Ok(Err(unserved)),
     };
-    Ok(Ok(Served { pulled, scopes: opening.scopes, at: opening.snapshot }))
+    Ok(Ok(Some(Served { pulled, scopes: opening.scopes, at: opening.snapshot })))
 }
 
 /// What a pull is answered with.
@@ -225,11 +275,22 @@ fn is_known_fork(opening: &Opening, standing: Standing) -> bool {
     opening.state == IncarnationState::Frozen && standing.head.seq >= opening.acked.seq
 }
 
-async fn fill(tx: &Tx, opening: &Opening, step: &Step, limits: Limits, now: Timestamp) -> Result<Page, Error> {
+async fn fill(
+    tx: &Tx,
+    opening: &Opening,
+    step: &Step,
+    asked: Asked<'_>,
+    now: Timestamp,
+) -> Result<Option<Page>, Error> {
+    let limits = asked.limits;
+    let rows = if asked.is_short { SHORT_ROWS.min(limits.rows) } else { limits.rows };
     let scopes = opening.scopes.all();
-    let mut changes = rows::changes(tx, &scopes, (&step.since, &step.upto), &step.after, limits.rows + 1).await?;
-    let is_longer = changes.len() > limits.rows;
-    changes.truncate(limits.rows);
+    let mut changes = rows::changes(tx, &scopes, (&step.since, &step.upto), &step.after, rows + 1).await?;
+    let is_longer = changes.len() > rows;
+    if is_longer && asked.is_short {
+        return Ok(None);
+    }
+    changes.truncate(rows);
     let content = content(tx, &opening.scopes, &changes, limits.bytes).await?;
     // Behind the last aggregate that is told, unless all of them are.
     let after = changes[..content.told].last().filter(|_| is_longer || content.told < changes.len());
@@ -240,7 +301,7 @@ async fn fill(tx: &Tx, opening: &Opening, step: &Step, limits: Limits, now: Time
             Cursor { epoch: opening.epoch, since: step.since.clone(), run: Some(run) }
         }
     };
-    Ok(Page {
+    Ok(Some(Page {
         epoch: opening.epoch,
         level: step.is_first && cursor.run.is_none(),
         cursor: cursor.to_string(),
@@ -248,7 +309,7 @@ async fn fill(tx: &Tx, opening: &Opening, step: &Step, limits: Limits, now: Time
         aggregates: content.aggregates,
         acked: rows::journals(tx, opening.scopes.node_id).await?,
         server_time: now,
-    })
+    }))
 }
 
 /// The aggregates of a page.

@@ -6,6 +6,7 @@
 
 pub mod accept;
 pub mod api;
+pub mod carried;
 pub mod carts;
 pub mod cluster;
 pub mod command;
@@ -15,6 +16,7 @@ pub mod error;
 pub mod feed;
 pub mod grants;
 pub mod hold;
+pub mod horizon;
 pub mod import;
 pub mod lives;
 pub mod nodes;

@@ -59,6 +59,12 @@ pub fn encode<T: Serialize>(form: Form, body: &T) -> Encoded {
     Encoded { bytes, is_zstd: true }
 }
 
+/// Writes a body in the binary form, compressed however short it is: as it stands in files.
+pub(crate) fn packed<T: Serialize>(body: &T) -> Vec<u8> {
+    let plain = rmp_serde::to_vec_named(body).expect("our own types always encode into memory");
+    zstd::bulk::compress(&plain, LEVEL).expect("compressing memory into memory cannot fail")
+}
+
 /// Reads a body, within [`BODY_MAX`] before and [`INFLATED_MAX`] after decompression.
 ///
 /// # Errors

@@ -134,6 +134,7 @@
 //! # }
 //! ```
 
+pub mod carried;
 pub mod codec;
 pub mod model;
 pub mod retry;

@@ -17,6 +17,15 @@ pub fn wait(failures: u32, chance: u64) -> Duration {
     Duration::from_millis(chance % (bound + 1))
 }
 
+/// The longest that a server may ask for: one that is busy for longer is asked now and then.
+const ASKED_MS_MAX: u64 = 120_000;
+
+/// How long to wait after a round for which the server had no room: no shorter than the seconds it
+/// asked for, and beyond that as after any failure, so that not all come back at one moment.
+pub fn wait_as_asked(failures: u32, chance: u64, seconds: u64) -> Duration {
+    Duration::from_millis(seconds.saturating_mul(1_000).min(ASKED_MS_MAX)) + wait(failures, chance)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -27,5 +36,12 @@ mod tests {
             assert_eq!(wait(failures, bound), Duration::from_millis(bound), "the longest after {failures}");
             assert_eq!(wait(failures, bound + 1), Duration::ZERO, "it wraps after the longest");
         }
+    }
+
+    #[test]
+    fn what_the_server_asks_for_is_waited_and_more() {
+        assert_eq!(wait_as_asked(1, 0, 10), Duration::from_secs(10));
+        assert_eq!(wait_as_asked(1, 500, 10), Duration::from_millis(10_500));
+        assert_eq!(wait_as_asked(1, 0, u64::MAX), Duration::from_millis(ASKED_MS_MAX), "but not for ever");
     }
 }

@@ -124,6 +124,9 @@ pub enum Trouble {
     /// The server said what is wrong.
     #[error("the server says: {0}")]
     Told(Problem),
+    /// The server has no room for this now, and said after how many seconds to ask again.
+    #[error("the server says: {0}")]
+    Busy(Problem, u64),
     /// The answer could not be read.
     #[error("the server's answer cannot be read: {0}")]
     Garbled(Problem),
@@ -204,7 +207,7 @@ impl<L: Local, R: Remote> Round<'_, L, R> {
         match self.remote.begin_life(standing, &wanted).await {
             Ok(born) => self.local.begin_life(&born).map_err(Failure::Local),
             Err(Trouble::Told(_)) => Ok(()),
-            Err(trouble @ (Trouble::Cut(_) | Trouble::Garbled(_))) => Err(Failure::Remote(trouble)),
+            Err(trouble @ (Trouble::Cut(_) | Trouble::Busy(..) | Trouble::Garbled(_))) => Err(Failure::Remote(trouble)),
         }
     }
 

@@ -7,7 +7,7 @@
 //!
 //! and by nothing else.
 
-mod sample;
+pub mod sample;
 
 use std::{fs, path::PathBuf, sync::Arc};
 

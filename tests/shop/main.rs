@@ -8,7 +8,9 @@
 mod cable;
 mod support;
 
+mod away;
 mod bad_input;
+mod carried;
 mod carts;
 mod catalogue;
 mod copies;

@@ -16,6 +16,9 @@ use crate::{config::Config, error::Error};
 /// An answer takes at most this: a round that somebody waits for is given 30 seconds.
 const ANSWER_SECONDS: u64 = 40;
 
+/// A file of the largest size is taken in within this, on the slowest of disks.
+const FILE_SECONDS: u64 = 30 * 60;
+
 /// Tries to find a door while another process starts or ends: 5 seconds in all.
 const TRIES: u32 = 50;
 const TRY_PAUSE: Duration = Duration::from_millis(100);
@@ -54,6 +57,17 @@ impl Till {
     pub(super) fn text(&self, path: &str) -> Result<String, Failure> {
         let bytes = self.send(self.client.get(self.url(path, &[])))?;
         String::from_utf8(bytes).map_err(|_| unreadable("it is no text"))
+    }
+
+    /// Fetches a file.
+    pub(super) fn bytes(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        self.send(self.client.get(self.url(path, &[])))
+    }
+
+    /// Hands a file over.
+    pub(super) fn hand_over<T: DeserializeOwned>(&self, path: &str, file: Vec<u8>) -> Result<T, Failure> {
+        let request = self.client.post(self.url(path, &[])).header(header::CONTENT_TYPE, "application/octet-stream");
+        read(&self.send(request.timeout(Duration::from_secs(FILE_SECONDS)).body(file))?)
     }
 
     /// Does something.

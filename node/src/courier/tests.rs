@@ -140,6 +140,7 @@ struct Office(Arc<Desk>);
 
 struct Desk {
     cut: bool,
+    busy: Option<u64>,
     /// Has news without end, and never waits.
     eager: bool,
     pulls: watch::Sender<usize>,
@@ -154,7 +155,15 @@ impl Office {
 
     fn of(cut: bool, eager: bool, permits: usize) -> Self {
         let counter = || watch::Sender::new(0);
-        Self(Arc::new(Desk { cut, eager, pulls: counter(), pushes: counter(), permits: Semaphore::new(permits) }))
+        let permits = Semaphore::new(permits);
+        Self(Arc::new(Desk { cut, busy: None, eager, pulls: counter(), pushes: counter(), permits }))
+    }
+
+    /// It has no room, and says for how many seconds.
+    fn busy(seconds: u64) -> Self {
+        let Desk { cut, eager, pulls, pushes, permits, .. } =
+            Arc::into_inner(Self::new(false, 0).0).expect("nobody else has it");
+        Self(Arc::new(Desk { cut, busy: Some(seconds), eager, pulls, pushes, permits }))
     }
 
     async fn saw(counter: &watch::Sender<usize>, count: usize) {
@@ -181,6 +190,9 @@ impl Remote for Office {
         self.pulls.send_modify(|count| *count += 1);
         if self.cut {
             return Err(Trouble::Cut("nobody answers".to_owned()));
+        }
+        if let Some(seconds) = self.busy {
+            return Err(Trouble::Busy(Problem::new("busy_catching_up", "ask again"), seconds));
         }
         if wait_seconds > 0 && !self.eager {
             std::future::pending::<()>().await;
@@ -262,6 +274,16 @@ async fn failures_back_off_further_each_time_and_a_wish_is_tried_at_once() {
         assert_eq!(problem.code, "line_cut");
     }
     assert_eq!(till.noted.lock().expect("sound")[0], Some("line_cut".to_owned()));
+}
+
+#[tokio::test]
+async fn a_server_without_room_is_asked_again_when_it_said() {
+    let (till, office) = (Till::new(499), Office::busy(10));
+    let courier = start(&till, &office);
+    let mut health = courier.follow();
+    let seen = health.wait_for(|health| health.failures == 1).await.expect("it lives").clone();
+    assert_eq!(seen.waits, Some(Duration::from_millis(10_499)));
+    assert_eq!(seen.problem.expect("a problem").code, "busy_catching_up");
 }
 
 #[tokio::test]

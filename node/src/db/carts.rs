@@ -58,11 +58,13 @@ pub(crate) fn open(conn: &Connection) -> Result<Vec<Cart>, Error> {
     Ok(carts)
 }
 
-/// Carts that wait to be pushed, at most `count` of them and `bytes` of states; at least one if there
-/// is any and `bytes` is not 0.
-pub(crate) fn unsent(conn: &Connection, count: usize, bytes: usize) -> Result<Vec<Cart>, Error> {
-    let mut statement = conn.prepare_cached("select state from cart_states where unsent > 0 order by cart_id")?;
-    let mut rows = statement.query([])?;
+/// Carts that wait to be pushed, in the order of their ids, those behind `after` only: at most `count` of
+/// them and `bytes` of states; at least one if there is any and `bytes` is not 0.
+pub(crate) fn unsent(conn: &Connection, after: Option<CartId>, count: usize, bytes: usize) -> Result<Vec<Cart>, Error> {
+    let mut statement = conn.prepare_cached(
+        "select state from cart_states where unsent > 0 and cart_id > coalesce(?1, x'') order by cart_id",
+    )?;
+    let mut rows = statement.query([after])?;
     let (mut carts, mut taken) = (Vec::new(), 0);
     while bytes > 0
         && carts.len() < count

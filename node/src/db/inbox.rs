@@ -1,4 +1,6 @@
-//! What the feed tells: each page is applied with its cursor in one transaction.
+//! What the feed tells: each page is applied with its cursor in one transaction, or, if somebody at the
+//! till waits for the database meanwhile, in several, of which the last one keeps the cursor. A page of
+//! which only parts were applied is asked for again, and what it tells replaces itself.
 
 use outpost_schema::{
     clock::Timestamp,
@@ -52,23 +54,58 @@ pub(crate) fn start_anew(conn: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Applies a page if `asked` is still the stored cursor, and says which carts it changed.
-pub(crate) fn apply(conn: &Connection, asked: Option<&str>, page: &Page, now: Timestamp) -> Result<Vec<CartId>, Error> {
+/// Aggregates that are applied before it is asked whether somebody waits: they take a few milliseconds,
+/// so a sale waits for no longer than that, and pages that nobody waits for take one commit.
+const PART: usize = 50;
+
+/// What one transaction took of a page.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// Carts that it changed.
+    pub(crate) carts: Vec<CartId>,
+    /// How many of the page's aggregates have been applied; all, if the page is not for this node any more.
+    pub(crate) upto: usize,
+}
+
+/// Applies a page from its aggregate `from` on, if `asked` is still the stored cursor; only a part of it,
+/// if somebody else wants to have the database.
+pub(crate) fn apply(
+    conn: &Connection,
+    (asked, page): (Option<&str>, &Page),
+    from: usize,
+    now: Timestamp,
+    is_wanted: impl Fn() -> bool,
+) -> Result<Taken, Error> {
+    let all = page.aggregates.len();
     if position(conn)?.cursor.as_deref() != asked {
-        return Ok(Vec::new());
+        return Ok(Taken { carts: Vec::new(), upto: all });
     }
     let own = identity::load(conn)?.incarnation_id();
     let mut inbox = Inbox { conn, own, contained: stock::Contained::by(conn, &page.acked)?, now, carts: Vec::new() };
-    page.aggregates.iter().try_for_each(|aggregate| inbox.take(aggregate))?;
+    // First, so that whoever looks between two parts knows that the images may contain so much.
     for acked in &page.acked {
         journal::raise_acked(conn, acked.incarnation_id, acked.mark)?;
     }
+    let mut upto = from;
+    for part in page.aggregates.get(from..).unwrap_or_default().chunks(PART) {
+        part.iter().try_for_each(|aggregate| inbox.take(aggregate))?;
+        upto += part.len();
+        if upto < all && is_wanted() {
+            return Ok(Taken { carts: inbox.carts, upto });
+        }
+    }
+    finish(conn, page, now)?;
+    Ok(Taken { carts: inbox.carts, upto: all })
+}
+
+/// Keeps what a page says beside its aggregates, once they are all applied.
+fn finish(conn: &Connection, page: &Page, now: Timestamp) -> Result<(), Error> {
     note_contact(conn, now)?;
     conn.prepare_cached("update feed_position set cursor = ?1")?.execute([&page.cursor])?;
     if page.level {
         conn.prepare_cached("update feed_position set seen = ?1, level_at = ?2")?.execute(params![page.seen, now])?;
     }
-    Ok(inbox.carts)
+    Ok(())
 }
 
 struct Inbox<'a> {

@@ -57,6 +57,9 @@ const STATEMENTS_KEPT: usize = 256;
 /// A node's database.
 pub struct Db {
     file: PathBuf,
+    /// Held by whoever gets the writer next. The lock below is not fair: without this, long work that
+    /// lets the writer go for a moment would mostly take it again before whoever waited.
+    next: Mutex<()>,
     writer: Arc<Mutex<Connection>>,
     readers: Mutex<Vec<Connection>>,
     checkpointer: Checkpointer,
@@ -85,7 +88,7 @@ impl Db {
         journal::check_tail(&writer)?;
         let writer = Arc::new(Mutex::new(writer));
         let checkpointer = Checkpointer::start(Arc::clone(&writer));
-        Ok(Self { file, writer, readers: Mutex::default(), checkpointer, _lock: lock })
+        Ok(Self { file, next: Mutex::default(), writer, readers: Mutex::default(), checkpointer, _lock: lock })
     }
 
     /// Runs `work` in one transaction that no other writer is beside; committed if it succeeds.
@@ -102,7 +105,7 @@ impl Db {
         name: &str,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut writer = lock_of(&self.writer);
+        let mut writer = self.writer_in_turn();
         self.checkpointer.catch_up(&writer);
         let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         stage::reach_in(name, "begun");
@@ -112,6 +115,16 @@ impl Db {
         stage::reach_in(name, "after_commit");
         self.checkpointer.note(&writer);
         Ok(made)
+    }
+
+    fn writer_in_turn(&self) -> MutexGuard<'_, Connection> {
+        let _next = lock_of(&self.next);
+        lock_of(&self.writer)
+    }
+
+    /// Whether somebody waits for the writer: long work that can be done in parts lets it go then.
+    pub(crate) fn is_wanted(&self) -> bool {
+        matches!(self.next.try_lock(), Err(std::sync::TryLockError::WouldBlock))
     }
 
     /// Runs `work` over one unchanging view of what is committed.

@@ -34,8 +34,27 @@ fn next_push(conn: &Connection, identity: &Identity) -> Result<Push, Error> {
     let answered = journal::answered(conn, incarnation, journal::acked(conn, incarnation)?)?;
     let entries = journal::after(conn, incarnation, answered, PUSH_ENTRIES_MAX, PUSH_BYTES_MAX)?;
     let taken: usize = entries.iter().map(|entry| entry.body.0.len()).sum();
-    let carts = carts::unsent(conn, PUSH_CARTS_MAX, PUSH_BYTES_MAX.saturating_sub(taken))?;
+    let carts = carts::unsent(conn, None, PUSH_CARTS_MAX, PUSH_BYTES_MAX.saturating_sub(taken))?;
     Ok(Push { entries, carts })
+}
+
+/// Everything that waits, in pushes within the wire's limits: entries first, then carts.
+pub(crate) fn each_unsent(conn: &Connection, identity: &Identity, mut take: impl FnMut(&Push)) -> Result<(), Error> {
+    let incarnation = identity.incarnation_id();
+    let mut seq = journal::answered(conn, incarnation, journal::acked(conn, incarnation)?)?;
+    loop {
+        let entries = journal::after(conn, incarnation, seq, PUSH_ENTRIES_MAX, PUSH_BYTES_MAX)?;
+        let Some(last) = entries.last() else { break };
+        seq = last.seq;
+        take(&Push { entries, carts: Vec::new() });
+    }
+    let mut cart_id = None;
+    loop {
+        let carts = carts::unsent(conn, cart_id, PUSH_CARTS_MAX, PUSH_BYTES_MAX)?;
+        let Some(last) = carts.last() else { return Ok(()) };
+        cart_id = Some(last.cart_id());
+        take(&Push { entries: Vec::new(), carts });
+    }
 }
 
 /// Notes what the server answered to `sent`. Carts that it has wait no longer, be they merged there

@@ -8,6 +8,7 @@ mod people;
 mod pushing;
 mod selling;
 mod stockroom;
+mod turns;
 
 use std::sync::{
     Arc,

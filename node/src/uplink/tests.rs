@@ -72,6 +72,7 @@ fn code(trouble: Trouble) -> String {
     match trouble {
         Trouble::Cut(_) => "cut".to_owned(),
         Trouble::Told(problem) => format!("told {}", problem.code),
+        Trouble::Busy(problem, seconds) => format!("busy {} {seconds}", problem.code),
         Trouble::Garbled(problem) => format!("garbled {}", problem.code),
     }
 }
@@ -144,6 +145,11 @@ async fn what_the_server_tells_is_told() {
         (reqwest::StatusCode::PAYLOAD_TOO_LARGE, heads, problem.bytes).into_response()
     };
     assert_eq!(code(pull_trouble(packed).await), "told too_much");
+    let busy = || {
+        let problem = Problem::new("busy_catching_up", "ask again");
+        (reqwest::StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "10")], axum::Json(problem)).into_response()
+    };
+    assert_eq!(code(pull_trouble(busy).await), "busy busy_catching_up 10");
 }
 
 #[tokio::test]

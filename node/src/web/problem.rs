@@ -7,7 +7,10 @@ use axum::{
 };
 use outpost_sync::wire::Problem;
 
-use crate::error::{Error, Refused};
+use crate::{
+    carried::NotCarried,
+    error::{Error, Refused},
+};
 
 /// A request that came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +43,17 @@ impl From<Error> for Failed {
             tracing::error!(code = error.code(), %error, "a request failed");
         }
         Self { status, problem: Problem::new(error.code(), error.to_string()) }
+    }
+}
+
+impl From<NotCarried> for Failed {
+    fn from(not: NotCarried) -> Self {
+        let status = match not {
+            NotCarried::Node(error) => return error.into(),
+            NotCarried::File(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            NotCarried::OtherDevice | NotCarried::OtherLife | NotCarried::JournalOver => StatusCode::CONFLICT,
+        };
+        Self::new(status, not.code(), not.to_string())
     }
 }
 

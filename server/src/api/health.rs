@@ -69,8 +69,16 @@ pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Response {
     for (name, help, count) in totals {
         write_metric(&mut text, name, help, "counter", count.0.load(Ordering::Relaxed));
     }
-    let waiting = WAITING_MAX.saturating_sub(api.waiting.places_left()) as u64;
+    let waiting = WAITING_MAX.saturating_sub(api.pulls.waiting.places_left()) as u64;
     write_metric(&mut text, "outpost_pulls_waiting", "Pulls that wait for news.", "gauge", waiting);
+    let left = api.pulls.lane.places_left() as u64;
+    write_metric(
+        &mut text,
+        "outpost_catch_up_places_left",
+        "Long catch-ups that may be served besides.",
+        "gauge",
+        left,
+    );
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 

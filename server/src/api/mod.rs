@@ -29,15 +29,16 @@ use outpost_sync::wire::{BODY_MAX, HOLDS_PATH, LIVES_PATH, PROTOCOL, PROTOCOL_HE
 
 use self::{health::Counted, problem::Failure};
 use crate::{
+    feed::{Pulls, lane::Lane},
     hold::Desk,
     server::Server,
-    wake::{Task, Waiting, watch},
+    wake::{Task, watch},
 };
 
 /// What the handlers share. Its tasks end with it.
 struct Api {
     server: Arc<Server>,
-    waiting: Arc<Waiting>,
+    pulls: Pulls,
     desk: Desk,
     counted: Counted,
     _watch: Task,
@@ -47,14 +48,19 @@ struct Api {
 /// holds and release expired ones; they end with the router. It has fallbacks, so a router with
 /// further paths is merged into it without any of its own.
 pub fn router(server: Arc<Server>) -> Router {
-    let waiting = Arc::new(Waiting::default());
+    router_with(server, Lane::default())
+}
+
+/// The same, with another lane for long catch-ups than the usual one.
+pub fn router_with(server: Arc<Server>, lane: Lane) -> Router {
+    let pulls = Pulls { waiting: Arc::default(), lane };
     let head_office = catalogue::routes().merge(office::routes()).with_state(Arc::clone(&server));
     let api = Arc::new(Api {
         desk: Desk::open(&server),
         counted: Counted::default(),
-        _watch: Task::start(watch(Arc::clone(&server), Arc::clone(&waiting))),
+        _watch: Task::start(watch(Arc::clone(&server), Arc::clone(&pulls.waiting))),
         server,
-        waiting,
+        pulls,
     });
     Router::new()
         .route(PUSH_PATH, post(push::push))

@@ -10,7 +10,11 @@ use outpost_schema::fault::Fault;
 use outpost_sync::wire::Problem;
 use tokio_postgres::error::SqlState;
 
-use crate::{error::Error, feed::Unserved, hold};
+use crate::{
+    error::Error,
+    feed::{Unserved, lane::BUSY_SECONDS},
+    hold,
+};
 
 /// Who finds the database away or a place taken asks again after this many seconds, not at once.
 const RETRY_SECONDS: u16 = 2;
@@ -37,9 +41,11 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
+        let is_line_full = self.problem.code == Unserved::BusyCatchingUp.code();
+        let retry_after = if is_line_full { BUSY_SECONDS } else { RETRY_SECONDS };
         let mut response = (self.status, Json(self.problem)).into_response();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
         }
         response
     }
@@ -138,7 +144,7 @@ impl From<Unserved> for Failure {
             Unserved::BadCursor(_) => StatusCode::BAD_REQUEST,
             Unserved::CursorAhead => StatusCode::CONFLICT,
             Unserved::TooLongAway => StatusCode::GONE,
-            Unserved::TooManyWaiting => StatusCode::SERVICE_UNAVAILABLE,
+            Unserved::TooManyWaiting | Unserved::BusyCatchingUp => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, unserved.code(), unserved.to_string())
     }

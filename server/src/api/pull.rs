@@ -13,6 +13,9 @@ use serde::Deserialize;
 use super::{Api, body::Wanted, caller::Calling, problem::Failure};
 use crate::feed::{self, cursor::Cursor};
 
+/// The protocol since which [`Pulled::TooLongAway`] is an answer.
+const TOO_LONG_AWAY_SINCE: u16 = 2;
+
 /// What a pull asks for.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,7 +41,11 @@ pub(super) async fn pull(
         .map_err(|bad| Failure::from(feed::Unserved::BadCursor(bad)))?;
     let caller = (calling.caller, calling.standing()?);
     let wait = Duration::from_secs(asked.wait.min(WAIT_SECONDS_MAX));
-    let pulled = feed::follow(&api.server, &api.waiting, caller, cursor.as_ref(), wait).await?;
+    let pulled = match feed::follow(&api.server, &api.pulls, caller, cursor.as_ref(), wait).await {
+        // An older device knows this as a problem only.
+        Err(feed::Unserved::TooLongAway) if calling.protocol >= TOO_LONG_AWAY_SINCE => Pulled::TooLongAway,
+        pulled => pulled?,
+    };
     if let Pulled::Page(page) = &pulled {
         api.counted.pages.add(1);
         api.counted.aggregates.add(page.aggregates.len());

@@ -292,3 +292,21 @@ async fn what_fails_inside_is_not_shown() {
     let shown = String::from_utf8(answer.bytes).unwrap();
     assert!(!shown.contains("feed") && !shown.contains("relation"), "{shown}");
 }
+
+#[tokio::test]
+async fn who_was_away_too_long_is_told_in_the_words_of_its_protocol() {
+    let line = Line::open().await;
+    let cursor = line.get(PULL_PATH).await.page().cursor;
+    line.network.client.execute("update feed_horizon set dropped = pg_current_xact_id()", &[]).await.unwrap();
+    let path = format!("{PULL_PATH}?cursor={cursor}");
+    let asked = |protocol: &str| {
+        let mut request = request(Method::GET, &path).body(Body::empty()).unwrap();
+        request.headers_mut().insert(PROTOCOL_HEADER, protocol.parse().unwrap());
+        request
+    };
+    let old = line.send(asked("1")).await;
+    assert_eq!((old.status, old.code().as_str()), (StatusCode::GONE, "too_long_away"));
+    let new = line.send(asked("2")).await;
+    let pulled: Pulled = decode(Form::Json, None, &new.bytes).unwrap();
+    assert_eq!((new.status, pulled), (StatusCode::OK, Pulled::TooLongAway));
+}

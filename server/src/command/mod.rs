@@ -3,6 +3,7 @@
 mod check;
 mod concern;
 mod import;
+mod import_ops;
 mod node;
 mod opened;
 mod order;
@@ -55,6 +56,8 @@ enum Verb {
     /// Take products or opening stock from a CSV file, plain or zstd
     #[command(subcommand)]
     Import(import::Verb),
+    /// Take what a device without a line wrote with `outpost-node export`, and write the reply to carry back
+    ImportOps(import_ops::Args),
     /// What is on hand
     #[command(subcommand)]
     Stock(stock::Verb),
@@ -95,6 +98,7 @@ async fn act(verb: Verb, opened: &Opened, config: &Config) -> Result<ExitCode, P
         Verb::Product(verb) => product::run(verb, server).await,
         Verb::Price(args) => price::run(args, server).await,
         Verb::Import(verb) => import::run(verb, server).await,
+        Verb::ImportOps(args) => import_ops::run(args, server).await,
         Verb::Stock(verb) => stock::run(verb, server).await,
         Verb::Orders(verb) => order::run(verb, server).await,
         Verb::Concerns(verb) => concern::run(verb, server).await,

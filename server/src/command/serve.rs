@@ -17,7 +17,9 @@ use crate::{
     config::Config,
     db::{databases, nodes, presence},
     error::Error,
+    horizon,
     server::Server,
+    wake::Task,
     web,
 };
 
@@ -35,9 +37,10 @@ pub(super) async fn run(config: &Config) -> Result<(), Problem> {
     };
     let shown = databases::connect(opened.server.db.config()).await.map_err(Error::from)?;
     presence::show(&shown).await.map_err(Error::from)?;
+    let horizon = Task::start(horizon::keep(Arc::clone(&opened.server), config.horizon_days));
     greet(&opened.server, listener.local_addr().unwrap_or(config.listen)).await?;
     let served = answer(listener, opened.server.clone(), told_to_stop).await;
-    drop((shown, opened.server));
+    drop((horizon, shown, opened.server));
     if let Some(cluster) = opened.cluster {
         cluster.stop().map_err(stopped)?;
     }

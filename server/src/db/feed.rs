@@ -83,12 +83,13 @@ pub struct Opening {
 pub async fn opening(tx: &Tx, caller: Caller) -> Result<Option<Opening>, Error> {
     let row = tx
         .query_opt(
-            "select pg_current_snapshot()::text as snapshot,
-                (select e.epoch_id from epochs e order by e.number desc limit 1) as epoch_id,
-                (select h.dropped from feed_horizon h) as dropped,
+            "with present as (select e.epoch_id from epochs e order by e.number desc limit 1)
+            select pg_current_snapshot()::text as snapshot, p.epoch_id,
+                coalesce((select h.dropped from feed_horizon h where h.epoch_id is null or h.epoch_id = p.epoch_id), '0')
+                    as dropped,
                 array(select distinct w from unnest(n.warehouse_id || n.scope) w order by w) as warehouses,
                 i.acked_seq, i.acked_hash, i.state
-            from nodes n join incarnations i on i.node_id = n.node_id
+            from present p cross join nodes n join incarnations i on i.node_id = n.node_id
             where n.node_id = $1 and i.incarnation_id = $2",
             &[&caller.node_id, &caller.incarnation_id],
         )

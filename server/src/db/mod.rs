@@ -16,6 +16,7 @@ pub mod grants;
 pub mod ground;
 pub mod health;
 pub mod holds;
+pub mod horizon;
 pub mod images;
 pub mod import;
 pub mod laws;
