@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use outpost_node::{
-    command::{Failure, count, find, goods, join, orders, round, sell, serve, status, stock},
+    command::{Failure, count, find, goods, join, orders, round, salvage, sell, serve, status, stock},
     config::{Config, LogFormat, Settings},
 };
 use outpost_sync::wire::Problem;
@@ -42,6 +42,7 @@ enum Verb {
     Orders(orders::Orders),
     /// Send and fetch now, and say what happened
     Round,
+    Salvage(salvage::Salvage),
     /// Show how this device stands with head office
     Status,
 }
@@ -74,6 +75,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::GiveBack(goods) => goods::run(&config, &goods, goods::Deed::GiveBack),
         Verb::Orders(orders) => orders::run(&config, &orders),
         Verb::Round => round::run(&config),
+        Verb::Salvage(salvage) => salvage::run(&config, &salvage),
         Verb::Status => status::run(&config),
     }
 }

@@ -48,15 +48,31 @@ pub struct Encoded {
 
 /// Writes a body. JSON is left readable.
 pub fn encode<T: Serialize>(form: Form, body: &T) -> Encoded {
-    let plain = match form {
-        Form::Binary => rmp_serde::to_vec_named(body).expect("our own types always encode into memory"),
-        Form::Json => serde_json::to_vec(body).expect("our own types always encode into memory"),
-    };
+    let plain = plain(form, body);
     if form == Form::Json || plain.len() < COMPRESS_FROM {
         return Encoded { bytes: plain, is_zstd: false };
     }
     let bytes = zstd::bulk::compress(&plain, LEVEL).expect("compressing memory into memory cannot fail");
     Encoded { bytes, is_zstd: true }
+}
+
+/// A body's bytes before compression.
+pub(crate) fn plain<T: Serialize>(form: Form, body: &T) -> Vec<u8> {
+    match form {
+        Form::Binary => rmp_serde::to_vec_named(body).expect("our own types always encode into memory"),
+        Form::Json => serde_json::to_vec(body).expect("our own types always encode into memory"),
+    }
+}
+
+/// Writes something for a file: MessagePack in a zstd frame, however short it is.
+pub(crate) fn pack<T: Serialize>(value: &T) -> Vec<u8> {
+    let plain = plain(Form::Binary, value);
+    zstd::bulk::compress(&plain, LEVEL).expect("compressing memory into memory cannot fail")
+}
+
+/// Reads bytes that are neither compressed nor limited.
+pub(crate) fn decode_plain<T: DeserializeOwned>(form: Form, plain: &[u8]) -> Result<T, Problem> {
+    read(form, plain)
 }
 
 /// Reads a body, within [`BODY_MAX`] before and [`INFLATED_MAX`] after decompression.

@@ -127,6 +127,7 @@
 
 pub mod codec;
 pub mod model;
+pub mod parcel;
 pub mod retry;
 pub mod round;
 pub mod wire;

@@ -8,11 +8,22 @@
 //! and by nothing else.
 
 mod sample;
+mod server;
+
+pub use self::server::counted;
 
 use std::{fs, path::PathBuf, sync::Arc};
 
 use outpost_node::Node;
-use outpost_schema::{journal::Mark, op::OpKind, settle::decode, word::Word as _, world::Seeded};
+use outpost_schema::{
+    clock::Hlc,
+    journal::{Body, Entry, Mark},
+    op::OpKind,
+    settle::decode,
+    word::Word as _,
+    world::Seeded,
+};
+use outpost_server::{server::Server, testing::TestDatabase};
 use outpost_sync::{
     codec::{self, Form},
     round::Local as _,
@@ -20,6 +31,7 @@ use outpost_sync::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tempfile::TempDir;
+use tokio_postgres::Client;
 
 /// How small the kept database should be at least compressed to.
 const LEVEL: i32 = 19;
@@ -67,6 +79,64 @@ fn a_database_of_version_1_opens_and_goes_on() {
     assert_eq!(node.unsent().expect("readable").entries.len(), 2);
     let next = sample::sell(&node, honey.product.product_id).expect("it goes on selling");
     assert_eq!(next.receipt.to_string(), "B1-000002");
+}
+
+#[tokio::test]
+async fn head_office_of_version_1_is_brought_up_to_date() {
+    if is_writing() {
+        fs::write(path("server.sql.zst"), server::a_day().await).expect("written");
+    }
+    let (database, client) = server::restored(&kept("server.sql.zst")).await;
+    let before = server::counted(&client).await;
+    let opened = Server::open(database.config(), Arc::new(Seeded::new(5))).await.expect("it opens");
+    assert_eq!(opened.laws().await.expect("readable"), Vec::<String>::new());
+    let after = server::counted(&client).await;
+    let lost: Vec<_> = before.iter().filter(|row| !after.contains(row)).collect();
+    assert!(before.iter().map(|(_, count)| count).sum::<i64>() > 50, "{before:?}");
+    assert!(lost.is_empty(), "{lost:?} of {after:?}");
+    Server::open(database.config(), Arc::new(Seeded::new(6))).await.expect("it opens again");
+}
+
+/// A device that version 1 left, with entries that wait.
+pub struct OldDevice {
+    /// Where it lives.
+    pub folder: TempDir,
+    /// What waits there.
+    pub entries: Vec<Entry>,
+}
+
+/// A device that version 1 left.
+pub fn old_device() -> OldDevice {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join(outpost_node::db::FILE);
+    fs::write(&file, zstd::decode_all(&*kept("node.db.zst")).expect("a whole frame")).expect("a database");
+    let database = rusqlite::Connection::open(&file).expect("it opens");
+    let sql = "select seq, hlc_at, hlc_tick, seen, kind, version, body, prev_hash, hash from journal order by seq";
+    let mut statement = database.prepare(sql).expect("readable");
+    let rows = statement.query_map([], |row| {
+        Ok(Entry {
+            seq: row.get(0)?,
+            hlc: Hlc { at: row.get(1)?, tick: row.get(2)? },
+            seen: row.get(3)?,
+            kind: row.get(4)?,
+            version: row.get(5)?,
+            body: Body(row.get(6)?),
+            prev_hash: row.get(7)?,
+            hash: row.get(8)?,
+        })
+    });
+    let entries = rows.expect("readable").collect::<Result<_, _>>().expect("readable");
+    OldDevice { folder, entries }
+}
+
+/// Whether this program has migrations that version 1 did not know.
+pub fn is_newer_than_version_1() -> bool {
+    fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/node")).expect("a folder").count() > 4
+}
+
+/// Head office's database as version 1 left it.
+pub async fn old_head_office() -> (TestDatabase, Client) {
+    server::restored(&kept("server.sql.zst")).await
 }
 
 /// A value reads from both forms that version 1 wrote, and is still written so.

@@ -2,10 +2,12 @@
 
 mod agreement;
 mod applying;
+mod full;
 mod killed;
 mod opening;
 mod people;
 mod pushing;
+mod salvaging;
 mod selling;
 mod stockroom;
 
