@@ -139,4 +139,6 @@ pub mod model;
 pub mod parcel;
 pub mod retry;
 pub mod round;
+pub mod speak;
+pub mod tolerant;
 pub mod wire;

@@ -17,7 +17,7 @@ use outpost_schema::{
     verdict::{ConcernKind, Refusal, SetAside, Verdict},
 };
 
-use crate::wire::{PROTOCOL, PROTOCOL_OLDEST, Page, Pulled, Pushed};
+use crate::wire::{PROTOCOL, PROTOCOL_OLDEST, Page, Problem, Pulled, Pushed};
 
 /// The protocols that one end speaks: all from the oldest to the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +103,7 @@ impl Since for ConcernKind {
             | Self::Fork
             | Self::ShippedThoughCancelled
             | Self::CartNotBelievable => 1,
+            Self::LifeBegun | Self::JournalHole | Self::ImageMended | Self::ServerRestored => 2,
         }
     }
 }
@@ -111,6 +112,7 @@ impl Since for Refusal {
     fn since(&self) -> u16 {
         match self {
             Self::NothingLeft | Self::AlreadyHandedOver | Self::AlreadyCancelled => 1,
+            Self::Recovering | Self::LifeOver => 2,
         }
     }
 }
@@ -165,10 +167,17 @@ pub fn pushed(protocol: u16, pushed: Pushed) -> Pushed {
 }
 
 /// The answer to a pull in the words of a protocol.
-pub fn pulled(protocol: u16, pulled: Pulled) -> Pulled {
+///
+/// # Errors
+/// `too_long_away` where the protocol has only a problem for it.
+pub fn pulled(protocol: u16, pulled: Pulled) -> Result<Pulled, Problem> {
     match pulled {
-        Pulled::Page(told) => Pulled::Page(Box::new(page(protocol, *told))),
-        Pulled::Elsewhere { .. } | Pulled::OtherEpoch { .. } => pulled,
+        Pulled::Page(told) => Ok(Pulled::Page(Box::new(page(protocol, *told)))),
+        Pulled::TooLongAway if protocol < 2 => Err(Problem::new(
+            "too_long_away",
+            "this device was away too long for the changes to be told one by one; update its program, and it fills itself anew",
+        )),
+        Pulled::Elsewhere { .. } | Pulled::OtherEpoch { .. } | Pulled::TooLongAway => Ok(pulled),
     }
 }
 
@@ -186,6 +195,16 @@ fn page(protocol: u16, mut page: Page) -> Page {
 
 #[cfg(test)]
 mod tests {
+    use outpost_schema::{
+        clock::Timestamp,
+        feed::Ruling,
+        id::{ConcernId, EpochId, IncarnationId},
+        journal::Mark,
+        verdict::Concern,
+        word::Word as _,
+    };
+    use uuid::Uuid;
+
     use super::*;
 
     fn range(text: &str) -> Range {
@@ -204,6 +223,96 @@ mod tests {
         ] {
             assert_eq!(range(ours).newest_with(range(theirs)), spoken, "{ours} with {theirs}");
         }
+    }
+
+    /// Every word, and the version that it was told in first. A line here never changes.
+    #[test]
+    fn every_word_is_known_since_a_version() {
+        const FIRST: [&str; 15] = [
+            "owed",
+            "unbacked",
+            "total_mismatch",
+            "payments_mismatch",
+            "other_currency",
+            "cart_sold_twice",
+            "email_taken",
+            "clock_ahead",
+            "set_aside",
+            "fork",
+            "shipped_though_cancelled",
+            "cart_not_believable",
+            "nothing_left",
+            "already_handed_over",
+            "already_cancelled",
+        ];
+        const SECOND: [&str; 6] =
+            ["life_begun", "journal_hole", "image_mended", "server_restored", "recovering", "life_over"];
+        let concerns = ConcernKind::WORDS.iter().map(|(kind, word)| (*word, kind.since()));
+        let refusals = Refusal::WORDS.iter().map(|(refusal, word)| (*word, refusal.since()));
+        for (word, since) in concerns.chain(refusals) {
+            let expected = if FIRST.contains(&word) {
+                1
+            } else if SECOND.contains(&word) {
+                2
+            } else {
+                PROTOCOL
+            };
+            assert_eq!(since, expected, "{word}");
+            assert!(since <= PROTOCOL, "{word} needs a newer protocol than is spoken");
+        }
+        assert!(Kind::ALL.iter().all(|kind| kind.since() <= PROTOCOL));
+    }
+
+    #[test]
+    fn version_1_is_told_nothing_that_it_has_no_word_for() {
+        for (refusal, _) in Refusal::WORDS {
+            let told = verdict(1, Verdict::Refused(*refusal));
+            assert!(matches!(told, Verdict::Refused(told) if told.since() == 1), "{refusal}");
+            assert_eq!(verdict(PROTOCOL, Verdict::Refused(*refusal)), Verdict::Refused(*refusal));
+        }
+        let pushed = |protocol| {
+            let verdicts = vec![(1, Verdict::Accepted), (2, Verdict::Refused(Refusal::Recovering))];
+            super::pushed(protocol, Pushed::Settled { acked: Mark::START, verdicts, carts: vec![] })
+        };
+        assert_ne!(pushed(1), pushed(2));
+        let code = pulled(1, Pulled::TooLongAway).expect_err("a problem").code;
+        assert_eq!((code.as_str(), pulled(2, Pulled::TooLongAway)), ("too_long_away", Ok(Pulled::TooLongAway)));
+    }
+
+    fn concern(kind: ConcernKind) -> Aggregate {
+        let opened_at = Timestamp::from_micros(0);
+        let (concern_id, subject, detail) = (ConcernId(Uuid::nil()), String::new(), serde_json::Value::Null);
+        let concern = Concern { concern_id, kind, subject, detail, scope: Uuid::nil(), opened_at, closed_at: None };
+        Aggregate::Concern(Box::new(concern))
+    }
+
+    #[test]
+    fn a_page_leaves_out_what_a_protocol_does_not_know_and_says_in_which_it_is_told() {
+        let (incarnation_id, seq) = (IncarnationId(Uuid::nil()), 7);
+        let ruling = |verdict| Aggregate::Verdict(Box::new(Ruling { incarnation_id, seq, verdict }));
+        let concerns = ConcernKind::WORDS.iter().map(|(kind, _)| concern(*kind));
+        let aggregates: Vec<_> = concerns.chain([ruling(Verdict::Refused(Refusal::LifeOver))]).collect();
+        let whole = Page {
+            epoch: EpochId(Uuid::nil()),
+            cursor: "next".to_owned(),
+            level: true,
+            seen: String::new(),
+            aggregates: aggregates.clone(),
+            acked: vec![],
+            server_time: Timestamp::from_micros(0),
+            protocol: 0,
+        };
+        let told = |protocol| match pulled(protocol, Pulled::Page(Box::new(whole.clone()))) {
+            Ok(Pulled::Page(page)) => *page,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told(PROTOCOL), Page { protocol: PROTOCOL, ..whole.clone() });
+        let first = told(1);
+        assert!(first.aggregates.iter().all(|aggregate| aggregate.since() == 1));
+        assert_eq!(first.aggregates.last(), Some(&ruling(Verdict::Refused(Refusal::NothingLeft))));
+        assert_eq!((first.cursor, first.protocol, first.aggregates.len()), (whole.cursor.clone(), 1, 13));
+        let bytes = serde_json::to_value(told(1)).expect("encodes");
+        assert!(bytes.get("protocol").is_none(), "version 1 is told what it always was");
     }
 
     #[test]

@@ -26,3 +26,4 @@ mod people;
 mod resume;
 mod set_aside;
 mod shown;
+mod versions;

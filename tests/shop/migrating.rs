@@ -16,7 +16,6 @@ use rusqlite::Connection;
 use crate::{
     golden,
     support::{
-        caller,
         process::{Running, run},
         until_level,
         wire::Wire,
@@ -70,10 +69,22 @@ async fn what_waited_at_a_device_of_version_1_is_pushed_and_booked() {
     let client = database.connect().await;
     for (insert, id, other) in [
         ("insert into warehouses values ($1, 'Beach', null, now())", card.warehouse_id.0, None),
-        ("insert into nodes values ($1, 'Stall', 'popup', $2, array[$2], 'B1', now())", card.node_id.0, Some(card.warehouse_id.0)),
+        (
+            "insert into nodes values ($1, 'Stall', 'popup', $2, array[$2], 'B1', now())",
+            card.node_id.0,
+            Some(card.warehouse_id.0),
+        ),
         ("update warehouses set home_of = $1 where warehouse_id = $2", card.node_id.0, Some(card.warehouse_id.0)),
-        ("insert into incarnations (incarnation_id, node_id, number, created_at) values ($1, $2, 1, now())", card.incarnation_id.0, Some(card.node_id.0)),
-        ("insert into products (product_id, name, created_at, updated_at) values ($1, 'Honey', now(), now())", honey.0, None),
+        (
+            "insert into incarnations (incarnation_id, node_id, number, created_at) values ($1, $2, 1, now())",
+            card.incarnation_id.0,
+            Some(card.node_id.0),
+        ),
+        (
+            "insert into products (product_id, name, created_at, updated_at) values ($1, 'Honey', now(), now())",
+            honey.0,
+            None,
+        ),
     ] {
         let done = match other {
             Some(other) => client.execute(insert, &[&id, &other]).await,
@@ -81,7 +92,7 @@ async fn what_waited_at_a_device_of_version_1_is_pushed_and_booked() {
         };
         done.unwrap_or_else(|error| panic!("{insert}: {error:?}"));
     }
-    let line = Wire::lay(api::router(Arc::clone(&server)), caller(&card));
+    let line = Wire::lay(api::router(Arc::clone(&server)), card.node_id);
     until_level(&node, &line).await;
     let booked = "select hash from ops where verdict = 'accepted' order by seq";
     let booked: Vec<Hash> = client.query(booked, &[]).await.expect("readable").iter().map(|row| row.get(0)).collect();
@@ -109,7 +120,8 @@ async fn goes_on(device: &golden::OldDevice) {
 /// What version 1 wrote that no migration may touch: the journal with its hashes and verdicts.
 fn contents(file: &Path) -> Vec<(i64, Vec<u8>, Vec<u8>, Option<String>)> {
     let database = Connection::open(file).expect("it opens");
-    let mut statement = database.prepare("select seq, body, hash, verdict from journal order by seq").expect("readable");
+    let mut statement =
+        database.prepare("select seq, body, hash, verdict from journal order by seq").expect("readable");
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)));
     rows.expect("readable").collect::<Result<_, _>>().expect("readable")
 }
@@ -124,7 +136,9 @@ fn schema(file: &Path) -> Vec<String> {
 fn schema_after(count: usize) -> Vec<String> {
     let database = Connection::open_in_memory().expect("memory");
     for name in &names("node")[..count] {
-        database.execute_batch(&fs::read_to_string(folder("node").join(format!("{name}.sql"))).expect("there")).expect("sound");
+        database
+            .execute_batch(&fs::read_to_string(folder("node").join(format!("{name}.sql"))).expect("there"))
+            .expect("sound");
     }
     of_schema(&database)
 }

@@ -142,6 +142,7 @@ impl Shop {
             aggregates,
             acked,
             server_time: self.node.world().now(),
+            protocol: outpost_sync::wire::PROTOCOL,
         }
     }
 

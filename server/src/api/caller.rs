@@ -6,8 +6,9 @@ use axum::{
     http::{HeaderMap, StatusCode, request::Parts},
 };
 use outpost_schema::journal::Mark;
-use outpost_sync::wire::{
-    ACKED_HEADER, Caller, HEAD_HEADER, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PROTOCOL_OLDEST, Standing,
+use outpost_sync::{
+    speak::Range,
+    wire::{ACKED_HEADER, Caller, HEAD_HEADER, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, Standing},
 };
 
 use super::problem::Failure;
@@ -17,6 +18,8 @@ use super::problem::Failure;
 pub struct Calling {
     /// Who.
     pub caller: Caller,
+    /// In which protocol it wants its answer.
+    pub protocol: u16,
     standing: Option<Standing>,
 }
 
@@ -39,26 +42,23 @@ impl<S: Send + Sync> FromRequestParts<S> for Calling {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        check_protocol(&parts.headers)?;
+        let protocol = protocol(&parts.headers)?;
         let caller = caller(&parts.headers)?;
         let (head, acked) = (mark(&parts.headers, HEAD_HEADER)?, mark(&parts.headers, ACKED_HEADER)?);
         let incarnation_id = caller.incarnation_id;
         let standing = head.zip(acked).map(|(head, acked)| Standing { incarnation_id, head, acked });
-        Ok(Self { caller, standing })
+        Ok(Self { caller, protocol, standing })
     }
 }
 
-/// People with curl need not name a protocol; who names another one is told which is spoken.
-fn check_protocol(headers: &HeaderMap) -> Result<(), Failure> {
-    match text(headers, PROTOCOL_HEADER)? {
-        Some(version) if !version.parse().is_ok_and(|version| (PROTOCOL_OLDEST..=PROTOCOL).contains(&version)) => {
-            let sentence = format!(
-                "this server speaks protocols {PROTOCOL_OLDEST} to {PROTOCOL}; update whichever of the two is older"
-            );
-            Err(Failure::new(StatusCode::UPGRADE_REQUIRED, "unknown_protocol", sentence))
-        }
-        Some(_) | None => Ok(()),
-    }
+/// People with curl need not name a protocol, and hear the newest; who names one that is not spoken is
+/// told which are.
+fn protocol(headers: &HeaderMap) -> Result<u16, Failure> {
+    let Some(named) = text(headers, PROTOCOL_HEADER)? else { return Ok(PROTOCOL) };
+    named.parse().ok().filter(|protocol| Range::OURS.has(*protocol)).ok_or_else(|| {
+        let sentence = format!("this server speaks protocols {}; update whichever of the two is older", Range::OURS);
+        Failure::new(StatusCode::UPGRADE_REQUIRED, "unknown_protocol", sentence)
+    })
 }
 
 fn caller(headers: &HeaderMap) -> Result<Caller, Failure> {

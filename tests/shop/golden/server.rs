@@ -91,4 +91,3 @@ fn program(name: &str) -> PathBuf {
     let installed = folders.map(|folder| folder.path().join("bin").join(name)).find(|path| path.is_file());
     installed.unwrap_or_else(|| name.into())
 }
-

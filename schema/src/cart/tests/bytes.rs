@@ -1,5 +1,7 @@
 //! Carts and sales as bytes.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 fn busy() -> Till {
@@ -56,7 +58,10 @@ fn what_a_later_version_wrote_stays_with_a_cart_whoever_merges_it() {
     let mut endless = serde_json::to_value(&plain.cart).expect("a cart is JSON");
     endless["gift_wrap"] = "x".repeat(1 << 20).into();
     let endless: Cart = serde_json::from_value(endless).expect("it reads");
-    assert!(matches!(endless.believable(None, plain.actor, &[]), Belief::Refuse(Fault::TooLong { .. })));
+    assert!(matches!(
+        endless.believable(None, plain.actor, &BTreeSet::new(), &[]),
+        Belief::Refuse(Fault::TooLong { .. })
+    ));
 }
 
 #[test]
