@@ -58,7 +58,9 @@ impl Local for Node {
     }
 
     fn begin_life(&self, born: &Born) -> Result<(), Error> {
-        self.db().write_at("begin_life", |tx| lives::begin(tx, born, self.world()))
+        let begun = self.db().write_at("begin_life", |tx| lives::begin(tx, born, self.world()))?;
+        self.bear_witness(begun);
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ use outpost_sync::parcel::Parcel;
 use crate::{
     db::{self, FILE},
     error::Error,
+    witness,
 };
 
 /// What was found.
@@ -58,8 +59,8 @@ pub fn write(parcel: &Parcel, file: &Path) -> Result<(), Error> {
 pub fn put_aside(folder: &Path, now: Timestamp) -> Result<PathBuf, Error> {
     let aside = |name: &str| folder.join(format!("{name}.damaged-{}", now.micros()));
     // The log first: without it the database would be taken for an older one.
-    for ending in ["-wal", "-shm", ""] {
-        let name = format!("{FILE}{ending}");
+    let files = ["-wal", "-shm", ""].map(|ending| format!("{FILE}{ending}"));
+    for name in files.into_iter().chain([witness::FILE.to_owned()]) {
         match fs::rename(folder.join(&name), aside(&name)) {
             Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(Error::files(folder, cause)),
             Ok(()) | Err(_) => {}

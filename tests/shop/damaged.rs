@@ -11,7 +11,10 @@ use outpost_node::db::FILE;
 use outpost_schema::{device::Card, id::CartId};
 use outpost_sync::parcel::Parcel;
 
-use crate::support::{Rule, Shop, amount, process::run};
+use crate::support::{
+    Rule, Shop, amount,
+    process::{Running, run},
+};
 
 /// sled's folder in a node's.
 const SLED: &str = "carts.sled";
@@ -80,6 +83,41 @@ async fn a_damaged_database_is_left_as_it_is_and_what_waits_is_carried_out_of_it
     let aside = fs::read_dir(&folder).expect("a folder").flatten().map(|entry| entry.path());
     let aside: Vec<PathBuf> = aside.filter(|path| path.to_string_lossy().contains("outpost.db.damaged-")).collect();
     assert!(fs::read(&aside[0]).expect("readable") == bytes, "it is kept as it was");
+}
+
+#[tokio::test]
+async fn a_log_or_a_database_that_somebody_deleted_is_noticed_before_head_office_is_heard() {
+    let (_shop, _, _, folder) = a_till_with_a_cart().await;
+    // The power goes before the log is moved into the database.
+    let nowhere = ["--server", "http://127.0.0.1:9", "--listen", "127.0.0.1:0", "serve"];
+    let serving = Running::start("outpost-node", &on(&folder, &nowhere), None).await;
+    let sale = serde_json::json!({
+        "lines": [{ "product_id": tea(&folder), "quantity": 1 }],
+        "tenders": [{ "card": { "reference": "terminal 1" } }]
+    });
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let request = client.post(format!("{}/v1/sales", serving.url)).header("content-type", "application/json");
+    assert!(request.body(sale.to_string()).send().await.expect("an answer").status().is_success());
+    serving.kill().await;
+    fs::remove_file(folder.join(format!("{FILE}-wal"))).expect("the sale is in the log");
+    let shown = run("outpost-node", &on(&folder, &["status"]), None).await;
+    assert!(shown.status.success(), "{}", said(&shown));
+    let told = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(told.contains("needs attention"), "{told}");
+
+    fs::write(folder.join(FILE), "").expect("writes");
+    let refused = run("outpost-node", &on(&folder, &["status"]), None).await;
+    assert!(!refused.status.success() && said(&refused).contains("(damaged)"), "{}", said(&refused));
+    assert_eq!(fs::metadata(folder.join(FILE)).expect("there").len(), 0, "nothing is begun in its place");
+}
+
+/// The product that is sold here.
+fn tea(folder: &Path) -> String {
+    let database = rusqlite::Connection::open(folder.join(FILE)).expect("it opens");
+    let id: Vec<u8> = database
+        .query_row("select product_id from products where sku = 'TEA'", [], |row| row.get(0))
+        .expect("it knows tea");
+    uuid::Uuid::from_slice(&id).expect("an id").to_string()
 }
 
 /// A shop with one till, switched off, that has sold three and begun a cart.

@@ -193,6 +193,11 @@ impl Db {
     }
 }
 
+/// Whether nothing was ever written in this folder, or all of it is gone.
+pub(crate) fn is_empty(folder: &Path) -> bool {
+    folder.join(FILE).metadata().map_or(0, |there| there.len()) == 0
+}
+
 impl std::fmt::Debug for Db {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Db").field("file", &self.file).finish_non_exhaustive()

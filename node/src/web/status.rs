@@ -44,7 +44,7 @@ pub struct StatusShown {
     pub shop: String,
     /// In one word.
     pub mood: Mood,
-    /// `active`, `frozen` or `rolled_back`.
+    /// `active`, `frozen`, `rolled_back` or `restored`.
     pub state: String,
     /// Whether it sells what is allotted to it.
     pub sells_from_allotments: bool,
@@ -78,6 +78,9 @@ pub struct StatusShown {
     pub disk: Disk,
     /// Bytes that are free on it, if the machine says.
     pub disk_free_bytes: Option<u64>,
+    /// Units it may sell without asking: what is lost, or sold twice, with this device at most.
+    #[serde(default)]
+    pub open_units: i64,
 }
 
 /// How things are, in one word.
@@ -190,6 +193,7 @@ pub(super) fn look(app: &App) -> Result<StatusShown, Error> {
         concerns: status.concerns,
         disk,
         disk_free_bytes,
+        open_units: status.open_units,
         name: identity.card.name,
         kind: identity.card.kind,
         policy: identity.card.policy,
@@ -245,6 +249,7 @@ mod tests {
             set_aside: 0,
             refused: 0,
             concerns: 0,
+            open_units: 0,
         };
         change(&mut status);
         assert_eq!(mood(&identity, &status, Disk::Full, failures, contact), Mood::Stuck, "a full disk is never green");
