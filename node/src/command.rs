@@ -17,6 +17,7 @@ mod house;
 pub mod join;
 pub mod orders;
 pub mod round;
+pub mod salvage;
 pub mod sell;
 pub mod serve;
 pub mod status;

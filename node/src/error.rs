@@ -2,7 +2,7 @@
 //!
 //! A [`Refused`] is the shop saying no; every other error is the machine failing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use outpost_schema::{
     fault::Fault,
@@ -12,6 +12,8 @@ use outpost_schema::{
 };
 use rusqlite::ErrorCode;
 use thiserror::Error;
+
+use crate::disk;
 
 /// Why a verb of the node did nothing. Whatever it was, nothing of it was written.
 #[derive(Debug, Error)]
@@ -45,14 +47,16 @@ pub enum Error {
     ReadOnly,
     /// The bytes of the database are not what was written.
     #[error(
-        "the database is damaged ({what}); stop, copy the folder away as evidence, and begin again with a new card from head office"
+        "the database is damaged ({what}); leave it as it is: `outpost-node salvage --to FILE` writes out what head office does not have yet, then begin again in an empty folder with a new card"
     )]
     Damaged {
         /// What was found.
         what: String,
     },
     /// The database was written by a newer program.
-    #[error("the database has the migration {name}, which this program does not know; install the newer program again")]
+    #[error(
+        "the database has the migration {name}, which this program does not know, so a newer program has worked with it; install that one again (nothing was changed)"
+    )]
     NewerSchema {
         /// The first unknown migration.
         name: String,
@@ -64,8 +68,18 @@ pub enum Error {
         name: String,
     },
     /// No room on the disk.
-    #[error("the disk is full; free some space and try again")]
+    #[error(
+        "this device's disk is full: nothing was sold and nothing was written, so take no money; free some space, then try again"
+    )]
     DiskFull,
+    /// No room for a copy of the database before it is changed.
+    #[error(
+        "there is no room to keep a copy of the database before it is changed for this program; free {needed} bytes, or start the former program again (nothing was changed)"
+    )]
+    NoRoomToMigrate {
+        /// Bytes that must be free.
+        needed: u64,
+    },
     /// Somebody else held the database for too long.
     #[error("the database is busy; try again in a moment")]
     Busy,
@@ -98,6 +112,7 @@ impl Error {
             Self::NewerSchema { .. } => "newer_schema",
             Self::ChangedMigration { .. } => "changed_migration",
             Self::DiskFull => "disk_full",
+            Self::NoRoomToMigrate { .. } => "no_room_to_migrate",
             Self::Busy => "busy",
             Self::Files { .. } => "files",
             Self::Database(_) => "database",
@@ -107,7 +122,12 @@ impl Error {
     /// Whether the same call would fail again until somebody changes something.
     pub const fn is_permanent(&self) -> bool {
         match self {
-            Self::Busy | Self::DiskFull | Self::Locked { .. } | Self::Files { .. } | Self::Database(_) => false,
+            Self::Busy
+            | Self::DiskFull
+            | Self::NoRoomToMigrate { .. }
+            | Self::Locked { .. }
+            | Self::Files { .. }
+            | Self::Database(_) => false,
             Self::Fault(_)
             | Self::Refused(_)
             | Self::NotJoined
@@ -123,6 +143,11 @@ impl Error {
     pub(crate) fn damaged(what: impl ToString) -> Self {
         Self::Damaged { what: what.to_string() }
     }
+
+    /// What the machine said of a file.
+    pub(crate) fn files(what: &Path, cause: std::io::Error) -> Self {
+        if disk::is_full(&cause) { Self::DiskFull } else { Self::Files { what: what.display().to_string(), cause } }
+    }
 }
 
 impl From<rusqlite::Error> for Error {
@@ -133,7 +158,7 @@ impl From<rusqlite::Error> for Error {
             Self::damaged(error)
         } else if is(ErrorCode::ReadOnly) {
             Self::ReadOnly
-        } else if is(ErrorCode::DiskFull) {
+        } else if is(ErrorCode::DiskFull) || has_no_room(&error) {
             Self::DiskFull
         } else if is(ErrorCode::DatabaseBusy) || is(ErrorCode::DatabaseLocked) {
             Self::Busy
@@ -141,6 +166,11 @@ impl From<rusqlite::Error> for Error {
             Self::Database(error)
         }
     }
+}
+
+/// Whether the memory that connections share, which is a file too, could not be made longer.
+fn has_no_room(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }
 
 /// Why the shop says no.

@@ -24,15 +24,15 @@ impl Local for Node {
     }
 
     fn settle(&self, sent: &Push, answer: &Pushed) -> Result<(), Error> {
-        self.db().write_at("settle", |tx| outbox::settle(tx, sent, answer, self.world().now()))
+        self.db().write_from_reserve("settle", |tx| outbox::settle(tx, sent, answer, self.world().now()))
     }
 
     fn stand_at(&self, acked: Mark) -> Result<bool, Error> {
-        self.db().write_at("stand_at", |tx| outbox::stand_at(tx, acked, self.world()))
+        self.db().write_from_reserve("stand_at", |tx| outbox::stand_at(tx, acked, self.world()))
     }
 
     fn freeze(&self) -> Result<(), Error> {
-        self.db().write_at("freeze", |tx| identity::freeze(tx))
+        self.db().write_from_reserve("freeze", |tx| identity::freeze(tx))
     }
 
     fn cursor(&self) -> Result<Option<String>, Error> {

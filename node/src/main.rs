@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use outpost_node::{
-    command::{Failure, carry, count, find, goods, join, orders, round, sell, serve, status, stock},
+    command::{Failure, carry, count, find, goods, join, orders, round, salvage, sell, serve, status, stock},
     config::{Config, LogFormat, Settings},
 };
 use outpost_sync::wire::Problem;
@@ -44,6 +44,7 @@ enum Verb {
     Round,
     Export(carry::Export),
     Import(carry::Import),
+    Salvage(salvage::Salvage),
     /// Show how this device stands with head office
     Status,
 }
@@ -78,6 +79,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Round => round::run(&config),
         Verb::Export(export) => carry::export(&config, &export),
         Verb::Import(import) => carry::import(&config, &import),
+        Verb::Salvage(salvage) => salvage::run(&config, &salvage),
         Verb::Status => status::run(&config),
     }
 }

@@ -17,7 +17,7 @@ use rusqlite::{Connection, Transaction};
 
 use crate::{
     db::{
-        Db,
+        self, Db,
         identity::{self, Identity, State},
         journal, lives,
     },
@@ -53,8 +53,12 @@ impl Node {
     /// # Errors
     /// Those of [`Db::open`].
     pub fn open_with(folder: &Path, witness: Option<&Path>, world: Arc<dyn World>) -> Result<Self, Error> {
-        let (db, witnesses) = (Db::open(folder)?, Witnesses::open(folder, witness));
+        let witnesses = Witnesses::open(folder, witness);
         let seen = witnesses.seen();
+        if let (Some(seen), true) = (seen.first(), db::is_empty(folder)) {
+            return Err(Error::damaged(format!("it is gone, and {} entries had been written into it", seen.mark.seq)));
+        }
+        let db = Db::open(folder)?;
         if db.read(|conn| lives::is_behind(conn, &seen))? {
             tracing::warn!(
                 "this device was put back to an older copy of its files; it sells nothing from its allotments"

@@ -1,12 +1,20 @@
 //! The line to the server: [`Remote`] over HTTP. It knows bytes, limits and waits, and nothing of
 //! journals. Until enrolment exists it speaks plain HTTP, and to this machine alone.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU16, Ordering},
+    },
+    time::Duration,
+};
 
 use outpost_schema::id::NodeId;
 use outpost_sync::{
     codec::{self, Form},
     round::{Remote, Trouble},
+    speak::Range,
+    tolerant::Tolerant,
     wire::{
         ACKED_HEADER, BODY_MAX, Born, HEAD_HEADER, LIVES_PATH, LifeWanted, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER,
         PULL_PATH, PUSH_PATH, Problem, Pulled, Push, Pushed, Standing,
@@ -59,6 +67,8 @@ pub struct Uplink {
     pull: Url,
     lives: Url,
     node_id: NodeId,
+    /// The protocol that is spoken: our newest, until the server has said which it knows.
+    spoken: Arc<AtomicU16>,
 }
 
 impl Uplink {
@@ -75,7 +85,28 @@ impl Uplink {
             .no_proxy()
             .build()
             .map_err(|error| BadAddress::NoClient(chain(&error)))?;
-        Ok(Self { client, push: join(PUSH_PATH)?, pull: join(PULL_PATH)?, lives: join(LIVES_PATH)?, node_id })
+        let spoken = Arc::new(AtomicU16::new(PROTOCOL));
+        Ok(Self { client, push: join(PUSH_PATH)?, pull: join(PULL_PATH)?, lives: join(LIVES_PATH)?, node_id, spoken })
+    }
+
+    /// Asks, and takes note of what the server speaks. One that does not speak our protocol is asked
+    /// once more in the newest that both know; each time is lower than the one before, so there is an
+    /// end to it.
+    async fn ask(&self, request: impl Fn() -> RequestBuilder) -> Result<Answer, Trouble> {
+        loop {
+            let asked = self.spoken.load(Ordering::Relaxed);
+            let response = request().header(PROTOCOL_HEADER, asked).send().await.map_err(cut)?;
+            let is_strange = response.status() == reqwest::StatusCode::UPGRADE_REQUIRED;
+            let both = speaks(&response)
+                .map_or_else(|| is_strange.then(|| asked - 1), |theirs| theirs.newest_with(Range::OURS));
+            if let Some(protocol) = both.filter(|protocol| Range::OURS.has(*protocol)) {
+                self.spoken.store(protocol, Ordering::Relaxed);
+                if is_strange && protocol < asked {
+                    continue;
+                }
+            }
+            return Ok(Answer { told: Told::of(&response), bytes: read(response).await? });
+        }
     }
 
     fn post(&self, to: &Url, standing: Standing, body: &impl Serialize) -> RequestBuilder {
@@ -93,7 +124,6 @@ impl Uplink {
             .header(NODE_HEADER, format!("{}/{}", self.node_id, standing.incarnation_id))
             .header(HEAD_HEADER, format!("{}/{}", standing.head.seq, standing.head.hash))
             .header(ACKED_HEADER, format!("{}/{}", standing.acked.seq, standing.acked.hash))
-            .header(PROTOCOL_HEADER, PROTOCOL)
             .header(header::ACCEPT, Form::Binary.content_type())
             .header(header::ACCEPT_ENCODING, "zstd")
     }
@@ -101,11 +131,11 @@ impl Uplink {
 
 impl Remote for Uplink {
     async fn push(&self, standing: Standing, push: &Push) -> Result<Pushed, Trouble> {
-        answer(self.post(&self.push, standing, push)).await
+        self.ask(|| self.post(&self.push, standing, push)).await?.tolerant()
     }
 
     async fn begin_life(&self, standing: Standing, wanted: &LifeWanted) -> Result<Born, Trouble> {
-        answer(self.post(&self.lives, standing, wanted)).await
+        self.ask(|| self.post(&self.lives, standing, wanted)).await?.whole()
     }
 
     async fn pull(&self, standing: Standing, cursor: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {
@@ -115,7 +145,7 @@ impl Remote for Uplink {
         }
         url.query_pairs_mut().append_pair("wait", &wait_seconds.to_string());
         let wait = Duration::from_secs(wait_seconds.saturating_add(PULL_MARGIN_SECONDS));
-        answer(self.dressed(self.client.get(url), standing).timeout(wait)).await
+        self.ask(|| self.dressed(self.client.get(url.clone()), standing).timeout(wait)).await?.tolerant()
     }
 }
 
@@ -133,19 +163,49 @@ pub fn check_address(address: &str) -> Result<Url, BadAddress> {
     if is_here { Ok(url) } else { Err(BadAddress::NotHere(address.to_owned())) }
 }
 
-async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Trouble> {
-    let response = request.send().await.map_err(cut)?;
-    let told = Told::of(&response);
-    let bytes = read(response).await?;
-    if told.status.is_success() {
-        return told.decode(&bytes).map_err(Trouble::Garbled);
+/// The protocols that the server names, if it names any.
+fn speaks(response: &Response) -> Option<Range> {
+    response.headers().get(PROTOCOL_HEADER)?.to_str().ok()?.parse().ok()
+}
+
+/// An answer that arrived whole.
+struct Answer {
+    told: Told,
+    bytes: Vec<u8>,
+}
+
+impl Answer {
+    /// Reads it, all of it.
+    fn whole<T: DeserializeOwned>(&self) -> Result<T, Trouble> {
+        self.told_well()?;
+        self.told.decode(&self.bytes).map_err(Trouble::Garbled)
     }
-    match told.decode::<Problem>(&bytes) {
-        Ok(problem) => Err(match told.retry_after {
-            Some(seconds) => Trouble::Busy(problem, seconds),
-            None => Trouble::Told(problem),
-        }),
-        Err(_) => Err(Trouble::Garbled(told.stranger())),
+
+    /// Reads what of it is known here.
+    fn tolerant<T: Tolerant>(&self) -> Result<T, Trouble> {
+        self.told_well()?;
+        let (form, encoding) = self.told.form().map_err(Trouble::Garbled)?;
+        let (known, passed_over) = T::read(form, encoding, &self.bytes).map_err(Trouble::Garbled)?;
+        if passed_over > 0 {
+            tracing::warn!(
+                passed_over,
+                "head office told of things that this program does not know; they are told again once it is updated"
+            );
+        }
+        Ok(known)
+    }
+
+    fn told_well(&self) -> Result<(), Trouble> {
+        if self.told.status.is_success() {
+            return Ok(());
+        }
+        match self.told.decode::<Problem>(&self.bytes) {
+            Ok(problem) => Err(match self.told.retry_after {
+                Some(seconds) => Trouble::Busy(problem, seconds),
+                None => Trouble::Told(problem),
+            }),
+            Err(_) => Err(Trouble::Garbled(self.told.stranger())),
+        }
     }
 }
 
@@ -170,9 +230,15 @@ impl Told {
     }
 
     fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Problem> {
+        let (form, encoding) = self.form()?;
+        codec::decode(form, encoding, bytes)
+    }
+
+    /// The form of its body, and how that is compressed.
+    fn form(&self) -> Result<(Form, Option<&str>), Problem> {
         let form = Form::of_content_type(self.content_type.as_deref());
         let named = self.content_type.as_deref().is_some_and(|text| text.trim_start().starts_with(form.content_type()));
-        if named { codec::decode(form, self.encoding.as_deref(), bytes) } else { Err(self.stranger()) }
+        if named { Ok((form, self.encoding.as_deref())) } else { Err(self.stranger()) }
     }
 
     /// A proxy's error page, or the sign-in page of a guest network.

@@ -55,6 +55,7 @@ pub use self::{
 use crate::{
     clock::{Hlc, Timestamp},
     fault::Fault,
+    foreign,
     id::{CartId, IncarnationId, ProductId, UserId, WarehouseId},
     money::Money,
     quantity::{AMOUNT_MAX, Amount},
@@ -82,6 +83,8 @@ struct Line {
     rp: Clock,
     rn: Clock,
     began: Began,
+    /// What a later version wrote.
+    rest: foreign::Fields,
 }
 
 /// When and at what price a line began.
@@ -110,7 +113,8 @@ impl PartialOrd for Began {
 
 impl Line {
     fn new(began: Began) -> Self {
-        Self { p: Clock::new(), n: Clock::new(), rp: Clock::new(), rn: Clock::new(), began }
+        let rest = foreign::Fields::new();
+        Self { p: Clock::new(), n: Clock::new(), rp: Clock::new(), rn: Clock::new(), began, rest }
     }
 
     fn value(&self) -> i128 {
@@ -166,6 +170,7 @@ impl Line {
         join(&mut self.p, &self.rp);
         join(&mut self.n, &self.rn);
         self.began = self.began.max(other.began);
+        foreign::merge(&mut self.rest, &other.rest);
     }
 }
 
@@ -198,6 +203,8 @@ pub struct Cart {
     parked: Register<bool>,
     label: Register<String>,
     lines: BTreeMap<ProductId, Line>,
+    /// What a later version wrote.
+    rest: foreign::Fields,
 }
 
 /// One line as a person sees it.
@@ -224,6 +231,7 @@ impl Cart {
             parked: Register::new(false, actor, at),
             label: Register::new(String::new(), actor, at),
             lines: BTreeMap::new(),
+            rest: foreign::Fields::new(),
         }
     }
 
@@ -347,6 +355,7 @@ impl Cart {
         self.home.merge(&other.home);
         self.parked.merge(&other.parked);
         self.label.merge(&other.label);
+        foreign::merge(&mut self.rest, &other.rest);
         for (product, line) in &other.lines {
             self.lines.entry(*product).and_modify(|own| own.merge(line)).or_insert_with(|| {
                 let mut fresh = Line::new(line.began);

@@ -9,6 +9,7 @@ pub mod column;
 pub mod device;
 pub mod fault;
 pub mod feed;
+pub mod foreign;
 pub mod id;
 pub mod journal;
 pub mod money;

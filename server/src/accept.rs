@@ -24,7 +24,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use self::again::retry_if_awaited;
-pub use self::again::retry_set_aside;
+pub use self::again::{retry_after_change, retry_set_aside};
 use crate::{
     carts,
     db::{Tx, concerns, effects, ground, nodes, ops},

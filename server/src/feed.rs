@@ -23,7 +23,7 @@ use outpost_schema::{
     device::IncarnationState,
     feed::{Aggregate, Key},
 };
-use outpost_sync::wire::{Caller, PAGE_MAX, Page, Pulled, Standing};
+use outpost_sync::wire::{Caller, PAGE_MAX, PROTOCOL, Page, Pulled, Standing};
 use serde::Serialize as _;
 use thiserror::Error;
 
@@ -309,6 +309,7 @@ async fn fill(
         aggregates: content.aggregates,
         acked: rows::journals(tx, opening.scopes.node_id).await?,
         server_time: now,
+        protocol: PROTOCOL,
     }))
 }
 

@@ -9,3 +9,10 @@ pub fn reach(stage: &str) {
         std::process::abort();
     }
 }
+
+/// Reaches the stage `work.moment`, such as `migration.0007_some.before_commit`.
+pub fn reach_in(work: &str, moment: &str) {
+    if cfg!(debug_assertions) {
+        reach(&format!("{work}.{moment}"));
+    }
+}

@@ -188,7 +188,7 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// [`BadFile::Disk`].
     pub fn part<T: Serialize>(&mut self, part: &T) -> Result<(), BadFile> {
-        self.block(&codec::packed(part))
+        self.block(&codec::pack(part))
     }
 
     /// Ends the file and gives back what it was written to.

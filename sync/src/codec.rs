@@ -48,10 +48,7 @@ pub struct Encoded {
 
 /// Writes a body. JSON is left readable.
 pub fn encode<T: Serialize>(form: Form, body: &T) -> Encoded {
-    let plain = match form {
-        Form::Binary => rmp_serde::to_vec_named(body).expect("our own types always encode into memory"),
-        Form::Json => serde_json::to_vec(body).expect("our own types always encode into memory"),
-    };
+    let plain = plain(form, body);
     if form == Form::Json || plain.len() < COMPRESS_FROM {
         return Encoded { bytes: plain, is_zstd: false };
     }
@@ -59,10 +56,23 @@ pub fn encode<T: Serialize>(form: Form, body: &T) -> Encoded {
     Encoded { bytes, is_zstd: true }
 }
 
-/// Writes a body in the binary form, compressed however short it is: as it stands in files.
-pub(crate) fn packed<T: Serialize>(body: &T) -> Vec<u8> {
-    let plain = rmp_serde::to_vec_named(body).expect("our own types always encode into memory");
+/// A body's bytes before compression.
+pub(crate) fn plain<T: Serialize>(form: Form, body: &T) -> Vec<u8> {
+    match form {
+        Form::Binary => rmp_serde::to_vec_named(body).expect("our own types always encode into memory"),
+        Form::Json => serde_json::to_vec(body).expect("our own types always encode into memory"),
+    }
+}
+
+/// Writes something for a file: MessagePack in a zstd frame, however short it is.
+pub(crate) fn pack<T: Serialize>(value: &T) -> Vec<u8> {
+    let plain = plain(Form::Binary, value);
     zstd::bulk::compress(&plain, LEVEL).expect("compressing memory into memory cannot fail")
+}
+
+/// Reads bytes that are neither compressed nor limited.
+pub(crate) fn decode_plain<T: DeserializeOwned>(form: Form, plain: &[u8]) -> Result<T, Problem> {
+    read(form, plain)
 }
 
 /// Reads a body, within [`BODY_MAX`] before and [`INFLATED_MAX`] after decompression.

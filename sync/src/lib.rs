@@ -137,6 +137,9 @@
 pub mod carried;
 pub mod codec;
 pub mod model;
+pub mod parcel;
 pub mod retry;
 pub mod round;
+pub mod speak;
+pub mod tolerant;
 pub mod wire;

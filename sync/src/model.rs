@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     round::{Remote, Trouble},
-    wire::{Acked, Born, Caller, LifeWanted, PAGE_MAX, Page, Problem, Pulled, Push, Pushed, Standing},
+    wire::{Acked, Born, Caller, LifeWanted, PAGE_MAX, PROTOCOL, Page, Problem, Pulled, Push, Pushed, Standing},
 };
 
 /// A server in memory.
@@ -262,6 +262,7 @@ impl State {
             aggregates: news.into_iter().map(|(_, aggregate)| aggregate.clone()).collect(),
             acked: vec![acked],
             server_time: self.known.now,
+            protocol: PROTOCOL,
         })))
     }
 }

@@ -259,8 +259,10 @@ impl<L: Local, R: Remote> Round<'_, L, R> {
                     self.local.apply(cursor.as_deref(), &page).map_err(Failure::Local)?;
                     self.done.pages += 1;
                     self.done.received += page.aggregates.len();
-                    self.done.is_level = page.level;
-                    if page.level {
+                    // A page that was not kept, because more must be read than it tells, is no level.
+                    let is_kept = self.local.cursor().map_err(Failure::Local)?.as_deref() == Some(&*page.cursor);
+                    self.done.is_level = page.level && is_kept;
+                    if self.done.is_level {
                         return Ok(());
                     }
                 }

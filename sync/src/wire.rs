@@ -15,9 +15,10 @@ use outpost_schema::{
 };
 use serde::{Deserialize, Serialize};
 
-/// The protocol this program speaks.
+/// The newest protocol this program speaks. It is raised with every word, and every field of what is
+/// fed, that the one before does not know; see [`crate::speak`].
 pub const PROTOCOL: u16 = 2;
-/// The oldest protocol that this program's server still speaks.
+/// The oldest protocol that this program still speaks.
 pub const PROTOCOL_OLDEST: u16 = 1;
 
 /// Where ops are pushed.
@@ -35,7 +36,7 @@ pub const NODE_HEADER: &str = "outpost-node";
 pub const HEAD_HEADER: &str = "outpost-head";
 /// The last mark that the caller knows to be acknowledged: `seq/hash`.
 pub const ACKED_HEADER: &str = "outpost-acked";
-/// The protocol the caller speaks.
+/// The protocol the caller speaks; with an answer, those that the server speaks, such as `1-2`.
 pub const PROTOCOL_HEADER: &str = "outpost-protocol";
 
 /// The content type of the binary form.
@@ -133,6 +134,18 @@ pub struct Page {
     pub acked: Vec<Acked>,
     /// The server's clock.
     pub server_time: Timestamp,
+    /// The protocol in whose words this is told: what it has none for is left out. Version 1 named none.
+    #[serde(default = "first_protocol", skip_serializing_if = "is_first_protocol")]
+    pub protocol: u16,
+}
+
+const fn first_protocol() -> u16 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_first_protocol(protocol: &u16) -> bool {
+    *protocol == first_protocol()
 }
 
 /// How far the server had one journal of the node when it made a page.

@@ -257,7 +257,7 @@ fn entry(counter: &Counter, before: Mark, seen: &str) -> Entry {
 }
 
 /// The entry with the hash that covers it, as a node of a newer version would write it.
-fn sealed(card: &Card, mut entry: Entry) -> Entry {
+pub fn sealed(card: &Card, mut entry: Entry) -> Entry {
     use sha2::{Digest as _, Sha256};
     let mut hasher = Sha256::new();
     hasher.update(entry.prev_hash.0);

@@ -68,6 +68,7 @@ pub(crate) fn page(aggregates: &[Aggregate], after: &str) -> Page {
         aggregates: aggregates.to_vec(),
         acked: vec![Acked { incarnation_id: LIFE, mark: Mark::START, set_aside: vec![] }],
         server_time: Timestamp::from_micros(1_770_000_000_000_000),
+        protocol: outpost_sync::wire::PROTOCOL,
     }
 }
 

@@ -70,8 +70,11 @@ impl Sign {
     /// Puts the sign up.
     pub(super) fn put_up(folder: &Path, address: SocketAddr) -> Result<Self, Failure> {
         let path = folder.join(SERVING);
-        let written = fs::write(&path, address.to_string());
-        written.map_err(|cause| Error::Files { what: path.display().to_string(), cause })?;
+        match fs::write(&path, address.to_string()).map_err(|cause| Error::files(&path, cause)) {
+            // What waits can still be sent; the verbs alone do not find the way.
+            Err(Error::DiskFull) => tracing::warn!("the disk is full; commands will not find this process"),
+            written => written?,
+        }
         Ok(Self(path))
     }
 

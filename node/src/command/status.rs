@@ -3,6 +3,7 @@
 use super::{Failure, till::Till};
 use crate::{
     config::Config,
+    disk::Disk,
     web::status::{ConcernShown, Mood, StatusShown},
 };
 
@@ -18,6 +19,11 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     say!("Last heard of head office {}, last level {}.", ago(status.contact_seconds), ago(status.level_seconds));
     if let Some(problem) = &status.problem {
         say!("The last round failed: {problem}.");
+    }
+    match status.disk {
+        Disk::Fine => {}
+        Disk::Low => say!("The disk is nearly full: {} MB are left.", status.disk_free_bytes.unwrap_or(0) / 1_000_000),
+        Disk::Full => say!("The disk is full: nothing is sold until somebody frees space."),
     }
     if !status.sells_from_allotments {
         say!("Nothing is sold from allotments until head office was heard.");

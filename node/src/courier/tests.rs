@@ -206,6 +206,7 @@ impl Remote for Office {
             aggregates: if self.eager { vec![Aggregate::Gone(gone)] } else { vec![] },
             acked: vec![],
             server_time: Timestamp::from_micros(0),
+            protocol: outpost_sync::wire::PROTOCOL,
         })))
     }
 }

@@ -70,6 +70,11 @@ impl Checkpointer {
         }
     }
 
+    /// Now, because the disk is full and the log need not be long.
+    pub(super) fn make_room(&self, writer: &Connection) {
+        checkpoint_or_warn(writer, &self.since);
+    }
+
     /// A transaction was committed.
     pub(super) fn note(&self, writer: &Connection) {
         self.since.commits.fetch_add(1, Ordering::Relaxed);

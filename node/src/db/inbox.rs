@@ -77,7 +77,7 @@ pub(crate) fn apply(
     is_wanted: impl Fn() -> bool,
 ) -> Result<Taken, Error> {
     let all = page.aggregates.len();
-    if position(conn)?.cursor.as_deref() != asked {
+    if position(conn)?.cursor.as_deref() != asked || (from == 0 && !is_told_in_full(conn, asked, page.protocol)?) {
         return Ok(Taken { carts: Vec::new(), upto: all });
     }
     let own = identity::load(conn)?.incarnation_id();
@@ -106,6 +106,25 @@ fn finish(conn: &Connection, page: &Page, now: Timestamp) -> Result<(), Error> {
         conn.prepare_cached("update feed_position set seen = ?1, level_at = ?2")?.execute(params![page.seen, now])?;
     }
     Ok(())
+}
+
+/// Whether nothing was left out so far that this page's protocol has a word for. If something was, the
+/// feed is read anew: the page is not taken, for it tells only what is newer.
+fn is_told_in_full(conn: &Connection, asked: Option<&str>, protocol: u16) -> Result<bool, Error> {
+    let known: Option<u16> =
+        conn.prepare_cached("select protocol from feed_position")?.query_row([], |row| row.get(0))?;
+    let known = known.filter(|_| asked.is_some());
+    let is_full = known.is_none_or(|known| known >= protocol);
+    // From the start anew, or on with the least that any page was told in.
+    let now = if is_full { known.map_or(protocol, |known| known.min(protocol)) } else { protocol };
+    if known != Some(now) {
+        conn.execute("update feed_position set protocol = ?1", [now])?;
+    }
+    if !is_full {
+        tracing::info!(protocol, "head office can tell more now; the feed is read anew");
+        start_anew(conn)?;
+    }
+    Ok(is_full)
 }
 
 struct Inbox<'a> {

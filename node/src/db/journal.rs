@@ -14,12 +14,13 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::identity::{self, Identity};
 use crate::error::Error;
 
-/// Entries whose chain is looked at when the database is opened: what a torn end would show in.
+/// Entries whose chain is looked at when the database is opened, beside all that wait to be pushed:
+/// what a torn end would show in.
 const TAIL: i64 = 20;
 
-const COLUMNS: &str = "seq, hlc_at, hlc_tick, seen, kind, version, body, prev_hash, hash";
+pub(super) const COLUMNS: &str = "seq, hlc_at, hlc_tick, seen, kind, version, body, prev_hash, hash";
 
-fn of_row(row: &Row<'_>) -> rusqlite::Result<Entry> {
+pub(super) fn of_row(row: &Row<'_>) -> rusqlite::Result<Entry> {
     Ok(Entry {
         seq: row.get(0)?,
         hlc: Hlc { at: row.get(1)?, tick: row.get(2)? },
@@ -271,11 +272,12 @@ pub(crate) fn not_booked(conn: &Connection, limit: i64) -> Result<Vec<Answered>,
     .collect()
 }
 
-/// Looks whether the journal's end is the chain that was written.
-pub(super) fn check_tail(conn: &Connection) -> Result<(), Error> {
+/// Looks whether the journal's end, and all of it that waits, is the chain that was written.
+pub(super) fn check_end(conn: &Connection) -> Result<(), Error> {
     let Some(identity) = identity::find(conn)? else { return Ok(()) };
     let incarnation = identity.incarnation_id();
-    let first = (head(conn, incarnation)?.seq - TAIL).max(0);
+    let waiting_after = acked(conn, incarnation)?.seq;
+    let first = (head(conn, incarnation)?.seq - TAIL).min(waiting_after).max(0);
     check_chain(conn, incarnation, first)
 }
 

@@ -1,9 +1,13 @@
-//! The database's tables, grown one migration at a time, each in a transaction of its own.
+//! The database's tables, grown one migration at a time, each in a transaction of its own. A database
+//! that something was written to is copied before the first of them.
+
+use std::path::Path;
 
 use outpost_schema::journal::Hash;
 use rusqlite::{Connection, TransactionBehavior, params};
 use sha2::{Digest as _, Sha256};
 
+use super::former;
 use crate::{error::Error, stage};
 
 /// One step: its name and its SQL.
@@ -15,6 +19,7 @@ const MIGRATIONS: &[Migration] = &[
     ("0003_orders", include_str!("../../../migrations/node/0003_orders.sql")),
     ("0004_line", include_str!("../../../migrations/node/0004_line.sql")),
     ("0005_lives", include_str!("../../../migrations/node/0005_lives.sql")),
+    ("0006_protocol", include_str!("../../../migrations/node/0006_protocol.sql")),
 ];
 
 const APPLIED: &str = "create table if not exists migrations (
@@ -22,12 +27,21 @@ const APPLIED: &str = "create table if not exists migrations (
     digest blob not null
 ) strict, without rowid";
 
-/// Brings the database to this program's schema; whatever was applied before must be as it was then.
-pub(super) fn migrate(conn: &mut Connection) -> Result<(), Error> {
-    migrate_by(conn, MIGRATIONS)
+/// Brings the database in `file` to this program's schema; whatever was applied before must be as it
+/// was then. Says how many migrations that took.
+///
+/// # Errors
+/// `newer_schema`, `changed_migration`, `no_room_to_migrate`, or what the disk says. The database is
+/// then at one of the migrations, whole.
+pub(super) fn migrate(conn: &mut Connection, file: &Path) -> Result<usize, Error> {
+    migrate_by(conn, MIGRATIONS, |conn, first| former::keep(conn, file, first))
 }
 
-fn migrate_by(conn: &mut Connection, migrations: &[Migration]) -> Result<(), Error> {
+fn migrate_by(
+    conn: &mut Connection,
+    migrations: &[Migration],
+    keep_former: impl FnOnce(&Connection, &str) -> Result<(), Error>,
+) -> Result<usize, Error> {
     conn.execute_batch(APPLIED)?;
     let applied = applied(conn)?;
     for ((name, digest), migration) in applied.iter().zip(migrations.iter().map(Some).chain(std::iter::repeat(None))) {
@@ -39,7 +53,12 @@ fn migrate_by(conn: &mut Connection, migrations: &[Migration]) -> Result<(), Err
             return Err(Error::ChangedMigration { name: name.clone() });
         }
     }
-    migrations.iter().skip(applied.len()).try_for_each(|migration| apply(conn, *migration))
+    let missing = &migrations[applied.len()..];
+    if let (Some((first, _)), false) = (missing.first(), applied.is_empty()) {
+        keep_former(conn, first)?;
+    }
+    missing.iter().try_for_each(|migration| apply(conn, *migration))?;
+    Ok(missing.len())
 }
 
 fn applied(conn: &Connection) -> Result<Vec<(String, Hash)>, Error> {
@@ -49,12 +68,16 @@ fn applied(conn: &Connection) -> Result<Vec<(String, Hash)>, Error> {
 }
 
 fn apply(conn: &mut Connection, (name, sql): Migration) -> Result<(), Error> {
+    let stages = format!("migration.{name}");
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    stage::reach_in(&stages, "begun");
     tx.execute_batch(sql)?;
     tx.execute("insert into migrations (name, digest) values (?1, ?2)", params![name, digest_of(sql)])?;
     stage::reach("migration.before_commit");
+    stage::reach_in(&stages, "before_commit");
     tx.commit()?;
     stage::reach("migration.after_commit");
+    stage::reach_in(&stages, "after_commit");
     Ok(())
 }
 
@@ -71,7 +94,11 @@ mod tests {
 
     fn migrated(steps: &[&[Migration]]) -> Result<(), Error> {
         let mut conn = Connection::open_in_memory().expect("memory");
-        steps.iter().try_for_each(|step| migrate_by(&mut conn, step))
+        steps.iter().try_for_each(|step| by(&mut conn, step).map(drop))
+    }
+
+    fn by(conn: &mut Connection, migrations: &[Migration]) -> Result<usize, Error> {
+        migrate_by(conn, migrations, |_, _| Ok(()))
     }
 
     #[test]
@@ -91,7 +118,42 @@ mod tests {
     fn a_migration_that_fails_midway_leaves_nothing() {
         let mut conn = Connection::open_in_memory().expect("memory");
         let broken = ("0002_b", "create table b (x integer) strict; create table a (x integer) strict;");
-        migrate_by(&mut conn, &[FIRST, broken]).expect_err("a is there already");
-        migrate_by(&mut conn, &[FIRST, SECOND]).expect("nothing of the broken one stayed");
+        by(&mut conn, &[FIRST, broken]).expect_err("a is there already");
+        by(&mut conn, &[FIRST, SECOND]).expect("nothing of the broken one stayed");
+    }
+
+    fn tables(conn: &Connection) -> Vec<String> {
+        let mut statement =
+            conn.prepare("select name from sqlite_schema where type = 'table' order by name").expect("reads");
+        let rows = statement.query_map([], |row| row.get(0)).expect("reads");
+        rows.collect::<Result<_, _>>().expect("reads")
+    }
+
+    #[test]
+    fn what_was_there_is_copied_before_it_is_changed_and_forgotten_later() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let file = folder.path().join("some.db");
+        let mut conn = Connection::open(&file).expect("opens");
+        let copy = |conn: &Connection, first: &str| former::keep(conn, &file, first);
+        migrate_by(&mut conn, &[FIRST], copy).expect("made");
+        assert_eq!(former::copies(&file).expect("readable").len(), 0, "nothing was there before");
+        conn.execute("insert into a (x) values (7)", []).expect("written");
+        assert_eq!(migrate_by(&mut conn, &[FIRST, SECOND], copy).expect("grows"), 1);
+        let copies = former::copies(&file).expect("readable");
+        assert_eq!(copies, [folder.path().join("some.db.before-0002_b")]);
+        let former = Connection::open(&copies[0]).expect("opens");
+        let kept: i64 = former.query_row("select x from a", [], |row| row.get(0)).expect("reads");
+        assert_eq!((kept, tables(&former), tables(&conn).len()), (7, vec!["a".to_owned(), "migrations".to_owned()], 3));
+        former::forget(&file).expect("removed");
+        assert_eq!(former::copies(&file).expect("readable").len(), 0);
+    }
+
+    #[test]
+    fn without_a_copy_nothing_is_changed() {
+        let mut conn = Connection::open_in_memory().expect("memory");
+        by(&mut conn, &[FIRST]).expect("made");
+        let no_room = |_: &Connection, _: &str| Err(Error::NoRoomToMigrate { needed: 7 });
+        let error = migrate_by(&mut conn, &[FIRST, SECOND], no_room).expect_err("no room");
+        assert_eq!((error.code(), tables(&conn).len()), ("no_room_to_migrate", 2));
     }
 }

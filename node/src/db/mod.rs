@@ -5,6 +5,7 @@ pub(crate) mod carts;
 pub(crate) mod catalogue;
 pub(crate) mod checkpoint;
 pub(crate) mod concerns;
+mod former;
 pub(crate) mod identity;
 pub(crate) mod inbox;
 pub(crate) mod journal;
@@ -13,6 +14,7 @@ mod migrations;
 pub(crate) mod orders;
 pub(crate) mod outbox;
 pub(crate) mod people;
+pub(crate) mod salvage;
 pub(crate) mod stock;
 
 use std::{
@@ -26,7 +28,11 @@ use std::{
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use self::checkpoint::Checkpointer;
-use crate::{error::Error, stage};
+use crate::{
+    disk::{Disk, Reserve},
+    error::Error,
+    stage,
+};
 
 /// The database's file in its folder.
 pub const FILE: &str = "outpost.db";
@@ -54,6 +60,10 @@ const WRITER_CACHE_KIB: i64 = 16 * 1024;
 /// Statements a connection keeps prepared: all that the node has, and room to spare.
 const STATEMENTS_KEPT: usize = 256;
 
+/// A database up to this size is looked at whole whenever it is opened, which takes a tenth of a
+/// second; a larger one only after an end without farewell, when there is reason to.
+const LOOKED_AT_MAX: u64 = 64 * 1024 * 1024;
+
 /// A node's database.
 pub struct Db {
     file: PathBuf,
@@ -63,6 +73,7 @@ pub struct Db {
     writer: Arc<Mutex<Connection>>,
     readers: Mutex<Vec<Connection>>,
     checkpointer: Checkpointer,
+    reserve: Reserve,
     // Last, so that the folder is free only when everything else is closed.
     _lock: File,
 }
@@ -71,8 +82,8 @@ impl Db {
     /// Opens the database of a folder, and makes it if there is none.
     ///
     /// # Errors
-    /// `missing_folder`, `locked`, `read_only`, `damaged`, `newer_schema`, `changed_migration`, or
-    /// what else the disk says.
+    /// `missing_folder`, `locked`, `read_only`, `damaged`, `newer_schema`, `changed_migration`,
+    /// `no_room_to_migrate`, `disk_full`, or what else the disk says. The file is then as it was.
     pub fn open(folder: &Path) -> Result<Self, Error> {
         if !folder.is_dir() {
             return Err(Error::MissingFolder { folder: folder.to_owned() });
@@ -82,13 +93,25 @@ impl Db {
         if file.metadata().is_ok_and(|metadata| metadata.permissions().readonly()) {
             return Err(Error::ReadOnly);
         }
-        let mut writer = Connection::open(&file)?;
-        prepare_writer(&writer)?;
-        migrations::migrate(&mut writer)?;
-        journal::check_tail(&writer)?;
+        let reserve = Reserve::open(folder);
+        let mut writer = match open_writer(&file) {
+            // The log and what connections share need a little room before anything can be read.
+            Err(Error::DiskFull) if reserve.release() => open_writer(&file)?,
+            opened => opened?,
+        };
+        let changed = migrations::migrate(&mut writer, &file)?;
+        journal::check_end(&writer)?;
+        if changed == 0 {
+            former::forget(&file)?;
+        }
         let writer = Arc::new(Mutex::new(writer));
         let checkpointer = Checkpointer::start(Arc::clone(&writer));
-        Ok(Self { file, next: Mutex::default(), writer, readers: Mutex::default(), checkpointer, _lock: lock })
+        Ok(Self { file, next: Mutex::default(), writer, readers: Mutex::default(), checkpointer, reserve, _lock: lock })
+    }
+
+    /// How the disk is, and how many bytes are free on it, if the machine says.
+    pub fn disk(&self) -> (Disk, Option<u64>) {
+        self.reserve.look()
     }
 
     /// Runs `work` in one transaction that no other writer is beside; committed if it succeeds.
@@ -105,6 +128,27 @@ impl Db {
         name: &str,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        if self.reserve.is_whole() { self.commit(name, work) } else { Err(Error::DiskFull) }
+    }
+
+    /// Like [`Db::write_at`], for what head office answered. On a full disk the reserve is given up
+    /// for it, and what it leaves in the log is moved into the database at once.
+    pub(crate) fn write_from_reserve<T>(
+        &self,
+        name: &str,
+        work: impl Fn(&Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let done = match self.commit(name, &work) {
+            Err(Error::DiskFull) if self.reserve.release() => self.commit(name, &work),
+            done => done,
+        };
+        if !self.reserve.is_whole() {
+            self.checkpointer.make_room(&lock_of(&self.writer));
+        }
+        done
+    }
+
+    fn commit<T>(&self, name: &str, work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let mut writer = self.writer_in_turn();
         self.checkpointer.catch_up(&writer);
         let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -149,8 +193,7 @@ impl Db {
     /// # Errors
     /// `damaged` with what was found.
     pub fn examine(&self) -> Result<(), Error> {
-        let found: String = self.read(|conn| Ok(conn.query_row("pragma quick_check(1)", [], |row| row.get(0))?))?;
-        if found == "ok" { Ok(()) } else { Err(Error::damaged(found)) }
+        self.read(quick_check)
     }
 
     fn open_reader(&self) -> Result<Connection, Error> {
@@ -161,6 +204,11 @@ impl Db {
         reader.pragma_update(None, "query_only", true)?;
         Ok(reader)
     }
+}
+
+/// Whether nothing was ever written in this folder, or all of it is gone.
+pub(crate) fn is_empty(folder: &Path) -> bool {
+    folder.join(FILE).metadata().map_or(0, |there| there.len()) == 0
 }
 
 impl std::fmt::Debug for Db {
@@ -186,6 +234,24 @@ fn lock(folder: &Path) -> Result<File, Error> {
         }
     }
     Err(Error::Locked { folder: folder.to_owned() })
+}
+
+fn open_writer(file: &Path) -> Result<Connection, Error> {
+    let length = |file: &Path| file.metadata().map_or(0, |there| there.len());
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    let was_cut_off = length(Path::new(&log)) > 0;
+    let writer = Connection::open(file)?;
+    prepare_writer(&writer)?;
+    if was_cut_off || length(file) <= LOOKED_AT_MAX {
+        quick_check(&writer)?;
+    }
+    Ok(writer)
+}
+
+fn quick_check(conn: &Connection) -> Result<(), Error> {
+    let found: String = conn.query_row("pragma quick_check(1)", [], |row| row.get(0))?;
+    if found == "ok" { Ok(()) } else { Err(Error::damaged(found.replace('\n', " "))) }
 }
 
 fn prepare_writer(conn: &Connection) -> Result<(), Error> {

@@ -81,6 +81,7 @@ impl Model {
             aggregates: stock.chain(totals).collect(),
             acked: vec![Acked { incarnation_id: LIFE, mark: book.acked, set_aside: set_aside.collect() }],
             server_time: Timestamp::from_micros(0),
+            protocol: outpost_sync::wire::PROTOCOL,
         }
     }
 

@@ -2,10 +2,12 @@
 
 mod agreement;
 mod applying;
+mod full;
 mod killed;
 mod opening;
 mod people;
 mod pushing;
+mod salvaging;
 mod selling;
 mod stockroom;
 mod turns;
@@ -141,6 +143,7 @@ impl Shop {
             aggregates,
             acked,
             server_time: self.node.world().now(),
+            protocol: outpost_sync::wire::PROTOCOL,
         }
     }
 

@@ -31,21 +31,61 @@ fn a_file_that_is_no_database_is_damaged() {
     assert_eq!(fails_with(folder.path()).code(), "damaged");
 }
 
-#[test]
-fn a_torn_page_is_found_when_it_is_read() {
+/// A closed database of a till that has sold.
+fn sold_and_closed() -> TempDir {
     let shop = Shop::new(&physical());
     for _ in 0..60 {
         shop.sell(&[(TEA, 1), (CAKE, 1), (CHEESE, 100)]).expect("sells");
     }
     let Shop { node, folder, .. } = shop;
     drop(node);
-    let file = folder.path().join(FILE);
-    let mut bytes = fs::read(&file).expect("reads");
-    let half = bytes.len() / 2;
-    bytes[half..].fill(0x5a);
-    fs::write(&file, bytes).expect("writes");
-    let found = Node::open(folder.path(), Arc::new(Seeded::new(1))).and_then(|node| node.examine());
-    assert_eq!(found.expect_err("damaged").code(), "damaged");
+    folder
+}
+
+#[test]
+fn a_file_that_was_cut_short_or_garbled_anywhere_is_refused_and_left_as_it_is() {
+    type Harm = fn(&mut Vec<u8>);
+    let harms: [(&str, Harm); 8] = [
+        ("half of it is gone", |bytes| bytes.truncate(bytes.len() / 2)),
+        ("its last page is gone", |bytes| bytes.truncate(bytes.len() - 4096)),
+        ("it ends within a page", |bytes| bytes.truncate(bytes.len() - 100)),
+        ("its first page is gone", |bytes| bytes[..4096].fill(0)),
+        ("its schema is noise", |bytes| bytes[100..4096].fill(0x5a)),
+        ("a page in the middle is noise", |bytes| {
+            let page = bytes.len() / 2 / 4096 * 4096;
+            bytes[page..page + 4096].fill(0x5a);
+        }),
+        ("its second half is noise", |bytes| {
+            let half = bytes.len() / 2;
+            bytes[half..].fill(0x5a);
+        }),
+        ("its last page is nothing", |bytes| {
+            let last = bytes.len() - 4096;
+            bytes[last..].fill(0);
+        }),
+    ];
+    for (what, harm) in harms {
+        let folder = sold_and_closed();
+        let file = folder.path().join(FILE);
+        let mut bytes = fs::read(&file).expect("reads");
+        harm(&mut bytes);
+        fs::write(&file, &bytes).expect("writes");
+        let error = fails_with(folder.path());
+        assert_eq!(error.code(), "damaged", "{what}: {error}");
+        assert!(error.to_string().contains("salvage"), "{what}: {error}");
+        assert!(fs::read(&file).expect("reads") == bytes, "{what}: it was changed");
+    }
+}
+
+#[test]
+fn an_entry_that_waits_is_looked_at_however_far_back_it_stands() {
+    let folder = sold_and_closed();
+    let conn = rusqlite::Connection::open(folder.path().join(FILE)).expect("opens");
+    conn.execute("update journal set kind = 'received' where seq = 3", []).expect("tampers");
+    drop(conn);
+    let error = fails_with(folder.path());
+    assert_eq!(error.code(), "damaged");
+    assert!(error.to_string().contains("journal entry 3"), "{error}");
 }
 
 #[test]

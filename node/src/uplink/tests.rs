@@ -7,7 +7,7 @@ use axum::{
     body::Body,
     extract::{Request, State},
     http::HeaderMap,
-    response::{IntoResponse as _, Response as Answer},
+    response::{IntoResponse as _, Response as Said},
 };
 use futures_util::stream;
 use outpost_schema::{
@@ -23,7 +23,7 @@ const STANDING: Standing =
 
 /// What a test server saw: path with query, headers, body.
 type Seen = Arc<Mutex<Vec<(String, HeaderMap, Vec<u8>)>>>;
-type Make = fn() -> Answer;
+type Make = fn() -> Said;
 
 async fn server(make: Make) -> (Uplink, Seen) {
     let seen = Seen::default();
@@ -34,7 +34,7 @@ async fn server(make: Make) -> (Uplink, Seen) {
     (Uplink::new(&address, NODE).expect("a loopback address"), seen)
 }
 
-async fn note(State((seen, make)): State<(Seen, Make)>, request: Request) -> Answer {
+async fn note(State((seen, make)): State<(Seen, Make)>, request: Request) -> Said {
     let (head, body) = request.into_parts();
     let body = axum::body::to_bytes(body, BODY_MAX).await.expect("a whole body").to_vec();
     seen.lock().expect("sound").push((head.uri.to_string(), head.headers, body));
@@ -52,14 +52,15 @@ fn page() -> Page {
         aggregates: vec![],
         acked: vec![],
         server_time: Timestamp::from_micros(5),
+        protocol: outpost_sync::wire::PROTOCOL,
     }
 }
 
-fn msgpack(body: impl Into<Body>) -> Answer {
+fn msgpack(body: impl Into<Body>) -> Said {
     ([(header::CONTENT_TYPE, MSGPACK)], body.into()).into_response()
 }
 
-fn good_page() -> Answer {
+fn good_page() -> Said {
     msgpack(codec::encode(Form::Binary, &Pulled::Page(Box::new(page()))).bytes)
 }
 
@@ -91,7 +92,7 @@ async fn a_pull_says_who_calls_and_where_it_stands() {
         (NODE_HEADER, node.as_str()),
         (HEAD_HEADER, &head),
         (ACKED_HEADER, &head),
-        (PROTOCOL_HEADER, "1"),
+        (PROTOCOL_HEADER, "2"),
         ("accept-encoding", "zstd"),
     ] {
         assert_eq!(headers.get(name).and_then(|value| value.to_str().ok()), Some(value), "{name}");
@@ -194,4 +195,59 @@ fn only_this_machine_is_called_before_enrolment() {
     ] {
         assert_eq!(code(bad), expected, "{bad}");
     }
+}
+
+/// What this program and a server of each sort settle on, and how often they ask for it.
+#[tokio::test]
+async fn the_newest_protocol_that_both_speak_is_found_at_once_and_kept() {
+    fn asked_for(seen: &Seen) -> Vec<String> {
+        let seen = seen.lock().expect("sound");
+        seen.iter().map(|(_, headers, _)| headers[PROTOCOL_HEADER].to_str().expect("text").to_owned()).collect()
+    }
+    fn strange(speaks: Option<&'static str>) -> Said {
+        let problem = Problem::new("unknown_protocol", "update whichever of the two is older");
+        let status = axum::http::StatusCode::UPGRADE_REQUIRED;
+        let mut answer =
+            (status, [(header::CONTENT_TYPE, "application/json")], serde_json::to_vec(&problem).expect("encodes"))
+                .into_response();
+        if let Some(speaks) = speaks {
+            answer.headers_mut().insert(PROTOCOL_HEADER, header::HeaderValue::from_static(speaks));
+        }
+        answer
+    }
+    fn named(speaks: &'static str) -> Said {
+        let mut answer = good_page();
+        answer.headers_mut().insert(PROTOCOL_HEADER, header::HeaderValue::from_static(speaks));
+        answer
+    }
+    // A server of version 1 names itself; one behind a meddling proxy names nothing; one is far ahead.
+    for (make, asked, code) in [
+        ((|| strange(Some("1"))) as Make, vec!["2", "1"], "told unknown_protocol"),
+        (|| strange(None), vec!["2", "1"], "told unknown_protocol"),
+        (|| strange(Some("3-4")), vec!["2"], "told unknown_protocol"),
+        (|| strange(Some("1-2")), vec!["2"], "told unknown_protocol"),
+    ] {
+        let (uplink, seen) = server(make).await;
+        assert_eq!(super::tests::code(uplink.pull(STANDING, None, 0).await.expect_err("strange")), code);
+        assert_eq!(asked_for(&seen), asked, "it asks no more often");
+    }
+    for (make, asked) in [
+        ((|| named("1")) as Make, ["2", "1", "1"]),
+        (|| named("1-2"), ["2", "2", "2"]),
+        (|| named("2-3"), ["2", "2", "2"]),
+        (|| named("nonsense"), ["2", "2", "2"]),
+    ] {
+        let (uplink, seen) = server(make).await;
+        for _ in 0..3 {
+            uplink.pull(STANDING, None, 0).await.expect("a page");
+        }
+        assert_eq!(asked_for(&seen), asked);
+    }
+    // Head office is updated: the next answer says so, and the one after it is in the newer protocol.
+    let (uplink, seen) = server(|| named("1-2")).await;
+    uplink.spoken.store(1, Ordering::Relaxed);
+    for _ in 0..2 {
+        uplink.pull(STANDING, None, 0).await.expect("a page");
+    }
+    assert_eq!(asked_for(&seen), ["1", "2"]);
 }

@@ -38,6 +38,12 @@ fn text(status: &StatusShown, rounds: u64) -> String {
     gauge("set_aside", "", "Ops that the server could not book yet.", &status.set_aside);
     gauge("refused", "", "Asks that were refused.", &status.refused);
     gauge("concerns", "", "Concerns that are open.", &status.concerns);
+    gauge(
+        "disk_free_bytes",
+        "",
+        "Room on the device's disk.",
+        &status.disk_free_bytes.map_or(f64::INFINITY, |free| free as f64),
+    );
     gauge("sells_from_allotments", "", "1 while allotments are sold.", &u8::from(status.sells_from_allotments));
     text
 }

@@ -16,7 +16,7 @@ use super::{
     receipt::moment,
     status::{Mood, StatusShown, look},
 };
-use crate::status::Answered;
+use crate::{disk::Disk, status::Answered};
 
 /// How often the page is drawn anew; a person looks for that long.
 const REFRESH_SECONDS: u32 = 5;
@@ -97,12 +97,16 @@ fn headline(status: &StatusShown) -> Markup {
             @if let (Mood::Offline, Some(problem)) = (status.mood, &status.problem) {
                 p.why { "Last try: " (problem) "." }
             }
+            @if let Some(room) = room(status) { p.why { (room) } }
         }
     }
 }
 
 fn says(status: &StatusShown) -> &'static str {
     match (status.mood, status.state.as_str()) {
+        (Mood::Stuck, _) if status.disk == Disk::Full => {
+            "This device's disk is full. Nothing is sold until somebody frees space; what waits still goes out."
+        }
         (Mood::Level, _) => "Head office has everything that happened here.",
         (Mood::Sending, _) => "The line is up, and what waits is on its way.",
         (Mood::Offline, _) if status.contact_seconds.is_none() => {
@@ -118,6 +122,17 @@ fn says(status: &StatusShown) -> &'static str {
         (Mood::Stuck, _) => {
             "This device was put back to an older copy of itself. It sells nothing from its allotments until head office was heard."
         }
+    }
+}
+
+/// What people are told while there is still room.
+fn room(status: &StatusShown) -> Option<String> {
+    match status.disk {
+        Disk::Low => Some(format!(
+            "This device's disk is nearly full: {} MB are left. Free some space before nothing can be sold.",
+            status.disk_free_bytes.unwrap_or(0) / 1_000_000
+        )),
+        Disk::Fine | Disk::Full => None,
     }
 }
 

@@ -68,7 +68,8 @@ fn status_of(error: &Error) -> StatusCode {
         Error::Fault(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Refused(refused) => refusal(refused),
         Error::NotJoined | Error::OtherCard => StatusCode::CONFLICT,
-        Error::Busy | Error::DiskFull | Error::ReadOnly | Error::Locked { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Error::DiskFull | Error::NoRoomToMigrate { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        Error::Busy | Error::ReadOnly | Error::Locked { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Error::MissingFolder { .. }
         | Error::Damaged { .. }
         | Error::NewerSchema { .. }

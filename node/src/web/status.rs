@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     db::identity::{Identity, State as Journal},
+    disk::Disk,
     error::Error,
     status::Status,
 };
@@ -73,6 +74,10 @@ pub struct StatusShown {
     pub refused: i64,
     /// Concerns that are open.
     pub concerns: i64,
+    /// How the device's disk is.
+    pub disk: Disk,
+    /// Bytes that are free on it, if the machine says.
+    pub disk_free_bytes: Option<u64>,
     /// Units it may sell without asking: what is lost, or sold twice, with this device at most.
     #[serde(default)]
     pub open_units: i64,
@@ -169,8 +174,9 @@ pub(super) fn look(app: &App) -> Result<StatusShown, Error> {
     let failures = app.health().map_or(0, |health| health.failures);
     let now = app.node.world().now();
     let since = |at: Option<Timestamp>| at.map(|at| now.seconds_since(at));
+    let (disk, disk_free_bytes) = app.node.db().disk();
     Ok(StatusShown {
-        mood: mood(&identity, &status, failures, since(status.contact_at)),
+        mood: mood(&identity, &status, disk, failures, since(status.contact_at)),
         shop: place(app, &identity)?,
         state: status.state.word().to_owned(),
         sells_from_allotments: sells(&identity),
@@ -185,6 +191,8 @@ pub(super) fn look(app: &App) -> Result<StatusShown, Error> {
         set_aside: status.set_aside,
         refused: status.refused,
         concerns: status.concerns,
+        disk,
+        disk_free_bytes,
         open_units: status.open_units,
         name: identity.card.name,
         kind: identity.card.kind,
@@ -204,8 +212,12 @@ fn sells(identity: &Identity) -> bool {
     !identity.state.is_old_image() || identity.card.is_home
 }
 
-fn mood(identity: &Identity, status: &Status, failures: u32, contact_seconds: Option<i64>) -> Mood {
+fn mood(identity: &Identity, status: &Status, disk: Disk, failures: u32, contact_seconds: Option<i64>) -> Mood {
     let is_fresh = contact_seconds.is_some_and(|seconds| seconds <= FRESH_SECONDS);
+    match disk {
+        Disk::Full => return Mood::Stuck,
+        Disk::Fine | Disk::Low => {}
+    }
     match identity.state {
         Journal::Frozen | Journal::RolledBack | Journal::Restored => Mood::Stuck,
         Journal::Active if failures > 0 || status.problem.is_some() || !is_fresh => Mood::Offline,
@@ -240,7 +252,8 @@ mod tests {
             open_units: 0,
         };
         change(&mut status);
-        mood(&identity, &status, failures, contact)
+        assert_eq!(mood(&identity, &status, Disk::Full, failures, contact), Mood::Stuck, "a full disk is never green");
+        mood(&identity, &status, Disk::Low, failures, contact)
     }
 
     #[test]

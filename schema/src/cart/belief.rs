@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::{Began, COUNT_MAX, Cart, Clock, LINES_KEPT_MAX, Line, register::Register};
 use crate::{
     fault::Fault,
+    foreign,
     id::{IncarnationId, ProductId},
     money::Money,
     text,
@@ -74,6 +75,7 @@ impl Cart {
             return Err(Fault::TooManyLines { count: own, max: LINES_KEPT_MAX });
         }
         text::check("label", self.label(), text::LINE_MAX)?;
+        foreign::check(&self.rest)?;
         self.lines.values().try_for_each(Line::check)
     }
 
@@ -92,6 +94,7 @@ impl Cart {
 
 impl Line {
     fn check(&self) -> Result<(), Fault> {
+        foreign::check(&self.rest)?;
         let why = if [&self.p, &self.n].into_iter().any(beyond_bounds) {
             "a count is out of bounds"
         } else if !covers(&self.p, &self.rp) || !covers(&self.n, &self.rn) {

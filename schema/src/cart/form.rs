@@ -3,6 +3,9 @@
 //! Actors are written once per cart and meant by their place after that: sixteen bytes each, in four
 //! clocks of every line, would make most of a cart that many tills have touched. A clock is never a
 //! map, because JSON's keys are strings and two encodings of one cart would differ.
+//!
+//! Fields that this version does not know stay with the cart and its lines, and are written again. A
+//! line's counts are never made longer: what a later version counts besides is a field of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +15,7 @@ use super::{Began, Cart, Line, raise, register::Register};
 use crate::{
     clock::Timestamp,
     fault::Fault,
+    foreign,
     id::{CartId, IncarnationId, ProductId, UserId, WarehouseId},
     money::Money,
 };
@@ -26,6 +30,8 @@ struct CartForm {
     label: Register<String>,
     actors: Vec<IncarnationId>,
     lines: Vec<LineForm>,
+    #[serde(flatten)]
+    rest: foreign::Fields,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -37,6 +43,8 @@ struct LineForm {
     unit_price: Option<Money>,
     cleared: u64,
     counts: Vec<Counts>,
+    #[serde(flatten)]
+    rest: foreign::Fields,
 }
 
 /// An actor's place, then its p, n, rp and rn.
@@ -66,6 +74,7 @@ fn form(cart: &Cart) -> CartForm {
         label: cart.label.clone(),
         lines: cart.lines.iter().map(|(product, line)| line_form(*product, line, &places)).collect(),
         actors: actors.into_iter().collect(),
+        rest: cart.rest.clone(),
     }
 }
 
@@ -86,6 +95,7 @@ fn line_form(product_id: ProductId, line: &Line, places: &BTreeMap<IncarnationId
         unit_price: line.began.unit_price,
         cleared: line.began.cleared,
         counts: actors_of(line).iter().map(counts).collect(),
+        rest: line.rest.clone(),
     }
 }
 
@@ -105,6 +115,7 @@ fn cart(form: CartForm) -> Result<Cart, Fault> {
         parked: form.parked,
         label: form.label,
         lines: lines.collect::<Result<_, Fault>>()?,
+        rest: form.rest,
     })
 }
 
@@ -112,6 +123,7 @@ fn line_of(form: &LineForm, actors: &[IncarnationId]) -> Result<Line, Fault> {
     let actor = |place: usize| actors.get(place).copied().ok_or(UNREADABLE);
     let (cleared, at, unit_price) = (form.cleared, form.added_at, form.unit_price);
     let mut line = Line::new(Began { cleared, at, by: actor(form.added_by)?, unit_price });
+    line.rest.clone_from(&form.rest);
     for &(place, p, n, rp, rn) in &form.counts {
         let actor = actor(place)?;
         raise(&mut line.p, actor, p);

@@ -1,4 +1,5 @@
-//! Set-aside ops are decided again when something that they lacked has arrived.
+//! Set-aside ops are decided again when something that they lacked has arrived, and when the program
+//! or the rights of their author are others than before.
 
 use outpost_schema::{
     id::IncarnationId,
@@ -9,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Book, TRIES_MAX, decide};
 use crate::{
-    db::{Tx, concerns, nodes, ops},
+    db::{Tx, concerns, nodes, ops, ops::Cause},
     error::Error,
     server::Server,
 };
@@ -34,37 +35,70 @@ pub(super) async fn retry_if_awaited(server: &Server, ids: &[Uuid]) {
 /// # Errors
 /// The database's.
 pub async fn retry_set_aside(server: &Server) -> Result<(), Error> {
-    loop {
-        let journals = server.db.transaction(|tx| async move { ops::worth_a_retry(&tx).await }).await?;
-        let mut has_moved = false;
-        for incarnation_id in journals {
-            has_moved |= retry_journal(server, incarnation_id).await?;
-        }
-        if !has_moved {
-            return Ok(());
-        }
-        server.ring();
-    }
+    while retry_all(server, Cause::Arrived).await? {}
+    Ok(())
 }
 
-async fn retry_journal(server: &Server, incarnation_id: IncarnationId) -> Result<bool, Error> {
+/// Decides again what an older program could not read and this one can, and what its author had no
+/// right to where that may have changed; then what waited for that. Called when a server begins to
+/// serve, and after a change of where a node may act.
+///
+/// # Errors
+/// The database's.
+pub async fn retry_after_change(server: &Server) -> Result<(), Error> {
+    retry_all(server, Cause::Changed).await?;
+    retry_set_aside(server).await
+}
+
+/// One turn over all journals; says whether a verdict changed.
+async fn retry_all(server: &Server, cause: Cause) -> Result<bool, Error> {
+    let journals = server.db.transaction(|tx| async move { ops::worth_a_retry(&tx, cause).await }).await?;
+    let mut has_moved = false;
+    for incarnation_id in journals {
+        let mut after = Some(0);
+        while let Some(from) = after {
+            let lot = retry_lot(server, incarnation_id, cause, from).await?;
+            (has_moved, after) = (has_moved | lot.has_moved, lot.last);
+        }
+    }
+    if has_moved {
+        server.ring();
+    }
+    Ok(has_moved)
+}
+
+/// What became of some ops of a journal.
+struct Lot {
+    /// Whether a verdict changed.
+    has_moved: bool,
+    /// The last one; none when there were none.
+    last: Option<i64>,
+}
+
+async fn retry_lot(server: &Server, incarnation_id: IncarnationId, cause: Cause, after: i64) -> Result<Lot, Error> {
     let mut tries = 0;
     loop {
         tries += 1;
-        let retried = server.db.transaction(|tx| async move { retry(server, &tx, incarnation_id).await }).await;
-        match retried {
+        let work = |tx| async move { retry(server, &tx, incarnation_id, cause, after).await };
+        match server.db.transaction(work).await {
             Err(error) if error.is_overtaken() && tries < TRIES_MAX => {}
             answer => return answer,
         }
     }
 }
 
-/// Decides a journal's set-aside ops again; says whether a verdict changed.
-async fn retry(server: &Server, tx: &Tx, incarnation_id: IncarnationId) -> Result<bool, Error> {
+async fn retry(
+    server: &Server,
+    tx: &Tx,
+    incarnation_id: IncarnationId,
+    cause: Cause,
+    after: i64,
+) -> Result<Lot, Error> {
     let Some(journal) = nodes::lock_journal(tx, incarnation_id).await? else {
-        return Ok(false);
+        return Ok(Lot { has_moved: false, last: None });
     };
-    let (entries, before): (Vec<Entry>, Vec<Verdict>) = ops::to_retry(tx, incarnation_id).await?.into_iter().unzip();
+    let found = ops::to_retry(tx, incarnation_id, cause, after).await?;
+    let (entries, before): (Vec<Entry>, Vec<Verdict>) = found.into_iter().unzip();
     let now = server.now();
     let mut settled = decide(server, tx, &journal.author, &entries, now, Book::Again).await?;
     let over = settled.verdicts.iter().filter(|(_, verdict)| !verdict.is_set_aside());
@@ -72,5 +106,6 @@ async fn retry(server: &Server, tx: &Tx, incarnation_id: IncarnationId) -> Resul
     settled.closed.extend(over);
     concerns::open(tx, &*server.world, Some(incarnation_id), &settled.opened, now).await?;
     concerns::close(tx, &settled.closed, now).await?;
-    Ok(settled.verdicts.iter().map(|(_, verdict)| verdict).ne(&before))
+    let has_moved = settled.verdicts.iter().map(|(_, verdict)| verdict).ne(&before);
+    Ok(Lot { has_moved, last: entries.last().map(|entry| entry.seq) })
 }

@@ -6,8 +6,9 @@ use axum::{
     http::{HeaderMap, StatusCode, request::Parts},
 };
 use outpost_schema::journal::Mark;
-use outpost_sync::wire::{
-    ACKED_HEADER, Caller, HEAD_HEADER, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PROTOCOL_OLDEST, Standing,
+use outpost_sync::{
+    speak::Range,
+    wire::{ACKED_HEADER, Caller, HEAD_HEADER, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, Standing},
 };
 
 use super::problem::Failure;
@@ -17,7 +18,7 @@ use super::problem::Failure;
 pub struct Calling {
     /// Who.
     pub caller: Caller,
-    /// Which protocol it speaks.
+    /// In which protocol it wants its answer.
     pub protocol: u16,
     standing: Option<Standing>,
 }
@@ -50,14 +51,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Calling {
     }
 }
 
-/// People with curl need not name a protocol; who names another one is told which is spoken.
+/// People with curl need not name a protocol, and hear the newest; who names one that is not spoken is
+/// told which are.
 fn protocol(headers: &HeaderMap) -> Result<u16, Failure> {
-    let Some(version) = text(headers, PROTOCOL_HEADER)? else { return Ok(PROTOCOL) };
-    let spoken = version.parse().ok().filter(|version| (PROTOCOL_OLDEST..=PROTOCOL).contains(version));
-    spoken.ok_or_else(|| {
-        let sentence = format!(
-            "this server speaks protocols {PROTOCOL_OLDEST} to {PROTOCOL}; update whichever of the two is older"
-        );
+    let Some(named) = text(headers, PROTOCOL_HEADER)? else { return Ok(PROTOCOL) };
+    named.parse().ok().filter(|protocol| Range::OURS.has(*protocol)).ok_or_else(|| {
+        let sentence = format!("this server speaks protocols {}; update whichever of the two is older", Range::OURS);
         Failure::new(StatusCode::UPGRADE_REQUIRED, "unknown_protocol", sentence)
     })
 }

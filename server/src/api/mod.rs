@@ -20,12 +20,15 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::StatusCode,
+    http::{HeaderValue, StatusCode},
     middleware::{self, Next},
     response::Response,
     routing::{delete, get, post},
 };
-use outpost_sync::wire::{BODY_MAX, HOLDS_PATH, LIVES_PATH, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH};
+use outpost_sync::{
+    speak::Range,
+    wire::{BODY_MAX, HOLDS_PATH, LIVES_PATH, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH},
+};
 
 use self::{health::Counted, problem::Failure};
 use crate::{
@@ -80,13 +83,14 @@ pub fn router_with(server: Arc<Server>, lane: Lane) -> Router {
         .layer(middleware::from_fn_with_state(api, dress))
 }
 
-/// Counts failures and names the protocol on every answer.
+/// Counts failures and names the protocols that are spoken on every answer.
 async fn dress(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if response.status().is_server_error() {
         api.counted.failures.add(1);
     }
-    response.headers_mut().insert(PROTOCOL_HEADER, PROTOCOL.into());
+    let spoken = HeaderValue::from_str(&Range::OURS.to_string()).expect("numbers make a header");
+    response.headers_mut().insert(PROTOCOL_HEADER, spoken);
     response
 }
 

@@ -7,7 +7,10 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use outpost_sync::wire::{Pulled, WAIT_SECONDS_MAX};
+use outpost_sync::{
+    speak,
+    wire::{Pulled, WAIT_SECONDS_MAX},
+};
 use serde::Deserialize;
 
 use super::{Api, body::Wanted, caller::Calling, problem::Failure};
@@ -50,5 +53,7 @@ pub(super) async fn pull(
         api.counted.pages.add(1);
         api.counted.aggregates.add(page.aggregates.len());
     }
-    Ok(wanted.answer(StatusCode::OK, &pulled))
+    let told = speak::pulled(calling.protocol, pulled);
+    let told = told.map_err(|problem| Failure { status: StatusCode::GONE, problem })?;
+    Ok(wanted.answer(StatusCode::OK, &told))
 }

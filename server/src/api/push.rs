@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{extract::State, http::StatusCode, response::Response};
-use outpost_sync::wire::Push;
+use outpost_sync::{speak, wire::Push};
 
 use super::{
     Api,
@@ -22,5 +22,5 @@ pub(super) async fn push(
     let standing = calling.standing()?;
     let pushed = accept::push(&api.server, calling.caller, standing, &push).await?;
     api.counted.entries.add(push.entries.len());
-    Ok(wanted.answer(StatusCode::OK, &pushed))
+    Ok(wanted.answer(StatusCode::OK, &speak::pushed(calling.protocol, pushed)))
 }

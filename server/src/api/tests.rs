@@ -9,9 +9,10 @@ use http_body_util::BodyExt as _;
 use outpost_schema::feed::Aggregate;
 use outpost_sync::{
     codec::{Form, decode, encode},
+    speak::Range,
     wire::{
-        ACKED_HEADER, BODY_MAX, HEAD_HEADER, INFLATED_MAX, JSON, MSGPACK, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, Page,
-        Problem, Pulled, Push, Pushed,
+        ACKED_HEADER, BODY_MAX, HEAD_HEADER, INFLATED_MAX, JSON, MSGPACK, NODE_HEADER, PROTOCOL_HEADER, Page, Problem,
+        Pulled, Push, Pushed,
     },
 };
 use tower::ServiceExt as _;
@@ -69,7 +70,7 @@ impl Line {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let text = |name| parts.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
-        assert_eq!(parts.headers[PROTOCOL_HEADER], PROTOCOL.to_string());
+        assert_eq!(parts.headers[PROTOCOL_HEADER], Range::OURS.to_string());
         Answer {
             status: parts.status,
             content_type: text(header::CONTENT_TYPE).unwrap_or_default(),

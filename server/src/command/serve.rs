@@ -13,7 +13,7 @@ use tokio::{
 
 use super::opened::{Opened, stopped};
 use crate::{
-    api,
+    accept, api,
     config::Config,
     db::{databases, nodes, presence},
     error::Error,
@@ -37,6 +37,8 @@ pub(super) async fn run(config: &Config) -> Result<(), Problem> {
     };
     let shown = databases::connect(opened.server.db.config()).await.map_err(Error::from)?;
     presence::show(&shown).await.map_err(Error::from)?;
+    // What an older program could not read, this one perhaps can.
+    accept::retry_after_change(&opened.server).await?;
     let horizon = Task::start(horizon::keep(Arc::clone(&opened.server), config.horizon_days));
     greet(&opened.server, listener.local_addr().unwrap_or(config.listen)).await?;
     let served = answer(listener, opened.server.clone(), told_to_stop).await;

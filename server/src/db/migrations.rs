@@ -9,6 +9,8 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio_postgres::{Client, Transaction};
 
+use crate::stage;
+
 macro_rules! embedded {
     ($($name:literal),* $(,)?) => {
         &[$(($name, include_str!(concat!("../../../migrations/server/", $name, ".sql")))),*]
@@ -106,8 +108,12 @@ pub async fn apply(client: &mut Client, list: &[(&str, &str)]) -> Result<usize, 
             tx.commit().await?;
             return Ok(applied_here);
         };
+        let stages = format!("migration.{name}");
+        stage::reach_in(&stages, "begun");
         apply_one(&tx, name, text).await?;
+        stage::reach_in(&stages, "before_commit");
         tx.commit().await?;
+        stage::reach_in(&stages, "after_commit");
         tracing::info!(migration = name, "migration {name} applied");
         applied_here += 1;
     }

@@ -7,8 +7,10 @@ use outpost_schema::{
     clock::{Hlc, Timestamp},
     id::IncarnationId,
     journal::{Body, Entry, Hash},
+    op::{OpKind, VERSION},
     stock::StockKey,
     verdict::{SetAside, Verdict},
+    word::Word as _,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -159,41 +161,76 @@ pub async fn is_awaited(tx: &Tx, ids: &[Uuid]) -> Result<bool, Error> {
     Ok(tx.query_opt("select from op_lacks where lacked_id = any($1) limit 1", &[&ids]).await?.is_some())
 }
 
-/// The ids that set-aside ops wait for and that are there by now.
-const ARRIVED: &str = "
-    select l.incarnation_id, l.seq
-    from op_lacks l
-    where exists (select from products where product_id = l.lacked_id)
-       or exists (select from users where user_id = l.lacked_id)
-       or exists (select from addresses where address_id = l.lacked_id)
-       or exists (select from warehouses where warehouse_id = l.lacked_id)
-       or exists (select from orders where order_id = l.lacked_id)";
+/// Why set-aside ops are worth another decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Something that they lacked has arrived.
+    Arrived,
+    /// This program knows their kind and version by now, or their author may act elsewhere than then.
+    Changed,
+}
 
-/// Journals with set-aside ops of which something that they lacked has arrived.
+impl Cause {
+    /// The ops it concerns, as a query of (incarnation_id, seq).
+    fn ops(self) -> String {
+        match self {
+            Self::Arrived => "select l.incarnation_id, l.seq
+                 from op_lacks l
+                 where exists (select from products where product_id = l.lacked_id)
+                    or exists (select from users where user_id = l.lacked_id)
+                    or exists (select from addresses where address_id = l.lacked_id)
+                    or exists (select from warehouses where warehouse_id = l.lacked_id)
+                    or exists (select from orders where order_id = l.lacked_id)"
+                .to_owned(),
+            // Our own words, which need no quoting.
+            Self::Changed => {
+                let kinds: Vec<_> = OpKind::WORDS.iter().map(|(_, word)| format!("'{word}'")).collect();
+                let answer = |reason| stored(&Verdict::SetAside(reason));
+                format!(
+                    "select o.incarnation_id, o.seq
+                     from ops o
+                     where o.verdict = 'set_aside' and (o.verdict_detail = '{}'
+                        or o.verdict_detail = '{}' and o.version <= {VERSION} and o.kind in ({}))",
+                    answer(SetAside::NoRight),
+                    answer(SetAside::Newer),
+                    kinds.join(", ")
+                )
+            }
+        }
+    }
+}
+
+/// Journals with set-aside ops that are worth another decision.
 ///
 /// # Errors
 /// If Postgres fails.
-pub async fn worth_a_retry(tx: &Tx) -> Result<BTreeSet<IncarnationId>, Error> {
-    let sql = format!("select distinct incarnation_id from ({ARRIVED}) a");
+pub async fn worth_a_retry(tx: &Tx, cause: Cause) -> Result<BTreeSet<IncarnationId>, Error> {
+    let sql = format!("select distinct incarnation_id from ({}) a", cause.ops());
     let rows = tx.query(&sql, &[]).await?;
     Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
 }
 
-/// The set-aside ops of a journal of which something that they lacked has arrived, with the verdicts
-/// they have, in the order of the journal.
+/// The set-aside ops of a journal after `after` that are worth another decision, with the verdicts
+/// they have, in the order of the journal; as many as one transaction decides.
 ///
 /// # Errors
 /// If Postgres fails.
-pub async fn to_retry(tx: &Tx, incarnation_id: IncarnationId) -> Result<Vec<(Entry, Verdict)>, Error> {
+pub async fn to_retry(
+    tx: &Tx,
+    incarnation_id: IncarnationId,
+    cause: Cause,
+    after: i64,
+) -> Result<Vec<(Entry, Verdict)>, Error> {
     let sql = format!(
         "select seq, hlc_at, hlc_tick, seen, kind, version, body, hash, verdict_detail
          from ops
-         where incarnation_id = $1 and verdict = 'set_aside'
-           and seq in (select seq from ({ARRIVED} ) a where a.incarnation_id = $1)
+         where incarnation_id = $1 and verdict = 'set_aside' and seq > $2
+           and seq in (select seq from ({}) a where a.incarnation_id = $1)
          order by seq
-         limit $2"
+         limit $3",
+        cause.ops()
     );
-    let rows = tx.query(&sql, &[&incarnation_id, &RETRIED_MAX]).await?;
+    let rows = tx.query(&sql, &[&incarnation_id, &after, &RETRIED_MAX]).await?;
     rows.iter().map(|row| Ok((entry(row)?, verdict(row.try_get("verdict_detail")?)?))).collect()
 }
 

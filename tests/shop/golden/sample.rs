@@ -7,17 +7,19 @@ use outpost_node::{
 use outpost_schema::{
     cart::Cart,
     clock::{Hlc, Timestamp},
+    device::LifeReason,
     feed::Aggregate,
-    id::{CartId, IncarnationId, OrderId, ProductId, UserId, WarehouseId},
+    id::{CartId, EpochId, IncarnationId, NodeId, OrderId, ProductId, UserId, WarehouseId},
     journal::{Entry, Mark},
-    op::{Cancel, Count, CountLine, Customer, Goods, Line, Op, Sale, StatusTold},
+    op::{Cancel, Carried, Count, CountLine, Customer, Goods, LifeEnded, Line, Op, Sale, StatusTold},
     order::{Order, OrderStatus},
     quantity::Amount,
     verdict::{Grant, Refusal, SetAside, Verdict},
 };
 use outpost_sync::{
+    parcel::Parcel,
     round::Local as _,
-    wire::{Pulled, Push, Pushed},
+    wire::{Born, LifeWanted, Pulled, Push, Pushed},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -29,6 +31,8 @@ const PLACE: WarehouseId = WarehouseId(id(3));
 const HONEY: ProductId = ProductId(id(4));
 const ADA: UserId = UserId(id(6));
 const ORDER: OrderId = OrderId(id(10));
+/// A life of head office's database.
+pub const EPOCH: EpochId = EpochId(id(40));
 const AT: Timestamp = Timestamp::from_micros(1_770_000_000_000_000);
 
 const fn id(number: u128) -> Uuid {
@@ -39,11 +43,32 @@ fn of<T: DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).unwrap_or_else(|error| panic!("a sample: {error}"))
 }
 
+/// A version, of which bytes are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// Protocol 1.
+    First,
+    /// Protocol 2.
+    Second,
+}
+
 /// A journal with an op of every kind, and a cart beside it.
-pub fn push() -> Push {
+pub fn push(version: Version) -> Push {
+    let mut ops = ops();
+    if version >= Version::Second {
+        let before = IncarnationId(id(50));
+        let told = Op::CancelAsked(Cancel { order_id: ORDER, at: AT });
+        let entry = Entry::write(before, Mark::START, Hlc::ZERO.tick(AT), "7:7:".to_owned(), &told, [9; 16]);
+        ops.push(Op::Carried(Box::new(Carried { incarnation_id: before, entry })));
+        ops.push(Op::LifeEnded(LifeEnded { incarnation_id: before }));
+    }
+    chained(ops)
+}
+
+fn chained(ops: Vec<Op>) -> Push {
     let mut head = Mark::START;
     let mut clock = Hlc::ZERO;
-    let entries = ops().into_iter().zip(0u8..).map(|(op, number)| {
+    let entries = ops.into_iter().zip(0u8..).map(|(op, number)| {
         clock = clock.tick(AT);
         let entry = Entry::write(INCARNATION, head, clock, "7:7:".to_owned(), &op, [number; 16]);
         head = entry.mark();
@@ -81,9 +106,9 @@ fn cart() -> Cart {
 }
 
 /// An answer with every kind of verdict.
-pub fn pushed() -> Pushed {
+pub fn pushed(version: Version) -> Pushed {
     let granted = Grant { product_id: HONEY, amount: Amount::new(2).expect("an amount") };
-    let verdicts = [
+    let mut verdicts = vec![
         Verdict::Accepted,
         Verdict::Granted(vec![granted]),
         Verdict::Refused(Refusal::NothingLeft),
@@ -95,12 +120,15 @@ pub fn pushed() -> Pushed {
         Verdict::SetAside(SetAside::Lacks { ids: vec![id(1), id(2)] }),
         Verdict::SetAside(SetAside::IdTaken { id: id(9) }),
     ];
-    let acked = push().entries.last().map_or(Mark::START, Entry::mark);
+    if version >= Version::Second {
+        verdicts.extend([Refusal::Recovering, Refusal::LifeOver].map(Verdict::Refused));
+    }
+    let acked = push(version).entries.last().map_or(Mark::START, Entry::mark);
     Pushed::Settled { acked, verdicts: (1..).zip(verdicts).collect(), carts: vec![CartId(id(20))] }
 }
 
 /// A page with every kind of aggregate.
-pub fn page() -> Pulled {
+pub fn page(version: Version) -> Pulled {
     let mut aggregates: Vec<Aggregate> = of(json!([
         { "warehouse": { "warehouse_id": PLACE, "name": "Stall", "home_of": id(1), "created_at": AT } },
         { "category": { "category_id": id(5), "name": "Spreads", "parent_id": null } },
@@ -124,8 +152,36 @@ pub fn page() -> Pulled {
     } }));
     if let Pulled::Page(page) = &mut page {
         page.aggregates = aggregates;
+        if version >= Version::Second {
+            page.protocol = 2;
+            let kinds = ["life_begun", "journal_hole", "image_mended", "server_restored"];
+            page.aggregates.extend(kinds.into_iter().zip(60..).map(|(kind, number)| concern(kind, number)));
+        }
     }
     page
+}
+
+fn concern(kind: &str, number: u128) -> Aggregate {
+    of(json!({ "concern": { "concern_id": id(number), "kind": kind, "subject": "a/b", "detail": { "units": 3 },
+                            "scope": PLACE, "opened_at": AT, "closed_at": AT } }))
+}
+
+/// A wish for another life.
+pub fn life_wanted() -> LifeWanted {
+    let unsettled = push(Version::First).entries.iter().map(|entry| entry.hash).collect();
+    LifeWanted { incarnation_id: IncarnationId(id(51)), reason: LifeReason::RolledBack, unsettled }
+}
+
+/// The life that was wanted.
+pub fn born() -> Born {
+    Born { incarnation_id: IncarnationId(id(51)), prefix: "B1b".to_owned(), known: 3 }
+}
+
+/// What is carried to head office by hand.
+pub fn parcel() -> Parcel {
+    let Push { entries, carts } = push(Version::Second);
+    let node_id = Some(NodeId(id(1)));
+    Parcel { node_id, incarnation_id: INCARNATION, acked: Mark::START, entries, carts }
 }
 
 /// A stall with twelve of honey receives none, sells two, and writes a customer down.
@@ -135,7 +191,7 @@ pub fn a_short_day(node: &Node) {
         "is_home": true, "policy": "physical", "prefix": "B1", "currency": "EUR", "server": "http://127.0.0.1:7070"
     });
     node.join(&of(card)).expect("it joins");
-    let Pulled::Page(mut page) = page() else { unreachable!("the sample is a page") };
+    let Pulled::Page(mut page) = page(Version::First) else { unreachable!("the sample is a page") };
     page.aggregates.retain(|aggregate| !matches!(aggregate, Aggregate::Order(_) | Aggregate::Verdict(_)));
     page.acked.clear();
     node.apply(None, &page).expect("applied");

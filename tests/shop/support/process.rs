@@ -55,6 +55,7 @@ impl Running {
 /// Runs a program to its end, or to the stage at which it dies.
 pub async fn run<A: AsRef<OsStr>>(name: &str, arguments: &[A], die_at: Option<&str>) -> Output {
     let mut command = command(name, arguments, die_at);
+    command.stderr(Stdio::piped());
     timeout(PATIENCE, command.output()).await.expect("it ends in time").expect("a program runs")
 }
 

@@ -62,13 +62,19 @@ pub struct Wire {
     weather: Mutex<Option<(Chance, usize)>>,
     on_the_way: Mutex<Vec<Call>>,
     is_cut: Mutex<bool>,
+    protocol: Mutex<u16>,
 }
 
 impl Wire {
     /// A good line.
     pub fn lay(router: Router, node_id: NodeId) -> Self {
         let (fates, weather, on_the_way, is_cut) = Default::default();
-        Self { router, node_id, fates, weather, on_the_way, is_cut }
+        Self { router, node_id, fates, weather, on_the_way, is_cut, protocol: Mutex::new(PROTOCOL) }
+    }
+
+    /// From now on it speaks as a program of another version does.
+    pub fn speak(&self, protocol: u16) {
+        *self.protocol.lock().expect("sound") = protocol;
     }
 
     /// What happens to the next calls, in order.
@@ -170,7 +176,7 @@ impl Wire {
             .header(NODE_HEADER, format!("{node_id}/{incarnation_id}"))
             .header(HEAD_HEADER, format!("{}/{}", head.seq, head.hash))
             .header(ACKED_HEADER, format!("{}/{}", acked.seq, acked.hash))
-            .header(PROTOCOL_HEADER, PROTOCOL)
+            .header(PROTOCOL_HEADER, *self.protocol.lock().expect("sound"))
             .header(header::ACCEPT, Form::Binary.content_type())
             .header(header::ACCEPT_ENCODING, "zstd")
             .header(header::CONTENT_TYPE, Form::Binary.content_type());

@@ -1,5 +1,7 @@
 //! Carts and sales as bytes.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 fn busy() -> Till {
@@ -25,6 +27,41 @@ fn a_cart_survives_both_encodings_and_equal_carts_are_equal_bytes() {
     let mut other = Till::first().second(2);
     meet(&mut other, &mut till);
     assert_eq!(rmp_serde::to_vec_named(&other.cart).expect("a cart packs"), packed);
+}
+
+#[test]
+fn what_a_later_version_wrote_stays_with_a_cart_whoever_merges_it() {
+    // As a later version would write it: a field of the cart, one of a line, with bytes and numbers.
+    let later = |cart: &Cart, stamp: u64| {
+        let mut form = serde_json::to_value(cart).expect("a cart is JSON");
+        form["gift_wrap"] = serde_json::json!({ "at": stamp, "value": ["red", true] });
+        form["lines"][0]["engraving"] = serde_json::json!(format!("from {stamp}"));
+        serde_json::from_value::<Cart>(form).expect("an older version reads it")
+    };
+    let plain = busy();
+    let (older, newer) = (later(&plain.cart, 7), later(&plain.cart, 8));
+    assert_ne!(older, plain.cart, "it is not passed over");
+    let mut here = plain.cart.clone();
+    here.merge(&newer);
+    here.merge(&older);
+    let mut there = older;
+    there.merge(&newer);
+    assert_eq!((&here, &there), (&newer, &newer), "the later one stays, whatever arrives first");
+
+    let packed = rmp_serde::to_vec_named(&here).expect("a cart packs");
+    let mut read: Cart = rmp_serde::from_slice(&packed).expect("it unpacks");
+    assert_eq!(rmp_serde::to_vec_named(&read).expect("a cart packs"), packed);
+    read.park("green hat", plain.actor, hlc(20)).expect("a short label");
+    let form = serde_json::to_value(&read).expect("a cart is JSON");
+    assert_eq!((&form["gift_wrap"]["at"], &form["lines"][0]["engraving"]), (&8.into(), &"from 8".into()));
+
+    let mut endless = serde_json::to_value(&plain.cart).expect("a cart is JSON");
+    endless["gift_wrap"] = "x".repeat(1 << 20).into();
+    let endless: Cart = serde_json::from_value(endless).expect("it reads");
+    assert!(matches!(
+        endless.believable(None, plain.actor, &BTreeSet::new(), &[]),
+        Belief::Refuse(Fault::TooLong { .. })
+    ));
 }
 
 #[test]

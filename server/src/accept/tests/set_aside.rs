@@ -9,6 +9,7 @@ use outpost_schema::{
 use uuid::Uuid;
 
 use super::*;
+use crate::accept::retry_after_change;
 
 fn lacks(ids: &[Uuid]) -> Verdict {
     Verdict::SetAside(SetAside::Lacks { ids: ids.to_vec() })
@@ -135,12 +136,97 @@ async fn an_op_from_a_newer_version_is_kept_as_it_came() {
     assert_eq!((row.get(0), row.get(1), row.get(2)), (newer.kind, newer.body.0, newer.hash));
 }
 
-/// An entry of a kind that this version does not know, rightly chained: its hash is what the server
-/// computes, found by asking the chain itself.
+#[tokio::test]
+async fn what_an_older_server_could_not_read_is_booked_by_one_that_can() {
+    let shop = Shop::open(36).await;
+    let (warehouse, tea) = (shop.warehouse("Market").await, shop.product().await);
+    let mut till = shop.till("Kiosk", warehouse, true).await;
+    let later = outpost_schema::op::VERSION + 1;
+    let entry = till.receive(&[(tea, 5)]);
+    let entries = [rewritten(&mut till, entry, |entry| entry.version = later), newer(&mut till)];
+    let aside = Verdict::SetAside(SetAside::Newer);
+    assert_eq!(till.push(&shop, &entries).await, [aside.clone(), aside]);
+    retry_after_change(&shop.server).await.unwrap();
+    assert_eq!(shop.concern_kinds().await, ["set_aside", "set_aside"], "this server is no newer than it was");
+
+    // The version that was too new then is this program's own now.
+    shop.client.execute("update ops set version = 1 where seq = 1", &[]).await.unwrap();
+    retry_after_change(&shop.server).await.unwrap();
+    assert_eq!(
+        (verdict(&shop, &till, 1).await, verdict(&shop, &till, 2).await),
+        ("accepted".into(), "set_aside".into())
+    );
+    assert_eq!(shop.level(tea, warehouse).await.0, 5);
+    assert_eq!(
+        (shop.concern_kinds().await, shop.count("feed where kind = 12").await),
+        (vec!["set_aside".to_owned()], 1)
+    );
+    shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn what_its_author_had_no_right_to_is_booked_once_it_has() {
+    let shop = Shop::open(37).await;
+    let (warehouse, elsewhere) = (shop.warehouse("Market").await, shop.warehouse("Elsewhere").await);
+    let tea = shop.product().await;
+    let mut till = shop.till("Kiosk", warehouse, false).await;
+    let mut foreign = till.order(&[(tea, 1)]);
+    foreign.warehouse_id = elsewhere;
+    let told = StatusTold { order_id: foreign.order_id, status: OrderStatus::Delivered, at: till.now() };
+    let entries = [till.write(&sale(foreign.clone())), till.write(&Op::StatusTold(told))];
+    let verdicts = till.push(&shop, &entries).await;
+    assert_eq!(verdicts, [Verdict::SetAside(SetAside::NoRight), lacks(&[foreign.order_id.0])]);
+    retry_after_change(&shop.server).await.unwrap();
+    assert_eq!(verdict(&shop, &till, 1).await, "set_aside", "it still has none");
+
+    let scope = "update nodes set scope = array_append(scope, $1)";
+    shop.client.execute(scope, &[&elsewhere]).await.unwrap();
+    retry_after_change(&shop.server).await.unwrap();
+    assert_eq!(
+        (verdict(&shop, &till, 1).await, verdict(&shop, &till, 2).await),
+        ("accepted".into(), "accepted".into())
+    );
+    shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn more_than_one_transaction_of_them_are_all_looked_at() {
+    let shop = Shop::open(38).await;
+    let (warehouse, tea) = (shop.warehouse("Market").await, shop.product().await);
+    let mut till = shop.till("Kiosk", warehouse, true).await;
+    let later = outpost_schema::op::VERSION + 1;
+    for _ in 0..3 {
+        let mut write = || {
+            let entry = till.receive(&[(tea, 1)]);
+            rewritten(&mut till, entry, |entry| entry.version = later)
+        };
+        let entries: Vec<_> = (0..300).map(|_| write()).collect();
+        till.push(&shop, &entries).await;
+    }
+    // The first five hundred stay what they were, and hold up nobody behind them.
+    shop.client.execute("update ops set version = 1 where seq > 500", &[]).await.unwrap();
+    let forbidden = r#"update ops set verdict_detail = '{"set_aside":"no_right"}' where seq <= 500"#;
+    shop.client.execute(forbidden, &[]).await.unwrap();
+    retry_after_change(&shop.server).await.unwrap();
+    assert_eq!(shop.count("ops where verdict = 'accepted'").await, 400);
+    shop.keeps_its_laws().await;
+}
+
+/// An entry of a kind that this version does not know.
 fn newer(till: &mut Till) -> outpost_schema::journal::Entry {
+    let entry = till.receive(&[(outpost_schema::id::ProductId(Uuid::from_u128(1)), 1)]);
+    rewritten(till, entry, |entry| entry.kind = "teleported".to_owned())
+}
+
+/// The till's last entry as a newer program would have written it, rightly chained: its hash is what
+/// the server computes.
+fn rewritten(
+    till: &mut Till,
+    mut entry: outpost_schema::journal::Entry,
+    change: impl FnOnce(&mut outpost_schema::journal::Entry),
+) -> outpost_schema::journal::Entry {
     use sha2::{Digest as _, Sha256};
-    let mut entry = till.receive(&[(outpost_schema::id::ProductId(Uuid::from_u128(1)), 1)]);
-    entry.kind = "teleported".to_owned();
+    change(&mut entry);
     let mut hasher = Sha256::new();
     hasher.update(entry.prev_hash.0);
     hasher.update(till.card.incarnation_id.0.as_bytes());
