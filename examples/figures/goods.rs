@@ -137,5 +137,6 @@ fn page_of(aggregates: Vec<Aggregate>, next: usize, level: bool) -> Page {
         aggregates,
         acked: Vec::new(),
         server_time: THEN,
+        recovering: false,
     }
 }

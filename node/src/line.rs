@@ -1,16 +1,23 @@
 //! The node's end of a round: its journal and its fed tables, one transaction a call.
 
-use outpost_schema::journal::Mark;
+use outpost_schema::{clock::Timestamp, id::EpochId, journal::Mark};
 use outpost_sync::{
     round::Local,
-    wire::{Page, Push, Pushed, Standing},
+    wire::{Page, Push, Pushed, Report, Standing},
 };
 
 use crate::{
-    db::{identity, inbox, outbox},
+    db::{epochs, identity, inbox, journal, outbox},
     error::Error,
     node::Node,
 };
+
+/// Days that an entry stays in the journal at least, archived or not: a month's questions can be answered
+/// at the till.
+pub const KEPT_DAYS: i64 = 35;
+
+/// Entries that are forgotten at once: a transaction of a millisecond or two.
+const FORGOTTEN_MAX: usize = 200;
 
 impl Local for Node {
     type Error = Error;
@@ -45,12 +52,30 @@ impl Local for Node {
         Ok(())
     }
 
-    fn start_anew(&self) -> Result<(), Error> {
-        self.db().write_at("start_anew", |tx| inbox::start_anew(tx))
+    fn report(&self) -> Result<Option<Report>, Error> {
+        self.db().read(epochs::report)
+    }
+
+    fn reported(&self, sent: &Report) -> Result<(), Error> {
+        self.db().write_at("reported", |tx| epochs::reported(tx, sent))
+    }
+
+    fn start_anew(&self, epoch: EpochId) -> Result<(), Error> {
+        self.db().write_at("start_anew", |tx| inbox::start_anew(tx, epoch))
     }
 }
 
 impl Node {
+    /// Forgets the oldest entries of the journal that the server has archived, a few at a time, so that no
+    /// sale waits for it. Without a backup at the server nothing is ever forgotten. Says how many went.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn forget_archived(&self) -> Result<usize, Error> {
+        let before = Timestamp::from_micros(self.world().now().micros() - KEPT_DAYS * 86_400 * 1_000_000);
+        self.db().write_at("forget", |tx| journal::forget(tx, before, FORGOTTEN_MAX))
+    }
+
     /// Notes why the last round failed, for the status page.
     ///
     /// # Errors

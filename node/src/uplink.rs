@@ -8,11 +8,11 @@ use outpost_sync::{
     round::{Remote, Trouble},
     wire::{
         ACKED_HEADER, BODY_MAX, Caller, HEAD_HEADER, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH,
-        Problem, Pulled, Push, Pushed, Standing,
+        Problem, Pulled, Push, Pushed, REPORT_PATH, Report, Reported, Standing,
     },
 };
 use reqwest::{Client, RequestBuilder, Response, Url, header, redirect};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 /// A server that is there accepts within this, on a slow mobile line too; beyond it the line is cut.
 const CONNECT_SECONDS: u64 = 5;
@@ -55,6 +55,7 @@ impl BadAddress {
 pub struct Uplink {
     client: Client,
     push: Url,
+    report: Url,
     pull: Url,
     caller: Caller,
 }
@@ -73,7 +74,21 @@ impl Uplink {
             .no_proxy()
             .build()
             .map_err(|error| BadAddress::NoClient(chain(&error)))?;
-        Ok(Self { client, push: join(PUSH_PATH)?, pull: join(PULL_PATH)?, caller })
+        let (push, report, pull) = (join(PUSH_PATH)?, join(REPORT_PATH)?, join(PULL_PATH)?);
+        Ok(Self { client, push, report, pull, caller })
+    }
+
+    /// A body on its way, within the time that a push may take.
+    fn sent<T: Serialize>(&self, to: &Url, standing: Standing, body: &T) -> RequestBuilder {
+        let body = codec::encode(Form::Binary, body);
+        let mut request = self
+            .dressed(self.client.post(to.clone()), standing)
+            .header(header::CONTENT_TYPE, Form::Binary.content_type())
+            .timeout(Duration::from_secs(PUSH_SECONDS));
+        if body.is_zstd {
+            request = request.header(header::CONTENT_ENCODING, "zstd");
+        }
+        request.body(body.bytes)
     }
 
     fn dressed(&self, request: RequestBuilder, standing: Standing) -> RequestBuilder {
@@ -90,15 +105,11 @@ impl Uplink {
 
 impl Remote for Uplink {
     async fn push(&self, standing: Standing, push: &Push) -> Result<Pushed, Trouble> {
-        let body = codec::encode(Form::Binary, push);
-        let mut request = self
-            .dressed(self.client.post(self.push.clone()), standing)
-            .header(header::CONTENT_TYPE, Form::Binary.content_type())
-            .timeout(Duration::from_secs(PUSH_SECONDS));
-        if body.is_zstd {
-            request = request.header(header::CONTENT_ENCODING, "zstd");
-        }
-        answer(request.body(body.bytes)).await
+        answer(self.sent(&self.push, standing, push)).await
+    }
+
+    async fn report(&self, standing: Standing, report: &Report) -> Result<Reported, Trouble> {
+        answer(self.sent(&self.report, standing, report)).await
     }
 
     async fn pull(&self, standing: Standing, cursor: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {

@@ -62,6 +62,8 @@ pub enum Refusal {
     AlreadyHandedOver,
     /// The order was called off before.
     AlreadyCancelled,
+    /// The server was restored and does not know yet what it had granted.
+    Recovering,
 }
 
 impl Refusal {
@@ -73,6 +75,7 @@ impl Refusal {
             }
             Self::AlreadyHandedOver => "the goods have been handed over; take them back as a return instead",
             Self::AlreadyCancelled => "this order was called off before; nothing is left to do",
+            Self::Recovering => "head office was restored and is hearing from its devices; sales go on, ask again later",
         }
     }
 }
@@ -130,6 +133,10 @@ pub enum ConcernKind {
     ShippedThoughCancelled,
     /// A cart's state claims what it cannot know.
     CartNotBelievable,
+    /// A node no longer had what the server asked for.
+    JournalHole,
+    /// The server's database began another life.
+    ServerRestored,
 }
 
 impl ConcernKind {
@@ -147,6 +154,8 @@ impl ConcernKind {
             Self::SetAside => "something this device did could not be booked yet",
             Self::Fork => "this device's journal went on in two ways: it was cloned or restored",
             Self::ShippedThoughCancelled => "an order was handed over although it had been called off",
+            Self::JournalHole => "a device no longer had what a restored server asked for: look for its receipts",
+            Self::ServerRestored => "head office was restored: until every device has been heard nothing is promised",
             Self::CartNotBelievable => "a device sent a cart that cannot be: look at that device",
         }
     }

@@ -81,7 +81,8 @@ words! {
     IncarnationState, "incarnation state", "active, frozen":
         Active = "active", Frozen = "frozen";
     Refusal, "refusal", "nothing_left, already_handed_over, already_cancelled":
-        NothingLeft = "nothing_left", AlreadyHandedOver = "already_handed_over", AlreadyCancelled = "already_cancelled";
+        NothingLeft = "nothing_left", AlreadyHandedOver = "already_handed_over", AlreadyCancelled = "already_cancelled",
+        Recovering = "recovering";
     OpKind, "op kind", "sale, customer_added, address_added, reviewed, received, counted, gave_back, status_told, allotment_asked, cancel_asked":
         Sale = "sale", CustomerAdded = "customer_added", AddressAdded = "address_added", Reviewed = "reviewed",
         Received = "received", Counted = "counted", GaveBack = "gave_back", StatusTold = "status_told",
@@ -90,7 +91,8 @@ words! {
         Owed = "owed", Unbacked = "unbacked", TotalMismatch = "total_mismatch", PaymentsMismatch = "payments_mismatch",
         OtherCurrency = "other_currency", CartSoldTwice = "cart_sold_twice", EmailTaken = "email_taken",
         ClockAhead = "clock_ahead", SetAside = "set_aside", Fork = "fork",
-        ShippedThoughCancelled = "shipped_though_cancelled", CartNotBelievable = "cart_not_believable";
+        ShippedThoughCancelled = "shipped_though_cancelled", CartNotBelievable = "cart_not_believable",
+        JournalHole = "journal_hole", ServerRestored = "server_restored";
 }
 
 #[cfg(test)]

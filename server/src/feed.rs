@@ -21,6 +21,7 @@ use outpost_schema::{
     clock::Timestamp,
     device::IncarnationState,
     feed::{Aggregate, Key},
+    id::EpochId,
 };
 use outpost_sync::wire::{Caller, PAGE_MAX, Page, Pulled, Standing};
 use serde::Serialize as _;
@@ -33,6 +34,7 @@ use crate::{
         feed::{self as rows, Change, Opening, Scopes},
         images,
     },
+    epoch::{self, Claim},
     error::Error,
     server::Server,
     wake::Waiting,
@@ -66,8 +68,10 @@ pub enum Unserved {
     /// The cursor is none of ours.
     #[error("{0}")]
     BadCursor(#[from] BadCursor),
-    /// The cursor names a moment that this database has not reached.
-    #[error("this cursor is ahead of the server's database, which may have been restored; tell head office")]
+    /// The cursor names a moment that this database has not reached, and its device has said so before.
+    #[error(
+        "this cursor is ahead of the server's database, and this device was believed once already; push what waits, or tell head office"
+    )]
     CursorAhead,
     /// Since then, notes of what is gone have been dropped.
     #[error("this device was away too long for the changes to be told one by one; push what waits, then fill it anew")]
@@ -126,7 +130,39 @@ pub async fn page(
     limits: Limits,
 ) -> Result<Served, Unserved> {
     let now = server.now();
-    server.db.snapshot(|tx| async move { page_within(&tx, caller, standing, cursor, limits, now).await }).await?
+    let answer =
+        server.db.snapshot(|tx| async move { page_within(&tx, caller, standing, cursor, limits, now).await }).await?;
+    let Err(Refused::Ahead(ahead)) = answer else { return answer.map_err(Refused::into_unserved) };
+    match epoch::hear_claim(server, caller, ahead.epoch, ahead.claim).await? {
+        Some(epoch) => Ok(Served { pulled: Pulled::OtherEpoch { epoch: epoch.epoch_id }, ..ahead.served }),
+        None if matches!(ahead.claim, Claim::Acknowledged(_)) => Ok(ahead.served),
+        None => Err(Unserved::CursorAhead),
+    }
+}
+
+/// Why a page was not made.
+enum Refused {
+    Unserved(Unserved),
+    /// The node has been told what the database does not know.
+    Ahead(Box<Ahead>),
+}
+
+impl Refused {
+    fn into_unserved(self) -> Unserved {
+        match self {
+            Self::Unserved(unserved) => unserved,
+            Self::Ahead(_) => Unserved::CursorAhead,
+        }
+    }
+}
+
+/// A node that is ahead of the database.
+struct Ahead {
+    /// In which epoch it was told so.
+    epoch: EpochId,
+    claim: Claim,
+    /// What it is answered if that is not believed.
+    served: Served,
 }
 
 /// Serves one page as [`page`] does; if it is empty, waits up to `wait` for news.
@@ -167,20 +203,31 @@ async fn page_within(
     cursor: Option<&Cursor>,
     limits: Limits,
     now: Timestamp,
-) -> Result<Result<Served, Unserved>, Error> {
+) -> Result<Result<Served, Refused>, Error> {
     let opening = rows::opening(tx, caller).await?.ok_or(Error::UnknownNode)?;
+    let mut claimed = None;
     let pulled = match admit(&opening, standing, cursor) {
         Ok(Admitted::Told(pulled)) => pulled,
+        Ok(Admitted::Ahead(claim)) => {
+            claimed = Some(claim);
+            Pulled::Elsewhere { acked: opening.acked }
+        }
         Ok(Admitted::Go(step)) => Pulled::Page(Box::new(fill(tx, &opening, &step, limits, now).await?)),
-        Err(unserved) => return Ok(Err(unserved)),
+        Err(unserved) => return Ok(Err(Refused::Unserved(unserved))),
     };
-    Ok(Ok(Served { pulled, scopes: opening.scopes, at: opening.snapshot }))
+    let served = Served { pulled, scopes: opening.scopes, at: opening.snapshot };
+    Ok(match claimed {
+        Some(claim) => Err(Refused::Ahead(Box::new(Ahead { epoch: opening.epoch, claim, served }))),
+        None => Ok(served),
+    })
 }
 
 /// What a pull is answered with.
 enum Admitted {
     /// No page: the two must agree first.
     Told(Pulled),
+    /// No page: the caller was told more than the database knows.
+    Ahead(Claim),
     /// The next page of this run.
     Go(Step),
 }
@@ -198,6 +245,9 @@ fn admit(opening: &Opening, standing: Standing, cursor: Option<&Cursor>) -> Resu
     if cursor.is_some_and(|cursor| cursor.epoch != opening.epoch) {
         return Ok(Admitted::Told(Pulled::OtherEpoch { epoch: opening.epoch }));
     }
+    if cursor.is_some() && standing.acked.seq > opening.acked.seq {
+        return Ok(Admitted::Ahead(Claim::Acknowledged(standing.acked.seq)));
+    }
     if standing.acked != opening.acked && !is_known_fork(opening, standing) {
         return Ok(Admitted::Told(Pulled::Elsewhere { acked: opening.acked }));
     }
@@ -205,7 +255,7 @@ fn admit(opening: &Opening, standing: Standing, cursor: Option<&Cursor>) -> Resu
     let run = cursor.and_then(|cursor| cursor.run.as_ref());
     for snapshot in [Some(&since), run.map(|run| &run.upto)].into_iter().flatten() {
         if snapshot.xmax() > opening.snapshot.xmax() {
-            return Err(Unserved::CursorAhead);
+            return Ok(Admitted::Ahead(Claim::Read(snapshot.xmax())));
         }
         // Who has been told nothing yet misses no note of what is gone.
         if *snapshot != Snapshot::nothing() && snapshot.xmin() <= opening.dropped {
@@ -248,6 +298,7 @@ async fn fill(tx: &Tx, opening: &Opening, step: &Step, limits: Limits, now: Time
         aggregates: content.aggregates,
         acked: rows::journals(tx, opening.scopes.node_id).await?,
         server_time: now,
+        recovering: opening.is_recovering,
     })
 }
 

@@ -11,6 +11,11 @@
 //! server knows another mark it answers only that, and the node looks it up in its journal: found,
 //! and the two go on from there; not found, and this device was rolled back to an old image.
 //!
+//! The server's database may begin another life, an *epoch*: it was restored, and has forgotten what it
+//! told since. A node that hears of it begins a round by *reporting* what it had been granted, because
+//! the server may have forgotten that; then it pushes what the server lost, from the server's mark, and
+//! reads the feed anew. Until the server has heard every node it grants nothing.
+//!
 //! Nothing here knows a socket, a file, a clock or a database: [`round::run`] works over two small
 //! traits, and so runs over HTTP in the shop and over a line that drops and cuts in a test.
 //!
@@ -23,7 +28,7 @@
 //!     catalogue::{Product, Warehouse},
 //!     clock::{Hlc, Timestamp},
 //!     feed::Aggregate,
-//!     id::{IncarnationId, NodeId, ProductId, WarehouseId},
+//!     id::{EpochId, IncarnationId, NodeId, ProductId, WarehouseId},
 //!     journal::{Entry, Mark}, op::{Goods, Line, Op},
 //!     quantity::{Amount, Unit},
 //!     stock::StockKey,
@@ -32,7 +37,7 @@
 //! use outpost_sync::{
 //!     model::{self, Model},
 //!     round::{self, Local},
-//!     wire::{Caller, Page, Push, Pushed, Standing},
+//!     wire::{Caller, Page, Push, Pushed, Report, Standing},
 //! };
 //! use uuid::Uuid;
 //!
@@ -56,7 +61,7 @@
 //!     fn unsent(&self) -> Result<Push, Self::Error> {
 //!         let acked = self.acked.borrow().map_or(0, |mark| mark.seq);
 //!         let entries = self.journal.borrow().iter().filter(|entry| entry.seq > acked).cloned().collect();
-//!         Ok(Push { entries, carts: vec![] })
+//!         Ok(Push { entries, ..Push::default() })
 //!     }
 //!     fn settle(&self, _sent: &Push, answer: &Pushed) -> Result<(), Self::Error> {
 //!         if let Pushed::Settled { acked, verdicts, .. } = answer {
@@ -83,7 +88,13 @@
 //!         self.cursor.replace(Some(page.cursor.clone()));
 //!         Ok(())
 //!     }
-//!     fn start_anew(&self) -> Result<(), Self::Error> {
+//!     fn report(&self) -> Result<Option<Report>, Self::Error> {
+//!         Ok(None)
+//!     }
+//!     fn reported(&self, _sent: &Report) -> Result<(), Self::Error> {
+//!         Ok(())
+//!     }
+//!     fn start_anew(&self, _epoch: EpochId) -> Result<(), Self::Error> {
 //!         self.cursor.replace(None);
 //!         Ok(())
 //!     }

@@ -1,8 +1,8 @@
 //! One round: push until empty, pull until level. It may be cut at any byte and begun anew.
 
-use outpost_schema::journal::Mark;
+use outpost_schema::{id::EpochId, journal::Mark};
 
-use crate::wire::{Page, Problem, Pulled, Push, Pushed, Standing};
+use crate::wire::{Page, Problem, Pulled, Push, Pushed, Report, Reported, Standing};
 
 /// A round pulls at most this many pages, so that a long catch-up still lets the node push between.
 pub const PAGES_MAX: usize = 200;
@@ -40,6 +40,19 @@ pub trait Local {
     /// If the journal cannot be read or the note not kept.
     fn stand_at(&self, acked: Mark) -> Result<bool, Self::Error>;
 
+    /// The next page of the report that is owed to the server since its database began another life;
+    /// none if nothing is owed, or if this device was set back and does not know what it was granted.
+    ///
+    /// # Errors
+    /// If the totals cannot be read.
+    fn report(&self) -> Result<Option<Report>, Self::Error>;
+
+    /// Notes that a page of the report was taken.
+    ///
+    /// # Errors
+    /// If the note cannot be kept.
+    fn reported(&self, sent: &Report) -> Result<(), Self::Error>;
+
     /// The server froze this journal; noted, and from now on ops are recorded unsent.
     ///
     /// # Errors
@@ -59,17 +72,25 @@ pub trait Local {
     /// If the page cannot be kept.
     fn apply(&self, asked: Option<&str>, page: &Page) -> Result<(), Self::Error>;
 
-    /// The server's database began another life: the feed is read anew from the start.
+    /// The server's database began another life: the feed is read anew from the start, and a report is
+    /// owed to it.
     ///
     /// # Errors
     /// If the position cannot be kept.
-    fn start_anew(&self) -> Result<(), Self::Error>;
+    fn start_anew(&self, epoch: EpochId) -> Result<(), Self::Error>;
 }
 
 /// The server's end, over whatever carries the bytes.
 pub trait Remote {
     /// Sends a push.
     fn push(&self, standing: Standing, push: &Push) -> impl Future<Output = Result<Pushed, Trouble>> + Send;
+
+    /// Sends a page of a report.
+    fn report(
+        &self,
+        standing: Standing,
+        report: &Report,
+    ) -> impl Future<Output = Result<Reported, Trouble>> + Send;
 
     /// Asks for a page after `cursor`; waits up to `wait_seconds` for news if there is none.
     fn pull(
@@ -134,35 +155,77 @@ pub struct Done {
 /// Marks the server may correct in one round before something must be wrong.
 const CORRECTIONS_MAX: usize = 3;
 
+/// Lives of the server's database that one round may meet before something must be wrong.
+const LIVES_MAX: usize = 3;
+
 /// Runs one round. `wait_seconds` is how long the first pull may wait for news.
 ///
 /// # Errors
 /// [`Failure`]; whatever was settled and applied before stays.
 pub async fn run<L: Local, R: Remote>(local: &L, remote: &R, wait_seconds: u64) -> Result<Done, Failure<L::Error>> {
-    let mut round = Round { local, remote, corrections: 0, done: Done::default() };
-    // A frozen journal still hears the news: prices and stock go on arriving.
-    let pushed = round.push_until_empty().await;
-    match &pushed {
-        Ok(()) | Err(Failure::Frozen) => {}
-        Err(_) => return pushed.map(|()| round.done),
+    let mut round = Round { local, remote, corrections: 0, lives: 0, done: Done::default() };
+    loop {
+        round.report().await?;
+        // A frozen journal still hears the news: prices and stock go on arriving.
+        let pushed = round.push_until_empty().await;
+        match &pushed {
+            Ok(()) | Err(Failure::Frozen) => {}
+            Err(_) => return pushed.map(|()| round.done),
+        }
+        match round.pull_until_level(wait_seconds).await? {
+            Heard::All => return pushed.map(|()| round.done),
+            Heard::OtherLife => {}
+        }
     }
-    round.pull_until_level(wait_seconds).await?;
-    pushed.map(|()| round.done)
+}
+
+/// What came of pulling.
+enum Heard {
+    /// What there was, or as much as one round takes.
+    All,
+    /// That the server's database lives another life: report, push what it lost, and pull anew.
+    OtherLife,
 }
 
 struct Round<'a, L, R> {
     local: &'a L,
     remote: &'a R,
     corrections: usize,
+    /// Other lives of the server's database that this round has met.
+    lives: usize,
     done: Done,
 }
 
 impl<L: Local, R: Remote> Round<'_, L, R> {
+    /// Tells the server what its database may have forgotten.
+    async fn report(&mut self) -> Result<(), Failure<L::Error>> {
+        while let Some(report) = self.local.report().map_err(Failure::Local)? {
+            let standing = self.local.standing().map_err(Failure::Local)?;
+            let answer = match self.remote.report(standing, &report).await {
+                // A server of an older version asks for none, and grants without.
+                Err(Trouble::Told(problem)) if problem.code == "unknown_path" => return Ok(()),
+                answer => answer.map_err(Failure::Remote)?,
+            };
+            match answer {
+                Reported::Taken { acked } => {
+                    // The mark first: with the report told, the journal's mark is of this life.
+                    if report.last && !self.local.stand_at(acked).map_err(Failure::Local)? {
+                        return Err(Failure::RolledBack);
+                    }
+                    self.local.reported(&report).map_err(Failure::Local)?;
+                }
+                Reported::Elsewhere { acked } => self.agree(acked)?,
+                Reported::OtherEpoch { epoch } => self.start_anew(epoch)?,
+            }
+        }
+        Ok(())
+    }
+
     async fn push_until_empty(&mut self) -> Result<(), Failure<L::Error>> {
         let mut settled = None;
         loop {
             let push = self.local.unsent().map_err(Failure::Local)?;
-            if push.entries.is_empty() && push.carts.is_empty() {
+            if push.is_empty() {
                 return Ok(());
             }
             // The server took it for settled, and it still waits: again would be the same for ever.
@@ -177,6 +240,10 @@ impl<L: Local, R: Remote> Round<'_, L, R> {
                     settled = Some(push);
                 }
                 Pushed::Elsewhere { acked } => self.agree(acked)?,
+                Pushed::OtherEpoch { epoch } => {
+                    self.start_anew(epoch)?;
+                    self.report().await?;
+                }
                 Pushed::Frozen => {
                     self.local.freeze().map_err(Failure::Local)?;
                     return Err(Failure::Frozen);
@@ -185,7 +252,7 @@ impl<L: Local, R: Remote> Round<'_, L, R> {
         }
     }
 
-    async fn pull_until_level(&mut self, wait_seconds: u64) -> Result<(), Failure<L::Error>> {
+    async fn pull_until_level(&mut self, wait_seconds: u64) -> Result<Heard, Failure<L::Error>> {
         let mut wait = wait_seconds;
         for _ in 0..PAGES_MAX {
             let cursor = self.local.cursor().map_err(Failure::Local)?;
@@ -197,15 +264,26 @@ impl<L: Local, R: Remote> Round<'_, L, R> {
                     self.done.received += page.aggregates.len();
                     self.done.is_level = page.level;
                     if page.level {
-                        return Ok(());
+                        return Ok(Heard::All);
                     }
                 }
                 Pulled::Elsewhere { acked } => self.agree(acked)?,
-                Pulled::OtherEpoch { .. } => self.local.start_anew().map_err(Failure::Local)?,
+                Pulled::OtherEpoch { epoch } => {
+                    self.start_anew(epoch)?;
+                    return Ok(Heard::OtherLife);
+                }
             }
             wait = 0;
         }
-        Ok(())
+        Ok(Heard::All)
+    }
+
+    fn start_anew(&mut self, epoch: EpochId) -> Result<(), Failure<L::Error>> {
+        self.lives += 1;
+        if self.lives > LIVES_MAX {
+            return Err(Failure::NoAgreement);
+        }
+        self.local.start_anew(epoch).map_err(Failure::Local)
     }
 
     fn agree(&mut self, acked: Mark) -> Result<(), Failure<L::Error>> {

@@ -3,7 +3,7 @@
 use super::{Failure, till::Till};
 use crate::{
     config::Config,
-    web::status::{ConcernShown, Mood, StatusShown},
+    web::status::{ConcernShown, Mood, RECOVERING, StatusShown},
 };
 
 /// Shows.
@@ -18,6 +18,9 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     say!("Last heard of head office {}, last level {}.", ago(status.contact_seconds), ago(status.level_seconds));
     if let Some(problem) = &status.problem {
         say!("The last round failed: {problem}.");
+    }
+    if status.recovering {
+        say!("{RECOVERING}");
     }
     if !status.sells_from_allotments {
         say!("Nothing is sold from allotments until head office has looked at this device.");

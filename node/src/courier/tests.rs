@@ -13,7 +13,7 @@ use outpost_schema::{
     id::EpochId,
     journal::{Body, Entry, Hash, Mark},
 };
-use outpost_sync::wire::{Page, Pulled, Push, Pushed, Standing};
+use outpost_sync::wire::{Page, Pulled, Push, Pushed, Report, Reported, Standing};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -80,7 +80,7 @@ impl Local for Till {
 
     fn unsent(&self) -> Result<Push, Broken> {
         assert!(!self.panics.swap(false, Ordering::SeqCst), "a planted panic");
-        Ok(Push { entries: self.waiting.lock().expect("sound").clone(), carts: vec![] })
+        Ok(Push { entries: self.waiting.lock().expect("sound").clone(), ..Push::default() })
     }
 
     fn settle(&self, sent: &Push, _: &Pushed) -> Result<(), Broken> {
@@ -104,7 +104,15 @@ impl Local for Till {
         Ok(())
     }
 
-    fn start_anew(&self) -> Result<(), Broken> {
+    fn report(&self) -> Result<Option<Report>, Broken> {
+        Ok(None)
+    }
+
+    fn reported(&self, _: &Report) -> Result<(), Broken> {
+        Ok(())
+    }
+
+    fn start_anew(&self, _: EpochId) -> Result<(), Broken> {
         Ok(())
     }
 }
@@ -121,6 +129,8 @@ impl Origin for Till {
     fn note(&self, problem: Option<&Problem>) {
         self.noted.lock().expect("sound").push(problem.map(|problem| problem.code.clone()));
     }
+
+    fn tidy(&self) {}
 }
 
 /// A server whose pulls with a wait never end, and whose pushes need a permit.
@@ -166,6 +176,10 @@ impl Remote for Office {
         Ok(Pushed::Settled { acked: Mark::START, verdicts: verdicts.collect(), carts: vec![] })
     }
 
+    async fn report(&self, _: Standing, _: &Report) -> Result<Reported, Trouble> {
+        Ok(Reported::Taken { acked: Mark::START })
+    }
+
     async fn pull(&self, _: Standing, _: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {
         self.pulls.send_modify(|count| *count += 1);
         if self.cut {
@@ -183,6 +197,7 @@ impl Remote for Office {
             aggregates: if self.eager { vec![Aggregate::Gone(gone)] } else { vec![] },
             acked: vec![],
             server_time: Timestamp::from_micros(0),
+            recovering: false,
         })))
     }
 }
@@ -225,7 +240,7 @@ async fn a_nudge_cuts_a_waiting_pull_and_never_a_push_or_a_page() {
     let (office, bell) = (Office::new(false, 0), Bell::default());
     let remote = Interrupted::new(&office, &bell);
     let standing = Standing { head: Mark::START, acked: Mark::START };
-    let push = Push { entries: vec![], carts: vec![] };
+    let push = Push::default();
     bell.ring();
     let mut sent = std::pin::pin!(remote.push(standing, &push));
     assert!(sent.as_mut().now_or_never().is_none(), "it waits for its answer");

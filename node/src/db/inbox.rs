@@ -3,14 +3,14 @@
 use outpost_schema::{
     clock::Timestamp,
     feed::{Aggregate, Key, Kind},
-    id::{AddressId, CartId, CategoryId, ConcernId, IncarnationId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
+    id::{AddressId, CartId, CategoryId, ConcernId, EpochId, IncarnationId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
     stock::StockKey,
 };
 use outpost_sync::wire::Page;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::{carts, catalogue, concerns, identity, journal, orders, people, stock};
+use super::{carts, catalogue, concerns, epochs, identity, journal, orders, people, stock};
 use crate::error::Error;
 
 /// How far the feed has been read, and when the server was last heard.
@@ -46,10 +46,11 @@ pub(crate) fn note_problem(conn: &Connection, problem: &str) -> Result<(), Error
     Ok(())
 }
 
-/// The feed is read anew from the start. What was fed stays until it is told again.
-pub(crate) fn start_anew(conn: &Connection) -> Result<(), Error> {
+/// The server's database began another life: the feed is read anew from the start, and a report is owed.
+/// What was fed stays until it is told again.
+pub(crate) fn start_anew(conn: &Connection, epoch: EpochId) -> Result<(), Error> {
     conn.execute("update feed_position set cursor = null", [])?;
-    Ok(())
+    epochs::begin(conn, epoch)
 }
 
 /// Applies a page if `asked` is still the stored cursor, and says which carts it changed.
@@ -62,7 +63,9 @@ pub(crate) fn apply(conn: &Connection, asked: Option<&str>, page: &Page, now: Ti
     page.aggregates.iter().try_for_each(|aggregate| inbox.take(aggregate))?;
     for acked in &page.acked {
         journal::raise_acked(conn, acked.incarnation_id, acked.mark)?;
+        journal::note_archived(conn, acked.incarnation_id, acked.archived)?;
     }
+    epochs::note_page(conn, page.epoch, page.recovering)?;
     note_contact(conn, now)?;
     conn.prepare_cached("update feed_position set cursor = ?1")?.execute([&page.cursor])?;
     if page.level {

@@ -5,6 +5,7 @@ pub(crate) mod carts;
 pub(crate) mod catalogue;
 pub(crate) mod checkpoint;
 pub(crate) mod concerns;
+pub(crate) mod epochs;
 pub(crate) mod identity;
 pub(crate) mod inbox;
 pub(crate) mod journal;

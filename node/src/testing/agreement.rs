@@ -14,7 +14,7 @@ use outpost_schema::{
 };
 use outpost_sync::{
     round::{self, Remote, Trouble},
-    wire::{Pulled, Push, Pushed, Standing},
+    wire::{Pulled, Push, Pushed, Report, Reported, Standing},
 };
 
 use super::*;
@@ -77,8 +77,9 @@ impl Model {
             level: true,
             seen: String::new(),
             aggregates: stock.chain(totals).collect(),
-            acked: vec![Acked { incarnation_id: LIFE, mark: book.acked, set_aside: set_aside.collect() }],
+            acked: vec![Acked { incarnation_id: LIFE, mark: book.acked, set_aside: set_aside.collect(), archived: 0 }],
             server_time: Timestamp::from_micros(0),
+            recovering: false,
         }
     }
 
@@ -106,6 +107,10 @@ impl Remote for Model {
             return Err(Trouble::Cut("the reply was lost".to_owned()));
         }
         Ok(answer)
+    }
+
+    async fn report(&self, _: Standing, _: &Report) -> Result<Reported, Trouble> {
+        Ok(Reported::Taken { acked: self.book.lock().expect("lock").acked })
     }
 
     async fn pull(&self, _: Standing, _: Option<&str>, _: u64) -> Result<Pulled, Trouble> {
@@ -144,7 +149,7 @@ fn run(card: &Card, seed: u64, loses_replies: bool) {
     let chance = Seeded::new(seed);
     let number = || u64::from_be_bytes(chance.chance()[..8].try_into().expect("eight"));
     let (shop, model) = (Shop::new(card), Model::new(card, loses_replies));
-    shop.node.start_anew().expect("reads the model's feed");
+    shop.node.start_anew(EpochId(Uuid::from_u128(40))).expect("reads the model's feed");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     for step in 0..40 {
         act(&shop, number());

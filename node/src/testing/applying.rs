@@ -103,7 +103,7 @@ fn only_a_level_page_moves_what_the_next_op_has_seen() {
     shop.sell(&[(TEA, 1)]).expect("sells");
     assert_eq!(shop.node.unsent().expect("waits").entries[0].seen, "seen 0");
     assert_eq!(shop.node.status().expect("status").level_at, level_at);
-    shop.node.start_anew().expect("notes");
+    shop.node.start_anew(EpochId(Uuid::from_u128(9))).expect("notes");
     assert_eq!(shop.node.cursor().expect("cursor"), None);
 }
 

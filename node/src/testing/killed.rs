@@ -26,6 +26,7 @@ fn the_one_who_is_killed() {
         aggregates: vec![image(TEA, 3, 0)],
         acked: vec![],
         server_time: Timestamp::from_micros(0),
+        recovering: false,
     };
     node.apply(node.cursor().expect("cursor").as_deref(), &page).expect("applies");
 }

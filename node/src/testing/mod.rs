@@ -140,6 +140,7 @@ impl Shop {
             aggregates,
             acked,
             server_time: self.node.world().now(),
+            recovering: false,
         }
     }
 

@@ -349,6 +349,9 @@ impl Batch<'_> {
 
     fn allotment_asked(&mut self, goods: &Goods) -> Decision {
         self.goods_may_move(goods)?;
+        if self.known.is_recovering {
+            return Ok(Verdict::Refused(Refusal::Recovering));
+        }
         let mut grants = Vec::new();
         for line in &goods.lines {
             let key = StockKey { product_id: line.product_id, warehouse_id: goods.warehouse_id };

@@ -16,8 +16,10 @@ use crate::{
     api,
     config::Config,
     db::{databases, nodes, presence},
+    epoch::high_water,
     error::Error,
     server::Server,
+    wake::Task,
     web,
 };
 
@@ -36,7 +38,13 @@ pub(super) async fn run(config: &Config) -> Result<(), Problem> {
     let shown = databases::connect(opened.server.db.config()).await.map_err(Error::from)?;
     presence::show(&shown).await.map_err(Error::from)?;
     greet(&opened.server, listener.local_addr().unwrap_or(config.listen)).await?;
+    let mark = high_water::beside(&config.data);
+    let following = Task::start(high_water::follow(opened.server.clone(), mark.clone()));
     let served = answer(listener, opened.server.clone(), told_to_stop).await;
+    drop(following);
+    if let Err(error) = high_water::note(&opened.server, &mark, None).await {
+        tracing::warn!(code = error.code(), "how far the database has come could not be noted at the end: {error}");
+    }
     drop((shown, opened.server));
     if let Some(cluster) = opened.cluster {
         cluster.stop().map_err(stopped)?;

@@ -49,7 +49,7 @@ pub fn push() -> Push {
         head = entry.mark();
         entry
     });
-    Push { entries: entries.collect(), carts: vec![cart()] }
+    Push { entries: entries.collect(), carts: vec![cart()], ..Push::default() }
 }
 
 fn ops() -> Vec<Op> {

@@ -15,7 +15,7 @@ use outpost_sync::{
     round::{Remote, Trouble},
     wire::{
         ACKED_HEADER, Caller, HEAD_HEADER, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH, Problem,
-        Pulled, Push, Pushed, Standing,
+        Pulled, Push, Pushed, REPORT_PATH, Report, Reported, Standing,
     },
 };
 use serde::de::DeserializeOwned;
@@ -245,6 +245,11 @@ impl Remote for Wire {
     async fn push(&self, standing: Standing, push: &Push) -> Result<Pushed, Trouble> {
         let body = Some(codec::encode(Form::Binary, push));
         self.call(Call { method: "POST", uri: PUSH_PATH.to_owned(), standing, body }).await
+    }
+
+    async fn report(&self, standing: Standing, report: &Report) -> Result<Reported, Trouble> {
+        let body = Some(codec::encode(Form::Binary, report));
+        self.call(Call { method: "POST", uri: REPORT_PATH.to_owned(), standing, body }).await
     }
 
     async fn pull(&self, standing: Standing, cursor: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {
