@@ -1,13 +1,13 @@
 //! The node's end of a round: its journal and its fed tables, one transaction a call.
 
-use outpost_schema::{clock::Timestamp, id::EpochId, journal::Mark};
+use outpost_schema::{clock::Timestamp, id::IncarnationId, journal::Mark};
 use outpost_sync::{
-    round::Local,
-    wire::{Page, Push, Pushed, Report, Standing},
+    round::{Anew, Local},
+    wire::{Born, LifeWanted, Page, Push, Pushed, Report, Standing},
 };
 
 use crate::{
-    db::{epochs, identity, inbox, journal, outbox},
+    db::{epochs, identity, inbox, journal, lives, outbox},
     error::Error,
     node::Node,
 };
@@ -60,8 +60,25 @@ impl Local for Node {
         self.db().write_at("reported", |tx| epochs::reported(tx, sent))
     }
 
-    fn start_anew(&self, epoch: EpochId) -> Result<(), Error> {
-        self.db().write_at("start_anew", |tx| inbox::start_anew(tx, epoch))
+    fn start_anew(&self, why: &Anew) -> Result<(), Error> {
+        self.db().write_at("start_anew", |tx| {
+            if let Anew::OtherEpoch(epoch) = why {
+                epochs::begin(tx, *epoch)?;
+            }
+            inbox::start_anew(tx)
+        })
+    }
+
+    fn life_wanted(&self) -> Result<Option<LifeWanted>, Error> {
+        if self.db().read(identity::load)?.state.ending().is_none() {
+            return Ok(None);
+        }
+        let fresh = IncarnationId::new(self.world().now(), self.world().id_chance());
+        self.db().write_at("life_wanted", |tx| lives::wanted(tx, fresh))
+    }
+
+    fn begin_life(&self, born: &Born) -> Result<(), Error> {
+        self.db().write_at("begin_life", |tx| lives::begin(tx, born, self.world()))
     }
 }
 

@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
+use outpost_schema::id::NodeId;
 use outpost_sync::{
     codec::{self, Form},
     round::{Remote, Trouble},
     wire::{
-        ACKED_HEADER, BODY_MAX, Caller, HEAD_HEADER, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH,
-        Problem, Pulled, Push, Pushed, REPORT_PATH, Report, Reported, Standing,
+        ACKED_HEADER, BODY_MAX, Born, HEAD_HEADER, LIVES_PATH, LifeWanted, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER,
+        PULL_PATH, PUSH_PATH, Problem, Pulled, Push, Pushed, REPORT_PATH, Report, Reported, Standing,
     },
 };
 use reqwest::{Client, RequestBuilder, Response, Url, header, redirect};
@@ -57,15 +58,16 @@ pub struct Uplink {
     push: Url,
     report: Url,
     pull: Url,
-    caller: Caller,
+    lives: Url,
+    node_id: NodeId,
 }
 
 impl Uplink {
-    /// A line to the server at `address`, for this caller. Nothing is sent yet.
+    /// A line to the server at `address`, for this device. Nothing is sent yet.
     ///
     /// # Errors
     /// [`BadAddress`].
-    pub fn new(address: &str, caller: Caller) -> Result<Self, BadAddress> {
+    pub fn new(address: &str, node_id: NodeId) -> Result<Self, BadAddress> {
         let base = check_address(address)?;
         let join = |path: &str| base.join(path).map_err(|_| BadAddress::NotAnAddress(address.to_owned()));
         let client = Client::builder()
@@ -74,27 +76,23 @@ impl Uplink {
             .no_proxy()
             .build()
             .map_err(|error| BadAddress::NoClient(chain(&error)))?;
-        let (push, report, pull) = (join(PUSH_PATH)?, join(REPORT_PATH)?, join(PULL_PATH)?);
-        Ok(Self { client, push, report, pull, caller })
+        let (push, report, pull, lives) = (join(PUSH_PATH)?, join(REPORT_PATH)?, join(PULL_PATH)?, join(LIVES_PATH)?);
+        Ok(Self { client, push, report, pull, lives, node_id })
     }
 
-    /// A body on its way, within the time that a push may take.
-    fn sent<T: Serialize>(&self, to: &Url, standing: Standing, body: &T) -> RequestBuilder {
+    fn post(&self, to: &Url, standing: Standing, body: &impl Serialize) -> RequestBuilder {
         let body = codec::encode(Form::Binary, body);
-        let mut request = self
+        let request = self
             .dressed(self.client.post(to.clone()), standing)
             .header(header::CONTENT_TYPE, Form::Binary.content_type())
             .timeout(Duration::from_secs(PUSH_SECONDS));
-        if body.is_zstd {
-            request = request.header(header::CONTENT_ENCODING, "zstd");
-        }
+        let request = if body.is_zstd { request.header(header::CONTENT_ENCODING, "zstd") } else { request };
         request.body(body.bytes)
     }
 
     fn dressed(&self, request: RequestBuilder, standing: Standing) -> RequestBuilder {
-        let Caller { node_id, incarnation_id } = self.caller;
         request
-            .header(NODE_HEADER, format!("{node_id}/{incarnation_id}"))
+            .header(NODE_HEADER, format!("{}/{}", self.node_id, standing.incarnation_id))
             .header(HEAD_HEADER, format!("{}/{}", standing.head.seq, standing.head.hash))
             .header(ACKED_HEADER, format!("{}/{}", standing.acked.seq, standing.acked.hash))
             .header(PROTOCOL_HEADER, PROTOCOL)
@@ -105,11 +103,15 @@ impl Uplink {
 
 impl Remote for Uplink {
     async fn push(&self, standing: Standing, push: &Push) -> Result<Pushed, Trouble> {
-        answer(self.sent(&self.push, standing, push)).await
+        answer(self.post(&self.push, standing, push)).await
     }
 
     async fn report(&self, standing: Standing, report: &Report) -> Result<Reported, Trouble> {
-        answer(self.sent(&self.report, standing, report)).await
+        answer(self.post(&self.report, standing, report)).await
+    }
+
+    async fn begin_life(&self, standing: Standing, wanted: &LifeWanted) -> Result<Born, Trouble> {
+        answer(self.post(&self.lives, standing, wanted)).await
     }
 
     async fn pull(&self, standing: Standing, cursor: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {

@@ -31,7 +31,7 @@ use crate::{
     db::{Tx, concerns, effects, ground, nodes, ops},
     epoch::{self, Claim},
     error::Error,
-    grants,
+    grants, lives,
     server::Server,
     stage,
 };
@@ -138,7 +138,7 @@ async fn take(server: &Server, tx: &Tx, caller: Caller, standing: Standing, push
         return Ok(Taken::told(Pushed::OtherEpoch { epoch: journal.epoch }));
     }
     match journal.state {
-        IncarnationState::Active => {}
+        IncarnationState::Active | IncarnationState::Superseded => {}
         IncarnationState::Frozen => return keep_evidence(tx, &journal.author, &push.entries, now).await,
     }
     let hole = hole::claimed(tx, &journal, push).await?;
@@ -291,7 +291,7 @@ async fn decide(
     let author = &journal.author;
     let ops: Vec<_> = entries.iter().filter_map(|entry| decode(entry).ok()).collect();
     let mut touched = Touched::by(&ops);
-    let loaded = ground::load(tx, &mut touched, author.incarnation_id, server.currency, now).await?;
+    let loaded = ground::load(tx, &mut touched, author, server.currency, now).await?;
     let mut known = loaded.known;
     known.is_recovering = journal.is_recovering;
     let sold_before = known.sold.keys().copied().collect();
@@ -304,6 +304,7 @@ async fn decide(
         }
     }
     effects::write(tx, author.incarnation_id, &known, &sold_before, &settled, now).await?;
+    lives::end(server, tx, author, &settled.ended).await?;
     let available = |key: &&StockKey| known.levels.get(key).is_some_and(|level| level.available() > 0);
     top_up_homes(server, tx, settled.levels.iter().chain(&loaded.released).filter(available).copied().collect())
         .await?;

@@ -115,9 +115,7 @@ impl Reason {
 pub fn compare(last: Option<&Cluster>, here: &Cluster) -> Option<Reason> {
     match last {
         None => Some(Reason::First),
-        Some(was) if was.system_identifier != here.system_identifier => {
-            Some(Reason::OtherCluster { was: was.clone() })
-        }
+        Some(was) if was.system_identifier != here.system_identifier => Some(Reason::OtherCluster { was: was.clone() }),
         Some(was) if was.timeline != here.timeline => Some(Reason::Promoted { was: was.timeline, is: here.timeline }),
         Some(_) => None,
     }
@@ -167,8 +165,14 @@ pub async fn begin(tx: &Tx, world: &dyn World, reason: &Reason) -> Result<Epoch,
 
 async fn tell(tx: &Tx, world: &dyn World, epoch: &Epoch, reason: &Reason, waits_for: i64) -> Result<(), Error> {
     let Epoch { number, epoch_id, .. } = epoch;
-    tracing::warn!(number, reason = reason.word(), waits_for, "the database lives another life; hearing from all devices");
-    let detail = json!({ "epoch": number, "reason": reason.word(), "figures": reason.detail(), "waits_for": waits_for });
+    tracing::warn!(
+        number,
+        reason = reason.word(),
+        waits_for,
+        "the database lives another life; hearing from all devices"
+    );
+    let detail =
+        json!({ "epoch": number, "reason": reason.word(), "figures": reason.detail(), "waits_for": waits_for });
     let concern = concerns::for_head_office(ConcernKind::ServerRestored, epoch_id.to_string(), detail);
     concerns::open(tx, world, None, &[concern], epoch.started_at).await
 }

@@ -64,8 +64,7 @@ pub async fn give_up(server: &Server, life: &Life) -> Result<(), Error> {
 /// # Errors
 /// The database's.
 pub async fn reclaim(server: &Server, incarnation_id: IncarnationId) -> Result<i64, Error> {
-    let units =
-        server.db.transaction(|tx| async move { reclaim_within(server, &tx, incarnation_id).await }).await?;
+    let units = server.db.transaction(|tx| async move { reclaim_within(server, &tx, incarnation_id).await }).await?;
     epoch::give_up(server, incarnation_id).await?;
     server.ring();
     Ok(units)

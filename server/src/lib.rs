@@ -19,6 +19,7 @@ pub mod give_up;
 pub mod grants;
 pub mod hold;
 pub mod import;
+pub mod lives;
 pub mod nodes;
 pub mod publish;
 pub mod server;

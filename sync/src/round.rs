@@ -2,7 +2,7 @@
 
 use outpost_schema::{id::EpochId, journal::Mark};
 
-use crate::wire::{Page, Problem, Pulled, Push, Pushed, Report, Reported, Standing};
+use crate::wire::{Born, LifeWanted, Page, Problem, Pulled, Push, Pushed, Report, Reported, Standing};
 
 /// A round pulls at most this many pages, so that a long catch-up still lets the node push between.
 pub const PAGES_MAX: usize = 200;
@@ -72,12 +72,33 @@ pub trait Local {
     /// If the page cannot be kept.
     fn apply(&self, asked: Option<&str>, page: &Page) -> Result<(), Self::Error>;
 
-    /// The server's database began another life: the feed is read anew from the start, and a report is
-    /// owed to it.
+    /// The feed is read anew from the start, while what was fed before still serves. In another life of the
+    /// server's database a report is owed to it.
     ///
     /// # Errors
     /// If the position cannot be kept.
-    fn start_anew(&self, epoch: EpochId) -> Result<(), Self::Error>;
+    fn start_anew(&self, why: &Anew) -> Result<(), Self::Error>;
+
+    /// What another life is asked for with, if this one is over: the same until [`Local::begin_life`].
+    ///
+    /// # Errors
+    /// If the journal cannot be read or the wish not kept.
+    fn life_wanted(&self) -> Result<Option<LifeWanted>, Self::Error>;
+
+    /// Begins the life that was wanted: what the server lacks of the old one is carried over.
+    ///
+    /// # Errors
+    /// If it cannot be kept.
+    fn begin_life(&self, born: &Born) -> Result<(), Self::Error>;
+}
+
+/// Why the feed is read anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anew {
+    /// The server's database began another life, this one.
+    OtherEpoch(EpochId),
+    /// Notes of what is gone were dropped since the node last asked.
+    TooLongAway,
 }
 
 /// The server's end, over whatever carries the bytes.
@@ -85,12 +106,10 @@ pub trait Remote {
     /// Sends a push.
     fn push(&self, standing: Standing, push: &Push) -> impl Future<Output = Result<Pushed, Trouble>> + Send;
 
-    /// Sends a page of a report.
-    fn report(
-        &self,
-        standing: Standing,
-        report: &Report,
-    ) -> impl Future<Output = Result<Reported, Trouble>> + Send;
+    /// Sends a page of a report. A server of before protocol 2 takes none.
+    fn report(&self, _standing: Standing, _report: &Report) -> impl Future<Output = Result<Reported, Trouble>> + Send {
+        async { Err(Trouble::Told(not_spoken())) }
+    }
 
     /// Asks for a page after `cursor`; waits up to `wait_seconds` for news if there is none.
     fn pull(
@@ -99,6 +118,25 @@ pub trait Remote {
         cursor: Option<&str>,
         wait_seconds: u64,
     ) -> impl Future<Output = Result<Pulled, Trouble>> + Send;
+
+    /// Asks for another life of a journal that cannot go on. A server of before protocol 2 gives none.
+    fn begin_life(
+        &self,
+        _standing: Standing,
+        _wanted: &LifeWanted,
+    ) -> impl Future<Output = Result<Born, Trouble>> + Send {
+        async { Err(Trouble::Told(not_spoken())) }
+    }
+}
+
+/// What a server says of a call that it does not know.
+pub fn not_spoken() -> Problem {
+    Problem::new("not_spoken", "head office runs an older program, which cannot do this yet; update it")
+}
+
+/// Whether a server says that it does not know the call.
+fn is_not_spoken(problem: &Problem) -> bool {
+    ["not_spoken", "unknown_path"].contains(&problem.code.as_str())
 }
 
 /// Why the other end gave no answer that can be used.
@@ -156,25 +194,20 @@ pub struct Done {
 const CORRECTIONS_MAX: usize = 3;
 
 /// Lives of the server's database that one round may meet before something must be wrong.
-const LIVES_MAX: usize = 3;
+const EPOCHS_MAX: usize = 3;
 
 /// Runs one round. `wait_seconds` is how long the first pull may wait for news.
 ///
 /// # Errors
 /// [`Failure`]; whatever was settled and applied before stays.
 pub async fn run<L: Local, R: Remote>(local: &L, remote: &R, wait_seconds: u64) -> Result<Done, Failure<L::Error>> {
-    let mut round = Round { local, remote, corrections: 0, lives: 0, done: Done::default() };
+    let mut round = Round { local, remote, corrections: 0, epochs: 0, may_begin_life: true, done: Done::default() };
     loop {
-        round.report().await?;
-        // A frozen journal still hears the news: prices and stock go on arriving.
-        let pushed = round.push_until_empty().await;
-        match &pushed {
-            Ok(()) | Err(Failure::Frozen) => {}
-            Err(_) => return pushed.map(|()| round.done),
-        }
-        match round.pull_until_level(wait_seconds).await? {
-            Heard::All => return pushed.map(|()| round.done),
-            Heard::OtherLife => {}
+        round.begin_life().await?;
+        match round.once(wait_seconds).await {
+            // What was noted just now is what the next life is asked for with.
+            Err(Failure::RolledBack | Failure::Frozen) if round.may_begin_life => {}
+            ended => return ended.map(|()| round.done),
         }
     }
 }
@@ -192,23 +225,55 @@ struct Round<'a, L, R> {
     remote: &'a R,
     corrections: usize,
     /// Other lives of the server's database that this round has met.
-    lives: usize,
+    epochs: usize,
+    /// A journal that ends twice in one round would end for ever.
+    may_begin_life: bool,
     done: Done,
 }
 
 impl<L: Local, R: Remote> Round<'_, L, R> {
-    /// Tells the server what its database may have forgotten.
+    /// If this life is over, asks for another one. A server that knows no other lives leaves the node as
+    /// it is: it goes on recording, and sells nothing from its allotments.
+    async fn begin_life(&mut self) -> Result<(), Failure<L::Error>> {
+        let Some(wanted) = self.local.life_wanted().map_err(Failure::Local)? else { return Ok(()) };
+        let standing = self.local.standing().map_err(Failure::Local)?;
+        self.may_begin_life = false;
+        match self.remote.begin_life(standing, &wanted).await {
+            Ok(born) => self.local.begin_life(&born).map_err(Failure::Local),
+            Err(Trouble::Told(_)) => Ok(()),
+            Err(trouble @ (Trouble::Cut(_) | Trouble::Garbled(_))) => Err(Failure::Remote(trouble)),
+        }
+    }
+
+    async fn once(&mut self, wait_seconds: u64) -> Result<(), Failure<L::Error>> {
+        loop {
+            self.report().await?;
+            let pushed = self.push_until_empty().await;
+            match &pushed {
+                Err(Failure::Frozen) if self.may_begin_life => return pushed,
+                // A frozen journal still hears the news: prices and stock go on arriving.
+                Ok(()) | Err(Failure::Frozen) => {}
+                Err(_) => return pushed,
+            }
+            match self.pull_until_level(wait_seconds).await? {
+                Heard::All => return pushed,
+                Heard::OtherLife => {}
+            }
+        }
+    }
+
+    /// Tells the server what its database may have forgotten. A server of before protocol 2 asks for
+    /// nothing, and grants without.
     async fn report(&mut self) -> Result<(), Failure<L::Error>> {
         while let Some(report) = self.local.report().map_err(Failure::Local)? {
             let standing = self.local.standing().map_err(Failure::Local)?;
             let answer = match self.remote.report(standing, &report).await {
-                // A server of an older version asks for none, and grants without.
-                Err(Trouble::Told(problem)) if problem.code == "unknown_path" => return Ok(()),
+                Err(Trouble::Told(problem)) if is_not_spoken(&problem) => return Ok(()),
                 answer => answer.map_err(Failure::Remote)?,
             };
             match answer {
                 Reported::Taken { acked } => {
-                    // The mark first: with the report told, the journal's mark is of this life.
+                    // The mark first: once the report is told, the journal's mark is of this life.
                     if report.last && !self.local.stand_at(acked).map_err(Failure::Local)? {
                         return Err(Failure::RolledBack);
                     }
@@ -272,6 +337,7 @@ impl<L: Local, R: Remote> Round<'_, L, R> {
                     self.start_anew(epoch)?;
                     return Ok(Heard::OtherLife);
                 }
+                Pulled::TooLongAway => self.local.start_anew(&Anew::TooLongAway).map_err(Failure::Local)?,
             }
             wait = 0;
         }
@@ -279,11 +345,11 @@ impl<L: Local, R: Remote> Round<'_, L, R> {
     }
 
     fn start_anew(&mut self, epoch: EpochId) -> Result<(), Failure<L::Error>> {
-        self.lives += 1;
-        if self.lives > LIVES_MAX {
+        self.epochs += 1;
+        if self.epochs > EPOCHS_MAX {
             return Err(Failure::NoAgreement);
         }
-        self.local.start_anew(epoch).map_err(Failure::Local)
+        self.local.start_anew(&Anew::OtherEpoch(epoch)).map_err(Failure::Local)
     }
 
     fn agree(&mut self, acked: Mark) -> Result<(), Failure<L::Error>> {

@@ -20,6 +20,7 @@ mod last_unit;
 mod line;
 mod pages;
 mod people;
+mod restored;
 mod resume;
 mod set_aside;
 mod shown;

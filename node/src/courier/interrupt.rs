@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::FutureExt as _;
 use outpost_sync::{
     round::{Remote, Trouble},
-    wire::{Pulled, Push, Pushed, Report, Reported, Standing},
+    wire::{Born, LifeWanted, Pulled, Push, Pushed, Report, Reported, Standing},
 };
 use tokio::sync::Notify;
 
@@ -52,6 +52,10 @@ impl<R: Remote + Sync> Remote for Interrupted<'_, R> {
 
     async fn report(&self, standing: Standing, report: &Report) -> Result<Reported, Trouble> {
         self.remote.report(standing, report).await
+    }
+
+    async fn begin_life(&self, standing: Standing, wanted: &LifeWanted) -> Result<Born, Trouble> {
+        self.remote.begin_life(standing, wanted).await
     }
 
     async fn pull(&self, standing: Standing, cursor: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {

@@ -32,14 +32,16 @@ impl Known {
 /// What is known.
 pub(crate) fn known(conn: &Connection) -> Result<Known, Error> {
     let mut statement = conn.prepare_cached("select epoch_id, report_owed, is_recovering from server_epoch")?;
-    Ok(statement.query_row([], |row| {
-        Ok(Known { epoch: row.get(0)?, report_owed: row.get(1)?, is_recovering: row.get(2)? })
-    })?)
+    Ok(statement
+        .query_row([], |row| Ok(Known { epoch: row.get(0)?, report_owed: row.get(1)?, is_recovering: row.get(2)? }))?)
 }
 
 /// The server lives another life: it is told what was granted, and every cart again.
 pub(crate) fn begin(conn: &Connection, epoch: EpochId) -> Result<(), Error> {
-    conn.execute("update server_epoch set epoch_id = ?1, report_owed = 1, told_upto = null, is_recovering = 1", [epoch])?;
+    conn.execute(
+        "update server_epoch set epoch_id = ?1, report_owed = 1, told_upto = null, is_recovering = 1",
+        [epoch],
+    )?;
     conn.execute("update cart_states set unsent = unsent + 1", [])?;
     Ok(())
 }
@@ -51,7 +53,8 @@ pub(crate) fn note_page(conn: &Connection, epoch: EpochId, is_recovering: bool) 
         Some(_) => {}
         None => _ = conn.execute("update server_epoch set epoch_id = ?1", [epoch])?,
     }
-    conn.prepare_cached("update server_epoch set is_recovering = ?1 where is_recovering <> ?1")?.execute([is_recovering])?;
+    conn.prepare_cached("update server_epoch set is_recovering = ?1 where is_recovering <> ?1")?
+        .execute([is_recovering])?;
     Ok(())
 }
 
@@ -60,8 +63,9 @@ pub(crate) fn note_page(conn: &Connection, epoch: EpochId, is_recovering: bool) 
 pub(crate) fn report(conn: &Connection) -> Result<Option<Report>, Error> {
     let Known { epoch: Some(epoch), report_owed: true, .. } = known(conn)? else { return Ok(None) };
     let identity = identity::load(conn)?;
-    if identity.state == State::RolledBack {
-        return Ok(None);
+    match identity.state {
+        State::Active | State::Frozen => {}
+        State::RolledBack | State::Restored => return Ok(None),
     }
     let mut granted = granted(conn, identity.incarnation_id(), REPORT_MAX + 1)?;
     let last = granted.len() <= REPORT_MAX;

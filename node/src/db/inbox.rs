@@ -3,7 +3,7 @@
 use outpost_schema::{
     clock::Timestamp,
     feed::{Aggregate, Key, Kind},
-    id::{AddressId, CartId, CategoryId, ConcernId, EpochId, IncarnationId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
+    id::{AddressId, CartId, CategoryId, ConcernId, IncarnationId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
     stock::StockKey,
 };
 use outpost_sync::wire::Page;
@@ -46,11 +46,10 @@ pub(crate) fn note_problem(conn: &Connection, problem: &str) -> Result<(), Error
     Ok(())
 }
 
-/// The server's database began another life: the feed is read anew from the start, and a report is owed.
-/// What was fed stays until it is told again.
-pub(crate) fn start_anew(conn: &Connection, epoch: EpochId) -> Result<(), Error> {
+/// The feed is read anew from the start. What was fed stays until it is told again.
+pub(crate) fn start_anew(conn: &Connection) -> Result<(), Error> {
     conn.execute("update feed_position set cursor = null", [])?;
-    epochs::begin(conn, epoch)
+    Ok(())
 }
 
 /// Applies a page if `asked` is still the stored cursor, and says which carts it changed.

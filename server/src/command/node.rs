@@ -195,7 +195,8 @@ async fn list(server: &Server, json: bool) -> Result<(), Problem> {
         .into_iter()
         .map(|node| {
             let seen = node.seen_at.map_or_else(|| "never".to_owned(), moment);
-            let figures = [node.ops, node.set_aside, node.open_units, node.in_doubt, node.orders].map(|n| n.to_string());
+            let figures =
+                [node.ops, node.set_aside, node.open_units, node.in_doubt, node.orders].map(|n| n.to_string());
             let [ops, set_aside, open_units, in_doubt, orders] = figures;
             let report = node.report.to_string();
             let place = if node.is_home { format!("{} (home)", node.warehouse) } else { node.warehouse };
@@ -214,8 +215,19 @@ async fn list(server: &Server, json: bool) -> Result<(), Problem> {
             ]
         })
         .collect();
-    let columns =
-        ["name", "kind", "place", "last heard", "ops", "waiting", "may sell", "in doubt", "report", "orders", "takings"];
+    let columns = [
+        "name",
+        "kind",
+        "place",
+        "last heard",
+        "ops",
+        "waiting",
+        "may sell",
+        "in doubt",
+        "report",
+        "orders",
+        "takings",
+    ];
     table::print(columns, &rows, "no devices yet: outpost-server node add --kind till --warehouse NAME");
     Ok(())
 }

@@ -43,15 +43,24 @@ pub(super) async fn run(args: &Args, server: &Server) -> Result<(), Problem> {
 fn told(recovery: &Recovery) -> Vec<String> {
     let Recovery { epoch, awaited } = recovery;
     if !epoch.is_recovering() {
-        return vec![format!("Nothing is waited for. This is epoch {} since {} UTC.", epoch.number, moment(epoch.started_at))];
+        return vec![format!(
+            "Nothing is waited for. This is epoch {} since {} UTC.",
+            epoch.number,
+            moment(epoch.started_at)
+        )];
     }
     let mut lines = vec![
-        format!("Head office is hearing from its devices since {} UTC ({}).", moment(epoch.started_at), why(&epoch.reason)),
+        format!(
+            "Head office is hearing from its devices since {} UTC ({}).",
+            moment(epoch.started_at),
+            why(&epoch.reason)
+        ),
         "Sales go on everywhere; no stock is promised to anybody until these have reported:".to_owned(),
     ];
     lines.extend(awaited.iter().map(one));
     lines.push(
-        "Switch them on and let them reach head office. If one will not come back: outpost-server node give-up NAME".to_owned(),
+        "Switch them on and let them reach head office. If one will not come back: outpost-server node give-up NAME"
+            .to_owned(),
     );
     lines
 }
@@ -61,7 +70,10 @@ fn one(awaited: &Awaited) -> String {
     let heard = seen_at.map_or_else(|| "never heard".to_owned(), |at| format!("last heard {} UTC", moment(at)));
     let life = if *number > 1 { format!(" (life {number})") } else { String::new() };
     match head {
-        Some(head) => format!("  {node}{life}: has told what it holds, {} of its entries are to come; {heard}", (head - acked_seq).max(0)),
+        Some(head) => format!(
+            "  {node}{life}: has told what it holds, {} of its entries are to come; {heard}",
+            (head - acked_seq).max(0)
+        ),
         None => format!("  {node}{life}: has not told what it holds; {heard}"),
     }
 }

@@ -167,8 +167,11 @@ pub async fn stamp_feed(tx: &Tx) -> Result<(), Error> {
 /// # Errors
 /// If Postgres fails.
 pub async fn ask_for_reports(tx: &Tx) -> Result<i64, Error> {
-    tx.execute("update incarnations set report_owed = true, report_head = null where state = 'active' or report_owed", &[])
-        .await?;
+    tx.execute(
+        "update incarnations set report_owed = true, report_head = null where state = 'active' or report_owed",
+        &[],
+    )
+    .await?;
     count_awaited(tx).await
 }
 

@@ -38,10 +38,12 @@ pub struct Journal {
 const JOURNAL: &str = "
     select i.incarnation_id, i.node_id, i.state, i.acked_seq, i.acked_hash, i.report_owed, i.report_head, n.scope,
            array(select w.warehouse_id from warehouses w where w.home_of = i.node_id) as homes,
-           e.epoch_id, e.recovered_at is null or i.report_owed as is_recovering
+           array(select e.incarnation_id from incarnations e where e.node_id = i.node_id and e.number < i.number)
+               as elders,
+           p.epoch_id, p.recovered_at is null or i.report_owed as is_recovering
     from incarnations i
     join nodes n on n.node_id = i.node_id
-    cross join lateral (select epoch_id, recovered_at from epochs order by number desc limit 1) e
+    cross join lateral (select epoch_id, recovered_at from epochs order by number desc limit 1) p
     where i.incarnation_id = $1
     for no key update of i";
 
@@ -54,16 +56,20 @@ pub async fn lock_journal(tx: &Tx, incarnation_id: IncarnationId) -> Result<Opti
         return Ok(None);
     };
     let (scope, homes): (Vec<WarehouseId>, Vec<WarehouseId>) = (row.try_get("scope")?, row.try_get("homes")?);
+    let elders: Vec<IncarnationId> = row.try_get("elders")?;
+    let state = row.try_get("state")?;
     let author = Author {
         node_id: row.try_get("node_id")?,
         incarnation_id: row.try_get("incarnation_id")?,
         warehouses: scope.into_iter().collect(),
         homes: homes.into_iter().collect(),
+        elders: elders.into_iter().collect(),
+        is_superseded: state == IncarnationState::Superseded,
     };
     let acked = Mark { seq: row.try_get("acked_seq")?, hash: row.try_get("acked_hash")? };
     Ok(Some(Journal {
         author,
-        state: row.try_get("state")?,
+        state,
         acked,
         epoch: row.try_get("epoch_id")?,
         is_recovering: row.try_get("is_recovering")?,

@@ -105,7 +105,9 @@ pub async fn note(server: &Server, file: &Path, last: Option<Mark>) -> Result<Ma
 
 fn read(file: &Path) -> Option<Mark> {
     let text = fs::read_to_string(file).map_err(|error| tell(file, "read", &error)).ok()?;
-    toml::from_str(&text).map_err(|error| tracing::warn!("{} is not understood, and is written anew: {error}", file.display())).ok()
+    toml::from_str(&text)
+        .map_err(|error| tracing::warn!("{} is not understood, and is written anew: {error}", file.display()))
+        .ok()
 }
 
 /// Written aside and renamed, so that it is never half there.
@@ -119,6 +121,9 @@ fn keep(file: &Path, mark: &Mark) {
 
 fn tell(file: &Path, what: &str, error: &io::Error) {
     if error.kind() != io::ErrorKind::NotFound {
-        tracing::warn!("{} cannot be {what}; a data folder that is copied back may go unnoticed: {error}", file.display());
+        tracing::warn!(
+            "{} cannot be {what}; a data folder that is copied back may go unnoticed: {error}",
+            file.display()
+        );
     }
 }

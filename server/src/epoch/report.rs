@@ -19,12 +19,7 @@ use crate::{
 ///
 /// # Errors
 /// [`Error::UnknownNode`], [`Error::TooMuch`], [`Error::NotYours`], or the database's.
-pub async fn take(
-    server: &Server,
-    caller: Caller,
-    standing: Standing,
-    report: &Report,
-) -> Result<Reported, Error> {
+pub async fn take(server: &Server, caller: Caller, standing: Standing, report: &Report) -> Result<Reported, Error> {
     if report.granted.len() > REPORT_MAX {
         return Err(Error::TooMuch { what: "rows of a report", count: report.granted.len(), max: REPORT_MAX });
     }

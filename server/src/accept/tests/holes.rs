@@ -1,9 +1,13 @@
 //! A node that forgot what its server had archived, and a server that was restored from an older backup.
 
-use outpost_schema::journal::{Entry, Mark};
+use outpost_schema::{
+    journal::{Entry, Mark},
+    verdict::ConcernKind,
+};
 use outpost_sync::wire::{Hole, Push, Pushed};
 
 use super::*;
+use crate::error::Error;
 
 /// A till of whose ten entries the server has the first three.
 async fn till_of_ten(seed: u64) -> (Shop, Till, Vec<Entry>) {
@@ -27,7 +31,10 @@ async fn a_hole_is_recorded_told_and_passed() {
     let first = say(&shop, &till, &entries[6..8], hole).await.unwrap();
     assert!(matches!(first, Pushed::Settled { acked, .. } if acked == entries[7].mark()), "{first:?}");
     let concern = &shop.concerns().await[0];
-    assert_eq!((concern.kind, &concern.detail["from"], &concern.detail["to"]), (ConcernKind::JournalHole, &4.into(), &6.into()));
+    assert_eq!(
+        (concern.kind, &concern.detail["from"], &concern.detail["to"]),
+        (ConcernKind::JournalHole, &4.into(), &6.into())
+    );
     assert_eq!(shop.count("ops").await, 5);
     shop.keeps_its_laws().await;
 
@@ -75,7 +82,10 @@ async fn a_hole_that_is_none_is_refused() {
     assert_eq!((shop.count("holes").await, shop.count("ops").await), (0, 3));
 
     // A second hole over the first.
-    assert!(matches!(say(&shop, &till, &entries[6..7], Hole { after: mark(3), before: mark(7) }).await, Ok(Pushed::Settled { .. })));
+    assert!(matches!(
+        say(&shop, &till, &entries[6..7], Hole { after: mark(3), before: mark(7) }).await,
+        Ok(Pushed::Settled { .. })
+    ));
     let overlapping = say(&shop, &till, &entries[8..], Hole { after: mark(5), before: mark(9) }).await.unwrap_err();
     assert_eq!(overlapping.code(), "no_hole");
     shop.keeps_its_laws().await;

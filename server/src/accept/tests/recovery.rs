@@ -5,8 +5,11 @@ use std::sync::Arc;
 use outpost_schema::{
     feed::Granted,
     id::{EpochId, HoldId, ProductId, WarehouseId},
+    journal::Mark,
     quantity::Amount,
+    stock::StockKey,
     verdict::{ConcernKind, Refusal, Verdict},
+    world::World as _,
 };
 use outpost_sync::wire::{HoldWanted, Push, Pushed, Report, Reported, Standing};
 
@@ -45,7 +48,7 @@ impl Two {
                 on conflict (product_id, warehouse_id) do update set balance = stock.balance + excluded.balance
             ) insert into stock_movements (product_id, warehouse_id, delta, reason, act_id, line, moved_at)
               values ($1, $2, $3, 'corrected', gen_random_uuid(), 0, now())";
-        let (server, key) = (&self.shop.server, outpost_schema::stock::StockKey { product_id: self.tea, warehouse_id: self.place });
+        let (server, key) = (&self.shop.server, StockKey { product_id: self.tea, warehouse_id: self.place });
         let work = |tx: crate::db::Tx| async move {
             tx.execute(sql, &[&key.product_id, &key.warehouse_id, &units]).await?;
             grants::after_change(server, &tx, &[key].into()).await
@@ -226,7 +229,7 @@ async fn a_node_that_knows_more_than_the_server_begins_an_epoch_and_is_believed_
     let entries = [two.one.sell(&[(two.tea, 1)]), two.one.sell(&[(two.tea, 1)]), two.one.sell(&[(two.tea, 1)])];
     two.one.push(&two.shop, &entries[..1]).await;
     // The database was set back while it ran, and nobody said so.
-    let ahead = Standing { head: entries[2].mark(), acked: entries[1].mark() };
+    let ahead = Standing { head: entries[2].mark(), acked: entries[1].mark(), ..two.one.standing() };
     let say = async |epoch, entries: &[_], standing| {
         let push = Push { entries: entries.to_vec(), epoch: Some(epoch), ..Push::default() };
         super::super::push(&two.shop.server, two.one.caller(), standing, &push).await.unwrap()
@@ -241,10 +244,13 @@ async fn a_node_that_knows_more_than_the_server_begins_an_epoch_and_is_believed_
     assert_eq!(say(epoch, &entries[2..], ahead).await, elsewhere);
     let at_first = Standing { acked: entries[0].mark(), ..ahead };
     let report = Report { epoch, granted: vec![], last: true };
-    report::take(&two.shop.server, two.one.caller(), Standing { head: entries[0].mark(), acked: entries[0].mark() }, &report).await.unwrap();
+    report::take(&two.shop.server, two.one.caller(), Standing { head: entries[0].mark(), ..at_first }, &report)
+        .await
+        .unwrap();
     assert_eq!(say(epoch, &entries[2..], ahead).await, elsewhere, "not before the server has what it claimed");
     assert!(matches!(say(epoch, &entries[1..], at_first).await, Pushed::Settled { .. }));
-    let far = Standing { head: outpost_schema::journal::Mark { seq: 9, ..entries[2].mark() }, acked: outpost_schema::journal::Mark { seq: 9, ..entries[2].mark() } };
+    let beyond = Mark { seq: 9, ..entries[2].mark() };
+    let far = Standing { head: beyond, acked: beyond, ..ahead };
     assert!(matches!(say(epoch, &[], far).await, Pushed::OtherEpoch { .. }), "it kept its word; it is heard again");
     assert_eq!(two.shop.server.epoch().await.unwrap().number, 3);
 }
