@@ -7,7 +7,7 @@ use crate::{
     db::{
         carts, concerns, epochs,
         identity::{self, State},
-        inbox, journal,
+        inbox, journal, stock,
     },
     error::Error,
     node::Node,
@@ -47,6 +47,8 @@ pub struct Status {
     pub refused: i64,
     /// Concerns that are open.
     pub concerns: i64,
+    /// Units it may sell without asking: what is lost, or sold twice, with this device at most.
+    pub open_units: i64,
 }
 
 impl Node {
@@ -76,6 +78,7 @@ impl Node {
                 set_aside: journal::count_verdicts(conn, "set_aside")?,
                 refused: journal::count_verdicts(conn, "refused")?,
                 concerns: concerns::count_open(conn)?,
+                open_units: stock::open_units(conn, incarnation)?,
             })
         })
     }
