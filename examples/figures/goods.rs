@@ -138,5 +138,6 @@ fn page_of(aggregates: Vec<Aggregate>, next: usize, level: bool) -> Page {
         acked: Vec::new(),
         server_time: THEN,
         protocol: outpost_sync::wire::PROTOCOL,
+        recovering: false,
     }
 }

@@ -70,7 +70,7 @@ impl Journal {
         let acked = self.head;
         let orders: Vec<Order> = (0..orders).map(|place| self.order(place)).collect::<Outcome<_>>()?;
         let entries = orders.iter().map(|order| self.entry(order)).collect();
-        Ok(Run { push: Push { entries, carts: Vec::new() }, orders, acked, head: self.head })
+        Ok(Run { push: Push { entries, ..Push::default() }, orders, acked, head: self.head })
     }
 
     fn entry(&mut self, order: &Order) -> Entry {

@@ -147,7 +147,7 @@ fn check(answer: &Pushed, run: &Run) -> Outcome {
         Pushed::Settled { acked, verdicts, .. } => {
             *acked == run.head && verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Accepted)
         }
-        Pushed::Elsewhere { .. } | Pushed::Frozen => false,
+        Pushed::Elsewhere { .. } | Pushed::OtherEpoch { .. } | Pushed::Frozen => false,
     };
     if is_taken { Ok(()) } else { Err(format!("the push was not taken: {answer:?}").into()) }
 }

@@ -43,6 +43,9 @@ pub trait Origin: Local<Error: std::fmt::Display> + Send + Sync {
 
     /// Keeps what the last round failed with, or that it did not fail.
     fn note(&self, problem: Option<&Problem>);
+
+    /// Does a little of what can wait until nothing else is to be done.
+    fn tidy(&self);
 }
 
 /// How the line is, for whoever looks.
@@ -236,6 +239,7 @@ impl<L: Origin, R: Remote + Sync> Rounds<L, R> {
         });
         self.answer(&Ok(done));
         if done.pushed == 0 && done.received == 0 {
+            self.node.tidy();
             tokio::select! {
                 () = tokio::time::sleep(IDLE_PAUSE) => {}
                 () = self.bell.rung() => {}
@@ -323,6 +327,12 @@ impl Origin for Node {
             && let Err(error) = self.note_problem(&problem.sentence)
         {
             tracing::warn!(%error, "what the round failed with could not be kept");
+        }
+    }
+
+    fn tidy(&self) {
+        if let Err(error) = self.forget_archived() {
+            tracing::warn!(%error, "old entries of the journal stay for now");
         }
     }
 }

@@ -1,16 +1,23 @@
 //! The node's end of a round: its journal and its fed tables, one transaction a call.
 
-use outpost_schema::{id::IncarnationId, journal::Mark};
+use outpost_schema::{clock::Timestamp, id::IncarnationId, journal::Mark};
 use outpost_sync::{
     round::{Anew, Local},
-    wire::{Born, LifeWanted, Page, Push, Pushed, Standing},
+    wire::{Born, LifeWanted, Page, Push, Pushed, Report, Standing},
 };
 
 use crate::{
-    db::{identity, inbox, lives, outbox},
+    db::{epochs, identity, inbox, journal, lives, outbox},
     error::Error,
     node::Node,
 };
+
+/// Days that an entry stays in the journal at least, archived or not: a month's questions can be answered
+/// at the till.
+pub const KEPT_DAYS: i64 = 35;
+
+/// Entries that are forgotten at once: a transaction of a millisecond or two.
+const FORGOTTEN_MAX: usize = 200;
 
 impl Local for Node {
     type Error = Error;
@@ -54,8 +61,21 @@ impl Local for Node {
         }
     }
 
-    fn start_anew(&self, _why: &Anew) -> Result<(), Error> {
-        self.db().write_at("start_anew", |tx| inbox::start_anew(tx))
+    fn report(&self) -> Result<Option<Report>, Error> {
+        self.db().read(epochs::report)
+    }
+
+    fn reported(&self, sent: &Report) -> Result<(), Error> {
+        self.db().write_at("reported", |tx| epochs::reported(tx, sent))
+    }
+
+    fn start_anew(&self, why: &Anew) -> Result<(), Error> {
+        self.db().write_at("start_anew", |tx| {
+            if let Anew::OtherEpoch(epoch) = why {
+                epochs::begin(tx, *epoch)?;
+            }
+            inbox::start_anew(tx)
+        })
     }
 
     fn life_wanted(&self) -> Result<Option<LifeWanted>, Error> {
@@ -74,6 +94,16 @@ impl Local for Node {
 }
 
 impl Node {
+    /// Forgets the oldest entries of the journal that the server has archived, a few at a time, so that no
+    /// sale waits for it. Without a backup at the server nothing is ever forgotten. Says how many went.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn forget_archived(&self) -> Result<usize, Error> {
+        let before = Timestamp::from_micros(self.world().now().micros() - KEPT_DAYS * 86_400 * 1_000_000);
+        self.db().write_at("forget", |tx| journal::forget(tx, before, FORGOTTEN_MAX))
+    }
+
     /// Notes why the last round failed, for the status page.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use outpost_schema::{clock::Timestamp, journal::Mark, money::Money, verdict::Con
 pub use crate::db::journal::Answered;
 use crate::{
     db::{
-        carts, concerns,
+        carts, concerns, epochs,
         identity::{self, State},
         inbox, journal, stock,
     },
@@ -39,6 +39,8 @@ pub struct Status {
     pub level_at: Option<Timestamp>,
     /// What the last round failed with, if it did.
     pub problem: Option<String>,
+    /// Whether head office was restored and is still hearing from its devices: it grants nothing.
+    pub is_recovering: bool,
     /// Ops that the server could not book yet.
     pub set_aside: i64,
     /// Asks that were refused.
@@ -72,6 +74,7 @@ impl Node {
                 contact_at: position.contact_at,
                 level_at: position.level_at,
                 problem: position.problem,
+                is_recovering: epochs::known(conn)?.is_recovering,
                 set_aside: journal::count_verdicts(conn, "set_aside")?,
                 refused: journal::count_verdicts(conn, "refused")?,
                 concerns: concerns::count_open(conn)?,

@@ -17,7 +17,7 @@ use outpost_sync::{
     tolerant::Tolerant,
     wire::{
         ACKED_HEADER, BODY_MAX, Born, HEAD_HEADER, LIVES_PATH, LifeWanted, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER,
-        PULL_PATH, PUSH_PATH, Problem, Pulled, Push, Pushed, Standing,
+        PULL_PATH, PUSH_PATH, Problem, Pulled, Push, Pushed, REPORT_PATH, Report, Reported, Standing,
     },
 };
 use reqwest::{Client, RequestBuilder, Response, Url, header, redirect};
@@ -64,6 +64,7 @@ impl BadAddress {
 pub struct Uplink {
     client: Client,
     push: Url,
+    report: Url,
     pull: Url,
     lives: Url,
     node_id: NodeId,
@@ -86,7 +87,8 @@ impl Uplink {
             .build()
             .map_err(|error| BadAddress::NoClient(chain(&error)))?;
         let spoken = Arc::new(AtomicU16::new(PROTOCOL));
-        Ok(Self { client, push: join(PUSH_PATH)?, pull: join(PULL_PATH)?, lives: join(LIVES_PATH)?, node_id, spoken })
+        let (push, report, pull, lives) = (join(PUSH_PATH)?, join(REPORT_PATH)?, join(PULL_PATH)?, join(LIVES_PATH)?);
+        Ok(Self { client, push, report, pull, lives, node_id, spoken })
     }
 
     /// Asks, and takes note of what the server speaks. One that does not speak our protocol is asked
@@ -132,6 +134,10 @@ impl Uplink {
 impl Remote for Uplink {
     async fn push(&self, standing: Standing, push: &Push) -> Result<Pushed, Trouble> {
         self.ask(|| self.post(&self.push, standing, push)).await?.tolerant()
+    }
+
+    async fn report(&self, standing: Standing, report: &Report) -> Result<Reported, Trouble> {
+        self.ask(|| self.post(&self.report, standing, report)).await?.whole()
     }
 
     async fn begin_life(&self, standing: Standing, wanted: &LifeWanted) -> Result<Born, Trouble> {

@@ -6,13 +6,14 @@
 //! on is evidence.
 
 mod again;
+mod hole;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_schema::{
     clock::Timestamp,
     device::IncarnationState,
-    id::IncarnationId,
+    id::{EpochId, IncarnationId},
     journal::{Entry, Hash, Mark},
     settle::{Author, Raised, Settled, Touched, decode, settle},
     stock::StockKey,
@@ -28,6 +29,7 @@ pub use self::again::{retry_after_change, retry_set_aside};
 use crate::{
     carts,
     db::{Tx, concerns, effects, ground, nodes, ops},
+    epoch::{self, Claim},
     error::Error,
     grants, lives,
     server::Server,
@@ -43,13 +45,19 @@ const KIND_MAX: usize = 100;
 /// Takes a push.
 ///
 /// # Errors
-/// [`Error::UnknownNode`], [`Error::BrokenChain`], [`Error::TooMuch`], [`Error::Fault`] for an entry
-/// that cannot be kept, or the database's.
+/// [`Error::UnknownNode`], [`Error::BrokenChain`], [`Error::TooMuch`], [`Error::NoHole`],
+/// [`Error::HoleMisfit`], [`Error::Fault`] for an entry that cannot be kept, or the database's.
 pub async fn push(server: &Server, caller: Caller, standing: Standing, push: &Push) -> Result<Pushed, Error> {
     check_limits(push)?;
     check_chain(caller.incarnation_id, &push.entries)?;
-    let taken = taken(server, caller, standing, push).await?;
+    let mut taken = taken(server, caller, standing, push).await?;
     stage::reach("push.after_commit");
+    if let Some(said) = taken.is_ahead {
+        let claim = Claim::Acknowledged(standing.acked.seq);
+        if let Some(epoch) = epoch::hear_claim(server, caller, said, claim).await? {
+            taken.answer = Pushed::OtherEpoch { epoch: epoch.epoch_id };
+        }
+    }
     if taken.has_news {
         server.ring();
     }
@@ -64,11 +72,13 @@ struct Taken {
     has_news: bool,
     /// Ids that it made or lacks: set-aside ops may wait for them.
     ids: Vec<Uuid>,
+    /// The epoch in which the node says that it was acknowledged further than the server knows.
+    is_ahead: Option<EpochId>,
 }
 
 impl Taken {
     fn told(answer: Pushed) -> Self {
-        Self { answer, has_news: false, ids: Vec::new() }
+        Self { answer, has_news: false, ids: Vec::new(), is_ahead: None }
     }
 }
 
@@ -122,17 +132,31 @@ fn check_chain(incarnation_id: IncarnationId, entries: &[Entry]) -> Result<(), E
 
 async fn take(server: &Server, tx: &Tx, caller: Caller, standing: Standing, push: &Push) -> Result<Taken, Error> {
     let journal = nodes::lock_journal(tx, caller.incarnation_id).await?;
-    let journal = journal.filter(|journal| journal.author.node_id == caller.node_id).ok_or(Error::UnknownNode)?;
+    let mut journal = journal.filter(|journal| journal.author.node_id == caller.node_id).ok_or(Error::UnknownNode)?;
     let now = server.now();
+    if push.epoch.is_some_and(|said| said != journal.epoch) {
+        return Ok(Taken::told(Pushed::OtherEpoch { epoch: journal.epoch }));
+    }
     match journal.state {
         IncarnationState::Active | IncarnationState::Superseded => {}
         IncarnationState::Frozen => return keep_evidence(tx, &journal.author, &push.entries, now).await,
     }
+    let hole = hole::claimed(tx, &journal, push).await?;
+    let acked = journal.acked;
+    if let Some(hole) = &hole {
+        journal.acked = hole.upto;
+    }
     let known = known(tx, &journal, &push.entries).await?;
     match compare(journal.acked, standing, &push.entries, &known) {
         Stand::Forked { seq } => freeze(server, tx, &journal.author, seq, &push.entries, now).await,
-        Stand::Elsewhere => Ok(Taken::told(Pushed::Elsewhere { acked: journal.acked })),
+        Stand::Elsewhere => {
+            let is_ahead = push.epoch.filter(|_| standing.acked.seq > acked.seq);
+            Ok(Taken { is_ahead, ..Taken::told(Pushed::Elsewhere { acked }) })
+        }
         Stand::Here { new } => {
+            if let Some(hole) = hole {
+                hole::pass(server, tx, &journal.author, &hole, now).await?;
+            }
             let verdicts = known.into_iter().map(|(seq, (_, verdict))| (seq, verdict)).collect();
             book(server, tx, &journal, verdicts, new, push, now).await
         }
@@ -173,8 +197,8 @@ fn compare<'a>(acked: Mark, standing: Standing, entries: &'a [Entry], known: &Kn
     if let Some(entry) = entries.iter().find(contradicts) {
         return Stand::Forked { seq: entry.seq };
     }
-    // A node that was acknowledged further than the server knows pushes again what the server lost;
-    // one whose journal ends before what the server has was rolled back.
+    // A node that was acknowledged further than the server knows pushes again what the server lost, in
+    // another epoch if that was in this one; one whose journal ends before what the server has was rolled back.
     if standing.acked.seq > acked.seq || standing.head.seq < acked.seq {
         return Stand::Elsewhere;
     }
@@ -227,19 +251,22 @@ async fn book(
     now: Timestamp,
 ) -> Result<Taken, Error> {
     let author = &journal.author;
-    let mut settled = decide(server, tx, author, new, now, Book::First).await?;
+    let mut settled = decide(server, tx, journal, new, now, Book::First).await?;
     settled.opened.extend(carts::take(tx, author, &push.carts, now).await?);
     concerns::open(tx, &*server.world, Some(author.incarnation_id), &settled.opened, now).await?;
     concerns::close(tx, &settled.closed, now).await?;
     let acked = new.last().map_or(journal.acked, Entry::mark);
     nodes::acknowledge(tx, author, acked, now).await?;
+    if journal.report_owed && journal.report_head.is_some_and(|head| head <= acked.seq) {
+        epoch::report::finish(server, tx, author).await?;
+    }
     stage::reach("push.before_commit");
 
     let ids = ids_made(&settled).chain(ops::lacked(&settled.verdicts).map(|(_, id)| id)).collect();
     verdicts.extend(settled.verdicts);
     let carts = push.carts.iter().map(outpost_schema::cart::Cart::cart_id).collect();
     let has_news = !new.is_empty() || !push.carts.is_empty();
-    Ok(Taken { answer: Pushed::Settled { acked, verdicts, carts }, has_news, ids })
+    Ok(Taken { answer: Pushed::Settled { acked, verdicts, carts }, has_news, ids, is_ahead: None })
 }
 
 /// Whether ops are decided for the first time, or once more after they were set aside.
@@ -253,7 +280,7 @@ enum Book {
 async fn decide(
     server: &Server,
     tx: &Tx,
-    author: &Author,
+    journal: &nodes::Journal,
     entries: &[Entry],
     now: Timestamp,
     book: Book,
@@ -261,10 +288,12 @@ async fn decide(
     if entries.is_empty() {
         return Ok(Settled::default());
     }
+    let author = &journal.author;
     let ops: Vec<_> = entries.iter().filter_map(|entry| decode(entry).ok()).collect();
     let mut touched = Touched::by(&ops);
     let loaded = ground::load(tx, &mut touched, author, server.currency, now).await?;
     let mut known = loaded.known;
+    known.is_recovering = journal.is_recovering;
     let sold_before = known.sold.keys().copied().collect();
     let settled = settle(&mut known, author, entries);
     match book {

@@ -23,6 +23,18 @@ pub enum Error {
         /// Which entry.
         seq: i64,
     },
+    /// A report of what somebody else was granted.
+    #[error("a device reports only what its own journal was granted; report that")]
+    NotYours,
+    /// A hole where the server has the entries, or passed another hole.
+    #[error("the server has entry {seq} of this journal, which is said to be missing; push from where it stands")]
+    NoHole {
+        /// The first such entry.
+        seq: i64,
+    },
+    /// A hole that does not lie between the server's mark and the first entry pushed.
+    #[error("a hole lies between the last entry that the server has and the first that is pushed; say where those are")]
+    HoleMisfit,
     /// More in one request than is taken.
     #[error("there are {count} {what} in this request; the limit is {max}: send less at once")]
     TooMuch {
@@ -85,6 +97,9 @@ impl Error {
             Self::Fault(fault) => fault.code(),
             Self::UnknownNode => "unknown_node",
             Self::BrokenChain { .. } => "broken_chain",
+            Self::NotYours => "not_yours",
+            Self::NoHole { .. } => "no_hole",
+            Self::HoleMisfit => "hole_misfit",
             Self::TooMuch { .. } => "too_much",
             Self::NameTaken { .. } => "name_taken",
             Self::NotFound { .. } => "not_found",
@@ -104,6 +119,9 @@ impl Error {
             Self::Fault(_)
             | Self::UnknownNode
             | Self::BrokenChain { .. }
+            | Self::NotYours
+            | Self::NoHole { .. }
+            | Self::HoleMisfit
             | Self::TooMuch { .. }
             | Self::NameTaken { .. }
             | Self::NotFound { .. }
@@ -122,6 +140,9 @@ impl Error {
             Self::Fault(_)
             | Self::UnknownNode
             | Self::BrokenChain { .. }
+            | Self::NotYours
+            | Self::NoHole { .. }
+            | Self::HoleMisfit
             | Self::TooMuch { .. }
             | Self::NameTaken { .. }
             | Self::NotFound { .. }
@@ -157,6 +178,9 @@ impl Error {
             Self::Fault(_)
             | Self::UnknownNode
             | Self::BrokenChain { .. }
+            | Self::NotYours
+            | Self::NoHole { .. }
+            | Self::HoleMisfit
             | Self::TooMuch { .. }
             | Self::NameTaken { .. }
             | Self::NotFound { .. }

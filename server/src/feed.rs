@@ -22,6 +22,7 @@ use outpost_schema::{
     clock::Timestamp,
     device::IncarnationState,
     feed::{Aggregate, Key},
+    id::EpochId,
 };
 use outpost_sync::wire::{Caller, PAGE_MAX, PROTOCOL, Page, Pulled, Standing};
 use serde::Serialize as _;
@@ -37,6 +38,7 @@ use crate::{
         feed::{self as rows, Change, Opening, Scopes},
         images,
     },
+    epoch::{self, Claim},
     error::Error,
     server::Server,
     wake::Waiting,
@@ -73,8 +75,10 @@ pub enum Unserved {
     /// The cursor is none of ours.
     #[error("{0}")]
     BadCursor(#[from] BadCursor),
-    /// The cursor names a moment that this database has not reached.
-    #[error("this cursor is ahead of the server's database, which may have been restored; tell head office")]
+    /// The cursor names a moment that this database has not reached, and its device has said so before.
+    #[error(
+        "this cursor is ahead of the server's database, and this device was believed once already; push what waits, or tell head office"
+    )]
     CursorAhead,
     /// Since then, notes of what is gone have been dropped.
     #[error("this device was away too long for the changes to be told one by one; push what waits, then fill it anew")]
@@ -136,10 +140,46 @@ pub async fn page(
     cursor: Option<&Cursor>,
     limits: Limits,
 ) -> Result<Served, Unserved> {
-    let now = server.now();
     let asked = Asked { caller, standing, cursor, limits, is_short: false };
-    let served = server.db.snapshot(|tx| async move { page_within(&tx, asked, now).await }).await??;
+    let served = answer(server, asked).await?;
     Ok(served.expect("a page that need not be short is always served"))
+}
+
+/// Serves what is asked for. A caller that is ahead of the database may begin an epoch by that.
+async fn answer(server: &Server, asked: Asked<'_>) -> Result<Option<Served>, Unserved> {
+    let now = server.now();
+    let answer = server.db.snapshot(|tx| async move { page_within(&tx, asked, now).await }).await?;
+    let Err(Refused::Ahead(ahead)) = answer else { return answer.map_err(Refused::into_unserved) };
+    match epoch::hear_claim(server, asked.caller, ahead.epoch, ahead.claim).await? {
+        Some(epoch) => Ok(Some(Served { pulled: Pulled::OtherEpoch { epoch: epoch.epoch_id }, ..ahead.served })),
+        None if matches!(ahead.claim, Claim::Acknowledged(_)) => Ok(Some(ahead.served)),
+        None => Err(Unserved::CursorAhead),
+    }
+}
+
+/// Why a page was not made.
+enum Refused {
+    Unserved(Unserved),
+    /// The node has been told what the database does not know.
+    Ahead(Box<Ahead>),
+}
+
+impl Refused {
+    fn into_unserved(self) -> Unserved {
+        match self {
+            Self::Unserved(unserved) => unserved,
+            Self::Ahead(_) => Unserved::CursorAhead,
+        }
+    }
+}
+
+/// A node that is ahead of the database.
+struct Ahead {
+    /// In which epoch it was told so.
+    epoch: EpochId,
+    claim: Claim,
+    /// What it is answered if that is not believed.
+    served: Served,
 }
 
 /// Where pulls wait: for news, or for a place among the catch-ups.
@@ -191,10 +231,8 @@ async fn look(
     cursor: Option<&Cursor>,
 ) -> Result<Served, Unserved> {
     if cursor.is_some_and(|cursor| cursor.run.is_none()) {
-        let now = server.now();
         let asked = Asked { caller, standing, cursor, limits: Limits::default(), is_short: true };
-        let short = server.db.snapshot(|tx| async move { page_within(&tx, asked, now).await }).await??;
-        if let Some(served) = short {
+        if let Some(served) = answer(server, asked).await? {
             return Ok(served);
         }
     }
@@ -214,23 +252,34 @@ struct Asked<'a> {
 }
 
 /// None if the page would be longer than was asked for.
-async fn page_within(tx: &Tx, asked: Asked<'_>, now: Timestamp) -> Result<Result<Option<Served>, Unserved>, Error> {
+async fn page_within(tx: &Tx, asked: Asked<'_>, now: Timestamp) -> Result<Result<Option<Served>, Refused>, Error> {
     let opening = rows::opening(tx, asked.caller).await?.ok_or(Error::UnknownNode)?;
+    let mut claimed = None;
     let pulled = match admit(&opening, asked.standing, asked.cursor) {
         Ok(Admitted::Told(pulled)) => pulled,
+        Ok(Admitted::Ahead(claim)) => {
+            claimed = Some(claim);
+            Pulled::Elsewhere { acked: opening.acked }
+        }
         Ok(Admitted::Go(step)) => match fill(tx, &opening, &step, asked, now).await? {
             Some(page) => Pulled::Page(Box::new(page)),
             None => return Ok(Ok(None)),
         },
-        Err(unserved) => return Ok(Err(unserved)),
+        Err(unserved) => return Ok(Err(Refused::Unserved(unserved))),
     };
-    Ok(Ok(Some(Served { pulled, scopes: opening.scopes, at: opening.snapshot })))
+    let served = Served { pulled, scopes: opening.scopes, at: opening.snapshot };
+    Ok(match claimed {
+        Some(claim) => Err(Refused::Ahead(Box::new(Ahead { epoch: opening.epoch, claim, served }))),
+        None => Ok(Some(served)),
+    })
 }
 
 /// What a pull is answered with.
 enum Admitted {
     /// No page: the two must agree first.
     Told(Pulled),
+    /// No page: the caller was told more than the database knows.
+    Ahead(Claim),
     /// The next page of this run.
     Go(Step),
 }
@@ -248,6 +297,9 @@ fn admit(opening: &Opening, standing: Standing, cursor: Option<&Cursor>) -> Resu
     if cursor.is_some_and(|cursor| cursor.epoch != opening.epoch) {
         return Ok(Admitted::Told(Pulled::OtherEpoch { epoch: opening.epoch }));
     }
+    if cursor.is_some() && standing.acked.seq > opening.acked.seq {
+        return Ok(Admitted::Ahead(Claim::Acknowledged(standing.acked.seq)));
+    }
     if standing.acked != opening.acked && !is_known_fork(opening, standing) {
         return Ok(Admitted::Told(Pulled::Elsewhere { acked: opening.acked }));
     }
@@ -255,7 +307,7 @@ fn admit(opening: &Opening, standing: Standing, cursor: Option<&Cursor>) -> Resu
     let run = cursor.and_then(|cursor| cursor.run.as_ref());
     for snapshot in [Some(&since), run.map(|run| &run.upto)].into_iter().flatten() {
         if snapshot.xmax() > opening.snapshot.xmax() {
-            return Err(Unserved::CursorAhead);
+            return Ok(Admitted::Ahead(Claim::Read(snapshot.xmax())));
         }
         // Who has been told nothing yet misses no note of what is gone.
         if *snapshot != Snapshot::nothing() && snapshot.xmin() <= opening.dropped {
@@ -310,6 +362,7 @@ async fn fill(
         acked: rows::journals(tx, opening.scopes.node_id).await?,
         server_time: now,
         protocol: PROTOCOL,
+        recovering: opening.is_recovering,
     }))
 }
 

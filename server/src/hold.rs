@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::decide::{Answer, Decided, decide, key_of};
 use crate::{
     db::{Tx, ground, holds},
+    epoch,
     error::Error,
     grants,
     server::Server,
@@ -69,6 +70,15 @@ pub enum Unheld {
     /// The caller's journal takes no grants.
     #[error("this device's journal is frozen and takes no allotment until head office has looked at it")]
     Frozen,
+    /// The database may have forgotten what it promised, and has not heard it yet.
+    #[error(
+        "head office was restored and is hearing from its devices, so nothing can be held; it waits for {waits_for}: \
+         let them reach it, or give them up with `outpost-server node give-up`"
+    )]
+    Recovering {
+        /// The names of the devices that have not reported.
+        waits_for: String,
+    },
     /// A time that is none.
     #[error("a hold lasts from 1 to {HOLD_SECONDS_MAX} seconds")]
     BadSeconds,
@@ -91,6 +101,7 @@ impl Unheld {
             Self::UnknownStock => "unknown_stock",
             Self::UnknownNode => "unknown_node",
             Self::Frozen => "frozen",
+            Self::Recovering { .. } => "recovering",
             Self::BadSeconds => "bad_seconds",
             Self::TooManyWaiting => "too_many_waiting",
             Self::Failed(error) => error.code(),
@@ -197,6 +208,10 @@ async fn settle_within(
     let keys = wanted.iter().map(key_of).collect();
     let plans = holds::keep_plans(tx);
     let ((), known, levels) = tokio::try_join!(plans, holds::known(tx, callers), ground::stock(tx, &keys, now))?;
+    if known.is_recovering() {
+        let refused = Unheld::Recovering { waits_for: epoch::waited_for(tx).await?.unwrap_or_default() };
+        return Ok((vec![Err(refused); callers.len()], false));
+    }
     let admitted: Vec<HoldWanted> =
         wanted.iter().zip(callers).filter(|(_, caller)| known.contains(caller)).map(|(wish, _)| wish.clone()).collect();
     let decided = decide_within(server, tx, levels, &admitted, now).await?;
@@ -290,6 +305,9 @@ async fn allot_within(tx: &Tx, caller: Caller, hold_id: HoldId, now: Timestamp) 
         None => return Ok(Err(Unheld::UnknownNode)),
         Some(false) => return Ok(Err(Unheld::Frozen)),
         Some(true) => {}
+    }
+    if let Some(waits_for) = epoch::waited_for(tx).await? {
+        return Ok(Err(Unheld::Recovering { waits_for }));
     }
     let Some(found) = holds::lock(tx, hold_id, now).await? else { return Ok(Err(Unheld::UnknownHold)) };
     if !found.held.is_open {

@@ -2,7 +2,8 @@
 //!
 //! A push comes in by [`accept`]: it is loaded, decided by the schema's rules and written as one
 //! transaction, and answered after its commit. What changed goes out by the feed. [`nodes`] knows the
-//! devices, [`grants`] gives a home what it may sell. All SQL lies in [`db`].
+//! devices, [`grants`] gives a home what it may sell, [`epoch`] hears from all devices again when the
+//! database was restored. All SQL lies in [`db`].
 
 pub mod accept;
 pub mod api;
@@ -12,8 +13,10 @@ pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod db;
+pub mod epoch;
 pub mod error;
 pub mod feed;
+pub mod give_up;
 pub mod grants;
 pub mod hold;
 pub mod horizon;

@@ -3,12 +3,13 @@
 
 use std::{fmt, sync::Arc};
 
-use outpost_schema::{clock::Timestamp, id::EpochId, money::Currency, world::World};
+use outpost_schema::{clock::Timestamp, money::Currency, world::World};
 use tokio::sync::watch;
 use tokio_postgres::Config;
 
 use crate::{
-    db::{Db, databases, epochs, laws, migrate, settings},
+    db::{Db, Moved, databases, laws, migrate, settings},
+    epoch::{self, Epoch},
     error::Error,
 };
 
@@ -18,8 +19,6 @@ pub struct Server {
     pub db: Db,
     /// Time and chance.
     pub world: Arc<dyn World>,
-    /// Which life of the database this is.
-    pub epoch: EpochId,
     /// The network's one currency.
     pub currency: Currency,
     /// Counts this process's news; see [`Server::news`].
@@ -40,17 +39,26 @@ impl Server {
     /// # Errors
     /// Those of [`Server::open`], and [`Error::OtherCurrency`].
     pub async fn open_with(config: Config, world: Arc<dyn World>, currency: Option<Currency>) -> Result<Self, Error> {
-        let db = Db::new(config);
-        migrate(&mut databases::connect(db.config()).await?).await?;
-        let now = world.now();
-        let fresh = EpochId::new(now, world.id_chance());
-        let (epoch, currency) = db
+        let opening = Db::new(config.clone());
+        migrate(&mut databases::connect(opening.config()).await?).await?;
+        let of_world = &*world;
+        let (epoch, currency) = opening
             .transaction(|tx| async move {
-                let epoch = epochs::present(&tx, fresh, now).await?;
+                let epoch = epoch::present(&tx, of_world).await?;
                 Ok((epoch, settings::currency(&tx, currency).await?))
             })
             .await?;
-        Ok(Self { db, world, epoch, currency, bell: watch::Sender::new(0) })
+        let db = Db::guarded(config, epoch.cluster, moved(opening, Arc::clone(&world)));
+        Ok(Self { db, world, currency, bell: watch::Sender::new(0) })
+    }
+
+    /// Which life of the database this is. Asked of the database each time: another process may have
+    /// begun the next one.
+    ///
+    /// # Errors
+    /// If Postgres fails.
+    pub async fn epoch(&self) -> Result<Epoch, Error> {
+        Ok(epoch::recovery(self).await?.epoch)
     }
 
     /// The laws of the book that are broken, as sentences; none if all is well. Reads everything.
@@ -79,8 +87,20 @@ impl Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("epoch", &self.epoch).field("currency", &self.currency).finish_non_exhaustive()
+        f.debug_struct("Server").field("currency", &self.currency).finish_non_exhaustive()
     }
+}
+
+/// Begins the next epoch when a connection leads to another life of the database, over connections
+/// that nobody else is given.
+fn moved(aside: Db, world: Arc<dyn World>) -> Moved {
+    Box::new(move || {
+        let (aside, world) = (aside.clone(), Arc::clone(&world));
+        Box::pin(async move {
+            let world = &*world;
+            Ok(aside.transaction(|tx| async move { epoch::present(&tx, world).await }).await?.cluster)
+        })
+    })
 }
 
 #[cfg(test)]

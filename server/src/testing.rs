@@ -77,6 +77,30 @@ impl TestDatabase {
         Self::copied_from(shared().await, "template0").await
     }
 
+    /// A copy of it as it is now, as a backup would hold it. Whoever is connected is cut off.
+    pub async fn copy(&self) -> Self {
+        self.cut_off().await;
+        let copy = Self::copied_from(shared().await, &self.name).await;
+        let maintenance = databases::connect(&self.maintenance).await.expect("the shared cluster takes connections");
+        databases::allow(&maintenance, &self.name, true).await.expect("it can be opened again");
+        copy
+    }
+
+    /// Becomes what `copy` holds, under everybody's feet: as if a backup had been restored.
+    pub async fn become_like(&self, copy: &Self) {
+        copy.cut_off().await;
+        let maintenance = databases::connect(&self.maintenance).await.expect("the shared cluster takes connections");
+        databases::drop_with_connections(&maintenance, &self.name).await.expect("it can be dropped");
+        databases::copy(&maintenance, &copy.name, &self.name).await.expect("the copy can be copied");
+    }
+
+    /// Nobody is connected, and nobody can be.
+    async fn cut_off(&self) {
+        let maintenance = databases::connect(&self.maintenance).await.expect("the shared cluster takes connections");
+        databases::allow(&maintenance, &self.name, false).await.expect("it can be closed");
+        databases::disconnect(&maintenance, &self.name).await.expect("connections can be ended");
+    }
+
     async fn copied_from(shared: &Shared, template: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("{TEST}{}_{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));

@@ -12,6 +12,11 @@
 //! and the two go on from there; not found, and this device was rolled back to an old image. It then asks
 //! for another *life* of its journal, which inherits nothing; what it wrote since the image is carried over.
 //!
+//! The server's database may begin another life, an *epoch*: it was restored, and has forgotten what it
+//! told since. A node that hears of it begins a round by *reporting* what it had been granted, because
+//! the server may have forgotten that; then it pushes what the server lost, from the server's mark, and
+//! reads the feed anew. Until the server has heard every node it grants nothing.
+//!
 //! Nothing here knows a socket, a file, a clock or a database: [`round::run`] works over two small
 //! traits, and so runs over HTTP in the shop and over a line that drops and cuts in a test.
 //!
@@ -24,7 +29,7 @@
 //!     catalogue::{Product, Warehouse},
 //!     clock::{Hlc, Timestamp},
 //!     feed::Aggregate,
-//!     id::{IncarnationId, NodeId, ProductId, WarehouseId},
+//!     id::{EpochId, IncarnationId, NodeId, ProductId, WarehouseId},
 //!     journal::{Entry, Mark}, op::{Goods, Line, Op},
 //!     quantity::{Amount, Unit},
 //!     stock::StockKey,
@@ -33,7 +38,7 @@
 //! use outpost_sync::{
 //!     model::{self, Model},
 //!     round::{self, Anew, Local},
-//!     wire::{Born, Caller, LifeWanted, Page, Push, Pushed, Standing},
+//!     wire::{Born, Caller, LifeWanted, Page, Push, Pushed, Report, Standing},
 //! };
 //! use uuid::Uuid;
 //!
@@ -59,7 +64,7 @@
 //!     fn unsent(&self) -> Result<Push, Self::Error> {
 //!         let acked = self.acked.borrow().map_or(0, |mark| mark.seq);
 //!         let entries = self.journal.borrow().iter().filter(|entry| entry.seq > acked).cloned().collect();
-//!         Ok(Push { entries, carts: vec![] })
+//!         Ok(Push { entries, ..Push::default() })
 //!     }
 //!     fn settle(&self, _sent: &Push, answer: &Pushed) -> Result<(), Self::Error> {
 //!         if let Pushed::Settled { acked, verdicts, .. } = answer {
@@ -84,6 +89,12 @@
 //!     fn apply(&self, _asked: Option<&str>, page: &Page) -> Result<(), Self::Error> {
 //!         self.fed.borrow_mut().extend(page.aggregates.iter().cloned());
 //!         self.cursor.replace(Some(page.cursor.clone()));
+//!         Ok(())
+//!     }
+//!     fn report(&self) -> Result<Option<Report>, Self::Error> {
+//!         Ok(None)
+//!     }
+//!     fn reported(&self, _sent: &Report) -> Result<(), Self::Error> {
 //!         Ok(())
 //!     }
 //!     fn start_anew(&self, _why: &Anew) -> Result<(), Self::Error> {

@@ -22,7 +22,10 @@ use uuid::Uuid;
 
 use crate::{
     round::{Remote, Trouble},
-    wire::{Acked, Born, Caller, LifeWanted, PAGE_MAX, PROTOCOL, Page, Problem, Pulled, Push, Pushed, Standing},
+    wire::{
+        Acked, Born, Caller, LifeWanted, PAGE_MAX, PROTOCOL, Page, Problem, Pulled, Push, Pushed, Report, Reported,
+        Standing,
+    },
 };
 
 /// A server in memory.
@@ -31,8 +34,13 @@ pub struct Model {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
+/// All that a [`Model`] knew at one moment.
+#[derive(Clone, Debug)]
+pub struct Backup(State);
+
+#[derive(Clone, Debug)]
 struct State {
+    epoch: EpochId,
     known: Known,
     journals: BTreeMap<IncarnationId, Journal>,
     /// Newest version of each aggregate, with the count of changes at which it last changed.
@@ -40,9 +48,12 @@ struct State {
     changes: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Journal {
     author: Author,
+    report_owed: bool,
+    /// Its head, once its report is whole.
+    report_head: Option<i64>,
     entries: Vec<(Entry, Verdict)>,
     allotments: BTreeMap<StockKey, Allotment>,
     /// Entries of this life that a later one carried.
@@ -51,7 +62,8 @@ struct Journal {
 
 impl Journal {
     fn of(author: Author) -> Self {
-        Self { author, entries: Vec::new(), allotments: BTreeMap::new(), carried: BTreeSet::new() }
+        let (entries, allotments, carried) = Default::default();
+        Self { author, report_owed: false, report_head: None, entries, allotments, carried }
     }
 
     /// What later lives of the device may rely on.
@@ -74,7 +86,8 @@ impl Model {
     pub fn new(currency: Currency, now: Timestamp) -> Self {
         let mut known = Known::empty(currency, now);
         known.users.insert(UserId::GUEST);
-        Self { state: Mutex::new(State { known, journals: BTreeMap::new(), feed: BTreeMap::new(), changes: 0 }) }
+        let (epoch, journals, feed) = (EpochId(Uuid::nil()), BTreeMap::new(), BTreeMap::new());
+        Self { state: Mutex::new(State { epoch, known, journals, feed, changes: 0 }) }
     }
 
     /// Sets a warehouse up.
@@ -102,6 +115,30 @@ impl Model {
     /// Lets a node in.
     pub fn add_node(&self, author: Author) {
         self.lock().journals.insert(author.incarnation_id, Journal::of(author));
+    }
+
+    /// All that it knows now.
+    pub fn backup(&self) -> Backup {
+        Backup(self.lock().clone())
+    }
+
+    /// Forgets what came after a backup, and begins an epoch: nothing is granted until every journal
+    /// has reported.
+    pub fn restore(&self, Backup(mut state): Backup, epoch: EpochId) {
+        state.epoch = epoch;
+        state.journals.values_mut().for_each(|journal| (journal.report_owed, journal.report_head) = (true, None));
+        state.known.is_recovering = !state.journals.is_empty();
+        *self.lock() = state;
+    }
+
+    /// Whether it still hears from its devices.
+    pub fn is_recovering(&self) -> bool {
+        self.lock().known.is_recovering
+    }
+
+    /// Stops hearing from its devices before it has heard them: what must never be done.
+    pub fn grant_unheard(&self) {
+        self.lock().known.is_recovering = false;
     }
 
     /// The two sums of a stock row.
@@ -132,6 +169,11 @@ impl Remote for ModelLine<'_> {
         self.model.lock().push(caller, push).map_err(Trouble::Told)
     }
 
+    async fn report(&self, standing: Standing, report: &Report) -> Result<Reported, Trouble> {
+        let caller = Caller { incarnation_id: standing.incarnation_id, ..self.caller };
+        self.model.lock().report(caller, standing, report).map_err(Trouble::Told)
+    }
+
     async fn pull(&self, standing: Standing, cursor: Option<&str>, _wait: u64) -> Result<Pulled, Trouble> {
         let caller = Caller { incarnation_id: standing.incarnation_id, ..self.caller };
         self.model.lock().pull(caller, standing, cursor).map_err(Trouble::Told)
@@ -144,6 +186,9 @@ impl Remote for ModelLine<'_> {
 
 impl State {
     fn push(&mut self, caller: Caller, push: &Push) -> Result<Pushed, Problem> {
+        if push.epoch.is_some_and(|epoch| epoch != self.epoch) {
+            return Ok(Pushed::OtherEpoch { epoch: self.epoch });
+        }
         let State { known, journals, .. } = self;
         let of_device = |(life, journal): (&IncarnationId, &Journal)| {
             let is_elder = journal.author.node_id == caller.node_id && *life != caller.incarnation_id;
@@ -183,7 +228,45 @@ impl State {
         }
         verdicts.extend(settled.verdicts.iter().cloned());
         self.publish(caller, settled);
+        self.end_recovery();
         Ok(Pushed::Settled { acked: mark, verdicts, carts: Vec::new() })
+    }
+
+    /// The larger totals are kept; whatever that makes of the stock row.
+    fn report(&mut self, caller: Caller, standing: Standing, report: &Report) -> Result<Reported, Problem> {
+        if report.epoch != self.epoch {
+            return Ok(Reported::OtherEpoch { epoch: self.epoch });
+        }
+        let journal = self.journals.get_mut(&caller.incarnation_id).ok_or_else(unknown_node)?;
+        let acked = journal.mark();
+        if standing.head.seq < acked.seq {
+            return Ok(Reported::Elsewhere { acked });
+        }
+        if report.last {
+            journal.report_head = Some(standing.head.seq);
+        }
+        for told in &report.granted {
+            let key = StockKey { product_id: told.product_id, warehouse_id: told.warehouse_id };
+            let before = journal.allotments.get(&key).copied().unwrap_or_default();
+            let after = before.hear(told.granted, told.reclaimed);
+            journal.allotments.insert(key, after);
+            self.known.levels.entry(key).or_default().promised += after.open() - before.open();
+        }
+        for told in &report.granted {
+            let key = StockKey { product_id: told.product_id, warehouse_id: told.warehouse_id };
+            self.tell_stock(key);
+            self.tell_allotment(caller.incarnation_id, key);
+        }
+        self.end_recovery();
+        Ok(Reported::Taken { acked })
+    }
+
+    fn end_recovery(&mut self) {
+        for journal in self.journals.values_mut() {
+            let head = journal.report_head.filter(|head| *head <= journal.mark().seq);
+            journal.report_owed &= head.is_none();
+        }
+        self.known.is_recovering &= self.journals.values().any(|journal| journal.report_owed);
     }
 
     fn begin_life(&mut self, standing: Standing, wanted: &LifeWanted) -> Result<Born, Problem> {
@@ -243,27 +326,40 @@ impl State {
     }
 
     fn pull(&self, caller: Caller, standing: Standing, cursor: Option<&str>) -> Result<Pulled, Problem> {
+        let cursor = cursor.map(|cursor| self.place(cursor)).transpose()?;
+        let since = match cursor {
+            Some(None) => return Ok(Pulled::OtherEpoch { epoch: self.epoch }),
+            Some(Some(since)) => since,
+            None => 0,
+        };
         let journal = self.journals.get(&caller.incarnation_id).ok_or_else(unknown_node)?;
         let mark = journal.mark();
         if standing.acked != mark {
             return Ok(Pulled::Elsewhere { acked: mark });
         }
-        let since = cursor.map_or(Ok(0), str::parse::<u64>).map_err(|_| bad_cursor())?;
         let mut news: Vec<_> = self.feed.values().filter(|(changed, _)| *changed > since).collect();
         news.sort_by_key(|(changed, _)| *changed);
         news.truncate(PAGE_MAX);
         let upto = news.last().map_or(since, |(changed, _)| *changed);
-        let acked = Acked { incarnation_id: caller.incarnation_id, mark, set_aside: journal.set_aside() };
+        let acked = Acked { incarnation_id: caller.incarnation_id, mark, set_aside: journal.set_aside(), archived: 0 };
         Ok(Pulled::Page(Box::new(Page {
-            epoch: EpochId(Uuid::nil()),
-            cursor: upto.to_string(),
+            epoch: self.epoch,
+            cursor: format!("{}/{upto}", self.epoch),
             level: upto == self.changes,
             seen: upto.to_string(),
             aggregates: news.into_iter().map(|(_, aggregate)| aggregate.clone()).collect(),
             acked: vec![acked],
             server_time: self.known.now,
             protocol: PROTOCOL,
+            recovering: self.known.is_recovering,
         })))
+    }
+
+    /// The change that a cursor names; none if it is of another epoch.
+    fn place(&self, cursor: &str) -> Result<Option<u64>, Problem> {
+        let (epoch, since) = cursor.split_once('/').ok_or_else(bad_cursor)?;
+        let since = since.parse().map_err(|_| bad_cursor())?;
+        Ok((epoch == self.epoch.to_string()).then_some(since))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use outpost_schema::{id::EpochId, journal::Mark};
 
-use crate::wire::{Born, LifeWanted, Page, Problem, Pulled, Push, Pushed, Standing};
+use crate::wire::{Born, LifeWanted, Page, Problem, Pulled, Push, Pushed, Report, Reported, Standing};
 
 /// A round pulls at most this many pages, so that a long catch-up still lets the node push between.
 pub const PAGES_MAX: usize = 200;
@@ -40,6 +40,19 @@ pub trait Local {
     /// If the journal cannot be read or the note not kept.
     fn stand_at(&self, acked: Mark) -> Result<bool, Self::Error>;
 
+    /// The next page of the report that is owed to the server since its database began another life;
+    /// none if nothing is owed, or if this device was set back and does not know what it was granted.
+    ///
+    /// # Errors
+    /// If the totals cannot be read.
+    fn report(&self) -> Result<Option<Report>, Self::Error>;
+
+    /// Notes that a page of the report was taken.
+    ///
+    /// # Errors
+    /// If the note cannot be kept.
+    fn reported(&self, sent: &Report) -> Result<(), Self::Error>;
+
     /// The server froze this journal; noted, and from now on ops are recorded unsent.
     ///
     /// # Errors
@@ -59,7 +72,8 @@ pub trait Local {
     /// If the page cannot be kept.
     fn apply(&self, asked: Option<&str>, page: &Page) -> Result<(), Self::Error>;
 
-    /// The feed is read anew from the start, while what was fed before still serves.
+    /// The feed is read anew from the start, while what was fed before still serves. In another life of the
+    /// server's database a report is owed to it.
     ///
     /// # Errors
     /// If the position cannot be kept.
@@ -92,6 +106,11 @@ pub trait Remote {
     /// Sends a push.
     fn push(&self, standing: Standing, push: &Push) -> impl Future<Output = Result<Pushed, Trouble>> + Send;
 
+    /// Sends a page of a report. A server of before protocol 2 takes none.
+    fn report(&self, _standing: Standing, _report: &Report) -> impl Future<Output = Result<Reported, Trouble>> + Send {
+        async { Err(Trouble::Told(not_spoken())) }
+    }
+
     /// Asks for a page after `cursor`; waits up to `wait_seconds` for news if there is none.
     fn pull(
         &self,
@@ -113,6 +132,11 @@ pub trait Remote {
 /// What a server says of a call that it does not know.
 pub fn not_spoken() -> Problem {
     Problem::new("not_spoken", "head office runs an older program, which cannot do this yet; update it")
+}
+
+/// Whether a server says that it does not know the call.
+fn is_not_spoken(problem: &Problem) -> bool {
+    ["not_spoken", "unknown_path"].contains(&problem.code.as_str())
 }
 
 /// Why the other end gave no answer that can be used.
@@ -172,12 +196,15 @@ pub struct Done {
 /// Marks the server may correct in one round before something must be wrong.
 const CORRECTIONS_MAX: usize = 3;
 
+/// Lives of the server's database that one round may meet before something must be wrong.
+const EPOCHS_MAX: usize = 3;
+
 /// Runs one round. `wait_seconds` is how long the first pull may wait for news.
 ///
 /// # Errors
 /// [`Failure`]; whatever was settled and applied before stays.
 pub async fn run<L: Local, R: Remote>(local: &L, remote: &R, wait_seconds: u64) -> Result<Done, Failure<L::Error>> {
-    let mut round = Round { local, remote, corrections: 0, may_begin_life: true, done: Done::default() };
+    let mut round = Round { local, remote, corrections: 0, epochs: 0, may_begin_life: true, done: Done::default() };
     loop {
         round.begin_life().await?;
         match round.once(wait_seconds).await {
@@ -188,10 +215,20 @@ pub async fn run<L: Local, R: Remote>(local: &L, remote: &R, wait_seconds: u64) 
     }
 }
 
+/// What came of pulling.
+enum Heard {
+    /// What there was, or as much as one round takes.
+    All,
+    /// That the server's database lives another life: report, push what it lost, and pull anew.
+    OtherLife,
+}
+
 struct Round<'a, L, R> {
     local: &'a L,
     remote: &'a R,
     corrections: usize,
+    /// Other lives of the server's database that this round has met.
+    epochs: usize,
     /// A journal that ends twice in one round would end for ever.
     may_begin_life: bool,
     done: Done,
@@ -212,21 +249,51 @@ impl<L: Local, R: Remote> Round<'_, L, R> {
     }
 
     async fn once(&mut self, wait_seconds: u64) -> Result<(), Failure<L::Error>> {
-        let pushed = self.push_until_empty().await;
-        match &pushed {
-            Err(Failure::Frozen) if self.may_begin_life => return pushed,
-            // A frozen journal still hears the news: prices and stock go on arriving.
-            Ok(()) | Err(Failure::Frozen) => self.pull_until_level(wait_seconds).await?,
-            Err(_) => {}
+        loop {
+            self.report().await?;
+            let pushed = self.push_until_empty().await;
+            match &pushed {
+                Err(Failure::Frozen) if self.may_begin_life => return pushed,
+                // A frozen journal still hears the news: prices and stock go on arriving.
+                Ok(()) | Err(Failure::Frozen) => {}
+                Err(_) => return pushed,
+            }
+            match self.pull_until_level(wait_seconds).await? {
+                Heard::All => return pushed,
+                Heard::OtherLife => {}
+            }
         }
-        pushed
+    }
+
+    /// Tells the server what its database may have forgotten. A server of before protocol 2 asks for
+    /// nothing, and grants without.
+    async fn report(&mut self) -> Result<(), Failure<L::Error>> {
+        while let Some(report) = self.local.report().map_err(Failure::Local)? {
+            let standing = self.local.standing().map_err(Failure::Local)?;
+            let answer = match self.remote.report(standing, &report).await {
+                Err(Trouble::Told(problem)) if is_not_spoken(&problem) => return Ok(()),
+                answer => answer.map_err(Failure::Remote)?,
+            };
+            match answer {
+                Reported::Taken { acked } => {
+                    // The mark first: once the report is told, the journal's mark is of this life.
+                    if report.last && !self.local.stand_at(acked).map_err(Failure::Local)? {
+                        return Err(Failure::RolledBack);
+                    }
+                    self.local.reported(&report).map_err(Failure::Local)?;
+                }
+                Reported::Elsewhere { acked } => self.agree(acked)?,
+                Reported::OtherEpoch { epoch } => self.start_anew(epoch)?,
+            }
+        }
+        Ok(())
     }
 
     async fn push_until_empty(&mut self) -> Result<(), Failure<L::Error>> {
         let mut settled = None;
         loop {
             let push = self.local.unsent().map_err(Failure::Local)?;
-            if push.entries.is_empty() && push.carts.is_empty() {
+            if push.is_empty() {
                 return Ok(());
             }
             // The server took it for settled, and it still waits: again would be the same for ever.
@@ -241,6 +308,10 @@ impl<L: Local, R: Remote> Round<'_, L, R> {
                     settled = Some(push);
                 }
                 Pushed::Elsewhere { acked } => self.agree(acked)?,
+                Pushed::OtherEpoch { epoch } => {
+                    self.start_anew(epoch)?;
+                    self.report().await?;
+                }
                 Pushed::Frozen => {
                     self.local.freeze().map_err(Failure::Local)?;
                     return Err(Failure::Frozen);
@@ -249,7 +320,7 @@ impl<L: Local, R: Remote> Round<'_, L, R> {
         }
     }
 
-    async fn pull_until_level(&mut self, wait_seconds: u64) -> Result<(), Failure<L::Error>> {
+    async fn pull_until_level(&mut self, wait_seconds: u64) -> Result<Heard, Failure<L::Error>> {
         let mut wait = wait_seconds;
         for _ in 0..PAGES_MAX {
             let cursor = self.local.cursor().map_err(Failure::Local)?;
@@ -263,18 +334,27 @@ impl<L: Local, R: Remote> Round<'_, L, R> {
                     let is_kept = self.local.cursor().map_err(Failure::Local)?.as_deref() == Some(&*page.cursor);
                     self.done.is_level = page.level && is_kept;
                     if self.done.is_level {
-                        return Ok(());
+                        return Ok(Heard::All);
                     }
                 }
                 Pulled::Elsewhere { acked } => self.agree(acked)?,
                 Pulled::OtherEpoch { epoch } => {
-                    self.local.start_anew(&Anew::OtherEpoch(epoch)).map_err(Failure::Local)?;
+                    self.start_anew(epoch)?;
+                    return Ok(Heard::OtherLife);
                 }
                 Pulled::TooLongAway => self.local.start_anew(&Anew::TooLongAway).map_err(Failure::Local)?,
             }
             wait = 0;
         }
-        Ok(())
+        Ok(Heard::All)
+    }
+
+    fn start_anew(&mut self, epoch: EpochId) -> Result<(), Failure<L::Error>> {
+        self.epochs += 1;
+        if self.epochs > EPOCHS_MAX {
+            return Err(Failure::NoAgreement);
+        }
+        self.local.start_anew(&Anew::OtherEpoch(epoch)).map_err(Failure::Local)
     }
 
     fn agree(&mut self, acked: Mark) -> Result<(), Failure<L::Error>> {

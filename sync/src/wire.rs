@@ -7,7 +7,7 @@ use outpost_schema::{
     cart::Cart,
     clock::Timestamp,
     device::LifeReason,
-    feed::Aggregate,
+    feed::{Aggregate, Granted},
     id::{CartId, EpochId, HoldId, IncarnationId, NodeId, ProductId, WarehouseId},
     journal::{Entry, Hash, Mark},
     quantity::Amount,
@@ -25,6 +25,8 @@ pub const PROTOCOL_OLDEST: u16 = 1;
 pub const PUSH_PATH: &str = "/v1/push";
 /// Where the feed is pulled.
 pub const PULL_PATH: &str = "/v1/pull";
+/// Where a node reports what it had been granted.
+pub const REPORT_PATH: &str = "/v1/report";
 /// Where a device asks for another life of its journal.
 pub const LIVES_PATH: &str = "/v1/lives";
 /// Where holds are placed.
@@ -50,6 +52,8 @@ pub const PUSH_ENTRIES_MAX: usize = 500;
 pub const PUSH_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Carts beside one push.
 pub const PUSH_CARTS_MAX: usize = 100;
+/// Rows in one page of a report: 100 bytes each, and a transaction of some 50 ms at the server.
+pub const REPORT_MAX: usize = 5_000;
 /// Aggregates in one page of the feed.
 pub const PAGE_MAX: usize = 2_000;
 /// A body as it crosses the line.
@@ -83,13 +87,37 @@ pub struct Caller {
 }
 
 /// A run of entries right after the acknowledged mark, and carts beside them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Push {
     /// Contiguous entries.
     pub entries: Vec<Entry>,
     /// Carts changed since they were last pushed.
     #[serde(default)]
     pub carts: Vec<Cart>,
+    /// In which life of the server's database the caller's mark was acknowledged; none if it does not
+    /// know yet, as after a restore.
+    #[serde(default)]
+    pub epoch: Option<EpochId>,
+    /// What lies between the server's mark and the first of these entries, if the node no longer has it.
+    #[serde(default)]
+    pub hole: Option<Hole>,
+}
+
+impl Push {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.carts.is_empty()
+    }
+}
+
+/// Entries that a node has no longer: it forgot them when the server's backups held them, and the server
+/// was restored from an older one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hole {
+    /// The last entry before it: where the server stands.
+    pub after: Mark,
+    /// The first entry behind it: the first that is pushed.
+    pub before: Mark,
 }
 
 /// The answer to a push.
@@ -115,6 +143,46 @@ pub enum Pushed {
     /// The journal went on in two ways. The entries are kept as evidence; the node goes on
     /// recording, unsent.
     Frozen,
+    /// The caller's mark is of another life of the server's database; nothing was taken. Told only to
+    /// who names the life it knows.
+    OtherEpoch {
+        /// The present one.
+        epoch: EpochId,
+    },
+}
+
+/// What the server had granted to a journal, by the node's own book: told, in pages, once in each life
+/// of the server's database, because that may have forgotten it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The life to which it is told.
+    pub epoch: EpochId,
+    /// Totals, at most [`REPORT_MAX`].
+    pub granted: Vec<Granted>,
+    /// Whether nothing follows.
+    pub last: bool,
+}
+
+/// The answer to a page of a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reported {
+    /// The larger totals are kept.
+    Taken {
+        /// How far the server has the journal in this life; go on pushing from there.
+        acked: Mark,
+    },
+    /// The server has more of this journal than the caller: it was set back, and its totals are no
+    /// evidence. Nothing was taken.
+    Elsewhere {
+        /// How far the server has the journal.
+        acked: Mark,
+    },
+    /// It is another life by now; nothing was taken.
+    OtherEpoch {
+        /// The present one.
+        epoch: EpochId,
+    },
 }
 
 /// A page of the feed.
@@ -137,6 +205,9 @@ pub struct Page {
     /// The protocol in whose words this is told: what it has none for is left out. Version 1 named none.
     #[serde(default = "first_protocol", skip_serializing_if = "is_first_protocol")]
     pub protocol: u16,
+    /// Whether head office is still hearing from its devices, and so grants nothing.
+    #[serde(default)]
+    pub recovering: bool,
 }
 
 const fn first_protocol() -> u16 {
@@ -157,6 +228,9 @@ pub struct Acked {
     pub mark: Mark,
     /// Ops up to there that are in no image, because they are set aside.
     pub set_aside: Vec<i64>,
+    /// Every backup that is kept holds the journal up to here: the node may forget it. 0: nothing.
+    #[serde(default)]
+    pub archived: i64,
 }
 
 /// The answer to a pull.

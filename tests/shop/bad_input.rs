@@ -68,7 +68,7 @@ impl Counter {
     }
 
     fn pushes(&self, entries: Vec<Entry>) -> RequestBuilder {
-        let body = rmp_serde::to_vec_named(&Push { entries, carts: Vec::new() }).expect("encodes");
+        let body = rmp_serde::to_vec_named(&Push { entries, ..Push::default() }).expect("encodes");
         self.push(MSGPACK, body)
     }
 
@@ -107,7 +107,7 @@ async fn whatever_a_stranger_sends_is_told_what_is_wrong_and_changes_nothing() {
 }
 
 fn bodies(counter: &Counter) -> Vec<Case> {
-    let whole = serde_json::to_vec(&Push { entries: entries(counter, 3), carts: Vec::new() }).expect("encodes");
+    let whole = serde_json::to_vec(&Push { entries: entries(counter, 3), ..Push::default() }).expect("encodes");
     let frame = zstd::encode_all(&whole[..], 3).expect("compresses");
     let bomb = zstd::encode_all(&vec![b' '; INFLATED_MAX + 1][..], 3).expect("compresses");
     let case = |name, request, status, code| Case { name, request, status, code };
@@ -195,7 +195,7 @@ fn contents(counter: &Counter) -> Vec<Case> {
 #[tokio::test]
 async fn a_body_that_breaks_off_writes_nothing() {
     let counter = Counter::open().await;
-    let body = serde_json::to_vec(&Push { entries: entries(&counter, 20), carts: Vec::new() }).expect("encodes");
+    let body = serde_json::to_vec(&Push { entries: entries(&counter, 20), ..Push::default() }).expect("encodes");
     let before = counter.counted().await;
     for sent in [0, 1, body.len() / 2, body.len() - 1] {
         let mut line = TcpStream::connect(counter.serving.address).await.expect("a line");

@@ -25,6 +25,7 @@ mod line;
 mod migrating;
 mod pages;
 mod people;
+mod restored;
 mod resume;
 mod set_aside;
 mod shown;

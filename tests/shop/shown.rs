@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use outpost_schema::id::ProductId;
 use outpost_server::{
-    accept,
+    accept, epoch,
     feed::{self, Limits, cursor::Cursor},
     server::Server,
 };
 use outpost_sync::{
     round::{Local as _, Remote, Trouble},
-    wire::{Caller, Page, Problem, Pulled, Push, Pushed, Standing},
+    wire::{Caller, Page, Problem, Pulled, Push, Pushed, Report, Reported, Standing},
 };
 use tokio_postgres::Client;
 
@@ -223,6 +223,11 @@ struct SmallPages {
 impl Remote for SmallPages {
     async fn push(&self, standing: Standing, push: &Push) -> Result<Pushed, Trouble> {
         accept::push(&self.server, self.caller, standing, push).await.map_err(|error| Trouble::Told(error.into()))
+    }
+
+    async fn report(&self, standing: Standing, report: &Report) -> Result<Reported, Trouble> {
+        let taken = epoch::report::take(&self.server, self.caller, standing, report).await;
+        taken.map_err(|error| Trouble::Told(error.into()))
     }
 
     async fn pull(&self, standing: Standing, cursor: Option<&str>, _wait: u64) -> Result<Pulled, Trouble> {

@@ -66,9 +66,10 @@ pub(crate) fn page(aggregates: &[Aggregate], after: &str) -> Page {
         level: true,
         seen: "1:1:".to_owned(),
         aggregates: aggregates.to_vec(),
-        acked: vec![Acked { incarnation_id: LIFE, mark: Mark::START, set_aside: vec![] }],
+        acked: vec![Acked { incarnation_id: LIFE, mark: Mark::START, set_aside: vec![], archived: 0 }],
         server_time: Timestamp::from_micros(1_770_000_000_000_000),
         protocol: outpost_sync::wire::PROTOCOL,
+        recovering: false,
     }
 }
 

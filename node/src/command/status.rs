@@ -4,7 +4,7 @@ use super::{Failure, till::Till};
 use crate::{
     config::Config,
     disk::Disk,
-    web::status::{ConcernShown, Mood, StatusShown},
+    web::status::{ConcernShown, Mood, RECOVERING, StatusShown},
 };
 
 /// Shows.
@@ -24,6 +24,9 @@ pub fn run(config: &Config) -> Result<(), Failure> {
         Disk::Fine => {}
         Disk::Low => say!("The disk is nearly full: {} MB are left.", status.disk_free_bytes.unwrap_or(0) / 1_000_000),
         Disk::Full => say!("The disk is full: nothing is sold until somebody frees space."),
+    }
+    if status.recovering {
+        say!("{RECOVERING}");
     }
     if !status.sells_from_allotments {
         say!("Nothing is sold from allotments until head office was heard.");

@@ -15,7 +15,7 @@ use outpost_schema::{
 };
 use outpost_sync::{
     round::Anew,
-    wire::{Born, LifeWanted, Page, Pulled, Push, Pushed, Standing},
+    wire::{Born, LifeWanted, Page, Pulled, Push, Pushed, Report, Reported, Standing},
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -83,7 +83,7 @@ impl Local for Till {
 
     fn unsent(&self) -> Result<Push, Broken> {
         assert!(!self.panics.swap(false, Ordering::SeqCst), "a planted panic");
-        Ok(Push { entries: self.waiting.lock().expect("sound").clone(), carts: vec![] })
+        Ok(Push { entries: self.waiting.lock().expect("sound").clone(), ..Push::default() })
     }
 
     fn settle(&self, sent: &Push, _: &Pushed) -> Result<(), Broken> {
@@ -104,6 +104,14 @@ impl Local for Till {
     }
 
     fn apply(&self, _: Option<&str>, _: &Page) -> Result<(), Broken> {
+        Ok(())
+    }
+
+    fn report(&self) -> Result<Option<Report>, Broken> {
+        Ok(None)
+    }
+
+    fn reported(&self, _: &Report) -> Result<(), Broken> {
         Ok(())
     }
 
@@ -132,6 +140,8 @@ impl Origin for Till {
     fn note(&self, problem: Option<&Problem>) {
         self.noted.lock().expect("sound").push(problem.map(|problem| problem.code.clone()));
     }
+
+    fn tidy(&self) {}
 }
 
 /// A server whose pulls with a wait never end, and whose pushes need a permit.
@@ -186,6 +196,10 @@ impl Remote for Office {
         Ok(Pushed::Settled { acked: Mark::START, verdicts: verdicts.collect(), carts: vec![] })
     }
 
+    async fn report(&self, _: Standing, _: &Report) -> Result<Reported, Trouble> {
+        Ok(Reported::Taken { acked: Mark::START })
+    }
+
     async fn pull(&self, _: Standing, _: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {
         self.pulls.send_modify(|count| *count += 1);
         if self.cut {
@@ -207,6 +221,7 @@ impl Remote for Office {
             acked: vec![],
             server_time: Timestamp::from_micros(0),
             protocol: outpost_sync::wire::PROTOCOL,
+            recovering: false,
         })))
     }
 }
@@ -249,7 +264,7 @@ async fn a_nudge_cuts_a_waiting_pull_and_never_a_push_or_a_page() {
     let (office, bell) = (Office::new(false, 0), Bell::default());
     let remote = Interrupted::new(&office, &bell);
     let standing = Standing { incarnation_id: IncarnationId(Uuid::nil()), head: Mark::START, acked: Mark::START };
-    let push = Push { entries: vec![], carts: vec![] };
+    let push = Push::default();
     bell.ring();
     let mut sent = std::pin::pin!(remote.push(standing, &push));
     assert!(sent.as_mut().now_or_never().is_none(), "it waits for its answer");

@@ -12,7 +12,7 @@ use outpost_sync::wire::Page;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::{carts, catalogue, concerns, identity, journal, orders, people, stock};
+use super::{carts, catalogue, concerns, epochs, identity, journal, orders, people, stock};
 use crate::error::Error;
 
 /// How far the feed has been read, and when the server was last heard.
@@ -85,6 +85,7 @@ pub(crate) fn apply(
     // First, so that whoever looks between two parts knows that the images may contain so much.
     for acked in &page.acked {
         journal::raise_acked(conn, acked.incarnation_id, acked.mark)?;
+        journal::note_archived(conn, acked.incarnation_id, acked.archived)?;
     }
     let mut upto = from;
     for part in page.aggregates.get(from..).unwrap_or_default().chunks(PART) {
@@ -100,6 +101,7 @@ pub(crate) fn apply(
 
 /// Keeps what a page says beside its aggregates, once they are all applied.
 fn finish(conn: &Connection, page: &Page, now: Timestamp) -> Result<(), Error> {
+    epochs::note_page(conn, page.epoch, page.recovering)?;
     note_contact(conn, now)?;
     conn.prepare_cached("update feed_position set cursor = ?1")?.execute([&page.cursor])?;
     if page.level {

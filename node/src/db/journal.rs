@@ -86,6 +86,15 @@ pub(crate) fn has(conn: &Connection, incarnation: IncarnationId, mark: Mark) -> 
     Ok(statement.exists(params![incarnation, mark.seq, mark.hash])?)
 }
 
+/// Whether the journal forgot this entry after it was archived. Its hash can be compared only with the
+/// first entry that is still here.
+pub(crate) fn has_forgotten(conn: &Connection, incarnation: IncarnationId, mark: Mark) -> Result<bool, Error> {
+    let mut statement =
+        conn.prepare_cached("select seq, prev_hash from journal where incarnation_id = ?1 order by seq limit 1")?;
+    let before = statement.query_row([incarnation], mark_of_row).optional()?;
+    Ok(before.is_some_and(|first| mark.seq < first.seq - 1 || mark.seq == first.seq - 1 && mark.hash == first.hash))
+}
+
 /// Whether the journal should have this entry and has not. It need not have what it was told that it
 /// may forget.
 pub(crate) fn is_hidden(conn: &Connection, incarnation: IncarnationId, mark: Mark) -> Result<bool, Error> {
@@ -111,6 +120,47 @@ pub(crate) fn raise_acked(conn: &Connection, incarnation: IncarnationId, mark: M
         set_acked(conn, incarnation, mark)?;
     }
     Ok(())
+}
+
+/// Every backup that the server keeps holds the journal up to `seq`.
+pub(crate) fn note_archived(conn: &Connection, incarnation: IncarnationId, seq: i64) -> Result<(), Error> {
+    conn.prepare_cached("update acked set archived = ?2 where incarnation_id = ?1 and archived <> ?2")?
+        .execute(params![incarnation, seq])?;
+    Ok(())
+}
+
+/// Forgets the oldest entries: at most `limit` of them, up to what is archived, written before `before`
+/// and answered for good. The last entry stays: the next one follows it. Says how many went.
+pub(crate) fn forget(conn: &Connection, before: Timestamp, limit: usize) -> Result<usize, Error> {
+    let mut journals =
+        conn.prepare_cached("select incarnation_id, min(archived, seq) from acked where archived > 0")?;
+    let journals = journals.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut left = limit;
+    for journal in journals.collect::<Result<Vec<(IncarnationId, i64)>, _>>()? {
+        left -= forget_of(conn, journal, before, left)?;
+    }
+    Ok(limit - left)
+}
+
+fn forget_of(
+    conn: &Connection,
+    (incarnation, archived): (IncarnationId, i64),
+    before: Timestamp,
+    limit: usize,
+) -> Result<usize, Error> {
+    let last = head(conn, incarnation)?.seq - 1;
+    let mut oldest = conn.prepare_cached(
+        "select seq, written_at < ?3 and coalesce(verdict, '') not in ('', 'set_aside') from journal
+         where incarnation_id = ?1 and seq <= ?2 order by seq limit ?4",
+    )?;
+    let rows = oldest.query_map(params![incarnation, archived.min(last), before, limit as i64], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?))
+    })?;
+    let rows = rows.collect::<Result<Vec<_>, _>>()?;
+    let Some((upto, _)) = rows.iter().take_while(|(_, may_go)| *may_go).last() else { return Ok(0) };
+    Ok(conn
+        .prepare_cached("delete from journal where incarnation_id = ?1 and seq <= ?2")?
+        .execute(params![incarnation, upto])?)
 }
 
 /// Entries after `seq`, at most `count` of them and `bytes` of bodies; at least one if there is any.

@@ -20,6 +20,7 @@ const MIGRATIONS: &[Migration] = &[
     ("0004_line", include_str!("../../../migrations/node/0004_line.sql")),
     ("0005_lives", include_str!("../../../migrations/node/0005_lives.sql")),
     ("0006_protocol", include_str!("../../../migrations/node/0006_protocol.sql")),
+    ("0007_epochs", include_str!("../../../migrations/node/0007_epochs.sql")),
 ];
 
 const APPLIED: &str = "create table if not exists migrations (

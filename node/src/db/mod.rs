@@ -6,6 +6,7 @@ pub(crate) mod catalogue;
 pub(crate) mod checkpoint;
 pub(crate) mod concerns;
 mod former;
+pub(crate) mod epochs;
 pub(crate) mod identity;
 pub(crate) mod inbox;
 pub(crate) mod journal;

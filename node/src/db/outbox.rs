@@ -1,16 +1,20 @@
 //! What waits to be pushed, and what the server answered.
 
-use outpost_sync::wire::{PUSH_BYTES_MAX, PUSH_CARTS_MAX, PUSH_ENTRIES_MAX, Push, Pushed, Standing};
+use outpost_sync::wire::{Hole, PUSH_BYTES_MAX, PUSH_CARTS_MAX, PUSH_ENTRIES_MAX, Push, Pushed, Standing};
 use rusqlite::Connection;
 
 use super::{
-    carts,
+    carts, epochs,
     identity::{self, Identity, State},
     inbox, journal,
 };
 use crate::error::Error;
 
-use outpost_schema::{clock::Timestamp, journal::Mark, world::World};
+use outpost_schema::{
+    clock::Timestamp,
+    journal::{Entry, Mark},
+    world::World,
+};
 
 /// Where the journal stands.
 pub(crate) fn standing(conn: &Connection) -> Result<Standing, Error> {
@@ -24,18 +28,26 @@ pub(crate) fn unsent(conn: &Connection) -> Result<Push, Error> {
     let identity = identity::load(conn)?;
     match identity.state {
         State::Active => next_push(conn, &identity),
-        State::Frozen | State::RolledBack | State::Restored => Ok(Push { entries: Vec::new(), carts: Vec::new() }),
+        State::Frozen | State::RolledBack | State::Restored => Ok(Push::default()),
     }
 }
 
 fn next_push(conn: &Connection, identity: &Identity) -> Result<Push, Error> {
     let incarnation = identity.incarnation_id();
     // An entry that arrived while its answer was lost is sent again: the server answers as it did.
-    let answered = journal::answered(conn, incarnation, journal::acked(conn, incarnation)?)?;
+    let acked = journal::acked(conn, incarnation)?;
+    let answered = journal::answered(conn, incarnation, acked)?;
     let entries = journal::after(conn, incarnation, answered, PUSH_ENTRIES_MAX, PUSH_BYTES_MAX)?;
     let taken: usize = entries.iter().map(|entry| entry.body.0.len()).sum();
     let carts = carts::unsent(conn, None, PUSH_CARTS_MAX, PUSH_BYTES_MAX.saturating_sub(taken))?;
-    Ok(Push { entries, carts })
+    let epoch = epochs::known(conn)?.acked_in();
+    Ok(Push { hole: hole(acked, &entries), entries, carts, epoch })
+}
+
+/// What lies between the server's mark and the first entry that is still here.
+fn hole(acked: Mark, entries: &[Entry]) -> Option<Hole> {
+    let before = entries.first().map(Entry::mark).filter(|first| first.seq > acked.seq + 1)?;
+    Some(Hole { after: acked, before })
 }
 
 /// Everything that waits, in pushes within the wire's limits: entries first, then carts.
@@ -73,15 +85,15 @@ pub(crate) fn settle(conn: &Connection, sent: &Push, answer: &Pushed, now: Times
             }
             sent.carts.iter().try_for_each(|cart| carts::settle(conn, cart))
         }
-        Pushed::Elsewhere { .. } | Pushed::Frozen => Ok(()),
+        Pushed::Elsewhere { .. } | Pushed::OtherEpoch { .. } | Pushed::Frozen => Ok(()),
     }
 }
 
-/// Goes on from where the server stands, if the journal has that; otherwise this device was rolled
-/// back, which is noted.
+/// Goes on from where the server stands, if the journal has that or has forgotten it since; otherwise
+/// this device was rolled back, which is noted.
 pub(crate) fn stand_at(conn: &Connection, acked: Mark, world: &dyn World) -> Result<bool, Error> {
     let incarnation = identity::load(conn)?.incarnation_id();
-    let is_there = journal::has(conn, incarnation, acked)?;
+    let is_there = journal::has(conn, incarnation, acked)? || journal::has_forgotten(conn, incarnation, acked)?;
     if is_there {
         journal::set_acked(conn, incarnation, acked)?;
         journal::forget_verdicts(conn, incarnation, acked)?;

@@ -14,7 +14,7 @@ use outpost_schema::{
 };
 use outpost_sync::{
     round::{self, Anew, Remote, Trouble},
-    wire::{Pulled, Push, Pushed, Standing},
+    wire::{Pulled, Push, Pushed, Report, Reported, Standing},
 };
 
 use super::*;
@@ -79,9 +79,10 @@ impl Model {
             level: true,
             seen: String::new(),
             aggregates: stock.chain(totals).collect(),
-            acked: vec![Acked { incarnation_id: LIFE, mark: book.acked, set_aside: set_aside.collect() }],
+            acked: vec![Acked { incarnation_id: LIFE, mark: book.acked, set_aside: set_aside.collect(), archived: 0 }],
             server_time: Timestamp::from_micros(0),
             protocol: outpost_sync::wire::PROTOCOL,
+            recovering: false,
         }
     }
 
@@ -109,6 +110,10 @@ impl Remote for Model {
             return Err(Trouble::Cut("the reply was lost".to_owned()));
         }
         Ok(answer)
+    }
+
+    async fn report(&self, _: Standing, _: &Report) -> Result<Reported, Trouble> {
+        Ok(Reported::Taken { acked: self.book.lock().expect("lock").acked })
     }
 
     async fn pull(&self, _: Standing, _: Option<&str>, _: u64) -> Result<Pulled, Trouble> {

@@ -27,6 +27,7 @@ fn the_one_who_is_killed() {
         acked: vec![],
         server_time: Timestamp::from_micros(0),
         protocol: outpost_sync::wire::PROTOCOL,
+        recovering: false,
     };
     node.apply(node.cursor().expect("cursor").as_deref(), &page).expect("applies");
 }

@@ -3,6 +3,7 @@
 mod agreement;
 mod applying;
 mod full;
+mod forgetting;
 mod killed;
 mod opening;
 mod people;
@@ -127,7 +128,7 @@ impl Shop {
     /// The feed tells these aggregates as of this node's entry `seq`, some of them set aside.
     pub(crate) fn tell_as_of(&self, seq: i64, set_aside: &[i64], aggregates: Vec<Aggregate>) {
         let mark = if seq == 0 { Mark::START } else { self.mark(seq) };
-        let acked = vec![Acked { incarnation_id: LIFE, mark, set_aside: set_aside.to_vec() }];
+        let acked = vec![Acked { incarnation_id: LIFE, mark, set_aside: set_aside.to_vec(), archived: 0 }];
         self.node
             .apply(self.node.cursor().expect("cursor").as_deref(), &self.page(acked, aggregates))
             .expect("applies");
@@ -144,6 +145,7 @@ impl Shop {
             acked,
             server_time: self.node.world().now(),
             protocol: outpost_sync::wire::PROTOCOL,
+            recovering: false,
         }
     }
 

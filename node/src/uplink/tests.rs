@@ -53,6 +53,7 @@ fn page() -> Page {
         acked: vec![],
         server_time: Timestamp::from_micros(5),
         protocol: outpost_sync::wire::PROTOCOL,
+        recovering: false,
     }
 }
 
@@ -106,7 +107,7 @@ async fn a_push_arrives_whole_and_its_answer_is_read() {
         msgpack(codec::encode(Form::Binary, &answer).bytes)
     };
     let (uplink, seen) = server(settled).await;
-    let push = Push { entries: vec![], carts: vec![] };
+    let push = Push::default();
     let pushed = uplink.push(STANDING, &push).await.expect("settled");
     assert_eq!(pushed, Pushed::Settled { acked: Mark::START, verdicts: vec![], carts: vec![] });
     let seen = seen.lock().expect("sound");

@@ -14,7 +14,7 @@ use super::{
     App, blocking,
     problem::Failed,
     receipt::moment,
-    status::{Mood, StatusShown, look},
+    status::{Mood, RECOVERING, StatusShown, look},
 };
 use crate::{disk::Disk, status::Answered};
 
@@ -94,6 +94,7 @@ fn headline(status: &StatusShown) -> Markup {
         section.headline role="status" {
             h1 { span.dot aria-hidden="true" {} (word(status.mood)) }
             p { (says(status)) }
+            @if status.recovering { p.why { (RECOVERING) } }
             @if let (Mood::Offline, Some(problem)) = (status.mood, &status.problem) {
                 p.why { "Last try: " (problem) "." }
             }

@@ -68,6 +68,9 @@ pub struct StatusShown {
     pub failures: u32,
     /// What the last round failed with.
     pub problem: Option<String>,
+    /// Whether head office was restored and is hearing from its devices: sales go on, it grants nothing.
+    #[serde(default)]
+    pub recovering: bool,
     /// Ops that the server could not book yet.
     pub set_aside: i64,
     /// Asks that were refused.
@@ -82,6 +85,10 @@ pub struct StatusShown {
     #[serde(default)]
     pub open_units: i64,
 }
+
+/// What a till says while head office recovers.
+pub(crate) const RECOVERING: &str =
+    "Head office was restored and is hearing from its devices. Sales go on; no more stock can be asked for until then.";
 
 /// How things are, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,6 +195,7 @@ pub(super) fn look(app: &App) -> Result<StatusShown, Error> {
         level_seconds: since(status.level_at),
         failures,
         problem: status.problem,
+        recovering: status.is_recovering,
         set_aside: status.set_aside,
         refused: status.refused,
         concerns: status.concerns,
@@ -246,6 +254,7 @@ mod tests {
             contact_at: None,
             level_at: None,
             problem: None,
+            is_recovering: false,
             set_aside: 0,
             refused: 0,
             concerns: 0,

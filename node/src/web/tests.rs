@@ -12,7 +12,7 @@ use outpost_schema::{
 };
 use outpost_sync::{
     round::{Remote, Trouble},
-    wire::{Page, Pulled, Push, Pushed, Standing},
+    wire::{Page, Pulled, Push, Pushed, Report, Reported, Standing},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -399,13 +399,18 @@ impl Remote for Generous {
         Ok(Pushed::Settled { acked, verdicts: verdicts.collect(), carts: vec![] })
     }
 
+    async fn report(&self, standing: Standing, _: &Report) -> Result<Reported, Trouble> {
+        Ok(Reported::Taken { acked: standing.acked })
+    }
+
     async fn pull(&self, standing: Standing, cursor: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {
         if wait_seconds > 0 {
             std::future::pending::<()>().await;
         }
         let granted = if standing.head.seq > 0 { 5 } else { 2 };
         let page = page(&crate::carts::tests::news(granted), cursor.unwrap_or(""));
-        let acked = outpost_sync::wire::Acked { incarnation_id: LIFE, mark: standing.acked, set_aside: vec![] };
+        let acked =
+            outpost_sync::wire::Acked { incarnation_id: LIFE, mark: standing.acked, set_aside: vec![], archived: 0 };
         Ok(Pulled::Page(Box::new(Page { acked: vec![acked], ..page })))
     }
 }

@@ -356,6 +356,9 @@ impl Batch<'_> {
         if self.author.is_superseded {
             return Ok(Verdict::Refused(Refusal::LifeOver));
         }
+        if self.known.is_recovering {
+            return Ok(Verdict::Refused(Refusal::Recovering));
+        }
         let mut grants = Vec::new();
         for line in &goods.lines {
             let key = StockKey { product_id: line.product_id, warehouse_id: goods.warehouse_id };

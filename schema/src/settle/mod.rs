@@ -80,6 +80,9 @@ pub struct Known {
     pub currency: Currency,
     /// The server's clock.
     pub now: Timestamp,
+    /// Whether the server may have forgotten what it granted, and has not heard it yet: facts are taken,
+    /// asks are refused.
+    pub is_recovering: bool,
     /// Products that exist.
     pub products: BTreeSet<ProductId>,
     /// Warehouses that exist.
@@ -110,6 +113,7 @@ impl Known {
         Self {
             currency,
             now,
+            is_recovering: false,
             products: BTreeSet::new(),
             warehouses: BTreeSet::new(),
             users: BTreeSet::new(),

@@ -100,7 +100,7 @@ async fn retry(
     let found = ops::to_retry(tx, incarnation_id, cause, after).await?;
     let (entries, before): (Vec<Entry>, Vec<Verdict>) = found.into_iter().unzip();
     let now = server.now();
-    let mut settled = decide(server, tx, &journal.author, &entries, now, Book::Again).await?;
+    let mut settled = decide(server, tx, &journal, &entries, now, Book::Again).await?;
     let over = settled.verdicts.iter().filter(|(_, verdict)| !verdict.is_set_aside());
     let over: Vec<_> = over.map(|(seq, _)| (ConcernKind::SetAside, format!("{incarnation_id}/{seq}"))).collect();
     settled.closed.extend(over);

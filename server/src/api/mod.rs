@@ -14,6 +14,7 @@ pub mod office;
 pub mod problem;
 mod pull;
 mod push;
+mod report;
 
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ use axum::{
 };
 use outpost_sync::{
     speak::Range,
-    wire::{BODY_MAX, HOLDS_PATH, LIVES_PATH, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH},
+    wire::{BODY_MAX, HOLDS_PATH, LIVES_PATH, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH, REPORT_PATH},
 };
 
 use self::{health::Counted, problem::Failure};
@@ -68,6 +69,7 @@ pub fn router_with(server: Arc<Server>, lane: Lane) -> Router {
     Router::new()
         .route(PUSH_PATH, post(push::push))
         .route(PULL_PATH, get(pull::pull))
+        .route(REPORT_PATH, post(report::report))
         .route(LIVES_PATH, post(lives::begin))
         .route(HOLDS_PATH, post(holds::place))
         .route("/v1/holds/{id}", delete(holds::release))

@@ -73,7 +73,9 @@ impl From<Error> for Failure {
         let status = match &error {
             Error::Fault(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Error::UnknownNode => StatusCode::FORBIDDEN,
-            Error::BrokenChain { .. } => StatusCode::BAD_REQUEST,
+            Error::BrokenChain { .. } | Error::HoleMisfit => StatusCode::BAD_REQUEST,
+            Error::NotYours => StatusCode::FORBIDDEN,
+            Error::NoHole { .. } => StatusCode::CONFLICT,
             Error::TooMuch { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::NotFound { .. } => StatusCode::NOT_FOUND,
             Error::NameTaken { .. } | Error::HomeTaken { .. } | Error::OtherCurrency { .. } | Error::LifeTaken => {
@@ -106,6 +108,9 @@ pub fn ours(error: &Error) -> Failure {
         | Error::Fault(_)
         | Error::UnknownNode
         | Error::BrokenChain { .. }
+        | Error::NotYours
+        | Error::NoHole { .. }
+        | Error::HoleMisfit
         | Error::TooMuch { .. }
         | Error::NotFound { .. }
         | Error::NameTaken { .. }
@@ -154,7 +159,7 @@ impl From<hold::Unheld> for Failure {
     fn from(unheld: hold::Unheld) -> Self {
         let status = match &unheld {
             hold::Unheld::Failed(error) => return ours(error),
-            hold::Unheld::TooManyWaiting => StatusCode::SERVICE_UNAVAILABLE,
+            hold::Unheld::TooManyWaiting | hold::Unheld::Recovering { .. } => StatusCode::SERVICE_UNAVAILABLE,
             hold::Unheld::UnknownHold | hold::Unheld::UnknownStock => StatusCode::NOT_FOUND,
             hold::Unheld::UnknownNode | hold::Unheld::Frozen => StatusCode::FORBIDDEN,
             hold::Unheld::BadSeconds => StatusCode::UNPROCESSABLE_ENTITY,

@@ -93,7 +93,7 @@ impl Line {
 }
 
 fn empty_push() -> Push {
-    Push { entries: vec![], carts: vec![] }
+    Push::default()
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod opened;
 mod order;
 mod price;
 mod product;
+mod recovery;
 mod serve;
 mod stock;
 mod table;
@@ -64,6 +65,8 @@ enum Verb {
     /// What was sold
     #[command(subcommand)]
     Orders(order::Verb),
+    /// Which devices head office still has to hear after a restore
+    Recovery(recovery::Args),
     /// What people must look at
     #[command(subcommand)]
     Concerns(concern::Verb),
@@ -101,6 +104,7 @@ async fn act(verb: Verb, opened: &Opened, config: &Config) -> Result<ExitCode, P
         Verb::ImportOps(args) => import_ops::run(args, server).await,
         Verb::Stock(verb) => stock::run(verb, server).await,
         Verb::Orders(verb) => order::run(verb, server).await,
+        Verb::Recovery(args) => recovery::run(&args, server).await,
         Verb::Concerns(verb) => concern::run(verb, server).await,
         Verb::Check => return check::run(server).await,
     }

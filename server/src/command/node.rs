@@ -20,7 +20,9 @@ use super::{moment, print_json, table};
 use crate::{
     config::Config,
     db::{import, office},
+    epoch,
     error::Error,
+    give_up::{self, Life},
     nodes::{self, NodeWanted},
     server::Server,
 };
@@ -36,6 +38,24 @@ pub(super) enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Stop waiting for a device that will not come back; what it may still sell stays promised to it
+    GiveUp(GiveUp),
+}
+
+/// Which device is given up, and what becomes of its stock.
+#[derive(clap::Args)]
+pub(super) struct GiveUp {
+    /// What people call it
+    name: String,
+    /// Which life of its journal [default: the newest]
+    #[arg(long, value_name = "N")]
+    life: Option<i32>,
+    /// Also take back what it may still sell, so that others may: too much can then be sold, up to the number shown
+    #[arg(long)]
+    reclaim: bool,
+    /// Do it; without this it is only shown what would be done
+    #[arg(long)]
+    yes: bool,
 }
 
 /// The device that is wanted.
@@ -71,7 +91,50 @@ pub(super) async fn run(verb: Verb, server: &Server, config: &Config) -> Result<
     match verb {
         Verb::Add(wanted) => add(wanted, server, config).await,
         Verb::List { json } => list(server, json).await,
+        Verb::GiveUp(wanted) => give_up(wanted, server).await,
     }
+}
+
+async fn give_up(wanted: GiveUp, server: &Server) -> Result<(), Problem> {
+    let life = give_up::life(server, &wanted.name, wanted.life).await?;
+    for line in bound(&life, wanted.reclaim) {
+        println!("{line}");
+    }
+    if !wanted.yes {
+        println!("Nothing was done; say it again with --yes.");
+        return Ok(());
+    }
+    if wanted.reclaim {
+        let units = give_up::reclaim(server, life.incarnation_id).await?;
+        println!("{} is given up; {units} units were taken back.", life.node);
+    } else {
+        give_up::give_up(server, &life).await?;
+        println!("{} is given up.", life.node);
+    }
+    let recovery = epoch::recovery(server).await?;
+    if recovery.epoch.is_recovering() {
+        println!("{} other devices have not reported yet: outpost-server recovery", recovery.awaited.len());
+    }
+    Ok(())
+}
+
+/// What it means to give a device up, as a number.
+fn bound(life: &Life, is_reclaimed: bool) -> Vec<String> {
+    let Life { node, number, open_units, open_rows, .. } = life;
+    let heard = life.seen_at.map_or_else(|| "never".to_owned(), moment);
+    let mut lines = vec![format!(
+        "{node} (life {number}, {}, last heard {heard}) may still sell {open_units} units of {open_rows} products without asking.",
+        life.state
+    )];
+    if life.report_owed {
+        lines.push("It has not reported since head office was restored, so it may hold more than that.".to_owned());
+    }
+    lines.push(if is_reclaimed {
+        format!("They are taken back and others may sell them. If it sells them too, up to {open_units} units are sold that are not there; its sales are booked all the same.")
+    } else {
+        "They stay promised to it and nobody else sells them, until they are taken back with --reclaim.".to_owned()
+    });
+    lines
 }
 
 async fn add(wanted: Wanted, server: &Server, config: &Config) -> Result<(), Problem> {
@@ -132,8 +195,10 @@ async fn list(server: &Server, json: bool) -> Result<(), Problem> {
         .into_iter()
         .map(|node| {
             let seen = node.seen_at.map_or_else(|| "never".to_owned(), moment);
-            let figures = [node.ops, node.set_aside, node.open_units, node.orders].map(|n| n.to_string());
-            let [ops, set_aside, open_units, orders] = figures;
+            let figures =
+                [node.ops, node.set_aside, node.open_units, node.in_doubt, node.orders].map(|n| n.to_string());
+            let [ops, set_aside, open_units, in_doubt, orders] = figures;
+            let report = node.report.to_string();
             let place = if node.is_home { format!("{} (home)", node.warehouse) } else { node.warehouse };
             [
                 node.name,
@@ -143,12 +208,26 @@ async fn list(server: &Server, json: bool) -> Result<(), Problem> {
                 ops,
                 set_aside,
                 open_units,
+                in_doubt,
+                report,
                 orders,
                 node.takings.to_string(),
             ]
         })
         .collect();
-    let columns = ["name", "kind", "place", "last heard", "ops", "waiting", "may sell", "orders", "takings"];
+    let columns = [
+        "name",
+        "kind",
+        "place",
+        "last heard",
+        "ops",
+        "waiting",
+        "may sell",
+        "in doubt",
+        "report",
+        "orders",
+        "takings",
+    ];
     table::print(columns, &rows, "no devices yet: outpost-server node add --kind till --warehouse NAME");
     Ok(())
 }

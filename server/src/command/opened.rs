@@ -9,6 +9,7 @@ use crate::{
     cluster::{Cluster, ClusterError, DATABASE},
     config::{Config, Database},
     db::{databases, presence},
+    epoch::high_water,
     error::Error,
     server::Server,
     time::Real,
@@ -32,6 +33,7 @@ impl Opened {
             (None, Database::Private) => tokio_postgres::Config::new(),
         };
         let server = Server::open_with(database, Arc::new(Real), config.currency).await?;
+        high_water::look(&server, &high_water::beside(&config.data)).await?;
         Ok(Self { server: Arc::new(server), cluster })
     }
 

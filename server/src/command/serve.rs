@@ -16,6 +16,7 @@ use crate::{
     accept, api,
     config::Config,
     db::{databases, nodes, presence},
+    epoch::high_water,
     error::Error,
     horizon,
     server::Server,
@@ -41,7 +42,13 @@ pub(super) async fn run(config: &Config) -> Result<(), Problem> {
     accept::retry_after_change(&opened.server).await?;
     let horizon = Task::start(horizon::keep(Arc::clone(&opened.server), config.horizon_days));
     greet(&opened.server, listener.local_addr().unwrap_or(config.listen)).await?;
+    let mark = high_water::beside(&config.data);
+    let following = Task::start(high_water::follow(opened.server.clone(), mark.clone()));
     let served = answer(listener, opened.server.clone(), told_to_stop).await;
+    drop(following);
+    if let Err(error) = high_water::note(&opened.server, &mark, None).await {
+        tracing::warn!(code = error.code(), "how far the database has come could not be noted at the end: {error}");
+    }
     drop((horizon, shown, opened.server));
     if let Some(cluster) = opened.cluster {
         cluster.stop().map_err(stopped)?;

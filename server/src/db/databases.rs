@@ -58,6 +58,17 @@ pub async fn drop_with_connections(client: &Client, name: &str) -> Result<(), Er
     client.batch_execute(&format!("drop database if exists {} with (force)", quoted(name))).await
 }
 
+/// Whether anybody may connect to a database from now on.
+pub async fn allow(client: &Client, name: &str, is_allowed: bool) -> Result<(), Error> {
+    client.batch_execute(&format!("alter database {} with allow_connections {is_allowed}", quoted(name))).await
+}
+
+/// Ends every connection to a database.
+pub async fn disconnect(client: &Client, name: &str) -> Result<(), Error> {
+    let sql = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1";
+    client.execute(sql, &[&name]).await.map(drop)
+}
+
 /// Takes a lock, and waits for it; it lasts until [`unlock`] or the end of the connection.
 pub async fn lock(client: &Client, lock: i64) -> Result<(), Error> {
     client.execute("select pg_advisory_lock($1)", &[&lock]).await.map(drop)

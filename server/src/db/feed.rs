@@ -1,5 +1,7 @@
 //! The feed's table: which aggregate last changed in which transaction, and for whom.
 
+use std::collections::BTreeMap;
+
 use outpost_schema::{
     device::IncarnationState,
     feed::{EVERYONE, Key, Kind},
@@ -11,7 +13,7 @@ use postgres_types::{FromSql, IsNull, ToSql, Type, private::BytesMut, to_sql_che
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::Tx;
+use super::{Tx, archived::archived};
 use crate::{
     error::Error,
     feed::cursor::{Position, Snapshot},
@@ -66,6 +68,8 @@ pub struct Opening {
     pub snapshot: Snapshot,
     /// Which life of the database this is.
     pub epoch: EpochId,
+    /// Whether head office is hearing from its devices since that began.
+    pub is_recovering: bool,
     /// The largest change whose tombstone was dropped.
     pub dropped: u64,
     /// What the caller receives.
@@ -83,13 +87,14 @@ pub struct Opening {
 pub async fn opening(tx: &Tx, caller: Caller) -> Result<Option<Opening>, Error> {
     let row = tx
         .query_opt(
-            "with present as (select e.epoch_id from epochs e order by e.number desc limit 1)
-            select pg_current_snapshot()::text as snapshot, p.epoch_id,
-                coalesce((select h.dropped from feed_horizon h where h.epoch_id is null or h.epoch_id = p.epoch_id), '0')
+            "select pg_current_snapshot()::text as snapshot,
+                e.epoch_id, e.recovered_at is null as is_recovering,
+                coalesce((select h.dropped from feed_horizon h where h.epoch_id is null or h.epoch_id = e.epoch_id), '0')
                     as dropped,
                 array(select distinct w from unnest(n.warehouse_id || n.scope) w order by w) as warehouses,
                 i.acked_seq, i.acked_hash, i.state
-            from present p cross join nodes n join incarnations i on i.node_id = n.node_id
+            from nodes n join incarnations i on i.node_id = n.node_id
+            cross join lateral (select epoch_id, recovered_at from epochs order by number desc limit 1) e
             where n.node_id = $1 and i.incarnation_id = $2",
             &[&caller.node_id, &caller.incarnation_id],
         )
@@ -101,6 +106,7 @@ fn read_opening(row: &Row, node_id: NodeId) -> Result<Opening, Error> {
     Ok(Opening {
         snapshot: row.try_get::<_, SnapshotText>("snapshot")?.0,
         epoch: row.try_get("epoch_id")?,
+        is_recovering: row.try_get("is_recovering")?,
         dropped: row.try_get::<_, Xid>("dropped")?.0,
         scopes: Scopes { node_id, warehouses: row.try_get("warehouses")? },
         acked: Mark { seq: row.try_get("acked_seq")?, hash: row.try_get("acked_hash")? },
@@ -179,7 +185,7 @@ fn change(row: &Row) -> Result<Change, Error> {
     Ok(Change { key: Key { kind: Kind::of_number(position.kind)?, ids }, position })
 }
 
-/// How far every journal of this node is in the book, and what of it is set aside.
+/// How far every journal of this node is in the book and in the backups, and what of it is set aside.
 ///
 /// # Errors
 /// What Postgres says.
@@ -197,14 +203,17 @@ pub async fn journals(tx: &Tx, node_id: NodeId) -> Result<Vec<Acked>, Error> {
             &[&node_id],
         )
         .await?;
-    rows.iter().map(acked).collect()
+    let archived = archived(tx, node_id).await?;
+    rows.iter().map(|row| acked(row, &archived)).collect()
 }
 
-fn acked(row: &Row) -> Result<Acked, Error> {
+fn acked(row: &Row, archived: &BTreeMap<IncarnationId, i64>) -> Result<Acked, Error> {
+    let incarnation_id = row.try_get("incarnation_id")?;
     Ok(Acked {
-        incarnation_id: row.try_get::<_, IncarnationId>("incarnation_id")?,
+        incarnation_id,
         mark: Mark { seq: row.try_get("acked_seq")?, hash: row.try_get("acked_hash")? },
         set_aside: row.try_get("set_aside")?,
+        archived: archived.get(&incarnation_id).copied().unwrap_or(0),
     })
 }
 

@@ -27,14 +27,22 @@ pub async fn keep_plans(tx: &Tx) -> Result<(), Error> {
     Ok(())
 }
 
-/// Journals and whose they are.
+/// Journals and whose they are, and whether anything is promised now.
 #[derive(Clone, Debug)]
-pub struct Known(HashMap<IncarnationId, NodeId>);
+pub struct Known {
+    journals: HashMap<IncarnationId, NodeId>,
+    is_recovering: bool,
+}
 
 impl Known {
     /// Whether the caller is a node with such a journal.
     pub fn contains(&self, caller: &Caller) -> bool {
-        self.0.get(&caller.incarnation_id) == Some(&caller.node_id)
+        self.journals.get(&caller.incarnation_id) == Some(&caller.node_id)
+    }
+
+    /// Whether head office is hearing from its devices, and so promises nothing.
+    pub const fn is_recovering(&self) -> bool {
+        self.is_recovering
     }
 }
 
@@ -46,12 +54,20 @@ pub async fn known(tx: &Tx, callers: &[Caller]) -> Result<Known, Error> {
     let incarnations: Vec<IncarnationId> = callers.iter().map(|caller| caller.incarnation_id).collect();
     let rows = tx
         .query(
-            "select i.node_id, i.incarnation_id from incarnations i where i.incarnation_id = any($1)",
+            "select i.node_id, i.incarnation_id, e.recovered_at is null as is_recovering
+             from (select recovered_at from epochs order by number desc limit 1) e
+             left join incarnations i on i.incarnation_id = any($1)",
             &[&incarnations],
         )
         .await?;
-    let read = |row: &Row| Ok((row.try_get("incarnation_id")?, row.try_get("node_id")?));
-    rows.iter().map(read).collect::<Result<_, Error>>().map(Known)
+    let mut known = Known { journals: HashMap::with_capacity(rows.len()), is_recovering: false };
+    for row in &rows {
+        known.is_recovering = row.try_get("is_recovering")?;
+        if let Some(incarnation_id) = row.try_get::<_, Option<IncarnationId>>("incarnation_id")? {
+            known.journals.insert(incarnation_id, row.try_get("node_id")?);
+        }
+    }
+    Ok(known)
 }
 
 /// Whether the caller's journal takes grants; none if there is no such journal.

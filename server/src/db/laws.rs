@@ -73,12 +73,18 @@ const LAWS: [(&str, &str); 11] = [
          where (i.rows, i.units) is distinct from (m.rows, m.units)",
     ),
     (
-        "a journal's ops are dense from 1 to what was acknowledged",
-        "select format('%s: %s ops up to %s, acknowledged %s', i.incarnation_id, count(o.seq), max(o.seq), i.acked_seq)
+        "a journal's ops are dense from 1 to what was acknowledged, but for the holes that were passed",
+        "select format('%s: %s ops up to %s, %s missing, acknowledged %s', i.incarnation_id, count(o.seq), max(o.seq),
+                       h.missing, i.acked_seq)
          from incarnations i
+         left join (
+             select incarnation_id, sum(before_seq - after_seq - 1) as missing, bool_or(after_seq = 0) as at_start
+             from holes group by 1
+         ) h using (incarnation_id)
          left join ops o using (incarnation_id)
-         group by i.incarnation_id
-         having count(o.seq) <> i.acked_seq or coalesce(max(o.seq), 0) <> i.acked_seq or coalesce(min(o.seq), 1) <> 1
+         group by i.incarnation_id, h.missing, h.at_start
+         having count(o.seq) + coalesce(h.missing, 0) <> i.acked_seq or coalesce(max(o.seq), 0) <> i.acked_seq
+             or coalesce(min(o.seq), 1) <> 1 and h.at_start is not true
              or not bool_or(o.seq is null or o.seq = i.acked_seq and o.hash = i.acked_hash)",
     ),
     (

@@ -29,6 +29,7 @@ pub const MIGRATIONS: &[(&str, &str)] = embedded![
     "0006_feed",
     "0007_lives",
     "0008_horizon",
+    "0009_recovery",
 ];
 
 /// The lock that every migrating server takes; any number will do that nothing else uses.

@@ -3,6 +3,7 @@
 //! Work is done in transactions: [`Db::transaction`] for what changes something, [`Db::snapshot`]
 //! for what reads many things as of one moment. Every statement is prepared once per connection.
 
+pub mod archived;
 pub mod carts;
 pub mod catalogue;
 pub mod concerns;
@@ -17,6 +18,7 @@ pub mod ground;
 pub mod health;
 pub mod holds;
 pub mod horizon;
+pub mod holes;
 pub mod images;
 pub mod import;
 pub mod laws;
@@ -31,14 +33,18 @@ pub mod settings;
 
 use std::{
     collections::BTreeSet,
+    fmt,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolConfig, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolConfig, PoolError, RecyclingMethod, Runtime, Timeouts,
+};
+use futures_util::future::BoxFuture;
 use outpost_schema::{
     id::{ProductId, WarehouseId},
     stock::StockKey,
@@ -47,6 +53,7 @@ use tokio_postgres::{Config, NoTls, Row, Statement, types::ToSql};
 
 pub use migrations::{MIGRATIONS, MigrateError, migrate};
 
+use self::epochs::Cluster;
 use crate::error::Error;
 
 /// Connections to Postgres: more callers than this wait in line, which is faster than more backends
@@ -62,16 +69,45 @@ const TRIES_MAX: u32 = 6;
 /// A parameter list, as the statements take it.
 pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
+/// Notes that the database lives elsewhere than it did, and says where.
+pub type Moved = Box<dyn Fn() -> BoxFuture<'static, Result<Cluster, Error>> + Send + Sync>;
+
+/// Where connections must lead. One that leads elsewhere is not used before that was noted.
+struct Guard {
+    expected: Mutex<Cluster>,
+    moved: Moved,
+}
+
+/// What a refused connection is called in the pool.
+const ELSEWHERE: &str = "the connection leads to another life of the database";
+
 /// The database: a pool of connections.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Db {
     pool: Pool,
     config: Config,
+    guard: Option<Arc<Guard>>,
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Db").field("config", &self.config).finish_non_exhaustive()
+    }
 }
 
 impl Db {
     /// A pool that connects when it is first asked.
-    pub fn new(mut config: Config) -> Self {
+    pub fn new(config: Config) -> Self {
+        Self::build(config, None)
+    }
+
+    /// A pool whose every new connection is looked at: if it does not lead to `expected`, `moved` is
+    /// called before anything is asked of it.
+    pub fn guarded(config: Config, expected: Cluster, moved: Moved) -> Self {
+        Self::build(config, Some(Arc::new(Guard { expected: Mutex::new(expected), moved })))
+    }
+
+    fn build(mut config: Config, guard: Option<Arc<Guard>>) -> Self {
         // Compiling a statement to machine code costs more than any of ours takes.
         let options = config.get_options().map_or_else(String::new, |options| format!("{options} "));
         config.options(format!("{options}-c jit=off")).application_name("outpost-server");
@@ -82,8 +118,14 @@ impl Db {
             timeouts: Timeouts { wait: Some(CONNECTION_WAIT), create: Some(CONNECTION_WAIT), recycle: None },
             ..PoolConfig::default()
         };
-        let pool = Pool::builder(manager).config(limits).runtime(Runtime::Tokio1).build();
-        Self { pool: pool.expect("a pool with timeouts has its runtime"), config }
+        let mut pool = Pool::builder(manager).config(limits).runtime(Runtime::Tokio1);
+        if let Some(guard) = guard.clone() {
+            pool = pool.post_create(Hook::async_fn(move |client, _| {
+                let guard = Arc::clone(&guard);
+                Box::pin(async move { guard.look(client).await })
+            }));
+        }
+        Self { pool: pool.build().expect("a pool with timeouts has its runtime"), config, guard }
     }
 
     /// How it connects, for a connection of its own: one that listens, or that migrates.
@@ -96,7 +138,17 @@ impl Db {
     /// # Errors
     /// [`Error::NoConnection`].
     pub async fn client(&self) -> Result<Object, Error> {
-        Ok(self.pool.get().await?)
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match (self.pool.get().await, &self.guard) {
+                (Err(PoolError::PostCreateHook(HookError::Message(_))), Some(guard)) if tries < TRIES_MAX => {
+                    let cluster = (guard.moved)().await?;
+                    *guard.expected.lock().unwrap_or_else(PoisonError::into_inner) = cluster;
+                }
+                (answer, _) => return Ok(answer?),
+            }
+        }
     }
 
     /// Runs `work` in a transaction and commits it. If it lost a race (a deadlock, a serialization
@@ -142,6 +194,14 @@ impl Db {
             Err(_) => tx.roll_back().await,
         }
         answer
+    }
+}
+
+impl Guard {
+    async fn look(&self, client: &tokio_postgres::Client) -> Result<(), HookError> {
+        let cluster = epochs::led_to(client).await.map_err(HookError::Backend)?;
+        let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        if *expected == cluster { Ok(()) } else { Err(HookError::message(ELSEWHERE)) }
     }
 }
 

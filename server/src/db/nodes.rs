@@ -6,14 +6,15 @@ use outpost_schema::{
     catalogue::Warehouse,
     clock::Timestamp,
     device::{IncarnationState, NodeKind},
-    id::{IncarnationId, NodeId, UserId, WarehouseId},
+    id::{EpochId, IncarnationId, NodeId, UserId, WarehouseId},
     journal::Mark,
     settle::Author,
 };
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::Tx;
-use crate::error::Error;
+use crate::{error::Error, give_up::Life};
 
 /// A journal as the server has it, locked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,14 +25,25 @@ pub struct Journal {
     pub state: IncarnationState,
     /// How far the server has it.
     pub acked: Mark,
+    /// The present epoch.
+    pub epoch: EpochId,
+    /// Whether nothing is granted now: head office hears from its devices, or has not heard this one.
+    pub is_recovering: bool,
+    /// Whether it owes a report since the present epoch began.
+    pub report_owed: bool,
+    /// Its head when that report was whole; none: it is not.
+    pub report_head: Option<i64>,
 }
 
 const JOURNAL: &str = "
-    select i.incarnation_id, i.node_id, i.state, i.acked_seq, i.acked_hash, n.scope,
+    select i.incarnation_id, i.node_id, i.state, i.acked_seq, i.acked_hash, i.report_owed, i.report_head, n.scope,
            array(select w.warehouse_id from warehouses w where w.home_of = i.node_id) as homes,
            array(select e.incarnation_id from incarnations e where e.node_id = i.node_id and e.number < i.number)
-               as elders
-    from incarnations i join nodes n on n.node_id = i.node_id
+               as elders,
+           p.epoch_id, p.recovered_at is null or i.report_owed as is_recovering
+    from incarnations i
+    join nodes n on n.node_id = i.node_id
+    cross join lateral (select epoch_id, recovered_at from epochs order by number desc limit 1) p
     where i.incarnation_id = $1
     for no key update of i";
 
@@ -55,7 +67,15 @@ pub async fn lock_journal(tx: &Tx, incarnation_id: IncarnationId) -> Result<Opti
         is_superseded: state == IncarnationState::Superseded,
     };
     let acked = Mark { seq: row.try_get("acked_seq")?, hash: row.try_get("acked_hash")? };
-    Ok(Some(Journal { author, state, acked }))
+    Ok(Some(Journal {
+        author,
+        state,
+        acked,
+        epoch: row.try_get("epoch_id")?,
+        is_recovering: row.try_get("is_recovering")?,
+        report_owed: row.try_get("report_owed")?,
+        report_head: row.try_get("report_head")?,
+    }))
 }
 
 /// Notes how far the server has a journal, and that its node was heard.
@@ -233,8 +253,34 @@ pub struct NodeSeen {
     pub acked_seq: i64,
     /// Units it may still sell without asking: what is lost at most if the device is.
     pub open_units: i64,
+    /// Those of them that nobody can say of whether they are sold: lives that are over, frozen or given up.
+    pub in_doubt: i64,
+    /// Whether it has reported since the present epoch began.
+    pub report: Report,
     /// Its ops that wait for something.
     pub set_aside: i64,
+}
+
+/// Whether a device has told what it had been granted, since the present epoch began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Report {
+    /// It has, or nothing is waited for.
+    Told,
+    /// It is waited for.
+    Owed,
+    /// It is waited for no longer.
+    GivenUp,
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Told => "told",
+            Self::Owed => "waited for",
+            Self::GivenUp => "given up",
+        })
+    }
 }
 
 /// Every node, by name.
@@ -250,12 +296,18 @@ pub async fn nodes(tx: &Tx) -> Result<Vec<NodeSeen>, Error> {
                     (select coalesce(sum(greatest(0, a.granted + a.received - a.consumed - a.returned - a.reclaimed)), 0)
                      from allotments a join incarnations l using (incarnation_id)
                      where l.node_id = n.node_id)::bigint as open_units,
+                    (select coalesce(sum(greatest(0, a.granted + a.received - a.consumed - a.returned - a.reclaimed)), 0)
+                     from allotments a join incarnations l using (incarnation_id)
+                     where l.node_id = n.node_id and (l.state <> 'active' or l.given_up_at is not null))::bigint as in_doubt,
+                    (select bool_or(l.report_owed and l.given_up_at is null) from incarnations l
+                     where l.node_id = n.node_id) as is_awaited,
+                    i.given_up_at is not null as is_given_up,
                     (select count(*) from ops o join incarnations l using (incarnation_id)
                      where l.node_id = n.node_id and o.verdict = 'set_aside') as set_aside
              from nodes n
              join warehouses w on w.warehouse_id = n.warehouse_id
              join lateral (
-                 select incarnation_id, state, acked_seq from incarnations
+                 select incarnation_id, state, acked_seq, given_up_at from incarnations
                  where node_id = n.node_id order by number desc limit 1
              ) i on true
              order by n.name",
@@ -279,6 +331,53 @@ fn node_seen(row: &tokio_postgres::Row) -> Result<NodeSeen, Error> {
         state: row.try_get("state")?,
         acked_seq: row.try_get("acked_seq")?,
         open_units: row.try_get("open_units")?,
+        in_doubt: row.try_get("in_doubt")?,
+        report: match (row.try_get("is_awaited")?, row.try_get("is_given_up")?) {
+            (true, _) => Report::Owed,
+            (false, true) => Report::GivenUp,
+            (false, false) => Report::Told,
+        },
         set_aside: row.try_get("set_aside")?,
     })
+}
+
+/// A life of the device of that name (or id): the one with that number, or the newest.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn life(tx: &Tx, name: &str, number: Option<i32>) -> Result<Option<Life>, Error> {
+    let id = Uuid::try_parse(name).ok();
+    let row = tx
+        .query_opt(
+            "select n.node_id, n.name, n.seen_at, i.incarnation_id, i.number, i.state, i.report_owed, i.given_up_at,
+                    o.units, o.rows
+             from nodes n
+             join incarnations i using (node_id)
+             cross join lateral (
+                 select coalesce(sum(open), 0)::bigint as units, count(*) as rows
+                 from (
+                     select granted + received - consumed - returned - reclaimed as open
+                     from allotments where incarnation_id = i.incarnation_id
+                 ) a where open > 0
+             ) o
+             where (n.name = $1 or n.node_id = $2) and ($3::integer is null or i.number = $3)
+             order by i.number desc limit 1",
+            &[&name, &id, &number],
+        )
+        .await?;
+    let read = |row: tokio_postgres::Row| {
+        Ok(Life {
+            node_id: row.try_get("node_id")?,
+            node: row.try_get("name")?,
+            incarnation_id: row.try_get("incarnation_id")?,
+            number: row.try_get("number")?,
+            state: row.try_get("state")?,
+            seen_at: row.try_get("seen_at")?,
+            report_owed: row.try_get("report_owed")?,
+            given_up_at: row.try_get("given_up_at")?,
+            open_units: row.try_get("units")?,
+            open_rows: row.try_get("rows")?,
+        })
+    };
+    row.map(read).transpose()
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio_postgres::Row;
 
-use super::Tx;
+use super::{Tx, nodes::Report};
 use crate::error::Error;
 
 /// A device, as head office sees it.
@@ -38,6 +38,10 @@ pub struct NodeSeen {
     pub set_aside: i64,
     /// Units that it may still sell without asking: what could be lost with it.
     pub open_units: i64,
+    /// Those of them that nobody can say of whether they are sold.
+    pub in_doubt: i64,
+    /// Whether it has reported since the database was last restored.
+    pub report: Report,
     /// Whether one of its journals went on in two ways.
     pub is_frozen: bool,
     /// Orders that it took since the moment asked for.
@@ -64,6 +68,8 @@ pub async fn nodes(tx: &Tx, since: Timestamp, currency: Currency) -> Result<Vec<
             ops: node.acked_seq,
             set_aside: node.set_aside,
             open_units: node.open_units,
+            in_doubt: node.in_doubt,
+            report: node.report,
             is_frozen: node.state == IncarnationState::Frozen,
             orders,
             takings,

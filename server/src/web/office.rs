@@ -14,6 +14,7 @@ use crate::{
     command::moment,
     db::{
         Tx,
+        nodes::Report,
         office::{self, ConcernSeen, NodeSeen, OrderSeen, Totals, WarehouseSeen},
     },
     error::Error,
@@ -164,13 +165,17 @@ fn nodes(nodes: &[NodeSeen], now: Timestamp) -> Markup {
 fn node(node: &NodeSeen, now: Timestamp) -> Markup {
     html! {
         tr {
-            th scope="row" { (node.name) @if node.is_frozen { " " span .wrong { "frozen" } } }
+            th scope="row" {
+                (node.name)
+                @if node.is_frozen { " " span .wrong { "frozen" } }
+                @if node.report != Report::Told { " " span .wrong { (node.report) } }
+            }
             td { (node.kind) }
             td { (node.warehouse) @if node.is_home { " (home)" } }
             td { (heard(node.seen_at, now)) }
             td .number { (node.ops) }
             td .number .wrong[node.set_aside > 0] { (node.set_aside) }
-            td .number { (node.open_units) }
+            td .number { (node.open_units) @if node.in_doubt > 0 { " (" (node.in_doubt) " in doubt)" } }
             td .number { (node.orders) }
             td .number { (node.takings) }
         }

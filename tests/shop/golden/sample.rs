@@ -74,7 +74,7 @@ fn chained(ops: Vec<Op>) -> Push {
         head = entry.mark();
         entry
     });
-    Push { entries: entries.collect(), carts: vec![cart()] }
+    Push { entries: entries.collect(), carts: vec![cart()], ..Push::default() }
 }
 
 fn ops() -> Vec<Op> {

@@ -16,7 +16,7 @@ use outpost_sync::{
     round::{Remote, Trouble},
     wire::{
         ACKED_HEADER, Born, HEAD_HEADER, LIVES_PATH, LifeWanted, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH,
-        PUSH_PATH, Problem, Pulled, Push, Pushed, Standing,
+        PUSH_PATH, Problem, Pulled, Push, Pushed, REPORT_PATH, Report, Reported, Standing,
     },
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -264,6 +264,11 @@ impl Remote for Wire {
 
     async fn begin_life(&self, standing: Standing, wanted: &LifeWanted) -> Result<Born, Trouble> {
         self.post(LIVES_PATH, standing, wanted).await
+    }
+
+    async fn report(&self, standing: Standing, report: &Report) -> Result<Reported, Trouble> {
+        let body = Some(codec::encode(Form::Binary, report));
+        self.call(Call { method: "POST", uri: REPORT_PATH.to_owned(), standing, body }).await
     }
 
     async fn pull(&self, standing: Standing, cursor: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {

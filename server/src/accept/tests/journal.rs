@@ -89,7 +89,7 @@ async fn nobody_speaks_for_another_device() {
     let (shop, mut till, tea) = shop_with_till(7).await;
     let other = shop.till("Other", till.card.warehouse_id, false).await;
     let entry = till.sell(&[(tea, 1)]);
-    let push = outpost_sync::wire::Push { entries: vec![entry], carts: vec![] };
+    let push = outpost_sync::wire::Push { entries: vec![entry], ..Default::default() };
     let stranger = Caller { node_id: other.card.node_id, ..till.caller() };
     let answer = super::super::push(&shop.server, stranger, till.standing(), &push).await;
     assert_eq!(answer.unwrap_err().code(), "unknown_node");
@@ -140,7 +140,7 @@ async fn two_ends_that_disagree_agree_before_anything_is_booked() {
         head: till.head,
         acked: Mark { seq: 9, hash: till.head.hash },
     };
-    let push = outpost_sync::wire::Push { entries: vec![], carts: vec![] };
+    let push = outpost_sync::wire::Push::default();
     assert_eq!(super::super::push(&shop.server, till.caller(), further, &push).await.unwrap(), elsewhere);
     // A new entry that does not follow the last known one.
     let mut other = Till { head: Mark { seq: 3, hash: entries[1].hash }, ..till.clone() };

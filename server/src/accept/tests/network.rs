@@ -131,9 +131,13 @@ async fn a_correction_that_leaves_less_than_is_promised_is_a_concern() {
 #[tokio::test]
 async fn a_restart_stays_in_its_epoch_and_another_cluster_begins_the_next() {
     let shop = Shop::open(65).await;
-    let again = async || Server::open(shop.database.config(), shop.world.clone()).await.unwrap().epoch;
-    assert_eq!(again().await, shop.server.epoch);
-    assert_eq!(again().await, shop.server.epoch);
+    let again = async || {
+        let server = Server::open(shop.database.config(), shop.world.clone()).await.unwrap();
+        server.epoch().await.unwrap().epoch_id
+    };
+    let first = shop.server.epoch().await.unwrap().epoch_id;
+    assert_eq!(again().await, first);
+    assert_eq!(again().await, first);
     // The database is restored onto another cluster, and later promoted there.
     for change in ["system_identifier = '7'", "timeline = timeline + 1"] {
         let before = again().await;
@@ -148,9 +152,9 @@ async fn a_restart_stays_in_its_epoch_and_another_cluster_begins_the_next() {
 async fn servers_that_start_at_once_agree_on_the_epoch() {
     let database = crate::testing::TestDatabase::create().await;
     let world: Arc<outpost_schema::world::Seeded> = Arc::new(outpost_schema::world::Seeded::new(66));
-    let open = || Server::open(database.config(), world.clone());
+    let open = async || Server::open(database.config(), world.clone()).await.unwrap().epoch().await.unwrap();
     let (one, other) = tokio::join!(open(), open());
-    assert_eq!(one.unwrap().epoch, other.unwrap().epoch);
+    assert_eq!((one.epoch_id, one.number), (other.epoch_id, 1));
 }
 
 #[tokio::test]

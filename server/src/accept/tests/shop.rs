@@ -232,7 +232,7 @@ impl Till {
 
     /// Pushes; the answer is not heard.
     pub(super) async fn say(&self, shop: &Shop, entries: &[Entry]) -> Result<Pushed, Error> {
-        let push = Push { entries: entries.to_vec(), carts: vec![] };
+        let push = Push { entries: entries.to_vec(), ..Push::default() };
         accept::push(&shop.server, self.caller(), self.standing(), &push).await
     }
 
@@ -243,7 +243,9 @@ impl Till {
                 self.acked = acked;
                 verdicts.into_iter().map(|(_, verdict)| verdict).collect()
             }
-            answer @ (Pushed::Elsewhere { .. } | Pushed::Frozen) => panic!("settled was expected: {answer:?}"),
+            answer @ (Pushed::Elsewhere { .. } | Pushed::OtherEpoch { .. } | Pushed::Frozen) => {
+                panic!("settled was expected: {answer:?}")
+            }
         }
     }
 }

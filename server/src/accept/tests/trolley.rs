@@ -24,10 +24,12 @@ fn add(till: &Till, cart: &mut Cart, product: ProductId, units: i64) {
 }
 
 async fn send(shop: &Shop, till: &Till, carts: &[&Cart]) -> Vec<CartId> {
-    let push = Push { entries: vec![], carts: carts.iter().map(|cart| (*cart).clone()).collect() };
+    let push = Push { carts: carts.iter().map(|cart| (*cart).clone()).collect(), ..Push::default() };
     match super::super::push(&shop.server, till.caller(), till.standing(), &push).await.unwrap() {
         Pushed::Settled { carts, .. } => carts,
-        answer @ (Pushed::Elsewhere { .. } | Pushed::Frozen) => panic!("settled was expected: {answer:?}"),
+        answer @ (Pushed::Elsewhere { .. } | Pushed::OtherEpoch { .. } | Pushed::Frozen) => {
+            panic!("settled was expected: {answer:?}")
+        }
     }
 }
 

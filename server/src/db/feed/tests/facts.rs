@@ -128,15 +128,20 @@ async fn a_page_tells_what_is_set_aside() {
 #[tokio::test]
 async fn cursors_of_another_life_or_another_moment_are_told_apart() {
     let network = Network::open(1).await;
-    let epoch = network.server.epoch;
+    let epoch = network.server.epoch().await.unwrap().epoch_id;
     let cursor = |epoch, since: &str| Cursor { epoch, since: since.parse().unwrap(), run: None };
     let other = cursor(EpochId(Uuid::from_u128(1)), "1:1:");
     let served = page(&network.server, TILL, AT_START, Some(&other), Limits::default()).await.unwrap();
     assert_eq!(served.pulled, Pulled::OtherEpoch { epoch });
 
     let ahead = cursor(epoch, "9000000000:9000000000:");
-    let answer = refused(&network, TILL, AT_START, Some(ahead)).await;
-    assert!(matches!(answer, Unserved::CursorAhead), "{answer:?}");
+    let served = page(&network.server, TILL, AT_START, Some(&ahead), Limits::default()).await.unwrap();
+    let next = network.server.epoch().await.unwrap();
+    assert_eq!((served.pulled, next.number), (Pulled::OtherEpoch { epoch: next.epoch_id }, 2), "it was restored, then");
+    let again = Cursor { epoch: next.epoch_id, ..ahead };
+    let answer = refused(&network, TILL, AT_START, Some(again)).await;
+    assert!(matches!(answer, Unserved::CursorAhead), "a device is believed once: {answer:?}");
+    assert_eq!(network.server.epoch().await.unwrap(), next);
 
     let stranger = Caller { node_id: TILL.node_id, incarnation_id: crate::db::fixture::OFFICE.incarnation_id };
     let answer = refused(&network, stranger, AT_START, None).await;

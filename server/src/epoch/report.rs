@@ -1,0 +1,97 @@
+//! A report: what a node had been granted, by its own book, told to a server that may have forgotten it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use outpost_schema::{settle::Author, stock::StockKey};
+use outpost_sync::wire::{Caller, REPORT_MAX, Report, Reported, Standing};
+
+use super::end_if_all_heard;
+use crate::{
+    db::{self, Tx, concerns, epochs, ground, nodes},
+    error::Error,
+    grants,
+    server::Server,
+};
+
+/// Takes a page of a report. The larger totals win, so a repeated, late or reordered page changes
+/// nothing; one of another epoch is not taken. A journal has reported when its last page has come and the
+/// server has it up to the head that it then named.
+///
+/// # Errors
+/// [`Error::UnknownNode`], [`Error::TooMuch`], [`Error::NotYours`], or the database's.
+pub async fn take(server: &Server, caller: Caller, standing: Standing, report: &Report) -> Result<Reported, Error> {
+    if report.granted.len() > REPORT_MAX {
+        return Err(Error::TooMuch { what: "rows of a report", count: report.granted.len(), max: REPORT_MAX });
+    }
+    if report.granted.iter().any(|told| told.incarnation_id != caller.incarnation_id) {
+        return Err(Error::NotYours);
+    }
+    let reported =
+        server.db.transaction(|tx| async move { take_within(server, &tx, caller, standing, report).await }).await?;
+    if matches!(reported, Reported::Taken { .. }) {
+        server.ring();
+    }
+    Ok(reported)
+}
+
+async fn take_within(
+    server: &Server,
+    tx: &Tx,
+    caller: Caller,
+    standing: Standing,
+    report: &Report,
+) -> Result<Reported, Error> {
+    let journal = nodes::lock_journal(tx, caller.incarnation_id).await?;
+    let journal = journal.filter(|journal| journal.author.node_id == caller.node_id).ok_or(Error::UnknownNode)?;
+    if report.epoch != journal.epoch {
+        return Ok(Reported::OtherEpoch { epoch: journal.epoch });
+    }
+    let acked = journal.acked;
+    // A journal that ends before what the server has was set back: it has forgotten grants too.
+    if standing.head.seq < acked.seq || (standing.head.seq == acked.seq && standing.head.hash != acked.hash) {
+        return Ok(Reported::Elsewhere { acked });
+    }
+    hear(server, tx, caller, report).await?;
+    if report.last && journal.report_owed {
+        epochs::note_report(tx, caller.incarnation_id, standing.head.seq).await?;
+        if standing.head.seq <= acked.seq {
+            finish(server, tx, &journal.author).await?;
+        }
+    }
+    Ok(Reported::Taken { acked })
+}
+
+/// The journal has told all, and the server has all of it.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn finish(server: &Server, tx: &Tx, author: &Author) -> Result<(), Error> {
+    epochs::note_reported(tx, author.incarnation_id).await?;
+    end_if_all_heard(server, tx).await?;
+    // One that had been given up comes when the others are done: what is free at its home is its own.
+    for home in &author.homes {
+        grants::top_up_warehouse(server, tx, *home).await?;
+    }
+    Ok(())
+}
+
+/// Keeps the larger totals, and promises what they open.
+async fn hear(server: &Server, tx: &Tx, caller: Caller, report: &Report) -> Result<(), Error> {
+    let told: BTreeMap<StockKey, (i64, i64)> = report
+        .granted
+        .iter()
+        .map(|told| {
+            let key = StockKey { product_id: told.product_id, warehouse_id: told.warehouse_id };
+            (key, (told.granted.max(0), told.reclaimed.max(0)))
+        })
+        .collect();
+    let keys: BTreeSet<StockKey> = told.keys().copied().collect();
+    let known = ground::stock(tx, &keys, server.now()).await?;
+    let unknown = keys.len() - known.len();
+    if unknown > 0 {
+        tracing::warn!(unknown, node = %caller.node_id, "a device was granted of products that this database does not know");
+    }
+    let told: BTreeMap<_, _> = told.into_iter().filter(|(key, _)| known.contains_key(key)).collect();
+    db::grants::hear(tx, caller.incarnation_id, &told, server.now()).await?;
+    concerns::look_at_stock(tx, &*server.world, &keys, server.now()).await
+}

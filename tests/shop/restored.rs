@@ -1,0 +1,403 @@
+//! A server that was restored from a backup, and tills that went on.
+//!
+//! The rows E to H of the reliability study: what a server may forget, and with what care it grants again.
+
+use std::collections::BTreeMap;
+
+use outpost_node::Error;
+use outpost_schema::{
+    id::{HoldId, ProductId},
+    order::Order,
+    verdict::{Refusal, Verdict},
+    world::{Seeded, World as _},
+};
+use outpost_server::{
+    epoch::{self, Recovery},
+    give_up,
+    hold::Desk,
+    testing::TestDatabase,
+};
+use outpost_sync::wire::HoldWanted;
+
+use crate::support::{
+    Rule, Shop, amount, caller,
+    chance::{Chance, Told, seeds},
+    line, money,
+};
+
+/// Puts the database back, as `outpost-server restore` does.
+async fn restore(shop: &Shop, backup: &TestDatabase) {
+    shop.database.become_like(backup).await;
+    let (server, reason) = (&shop.server, epoch::Reason::Restored { from: "yesterday".to_owned() });
+    let reason = &reason;
+    let begun = server.db.transaction(|tx| async move { epoch::begin(&tx, &*server.world, reason).await }).await;
+    begun.expect("an epoch begins");
+}
+
+async fn recovery(shop: &Shop) -> Recovery {
+    epoch::recovery(&shop.server).await.expect("readable")
+}
+
+async fn awaited(shop: &Shop) -> Vec<String> {
+    recovery(shop).await.awaited.into_iter().map(|awaited| awaited.node).collect()
+}
+
+/// Every receipt that was handed out is an order at head office, once, and the book agrees with the tills.
+async fn has_every_sale(shop: &Shop, sold: &[Order]) {
+    let receipts: Vec<String> = sold.iter().map(|order| order.receipt.to_string()).collect();
+    assert_eq!(shop.server_receipts().await, receipts.into_iter().collect());
+    assert_eq!(shop.number("select count(*) from orders").await, sold.len() as i64, "each once");
+    shop.agree().await;
+}
+
+#[tokio::test]
+async fn row_hub_restored_from_backup_every_sale_of_the_lost_hours_comes_back_once() {
+    let shop = Shop::open(2).await;
+    let tea = shop.product("TEA", "2.50", 30).await;
+    shop.allot(0, tea, 6).await;
+    shop.allot(1, tea, 6).await;
+    let mut sold = vec![shop.tills[0].sell(tea, 1).expect("allotted")];
+    shop.all_level().await;
+    let backup = shop.database.copy().await;
+
+    // The hours that will be lost: sales, a grant that is sold from, a cart, a sale of nobody's knowing.
+    sold.push(shop.tills[0].sell(tea, 2).expect("allotted"));
+    shop.allot(1, tea, 9).await;
+    sold.push(shop.tills[1].sell(tea, 8).expect("allotted in the hours that are lost"));
+    let cart = shop.tills[0].carts.begin(None).expect("a cart");
+    shop.tills[0].carts.add(cart.cart_id(), tea, amount(2), None).expect("an add");
+    shop.all_level().await;
+    sold.push(shop.tills[0].sell(tea, 1).expect("allotted"));
+
+    restore(&shop, &backup).await;
+    assert_eq!(shop.number("select count(*) from orders").await, 1, "head office has forgotten them");
+    sold.push(shop.tills[1].sell(tea, 1).expect("sales go on"));
+    shop.tills[0].until_level().await;
+    assert_eq!(awaited(&shop).await, ["Till 2"]);
+    assert!(shop.tills[0].node.status().expect("readable").is_recovering, "the till says so");
+    shop.all_level().await;
+    assert!(!recovery(&shop).await.epoch.is_recovering());
+    has_every_sale(&shop, &sold).await;
+    assert_eq!(shop.number("select count(*) from cart_states").await, 1, "the cart came again");
+    assert_eq!(shop.tills[1].open(tea), 0, "six and nine, and all of them sold from; the grant stood");
+    assert!(!shop.tills[0].node.status().expect("readable").is_recovering);
+    let kinds: Vec<String> = shop.concerns().await.into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, ["server_restored"]);
+    shop.allot(0, tea, 3).await;
+}
+
+#[tokio::test]
+async fn row_node_ahead_of_hub_a_database_set_back_behind_everybodys_back_is_noticed() {
+    let shop = Shop::open(2).await;
+    let tea = shop.product("TEA", "2.50", 30).await;
+    shop.allot(0, tea, 6).await;
+    shop.allot(1, tea, 6).await;
+    let backup = shop.database.copy().await;
+    let mut sold = vec![shop.tills[0].sell(tea, 2).expect("allotted")];
+    shop.tills[0].until_level().await;
+
+    // Nobody says that it was restored, and the first to call is a device that lost nothing.
+    shop.database.become_like(&backup).await;
+    shop.tills[1].until_level().await;
+    assert_eq!(recovery(&shop).await.epoch.number, 1);
+    sold.push(shop.tills[0].sell(tea, 1).expect("allotted"));
+    shop.tills[0].until_level().await;
+    assert_eq!(recovery(&shop).await.epoch.reason, "node_ahead", "by a push");
+    shop.all_level().await;
+    has_every_sale(&shop, &sold).await;
+
+    // The same, noticed by a pull.
+    let backup = shop.database.copy().await;
+    sold.push(shop.tills[1].sell(tea, 1).expect("allotted"));
+    shop.tills[1].until_level().await;
+    shop.database.become_like(&backup).await;
+    shop.tills[1].until_level().await;
+    assert_eq!(recovery(&shop).await.epoch.number, 3);
+    shop.all_level().await;
+    assert!(!recovery(&shop).await.epoch.is_recovering());
+    has_every_sale(&shop, &sold).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_restored_twice_in_a_row_hears_everybody_again() {
+    let shop = Shop::open(2).await;
+    let tea = shop.product("TEA", "2.50", 30).await;
+    shop.allot(0, tea, 6).await;
+    shop.allot(1, tea, 6).await;
+    let backup = shop.database.copy().await;
+    let mut sold = Vec::new();
+    for _ in 0..2 {
+        sold.push(shop.tills[0].sell(tea, 1).expect("allotted"));
+        sold.push(shop.tills[1].sell(tea, 1).expect("allotted"));
+        shop.tills[0].until_level().await;
+        restore(&shop, &backup).await;
+        shop.tills[0].until_level().await;
+        assert_eq!(awaited(&shop).await, ["Till 2"]);
+    }
+    restore(&shop, &backup).await;
+    assert_eq!(awaited(&shop).await.len(), 2);
+    shop.all_level().await;
+    assert!(!recovery(&shop).await.epoch.is_recovering());
+    has_every_sale(&shop, &sold).await;
+}
+
+#[tokio::test]
+async fn a_device_that_never_comes_back_is_given_up_and_nobody_sells_what_it_had() {
+    let shop = Shop::open(2).await;
+    let tea = shop.product("TEA", "2.50", 10).await;
+    shop.allot(1, tea, 4).await;
+    let backup = shop.database.copy().await;
+    restore(&shop, &backup).await;
+    let till = &shop.tills[0];
+    till.until_level().await;
+    till.node.ask(&[line(tea, 10)]).expect("written down");
+    till.until_level().await;
+    let refused = &till.node.not_booked(1).expect("readable")[0];
+    assert_eq!(refused.verdict, Verdict::Refused(Refusal::Recovering));
+
+    let life = give_up::life(&shop.server, "Till 2", None).await.expect("a device");
+    assert_eq!(life.open_units, 4);
+    give_up::give_up(&shop.server, &life).await.expect("given up");
+    till.until_level().await;
+    till.node.ask(&[line(tea, 10)]).expect("written down");
+    till.until_level().await;
+    assert_eq!(till.open(tea), 6, "four stay in doubt");
+
+    // It was only in a drawer.
+    let sold = [shop.tills[1].sell(tea, 4).expect("allotted"), till.sell(tea, 6).expect("allotted")];
+    shop.all_level().await;
+    has_every_sale(&shop, &sold).await;
+}
+
+#[tokio::test]
+async fn a_report_is_told_whatever_the_line_does() {
+    for seed in seeds(3) {
+        let _told = Told(seed);
+        let shop = Shop::open(2).await;
+        let tea = shop.product("TEA", "2.50", 30).await;
+        let backup = shop.database.copy().await;
+        shop.allot(0, tea, 5).await;
+        shop.allot(1, tea, 7).await;
+        let sold = [shop.tills[0].sell(tea, 3).expect("allotted"), shop.tills[1].sell(tea, 2).expect("allotted")];
+        shop.tills[0].until_level().await;
+        restore(&shop, &backup).await;
+        for till in &shop.tills {
+            till.line.weather(seed, 50);
+            till.until_level().await;
+            till.line.mend();
+        }
+        shop.all_level().await;
+        assert!(!recovery(&shop).await.epoch.is_recovering());
+        has_every_sale(&shop, &sold).await;
+    }
+}
+
+// The rows of the study. Three tills share two products with web buyers; the server forgets what the row says.
+
+/// What a restored server has forgotten.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Forgotten {
+    /// Only what the tills can tell again: what it promised was safe elsewhere before it was told.
+    Facts,
+    /// Grants.
+    Grants,
+    /// Grants, and holds of web buyers.
+    GrantsAndHolds,
+}
+
+/// What came of it: units that were promised or sold and are not there.
+#[derive(Debug, Default)]
+struct Harm {
+    /// Left the shops though the book had none.
+    owed: i64,
+    /// Sold or told to a web buyer beyond what there was.
+    oversold: i64,
+    /// Told to web buyers in the hours that were lost.
+    held_and_lost: i64,
+}
+
+const PRODUCTS: usize = 2;
+const UNITS: i64 = 12;
+
+struct Row {
+    shop: Shop,
+    desk: Desk,
+    goods: Vec<ProductId>,
+    chance: Chance,
+    ids: Seeded,
+    /// What web buyers were told is theirs.
+    held: BTreeMap<ProductId, i64>,
+    sold: BTreeMap<ProductId, i64>,
+}
+
+impl Row {
+    async fn open(seed: u64) -> Self {
+        let mut shop = Shop::open(3).await;
+        shop.add_till(shop.high_street, Rule::Shared).await;
+        let mut goods = Vec::new();
+        for number in 0..PRODUCTS {
+            goods.push(shop.product(&format!("P{number}"), "1.00", UNITS).await);
+        }
+        shop.all_level().await;
+        let (desk, chance, ids) = (Desk::open(&shop.server), Chance::of(seed), Seeded::new(9_000 + seed));
+        Self { shop, desk, goods, chance, ids, held: BTreeMap::new(), sold: BTreeMap::new() }
+    }
+
+    /// Some tills ask and hear the answer, some sell.
+    async fn trade(&mut self, steps: usize, may_sell: bool) {
+        for _ in 0..steps {
+            let (till, product) = (self.chance.below(3), self.goods[self.chance.below(PRODUCTS)]);
+            let units = 1 + self.chance.below(3) as i64;
+            if may_sell && self.chance.in_a_hundred(40) {
+                self.sell(till, product, units);
+            } else {
+                self.shop.tills[till].node.ask(&[line(product, units)]).expect("written down");
+                self.shop.tills[till].until_level().await;
+            }
+        }
+    }
+
+    fn sell(&mut self, till: usize, product: ProductId, units: i64) {
+        match self.shop.tills[till].sell(product, units) {
+            Ok(_) => *self.sold.entry(product).or_default() += units,
+            Err(error) => assert!(matches!(error, Error::Refused(_)), "{error}"),
+        }
+    }
+
+    /// A web buyer wants one of each.
+    async fn hold(&mut self) {
+        let buyer = caller(&self.shop.tills[3].card);
+        for product_id in self.goods.clone() {
+            let hold_id = HoldId::new(self.ids.now(), self.ids.id_chance());
+            let (warehouse_id, amount) = (self.shop.high_street, amount(1));
+            let wanted = HoldWanted { hold_id, product_id, warehouse_id, amount, cart_id: None, seconds: 86_400 };
+            if self.desk.place(buyer, wanted).await.is_ok() {
+                *self.held.entry(product_id).or_default() += 1;
+            }
+        }
+    }
+
+    fn told(&self) -> i64 {
+        self.held.values().sum()
+    }
+
+    /// One till after another comes back, while those that are back and web buyers want all they can get.
+    async fn come_back(&mut self) {
+        let mut order = [0, 1, 2, 3];
+        self.chance.shuffle(&mut order);
+        for (back, till) in order.into_iter().enumerate() {
+            self.shop.tills[till].until_level().await;
+            self.hold().await;
+            for wanting in order[..=back].iter().filter(|wanting| **wanting != 3) {
+                let wanted: Vec<_> = self.goods.iter().map(|product| line(*product, 2)).collect();
+                self.shop.tills[*wanting].node.ask(&wanted).expect("written down");
+                self.shop.tills[*wanting].until_level().await;
+            }
+        }
+    }
+
+    /// Everybody sells all that is allotted, and web buyers take what they were told is theirs.
+    async fn end(mut self) -> Harm {
+        for till in 0..3 {
+            for product in self.goods.clone() {
+                let open = self.shop.tills[till].open(product);
+                if open > 0 {
+                    self.sell(till, product, open);
+                }
+            }
+        }
+        self.shop.all_level().await;
+        self.shop.keeps_its_laws().await;
+        let owed = self.shop.number("select coalesce(sum(greatest(-balance, 0)), 0)::bigint from stock").await;
+        let beyond = |product: &ProductId| {
+            let of = |sums: &BTreeMap<ProductId, i64>| sums.get(product).copied().unwrap_or_default();
+            (of(&self.sold) + of(&self.held) - UNITS).max(0)
+        };
+        Harm { owed, oversold: self.goods.iter().map(beyond).sum(), held_and_lost: 0 }
+    }
+}
+
+async fn run(seed: u64, forgotten: Forgotten, has_barrier: bool) -> Harm {
+    let mut row = Row::open(seed).await;
+    row.trade(4, true).await;
+    let mut backup = row.shop.database.copy().await;
+    let before = row.told();
+    if forgotten == Forgotten::Grants {
+        row.hold().await;
+        backup = row.shop.database.copy().await;
+    }
+    row.trade(5, true).await;
+    if forgotten != Forgotten::Grants {
+        row.hold().await;
+    }
+    row.trade(4, true).await;
+    let held_and_lost = if forgotten == Forgotten::GrantsAndHolds { row.told() - before } else { 0 };
+    if forgotten == Forgotten::Facts {
+        backup = row.shop.database.copy().await;
+    }
+    for _ in 0..3 {
+        let (till, product) = (row.chance.below(3), row.goods[row.chance.below(PRODUCTS)]);
+        row.sell(till, product, 1);
+        row.shop.tills[row.chance.below(3)].until_level().await;
+    }
+    restore(&row.shop, &backup).await;
+    if !has_barrier {
+        let off = "update incarnations set report_owed = false; update epochs set recovered_at = started_at";
+        row.shop.client().await.batch_execute(off).await.expect("the barrier is switched off");
+    }
+    row.come_back().await;
+    assert!(!recovery(&row.shop).await.epoch.is_recovering(), "everybody came back");
+    row.trade(4, false).await;
+    Harm { held_and_lost, ..row.end().await }
+}
+
+#[tokio::test]
+async fn row_e_a_server_that_told_nothing_before_it_was_safe_oversells_nothing() {
+    for seed in seeds(3) {
+        let _told = Told(seed);
+        let harm = run(seed, Forgotten::Facts, true).await;
+        assert_eq!((harm.owed, harm.oversold), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn row_f_a_server_that_forgot_grants_and_hears_everybody_first_oversells_nothing() {
+    for seed in seeds(3) {
+        let _told = Told(seed);
+        let harm = run(seed, Forgotten::Grants, true).await;
+        assert_eq!((harm.owed, harm.oversold), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn row_g_a_server_that_forgot_what_it_told_web_buyers_breaks_no_more_than_those_promises() {
+    for seed in seeds(3) {
+        let _told = Told(seed);
+        let harm = run(seed, Forgotten::GrantsAndHolds, true).await;
+        assert_eq!(harm.owed, 0, "no till sells what is not there");
+        assert!(harm.oversold <= harm.held_and_lost, "{harm:?}");
+    }
+}
+
+#[tokio::test]
+async fn row_h_without_the_barrier_the_same_seeds_oversell() {
+    let mut owed = 0;
+    for seed in 0..3 {
+        owed += run(seed, Forgotten::GrantsAndHolds, false).await.owed;
+    }
+    assert!(owed > 0, "if this is safe, nothing here shows that the barrier is what keeps it so");
+}
+
+#[tokio::test]
+async fn prices_of_the_lost_hours_are_told_as_the_backup_has_them() {
+    let shop = Shop::open(1).await;
+    let tea = shop.product("TEA", "2.50", 30).await;
+    shop.all_level().await;
+    let backup = shop.database.copy().await;
+    let repriced = outpost_server::publish::reprice(&shop.server, &[(tea, Some(money("3.00")))]).await;
+    assert_eq!(repriced.expect("a new price"), 1);
+    shop.all_level().await;
+    restore(&shop, &backup).await;
+    shop.all_level().await;
+    shop.agree().await;
+}
