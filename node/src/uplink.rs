@@ -6,13 +6,15 @@ use std::time::Duration;
 use outpost_sync::{
     codec::{self, Form},
     round::{Remote, Trouble},
+    verify::Witness,
     wire::{
-        ACKED_HEADER, BODY_MAX, Caller, HEAD_HEADER, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH,
-        Problem, Pulled, Push, Pushed, Standing,
+        ACKED_HEADER, BODY_MAX, Caller, DIGEST_PATH, DigestAsked, Digested, HEAD_HEADER, IMAGES_PATH, Imaged,
+        ImagesAsked, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH, Problem, Pulled, Push, Pushed,
+        Standing,
     },
 };
 use reqwest::{Client, RequestBuilder, Response, Url, header, redirect};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 /// A server that is there accepts within this, on a slow mobile line too; beyond it the line is cut.
 const CONNECT_SECONDS: u64 = 5;
@@ -56,6 +58,8 @@ pub struct Uplink {
     client: Client,
     push: Url,
     pull: Url,
+    digest: Url,
+    images: Url,
     caller: Caller,
 }
 
@@ -73,7 +77,25 @@ impl Uplink {
             .no_proxy()
             .build()
             .map_err(|error| BadAddress::NoClient(chain(&error)))?;
-        Ok(Self { client, push: join(PUSH_PATH)?, pull: join(PULL_PATH)?, caller })
+        let (push, pull, digest, images) = (join(PUSH_PATH)?, join(PULL_PATH)?, join(DIGEST_PATH)?, join(IMAGES_PATH)?);
+        Ok(Self { client, push, pull, digest, images, caller })
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        url: &Url,
+        standing: Standing,
+        body: &(impl Serialize + Sync),
+    ) -> Result<T, Trouble> {
+        let body = codec::encode(Form::Binary, body);
+        let mut request = self
+            .dressed(self.client.post(url.clone()), standing)
+            .header(header::CONTENT_TYPE, Form::Binary.content_type())
+            .timeout(Duration::from_secs(PUSH_SECONDS));
+        if body.is_zstd {
+            request = request.header(header::CONTENT_ENCODING, "zstd");
+        }
+        answer(request.body(body.bytes)).await
     }
 
     fn dressed(&self, request: RequestBuilder, standing: Standing) -> RequestBuilder {
@@ -90,15 +112,7 @@ impl Uplink {
 
 impl Remote for Uplink {
     async fn push(&self, standing: Standing, push: &Push) -> Result<Pushed, Trouble> {
-        let body = codec::encode(Form::Binary, push);
-        let mut request = self
-            .dressed(self.client.post(self.push.clone()), standing)
-            .header(header::CONTENT_TYPE, Form::Binary.content_type())
-            .timeout(Duration::from_secs(PUSH_SECONDS));
-        if body.is_zstd {
-            request = request.header(header::CONTENT_ENCODING, "zstd");
-        }
-        answer(request.body(body.bytes)).await
+        self.post(&self.push, standing, push).await
     }
 
     async fn pull(&self, standing: Standing, cursor: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {
@@ -109,6 +123,16 @@ impl Remote for Uplink {
         url.query_pairs_mut().append_pair("wait", &wait_seconds.to_string());
         let wait = Duration::from_secs(wait_seconds.saturating_add(PULL_MARGIN_SECONDS));
         answer(self.dressed(self.client.get(url), standing).timeout(wait)).await
+    }
+}
+
+impl Witness for Uplink {
+    async fn digest(&self, standing: Standing, asked: &DigestAsked) -> Result<Digested, Trouble> {
+        self.post(&self.digest, standing, asked).await
+    }
+
+    async fn images(&self, standing: Standing, asked: &ImagesAsked) -> Result<Imaged, Trouble> {
+        self.post(&self.images, standing, asked).await
     }
 }
 

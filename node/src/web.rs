@@ -13,6 +13,7 @@ pub mod sales;
 pub mod status;
 pub mod stock;
 mod take;
+pub mod verify;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -27,6 +28,7 @@ use axum::{
 use outpost_schema::word::Word;
 use outpost_sync::{
     round::Done,
+    verify::Outcome,
     wire::{Caller, Problem},
 };
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -108,12 +110,32 @@ impl App {
         }
     }
 
+    /// Runs a round and compares the next slice of what is held here; `anew` begins a new walk.
+    async fn look(self: &Arc<Self>, anew: bool) -> Result<Outcome, Problem> {
+        match &self.line {
+            Line::Carried(courier) => courier.look_now(anew).await,
+            Line::OnCall { server } => {
+                let server = server.clone();
+                let work = move |app: &Self| {
+                    Ok(app.uplink(&server).and_then(|line| courier::look_once(&*app.node, &line, anew)))
+                };
+                match blocking(self, work).await {
+                    Ok(result) => result,
+                    Err(failed) => Err(failed.problem),
+                }
+            }
+        }
+    }
+
     fn round_on_call(&self, server: &str) -> Result<Done, Problem> {
+        courier::round_once(&*self.node, &self.uplink(server)?)
+    }
+
+    fn uplink(&self, server: &str) -> Result<Uplink, Problem> {
         let told = |error: Error| Problem::new(error.code(), error.to_string());
         let identity = self.node.identity().map_err(told)?.ok_or_else(|| told(Error::NotJoined))?;
         let caller = Caller { node_id: identity.node_id(), incarnation_id: identity.incarnation_id() };
-        let uplink = Uplink::new(server, caller).map_err(|bad| Problem::new(bad.code(), bad.to_string()))?;
-        courier::round_once(&*self.node, &uplink)
+        Uplink::new(server, caller).map_err(|bad| Problem::new(bad.code(), bad.to_string()))
     }
 }
 
@@ -128,6 +150,7 @@ pub fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .route("/v1/status", get(status::status))
         .route("/v1/concerns", get(status::concerns))
         .route("/v1/round", post(status::round))
+        .route("/v1/verify", post(verify::verify))
         .merge(products::routes())
         .merge(carts::routes())
         .merge(sales::routes())

@@ -130,6 +130,8 @@ pub enum ConcernKind {
     ShippedThoughCancelled,
     /// A cart's state claims what it cannot know.
     CartNotBelievable,
+    /// Rows of a node were not what it had been fed; they were fetched again.
+    ImageMended,
 }
 
 impl ConcernKind {
@@ -148,6 +150,7 @@ impl ConcernKind {
             Self::Fork => "this device's journal went on in two ways: it was cloned or restored",
             Self::ShippedThoughCancelled => "an order was handed over although it had been called off",
             Self::CartNotBelievable => "a device sent a cart that cannot be: look at that device",
+            Self::ImageMended => "a device's copy had gone bad in places and was mended: look at its disk",
         }
     }
 }

@@ -86,11 +86,11 @@ words! {
         Sale = "sale", CustomerAdded = "customer_added", AddressAdded = "address_added", Reviewed = "reviewed",
         Received = "received", Counted = "counted", GaveBack = "gave_back", StatusTold = "status_told",
         AllotmentAsked = "allotment_asked", CancelAsked = "cancel_asked";
-    ConcernKind, "concern", "owed, unbacked, total_mismatch, payments_mismatch, other_currency, cart_sold_twice, email_taken, clock_ahead, set_aside, fork, shipped_though_cancelled, cart_not_believable":
+    ConcernKind, "concern", "owed, unbacked, total_mismatch, payments_mismatch, other_currency, cart_sold_twice, email_taken, clock_ahead, set_aside, fork, shipped_though_cancelled, cart_not_believable, image_mended":
         Owed = "owed", Unbacked = "unbacked", TotalMismatch = "total_mismatch", PaymentsMismatch = "payments_mismatch",
         OtherCurrency = "other_currency", CartSoldTwice = "cart_sold_twice", EmailTaken = "email_taken",
         ClockAhead = "clock_ahead", SetAside = "set_aside", Fork = "fork",
-        ShippedThoughCancelled = "shipped_though_cancelled", CartNotBelievable = "cart_not_believable";
+        ShippedThoughCancelled = "shipped_though_cancelled", CartNotBelievable = "cart_not_believable", ImageMended = "image_mended";
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod db;
+pub mod digest;
 pub mod error;
 pub mod feed;
 pub mod grants;

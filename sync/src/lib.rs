@@ -11,6 +11,9 @@
 //! server knows another mark it answers only that, and the node looks it up in its journal: found,
 //! and the two go on from there; not found, and this device was rolled back to an old image.
 //!
+//! Now and then, at level, the two *compare* a slice of what was fed ([`verify`]): sums of digests over
+//! ranges of keys, halved where they differ, and what differs is fetched again.
+//!
 //! Nothing here knows a socket, a file, a clock or a database: [`round::run`] works over two small
 //! traits, and so runs over HTTP in the shop and over a line that drops and cuts in a test.
 //!
@@ -129,4 +132,5 @@ pub mod codec;
 pub mod model;
 pub mod retry;
 pub mod round;
+pub mod verify;
 pub mod wire;

@@ -13,9 +13,10 @@ use http_body_util::BodyExt as _;
 use outpost_sync::{
     codec::{self, Encoded, Form},
     round::{Remote, Trouble},
+    verify::Witness,
     wire::{
-        ACKED_HEADER, Caller, HEAD_HEADER, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH, Problem,
-        Pulled, Push, Pushed, Standing,
+        ACKED_HEADER, Caller, DIGEST_PATH, DigestAsked, Digested, HEAD_HEADER, IMAGES_PATH, Imaged, ImagesAsked,
+        NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH, Problem, Pulled, Push, Pushed, Standing,
     },
 };
 use serde::de::DeserializeOwned;
@@ -251,6 +252,18 @@ impl Remote for Wire {
         let cursor = cursor.map(|cursor| format!("cursor={}&", percent(cursor))).unwrap_or_default();
         let uri = format!("{PULL_PATH}?{cursor}wait={wait_seconds}");
         self.call(Call { method: "GET", uri, standing, body: None }).await
+    }
+}
+
+impl Witness for Wire {
+    async fn digest(&self, standing: Standing, asked: &DigestAsked) -> Result<Digested, Trouble> {
+        let body = Some(codec::encode(Form::Binary, asked));
+        self.call(Call { method: "POST", uri: DIGEST_PATH.to_owned(), standing, body }).await
+    }
+
+    async fn images(&self, standing: Standing, asked: &ImagesAsked) -> Result<Imaged, Trouble> {
+        let body = Some(codec::encode(Form::Binary, asked));
+        self.call(Call { method: "POST", uri: IMAGES_PATH.to_owned(), standing, body }).await
     }
 }
 
