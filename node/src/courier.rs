@@ -17,7 +17,7 @@ use outpost_schema::{clock::Timestamp, world::World};
 use outpost_sync::{
     retry,
     round::{self, Done, Failure, Remote, Trouble},
-    verify::{self, Holder, Outcome, Witness},
+    verify::{self, Holder, Outcome, Referee},
     wire::{DIGEST_ROWS_MAX, Problem, WAIT_SECONDS_MAX},
 };
 use tokio::sync::{mpsc, oneshot, watch};
@@ -97,7 +97,7 @@ impl Courier {
     pub fn start<L, R>(node: Arc<L>, uplink: R) -> std::io::Result<Self>
     where
         L: Origin + 'static,
-        R: Remote + Witness + Send + Sync + 'static,
+        R: Remote + Referee + Send + Sync + 'static,
     {
         let (stop, stopped) = watch::channel(false);
         let (health, seen) = watch::channel(Health::default());
@@ -180,7 +180,7 @@ impl Drop for Courier {
 ///
 /// # Errors
 /// What the round failed with.
-pub fn round_once<L: Origin, R: Remote + Witness>(node: &L, uplink: &R) -> Result<Done, Problem> {
+pub fn round_once<L: Origin, R: Remote + Referee>(node: &L, uplink: &R) -> Result<Done, Problem> {
     on_call(async {
         let result = round::run(node, uplink, 0).await.map_err(|failure| problem_of::<L>(&failure));
         node.note(result.as_ref().err());
@@ -195,7 +195,7 @@ pub fn round_once<L: Origin, R: Remote + Witness>(node: &L, uplink: &R) -> Resul
 ///
 /// # Errors
 /// What the round or the comparison failed with.
-pub fn look_once<L: Origin, R: Remote + Witness>(node: &L, uplink: &R, anew: bool) -> Result<Outcome, Problem> {
+pub fn look_once<L: Origin, R: Remote + Referee>(node: &L, uplink: &R, anew: bool) -> Result<Outcome, Problem> {
     on_call(async {
         let result = match round::run(node, uplink, 0).await {
             // A frozen journal hears the news all the same, and what it holds of it can be compared.
@@ -214,7 +214,7 @@ fn on_call<T>(work: impl Future<Output = Result<T, Problem>>) -> Result<T, Probl
 
 /// Compares a slice if one is due. What goes wrong with it is no matter of the round's: it is logged, and
 /// tried again some rounds later.
-async fn look_if_due<L: Origin, R: Witness>(node: &L, uplink: &R) {
+async fn look_if_due<L: Origin, R: Referee>(node: &L, uplink: &R) {
     match verify::when_due(node, uplink).await {
         Ok(Some(Outcome::OtherForm { form })) => {
             tracing::info!(form, "head office writes in another form; nothing is compared until one is updated");
@@ -228,7 +228,7 @@ async fn look_if_due<L: Origin, R: Witness>(node: &L, uplink: &R) {
 }
 
 /// Carries on until told to stop; after a panic it says so and is called again.
-fn finished<L: Origin, R: Remote + Witness + Sync>(
+fn finished<L: Origin, R: Remote + Referee + Sync>(
     rounds: &mut Rounds<L, R>,
     runtime: &tokio::runtime::Runtime,
 ) -> bool {
@@ -263,7 +263,7 @@ struct Rounds<L, R> {
     due: Vec<Wish>,
 }
 
-impl<L: Origin, R: Remote + Witness + Sync> Rounds<L, R> {
+impl<L: Origin, R: Remote + Referee + Sync> Rounds<L, R> {
     async fn carry(&mut self) {
         let mut stopped = self.stopped.clone();
         tokio::select! {

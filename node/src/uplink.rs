@@ -3,14 +3,15 @@
 
 use std::time::Duration;
 
+use outpost_schema::id::NodeId;
 use outpost_sync::{
     codec::{self, Form},
     round::{Remote, Trouble},
-    verify::Witness,
+    verify::Referee,
     wire::{
-        ACKED_HEADER, BODY_MAX, Caller, DIGEST_PATH, DigestAsked, Digested, HEAD_HEADER, IMAGES_PATH, Imaged,
-        ImagesAsked, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH, Problem, Pulled, Push, Pushed,
-        Standing,
+        ACKED_HEADER, BODY_MAX, Born, DIGEST_PATH, DigestAsked, Digested, HEAD_HEADER, IMAGES_PATH, Imaged,
+        ImagesAsked, LIVES_PATH, LifeWanted, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH, Problem,
+        Pulled, Push, Pushed, Standing,
     },
 };
 use reqwest::{Client, RequestBuilder, Response, Url, header, redirect};
@@ -58,17 +59,18 @@ pub struct Uplink {
     client: Client,
     push: Url,
     pull: Url,
+    lives: Url,
     digest: Url,
     images: Url,
-    caller: Caller,
+    node_id: NodeId,
 }
 
 impl Uplink {
-    /// A line to the server at `address`, for this caller. Nothing is sent yet.
+    /// A line to the server at `address`, for this device. Nothing is sent yet.
     ///
     /// # Errors
     /// [`BadAddress`].
-    pub fn new(address: &str, caller: Caller) -> Result<Self, BadAddress> {
+    pub fn new(address: &str, node_id: NodeId) -> Result<Self, BadAddress> {
         let base = check_address(address)?;
         let join = |path: &str| base.join(path).map_err(|_| BadAddress::NotAnAddress(address.to_owned()));
         let client = Client::builder()
@@ -77,31 +79,23 @@ impl Uplink {
             .no_proxy()
             .build()
             .map_err(|error| BadAddress::NoClient(chain(&error)))?;
-        let (push, pull, digest, images) = (join(PUSH_PATH)?, join(PULL_PATH)?, join(DIGEST_PATH)?, join(IMAGES_PATH)?);
-        Ok(Self { client, push, pull, digest, images, caller })
+        let (push, pull, lives) = (join(PUSH_PATH)?, join(PULL_PATH)?, join(LIVES_PATH)?);
+        Ok(Self { client, push, pull, lives, digest: join(DIGEST_PATH)?, images: join(IMAGES_PATH)?, node_id })
     }
 
-    async fn post<T: DeserializeOwned>(
-        &self,
-        url: &Url,
-        standing: Standing,
-        body: &(impl Serialize + Sync),
-    ) -> Result<T, Trouble> {
+    fn post(&self, to: &Url, standing: Standing, body: &impl Serialize) -> RequestBuilder {
         let body = codec::encode(Form::Binary, body);
-        let mut request = self
-            .dressed(self.client.post(url.clone()), standing)
+        let request = self
+            .dressed(self.client.post(to.clone()), standing)
             .header(header::CONTENT_TYPE, Form::Binary.content_type())
             .timeout(Duration::from_secs(PUSH_SECONDS));
-        if body.is_zstd {
-            request = request.header(header::CONTENT_ENCODING, "zstd");
-        }
-        answer(request.body(body.bytes)).await
+        let request = if body.is_zstd { request.header(header::CONTENT_ENCODING, "zstd") } else { request };
+        request.body(body.bytes)
     }
 
     fn dressed(&self, request: RequestBuilder, standing: Standing) -> RequestBuilder {
-        let Caller { node_id, incarnation_id } = self.caller;
         request
-            .header(NODE_HEADER, format!("{node_id}/{incarnation_id}"))
+            .header(NODE_HEADER, format!("{}/{}", self.node_id, standing.incarnation_id))
             .header(HEAD_HEADER, format!("{}/{}", standing.head.seq, standing.head.hash))
             .header(ACKED_HEADER, format!("{}/{}", standing.acked.seq, standing.acked.hash))
             .header(PROTOCOL_HEADER, PROTOCOL)
@@ -112,7 +106,11 @@ impl Uplink {
 
 impl Remote for Uplink {
     async fn push(&self, standing: Standing, push: &Push) -> Result<Pushed, Trouble> {
-        self.post(&self.push, standing, push).await
+        answer(self.post(&self.push, standing, push)).await
+    }
+
+    async fn begin_life(&self, standing: Standing, wanted: &LifeWanted) -> Result<Born, Trouble> {
+        answer(self.post(&self.lives, standing, wanted)).await
     }
 
     async fn pull(&self, standing: Standing, cursor: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {
@@ -126,13 +124,13 @@ impl Remote for Uplink {
     }
 }
 
-impl Witness for Uplink {
+impl Referee for Uplink {
     async fn digest(&self, standing: Standing, asked: &DigestAsked) -> Result<Digested, Trouble> {
-        self.post(&self.digest, standing, asked).await
+        answer(self.post(&self.digest, standing, asked)).await
     }
 
     async fn images(&self, standing: Standing, asked: &ImagesAsked) -> Result<Imaged, Trouble> {
-        self.post(&self.images, standing, asked).await
+        answer(self.post(&self.images, standing, asked)).await
     }
 }
 

@@ -26,11 +26,7 @@ use axum::{
     routing::{get, post},
 };
 use outpost_schema::word::Word;
-use outpost_sync::{
-    round::Done,
-    verify::Outcome,
-    wire::{Caller, Problem},
-};
+use outpost_sync::{round::Done, verify::Outcome, wire::Problem};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use self::problem::Failed;
@@ -134,8 +130,7 @@ impl App {
     fn uplink(&self, server: &str) -> Result<Uplink, Problem> {
         let told = |error: Error| Problem::new(error.code(), error.to_string());
         let identity = self.node.identity().map_err(told)?.ok_or_else(|| told(Error::NotJoined))?;
-        let caller = Caller { node_id: identity.node_id(), incarnation_id: identity.incarnation_id() };
-        Uplink::new(server, caller).map_err(|bad| Problem::new(bad.code(), bad.to_string()))
+        Uplink::new(server, identity.node_id()).map_err(|bad| Problem::new(bad.code(), bad.to_string()))
     }
 }
 

@@ -187,6 +187,8 @@ pub fn laid_over(op: &Op) -> Vec<Key> {
         Op::AddressAdded(address) => vec![key(Kind::Address, address.address_id.0)],
         Op::Reviewed(review) => vec![key(Kind::Review, review.review_id.0)],
         Op::StatusTold(told) => vec![key(Kind::Order, told.order_id.0)],
+        Op::Carried(carried) => carried.op().iter().flat_map(laid_over).collect(),
+        Op::LifeEnded(_) => Vec::new(),
         Op::Received(_) | Op::Counted(_) | Op::GaveBack(_) | Op::AllotmentAsked(_) | Op::CancelAsked(_) => Vec::new(),
     }
 }

@@ -92,13 +92,10 @@ pub trait Holder: Local {
 }
 
 /// The server's end, over whatever carries the bytes.
-pub trait Witness {
+pub trait Referee {
     /// Asks for the sums of ranges.
-    fn digest(
-        &self,
-        standing: Standing,
-        asked: &DigestAsked,
-    ) -> impl Future<Output = Result<Digested, Trouble>> + Send;
+    fn digest(&self, standing: Standing, asked: &DigestAsked)
+    -> impl Future<Output = Result<Digested, Trouble>> + Send;
 
     /// Asks for the images of a range.
     fn images(&self, standing: Standing, asked: &ImagesAsked) -> impl Future<Output = Result<Imaged, Trouble>> + Send;
@@ -186,7 +183,7 @@ pub struct Compared {
 ///
 /// # Errors
 /// [`Failure`]; what was mended before stays mended, and the walk stays where it was.
-pub async fn slice<L: Holder, R: Witness>(
+pub async fn slice<L: Holder, R: Referee>(
     local: &L,
     remote: &R,
     anew: bool,
@@ -215,7 +212,7 @@ pub async fn slice<L: Holder, R: Witness>(
 ///
 /// # Errors
 /// [`Failure`].
-pub async fn when_due<L: Holder, R: Witness>(local: &L, remote: &R) -> Result<Option<Outcome>, Failure<L::Error>> {
+pub async fn when_due<L: Holder, R: Referee>(local: &L, remote: &R) -> Result<Option<Outcome>, Failure<L::Error>> {
     if !local.is_due().map_err(Failure::Local)? {
         return Ok(None);
     }
@@ -224,7 +221,7 @@ pub async fn when_due<L: Holder, R: Witness>(local: &L, remote: &R) -> Result<Op
 }
 
 /// Tells the server how the walk ended, without comparing anything.
-async fn tell<L: Holder, R: Witness>(local: &L, remote: &R) -> Result<(), Failure<L::Error>> {
+async fn tell<L: Holder, R: Referee>(local: &L, remote: &R) -> Result<(), Failure<L::Error>> {
     let Some(cursor) = local.cursor().map_err(Failure::Local)? else { return Ok(()) };
     let mut look = Look { local, remote, cursor: &cursor, compared: Compared::default() };
     match look.ask(&[], true).await {
@@ -265,7 +262,7 @@ struct Look<'a, L, R> {
     compared: Compared,
 }
 
-impl<L: Holder, R: Witness> Look<'_, L, R> {
+impl<L: Holder, R: Referee> Look<'_, L, R> {
     async fn through(&mut self, pieces: Vec<Piece>) -> Result<(), Stop<L::Error>> {
         let differing = self.narrow(pieces).await?;
         if differing.is_empty() {

@@ -11,7 +11,7 @@ use outpost_schema::{
     catalogue::{Category, Warehouse},
     digest::{Ids, KeyRange, laid_over},
     feed::{Aggregate, Granted, Key, Kind, Stock},
-    id::{IncarnationId, UserId},
+    id::UserId,
     op::{Op, OpKind},
     order::{OrderItem, Payment},
     word::Word as _,
@@ -313,9 +313,10 @@ impl Own {
     /// All of them.
     pub(crate) fn load(conn: &Connection) -> Result<Self, Error> {
         let mut keys = BTreeSet::new();
-        for (incarnation, acked) in lives(conn)? {
-            lay(conn, "incarnation_id = ?1 and seq > ?2", params![incarnation, acked], &mut keys)?;
-        }
+        // What earlier lives left untold is carried by this one.
+        let life = identity::load(conn)?.incarnation_id();
+        let acked = journal::acked(conn, life)?.seq;
+        lay(conn, "incarnation_id = ?1 and seq > ?2", params![life, acked], &mut keys)?;
         // The list of words repeats the index's, or SQLite would not know that it may use it.
         lay(conn, "verdict in ('refused', 'set_aside') and verdict = 'set_aside'", params![], &mut keys)?;
         let mut statement = conn.prepare_cached("select cart_id from cart_states where unsent > 0")?;
@@ -351,18 +352,8 @@ impl Own {
 /// Everything that this node's own journal ever made, as far as the journal is there.
 pub(crate) fn made_here(conn: &Connection) -> Result<BTreeSet<Key>, Error> {
     let mut keys = BTreeSet::new();
-    lay(conn, "kind in ('sale', 'customer_added', 'address_added', 'reviewed')", params![], &mut keys)?;
+    lay(conn, "kind in ('sale', 'customer_added', 'address_added', 'reviewed', 'carried')", params![], &mut keys)?;
     Ok(keys)
-}
-
-/// Every life of this node's journal, with how far the server is known to have it.
-fn lives(conn: &Connection) -> Result<Vec<(IncarnationId, i64)>, Error> {
-    let own = identity::load(conn)?.incarnation_id();
-    let mut statement = conn.prepare_cached("select incarnation_id, seq from acked where incarnation_id <> ?1")?;
-    let former = statement.query_map([own], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let mut lives: Vec<_> = former.collect::<Result<_, _>>()?;
-    lives.push((own, journal::acked(conn, own)?.seq));
-    Ok(lives)
 }
 
 fn lay(conn: &Connection, which: &str, params: impl rusqlite::Params, keys: &mut BTreeSet<Key>) -> Result<(), Error> {

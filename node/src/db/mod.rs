@@ -10,6 +10,7 @@ pub(crate) mod fed;
 pub(crate) mod identity;
 pub(crate) mod inbox;
 pub(crate) mod journal;
+pub(crate) mod lives;
 pub(crate) mod mend;
 mod migrations;
 pub(crate) mod orders;

@@ -55,6 +55,15 @@ pub(crate) fn allotment(conn: &Connection, incarnation: IncarnationId, key: Stoc
     Ok(allotment.optional()?.unwrap_or_default())
 }
 
+/// Units that an incarnation may sell without asking, of everything.
+pub(crate) fn open_units(conn: &Connection, incarnation: IncarnationId) -> Result<i64, Error> {
+    let mut statement = conn.prepare_cached(
+        "select coalesce(sum(max(0, granted + received - consumed - returned - reclaimed)), 0) from allotments
+         where incarnation_id = ?1",
+    )?;
+    Ok(statement.query_row([incarnation], |row| row.get(0))?)
+}
+
 /// Keeps an allotment.
 pub(crate) fn save_allotment(
     conn: &Connection,
@@ -174,6 +183,24 @@ pub(crate) fn lay_over(
              updated_at = excluded.updated_at",
     )?
     .execute(params![key.product_id, key.warehouse_id, change.balance, change.promised, at])?;
+    Ok(())
+}
+
+/// What ops of an earlier life did is laid over the images until one contains the op that carries it;
+/// `places` are the old seq and the new one of each.
+pub(crate) fn carry_over(
+    conn: &Connection,
+    elder: IncarnationId,
+    incarnation: IncarnationId,
+    places: &[(i64, i64)],
+) -> Result<(), Error> {
+    let places = serde_json::to_string(places).expect("our own types always encode into memory");
+    conn.prepare_cached(
+        "update pending set incarnation_id = ?2, seq = carried.seq
+         from (select value ->> 0 as elder_seq, value ->> 1 as seq from json_each(?3)) carried
+         where pending.incarnation_id = ?1 and pending.seq = carried.elder_seq",
+    )?
+    .execute(params![elder, incarnation, places])?;
     Ok(())
 }
 

@@ -43,7 +43,7 @@ pub struct StatusShown {
     pub shop: String,
     /// In one word.
     pub mood: Mood,
-    /// `active`, `frozen` or `rolled_back`.
+    /// `active`, `frozen`, `rolled_back` or `restored`.
     pub state: String,
     /// Whether it sells what is allotted to it.
     pub sells_from_allotments: bool,
@@ -79,6 +79,9 @@ pub struct StatusShown {
     /// Rows that were ever found bad and mended.
     #[serde(default)]
     pub mended: i64,
+    /// Units it may sell without asking: what is lost, or sold twice, with this device at most.
+    #[serde(default)]
+    pub open_units: i64,
 }
 
 /// How things are, in one word.
@@ -190,6 +193,7 @@ pub(super) fn look(app: &App) -> Result<StatusShown, Error> {
         concerns: status.concerns,
         compared_seconds: since(checked.compared_at),
         mended: checked.mended,
+        open_units: status.open_units,
         name: identity.card.name,
         kind: identity.card.kind,
         policy: identity.card.policy,
@@ -205,16 +209,13 @@ pub(super) fn place(app: &App, identity: &Identity) -> Result<String, Error> {
 }
 
 fn sells(identity: &Identity) -> bool {
-    match identity.state {
-        Journal::Active | Journal::Frozen => true,
-        Journal::RolledBack => identity.card.is_home,
-    }
+    !identity.state.is_old_image() || identity.card.is_home
 }
 
 fn mood(identity: &Identity, status: &Status, failures: u32, contact_seconds: Option<i64>) -> Mood {
     let is_fresh = contact_seconds.is_some_and(|seconds| seconds <= FRESH_SECONDS);
     match identity.state {
-        Journal::Frozen | Journal::RolledBack => Mood::Stuck,
+        Journal::Frozen | Journal::RolledBack | Journal::Restored => Mood::Stuck,
         Journal::Active if failures > 0 || status.problem.is_some() || !is_fresh => Mood::Offline,
         Journal::Active if status.waiting > 0 || status.carts_waiting > 0 => Mood::Sending,
         Journal::Active => Mood::Level,
@@ -229,7 +230,7 @@ mod tests {
     use outpost_schema::{clock::Hlc, journal::Mark};
 
     fn mood_of(state: Journal, change: fn(&mut Status), failures: u32, contact: Option<i64>) -> Mood {
-        let identity = Identity { card: card(), state, receipts: 0, hlc: Hlc::ZERO };
+        let identity = Identity { card: card(), state, receipts: 0, hlc: Hlc::ZERO, next_life: None };
         let mut status = Status {
             state,
             head: Mark::START,
@@ -244,6 +245,7 @@ mod tests {
             set_aside: 0,
             refused: 0,
             concerns: 0,
+            open_units: 0,
         };
         change(&mut status);
         mood(&identity, &status, failures, contact)

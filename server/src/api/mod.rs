@@ -10,6 +10,7 @@ pub mod catalogue;
 mod digest;
 mod health;
 mod holds;
+mod lives;
 pub mod office;
 pub mod problem;
 mod pull;
@@ -26,7 +27,7 @@ use axum::{
     routing::{delete, get, post},
 };
 use outpost_sync::wire::{
-    BODY_MAX, DIGEST_PATH, HOLDS_PATH, IMAGES_PATH, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH,
+    BODY_MAX, DIGEST_PATH, HOLDS_PATH, IMAGES_PATH, LIVES_PATH, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH,
 };
 
 use self::{health::Counted, problem::Failure};
@@ -61,6 +62,7 @@ pub fn router(server: Arc<Server>) -> Router {
     Router::new()
         .route(PUSH_PATH, post(push::push))
         .route(PULL_PATH, get(pull::pull))
+        .route(LIVES_PATH, post(lives::begin))
         .route(DIGEST_PATH, post(digest::digest))
         .route(IMAGES_PATH, post(digest::images))
         .route(HOLDS_PATH, post(holds::place))

@@ -25,6 +25,7 @@ pub const MIGRATIONS: &[(&str, &str)] = embedded![
     "0004_orders",
     "0005_concerns",
     "0006_feed",
+    "0007_lives",
     "0010_checks"
 ];
 

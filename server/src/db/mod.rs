@@ -22,6 +22,7 @@ pub mod images;
 pub mod import;
 pub mod laws;
 pub mod listen;
+pub mod lives;
 pub mod marks;
 pub mod migrations;
 pub mod nodes;

@@ -10,16 +10,18 @@ use axum::{
 };
 use futures_util::stream;
 use http_body_util::BodyExt as _;
+use outpost_schema::id::NodeId;
 use outpost_sync::{
     codec::{self, Encoded, Form},
     round::{Remote, Trouble},
-    verify::Witness,
+    verify::Referee,
     wire::{
-        ACKED_HEADER, Caller, DIGEST_PATH, DigestAsked, Digested, HEAD_HEADER, IMAGES_PATH, Imaged, ImagesAsked,
-        NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH, Problem, Pulled, Push, Pushed, Standing,
+        ACKED_HEADER, Born, DIGEST_PATH, DigestAsked, Digested, HEAD_HEADER, IMAGES_PATH, Imaged, ImagesAsked,
+        LIVES_PATH, LifeWanted, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH, Problem, Pulled, Push,
+        Pushed, Standing,
     },
 };
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use tower::ServiceExt as _;
 
 use super::chance::Chance;
@@ -57,7 +59,7 @@ struct Call {
 /// One node's line.
 pub struct Wire {
     router: Router,
-    caller: Caller,
+    node_id: NodeId,
     fates: Mutex<VecDeque<Fate>>,
     weather: Mutex<Option<(Chance, usize)>>,
     on_the_way: Mutex<Vec<Call>>,
@@ -66,9 +68,9 @@ pub struct Wire {
 
 impl Wire {
     /// A good line.
-    pub fn lay(router: Router, caller: Caller) -> Self {
+    pub fn lay(router: Router, node_id: NodeId) -> Self {
         let (fates, weather, on_the_way, is_cut) = Default::default();
-        Self { router, caller, fates, weather, on_the_way, is_cut }
+        Self { router, node_id, fates, weather, on_the_way, is_cut }
     }
 
     /// What happens to the next calls, in order.
@@ -117,6 +119,16 @@ impl Wire {
         ])
     }
 
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        standing: Standing,
+        body: &impl Serialize,
+    ) -> Result<T, Trouble> {
+        let body = Some(codec::encode(Form::Binary, body));
+        self.call(Call { method: "POST", uri: path.to_owned(), standing, body }).await
+    }
+
     async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, Trouble> {
         let late = std::mem::take(&mut *self.on_the_way.lock().expect("sound"));
         let answer = self.meet(call, self.fate()).await;
@@ -152,8 +164,7 @@ impl Wire {
     }
 
     async fn send(&self, call: &Call, body: Body) -> Heard {
-        let Caller { node_id, incarnation_id } = self.caller;
-        let Standing { head, acked } = call.standing;
+        let (node_id, Standing { incarnation_id, head, acked }) = (self.node_id, call.standing);
         let mut request = Request::builder()
             .method(call.method)
             .uri(&call.uri)
@@ -244,8 +255,11 @@ fn cut() -> Trouble {
 
 impl Remote for Wire {
     async fn push(&self, standing: Standing, push: &Push) -> Result<Pushed, Trouble> {
-        let body = Some(codec::encode(Form::Binary, push));
-        self.call(Call { method: "POST", uri: PUSH_PATH.to_owned(), standing, body }).await
+        self.post(PUSH_PATH, standing, push).await
+    }
+
+    async fn begin_life(&self, standing: Standing, wanted: &LifeWanted) -> Result<Born, Trouble> {
+        self.post(LIVES_PATH, standing, wanted).await
     }
 
     async fn pull(&self, standing: Standing, cursor: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {
@@ -255,15 +269,13 @@ impl Remote for Wire {
     }
 }
 
-impl Witness for Wire {
+impl Referee for Wire {
     async fn digest(&self, standing: Standing, asked: &DigestAsked) -> Result<Digested, Trouble> {
-        let body = Some(codec::encode(Form::Binary, asked));
-        self.call(Call { method: "POST", uri: DIGEST_PATH.to_owned(), standing, body }).await
+        self.post(DIGEST_PATH, standing, asked).await
     }
 
     async fn images(&self, standing: Standing, asked: &ImagesAsked) -> Result<Imaged, Trouble> {
-        let body = Some(codec::encode(Form::Binary, asked));
-        self.call(Call { method: "POST", uri: IMAGES_PATH.to_owned(), standing, body }).await
+        self.post(IMAGES_PATH, standing, asked).await
     }
 }
 

@@ -6,7 +6,7 @@ use outpost_schema::{digest::KeyRange, feed::Kind, id::ProductId};
 use outpost_server::{feed::cursor::Cursor, publish};
 use outpost_sync::{
     round::{Local as _, Remote as _, Trouble},
-    verify::{self, Holder as _, Outcome, ROUNDS_BETWEEN, Witness as _},
+    verify::{self, Holder as _, Outcome, ROUNDS_BETWEEN, Referee as _},
     wire::{DIGEST_EXCEPT_MAX, DIGEST_RANGES_MAX, DigestAsked, Digested, Imaged, ImagesAsked, RangeAsked, RangeTold},
 };
 use uuid::Uuid;
