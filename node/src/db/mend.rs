@@ -99,9 +99,10 @@ fn replace(inbox: &mut Inbox<'_>, told: &Aggregate, key: &Key) -> Result<(), Err
 /// The two totals that the server raises are as it says; the node's own sums stay as they are.
 fn allotment(conn: &Connection, told: &Aggregate, ids: &Ids) -> Result<(), Error> {
     let id = |place: usize| ids.get(place).copied().unwrap_or(Uuid::nil());
-    let (granted, reclaimed) = match told {
-        Aggregate::Allotment(Granted { granted, reclaimed, .. }) => (*granted, *reclaimed),
-        _ => (0, 0),
+    let (granted, reclaimed) = if let Aggregate::Allotment(Granted { granted, reclaimed, .. }) = told {
+        (*granted, *reclaimed)
+    } else {
+        (0, 0)
     };
     let key = StockKey { product_id: ProductId(id(1)), warehouse_id: WarehouseId(id(2)) };
     stock::set_allotment(conn, IncarnationId(id(0)), key, granted, reclaimed)

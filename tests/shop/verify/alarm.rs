@@ -24,7 +24,7 @@ const STEPS: usize = 60;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_moves_while_it_is_compared_is_no_difference() {
     let (mut compared, mut moving) = (0, 0);
-    for seed in seeds(12) {
+    for seed in seeds(6) {
         let _told = Told(seed);
         let (shop, goods) = full_shop().await;
         let mut chance = Chance::of(seed);
@@ -136,6 +136,7 @@ async fn one_slice_is_small_and_comes_by_itself_after_some_rounds() {
     assert!(matches!(outcome, Some(Outcome::Compared(_))), "{outcome:?}");
     assert!(!till.node.is_due().expect("readable"), "and not at once again");
     assert!(till.node.checked().expect("readable").compared_at.is_some());
+    verify::slice(&*till.node, &till.line, true, 100).await.expect("the line is good");
     shop.restart(0, 99);
     let next = shop.tills[0].node.held(false, 250).expect("readable").expect("held");
     assert!(

@@ -21,7 +21,7 @@ const TABLES: [Table; 13] = [
     (
         "stock",
         &["product_id", "warehouse_id"],
-        "not exists (select 1 from pending p where p.product_id = stock.product_id)",
+        "not exists (select 1 from pending p where p.product_id = stock.product_id and p.warehouse_id = stock.warehouse_id)",
         &["own_balance", "own_promised"],
     ),
     (
@@ -259,7 +259,6 @@ async fn much_that_is_gone_is_fetched_in_pages_and_little_in_little() {
     let conn = open(till);
     let before = kept(&conn);
     conn.execute("delete from products where sku between 'P0100' and 'P0800'", []).expect("gone");
-    conn.execute("update stock set fed_balance = 7 where rowid_is_missing = 0", []).expect_err("no such column");
     let found = walk(till, 400).await;
     assert_eq!((found.mended.len(), found.unexplained), (701, 0), "a hole");
     assert!(found.mended.iter().all(|mended| mended.damage == Damage::Missing));
@@ -273,8 +272,8 @@ async fn much_that_is_gone_is_fetched_in_pages_and_little_in_little() {
     assert_eq!(found.mended.len(), 1);
     assert_eq!(found.mended[0].damage, Damage::Altered { fields: vec!["promised".to_owned()] });
     assert_eq!(kept(&conn), before);
-    let named =
-        shop.number("select max(jsonb_array_length(detail -> 'rows')) from concerns where kind = 'image_mended'");
+    let named = shop
+        .number("select max(jsonb_array_length(detail -> 'rows'))::bigint from concerns where kind = 'image_mended'");
     assert!(named.await <= 100, "a report is bounded");
 }
 
