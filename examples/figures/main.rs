@@ -7,6 +7,7 @@
 mod bare;
 mod cart;
 mod catch_up;
+mod digest;
 mod disk;
 mod environment;
 mod goods;
@@ -31,7 +32,7 @@ use crate::report::{Figure, Report};
 
 /// Every figure, in the order in which `all` measures them.
 const FIGURES: [&Figure; 6] =
-    [&sale::FIGURE, &push::FIGURE, &holds::FIGURE, &cart::FIGURE, &import::FIGURE, &catch_up::FIGURE];
+    [&sale::FIGURE, &push::FIGURE, &holds::FIGURE, &cart::FIGURE, &import::FIGURE, &catch_up::FIGURE, &digest::FIGURE];
 
 /// Measures what this machine does, beside a limit measured in the same run.
 #[derive(Debug, Parser)]

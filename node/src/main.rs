@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use outpost_node::{
-    command::{Failure, carry, count, find, goods, join, orders, round, salvage, sell, serve, status, stock},
+    command::{Failure, carry, count, find, goods, join, orders, round, salvage, sell, serve, status, stock, verify},
     config::{Config, LogFormat, Settings},
 };
 use outpost_sync::wire::Problem;
@@ -45,6 +45,8 @@ enum Verb {
     Export(carry::Export),
     Import(carry::Import),
     Salvage(salvage::Salvage),
+    /// Compare everything that is kept here with head office, and mend what differs
+    Verify,
     /// Show how this device stands with head office
     Status,
 }
@@ -80,6 +82,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Export(export) => carry::export(&config, &export),
         Verb::Import(import) => carry::import(&config, &import),
         Verb::Salvage(salvage) => salvage::run(&config, &salvage),
+        Verb::Verify => verify::run(&config),
         Verb::Status => status::run(&config),
     }
 }

@@ -15,9 +15,11 @@ use outpost_sync::{
     round::{Remote, Trouble},
     speak::Range,
     tolerant::Tolerant,
+    verify::Referee,
     wire::{
-        ACKED_HEADER, BODY_MAX, Born, HEAD_HEADER, LIVES_PATH, LifeWanted, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER,
-        PULL_PATH, PUSH_PATH, Problem, Pulled, Push, Pushed, REPORT_PATH, Report, Reported, Standing,
+        ACKED_HEADER, BODY_MAX, Born, DIGEST_PATH, DigestAsked, Digested, HEAD_HEADER, IMAGES_PATH, Imaged,
+        ImagesAsked, LIVES_PATH, LifeWanted, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH, Problem,
+        Pulled, Push, Pushed, REPORT_PATH, Report, Reported, Standing,
     },
 };
 use reqwest::{Client, RequestBuilder, Response, Url, header, redirect};
@@ -67,6 +69,8 @@ pub struct Uplink {
     report: Url,
     pull: Url,
     lives: Url,
+    digest: Url,
+    images: Url,
     node_id: NodeId,
     /// The protocol that is spoken: our newest, until the server has said which it knows.
     spoken: Arc<AtomicU16>,
@@ -88,7 +92,8 @@ impl Uplink {
             .map_err(|error| BadAddress::NoClient(chain(&error)))?;
         let spoken = Arc::new(AtomicU16::new(PROTOCOL));
         let (push, report, pull, lives) = (join(PUSH_PATH)?, join(REPORT_PATH)?, join(PULL_PATH)?, join(LIVES_PATH)?);
-        Ok(Self { client, push, report, pull, lives, node_id, spoken })
+        let (digest, images) = (join(DIGEST_PATH)?, join(IMAGES_PATH)?);
+        Ok(Self { client, push, report, pull, lives, digest, images, node_id, spoken })
     }
 
     /// Asks, and takes note of what the server speaks. One that does not speak our protocol is asked
@@ -152,6 +157,16 @@ impl Remote for Uplink {
         url.query_pairs_mut().append_pair("wait", &wait_seconds.to_string());
         let wait = Duration::from_secs(wait_seconds.saturating_add(PULL_MARGIN_SECONDS));
         self.ask(|| self.dressed(self.client.get(url.clone()), standing).timeout(wait)).await?.tolerant()
+    }
+}
+
+impl Referee for Uplink {
+    async fn digest(&self, standing: Standing, asked: &DigestAsked) -> Result<Digested, Trouble> {
+        self.ask(|| self.post(&self.digest, standing, asked)).await?.whole()
+    }
+
+    async fn images(&self, standing: Standing, asked: &ImagesAsked) -> Result<Imaged, Trouble> {
+        self.ask(|| self.post(&self.images, standing, asked)).await?.whole()
     }
 }
 

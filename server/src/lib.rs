@@ -3,7 +3,7 @@
 //! A push comes in by [`accept`]: it is loaded, decided by the schema's rules and written as one
 //! transaction, and answered after its commit. What changed goes out by the feed. [`nodes`] knows the
 //! devices, [`grants`] gives a home what it may sell, [`epoch`] hears from all devices again when the
-//! database was restored. All SQL lies in [`db`].
+//! database was restored, and [`digest`] lets a device compare what it was told. All SQL lies in [`db`].
 
 pub mod accept;
 pub mod api;
@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod db;
+pub mod digest;
 pub mod epoch;
 pub mod error;
 pub mod feed;

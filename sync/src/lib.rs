@@ -17,6 +17,9 @@
 //! the server may have forgotten that; then it pushes what the server lost, from the server's mark, and
 //! reads the feed anew. Until the server has heard every node it grants nothing.
 //!
+//! Now and then, at level, the two *compare* a slice of what was fed ([`verify`]): sums of digests over
+//! ranges of keys, halved where they differ, and what differs is fetched again.
+//!
 //! Nothing here knows a socket, a file, a clock or a database: [`round::run`] works over two small
 //! traits, and so runs over HTTP in the shop and over a line that drops and cuts in a test.
 //!
@@ -153,4 +156,5 @@ pub mod retry;
 pub mod round;
 pub mod speak;
 pub mod tolerant;
+pub mod verify;
 pub mod wire;

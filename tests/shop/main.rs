@@ -29,4 +29,5 @@ mod restored;
 mod resume;
 mod set_aside;
 mod shown;
+mod verify;
 mod versions;

@@ -12,7 +12,7 @@ use outpost_sync::wire::Page;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::{carts, catalogue, concerns, epochs, identity, journal, orders, people, stock};
+use super::{carts, catalogue, checks, concerns, epochs, identity, journal, orders, people, stock};
 use crate::error::Error;
 
 /// How far the feed has been read, and when the server was last heard.
@@ -80,13 +80,9 @@ pub(crate) fn apply(
     if position(conn)?.cursor.as_deref() != asked || (from == 0 && !is_told_in_full(conn, asked, page.protocol)?) {
         return Ok(Taken { carts: Vec::new(), upto: all });
     }
-    let own = identity::load(conn)?.incarnation_id();
-    let mut inbox = Inbox { conn, own, contained: stock::Contained::by(conn, &page.acked)?, now, carts: Vec::new() };
+    let mut inbox = Inbox::open(conn, page, now)?;
     // First, so that whoever looks between two parts knows that the images may contain so much.
-    for acked in &page.acked {
-        journal::raise_acked(conn, acked.incarnation_id, acked.mark)?;
-        journal::note_archived(conn, acked.incarnation_id, acked.archived)?;
-    }
+    inbox.note_acked(page)?;
     let mut upto = from;
     for part in page.aggregates.get(from..).unwrap_or_default().chunks(PART) {
         part.iter().try_for_each(|aggregate| inbox.take(aggregate))?;
@@ -106,6 +102,7 @@ fn finish(conn: &Connection, page: &Page, now: Timestamp) -> Result<(), Error> {
     conn.prepare_cached("update feed_position set cursor = ?1")?.execute([&page.cursor])?;
     if page.level {
         conn.prepare_cached("update feed_position set seen = ?1, level_at = ?2")?.execute(params![page.seen, now])?;
+        checks::count_round(conn)?;
     }
     Ok(())
 }
@@ -129,16 +126,33 @@ fn is_told_in_full(conn: &Connection, asked: Option<&str>, protocol: u16) -> Res
     Ok(is_full)
 }
 
-struct Inbox<'a> {
-    conn: &'a Connection,
+/// Takes aggregates in, as a page tells them.
+pub(super) struct Inbox<'a> {
+    pub(super) conn: &'a Connection,
     own: IncarnationId,
     contained: stock::Contained,
     now: Timestamp,
-    carts: Vec<CartId>,
+    /// Carts that were changed.
+    pub(super) carts: Vec<CartId>,
 }
 
-impl Inbox<'_> {
-    fn take(&mut self, aggregate: &Aggregate) -> Result<(), Error> {
+impl<'a> Inbox<'a> {
+    /// Ready for what this page tells.
+    pub(super) fn open(conn: &'a Connection, page: &Page, now: Timestamp) -> Result<Self, Error> {
+        let own = identity::load(conn)?.incarnation_id();
+        Ok(Self { conn, own, contained: stock::Contained::by(conn, &page.acked)?, now, carts: Vec::new() })
+    }
+
+    /// Notes how far the server had this node's journals.
+    pub(super) fn note_acked(&self, page: &Page) -> Result<(), Error> {
+        page.acked.iter().try_for_each(|acked| {
+            journal::raise_acked(self.conn, acked.incarnation_id, acked.mark)?;
+            journal::note_archived(self.conn, acked.incarnation_id, acked.archived)
+        })
+    }
+
+    /// Takes one in.
+    pub(super) fn take(&mut self, aggregate: &Aggregate) -> Result<(), Error> {
         let conn = self.conn;
         match aggregate {
             Aggregate::Warehouse(warehouse) => catalogue::save_warehouse(conn, warehouse),
@@ -162,7 +176,8 @@ impl Inbox<'_> {
         }
     }
 
-    fn forget(&mut self, key: &Key) -> Result<(), Error> {
+    /// Something is no longer there, or no longer in this node's scope.
+    pub(super) fn forget(&mut self, key: &Key) -> Result<(), Error> {
         let conn = self.conn;
         // A key with too few ids names nothing that is here.
         let id = |place: usize| key.ids.get(place).copied().unwrap_or(Uuid::nil());

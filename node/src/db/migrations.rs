@@ -21,6 +21,7 @@ const MIGRATIONS: &[Migration] = &[
     ("0005_lives", include_str!("../../../migrations/node/0005_lives.sql")),
     ("0006_protocol", include_str!("../../../migrations/node/0006_protocol.sql")),
     ("0007_epochs", include_str!("../../../migrations/node/0007_epochs.sql")),
+    ("0008_checks", include_str!("../../../migrations/node/0008_checks.sql")),
 ];
 
 const APPLIED: &str = "create table if not exists migrations (

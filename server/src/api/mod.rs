@@ -7,6 +7,7 @@ pub mod answer;
 pub mod body;
 pub mod caller;
 pub mod catalogue;
+mod digest;
 mod health;
 mod holds;
 mod lives;
@@ -28,7 +29,9 @@ use axum::{
 };
 use outpost_sync::{
     speak::Range,
-    wire::{BODY_MAX, HOLDS_PATH, LIVES_PATH, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH, REPORT_PATH},
+    wire::{
+        BODY_MAX, DIGEST_PATH, HOLDS_PATH, IMAGES_PATH, LIVES_PATH, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH, REPORT_PATH,
+    },
 };
 
 use self::{health::Counted, problem::Failure};
@@ -71,6 +74,8 @@ pub fn router_with(server: Arc<Server>, lane: Lane) -> Router {
         .route(PULL_PATH, get(pull::pull))
         .route(REPORT_PATH, post(report::report))
         .route(LIVES_PATH, post(lives::begin))
+        .route(DIGEST_PATH, post(digest::digest))
+        .route(IMAGES_PATH, post(digest::images))
         .route(HOLDS_PATH, post(holds::place))
         .route("/v1/holds/{id}", delete(holds::release))
         .route("/v1/holds/{id}/allot", post(holds::allot))

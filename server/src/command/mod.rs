@@ -13,6 +13,7 @@ mod recovery;
 mod serve;
 mod stock;
 mod table;
+mod verify;
 mod warehouse;
 
 use std::{env, io::IsTerminal, process::ExitCode};
@@ -72,6 +73,8 @@ enum Verb {
     Concerns(concern::Verb),
     /// Check the whole book against its laws
     Check,
+    /// Check the book, what devices are told of it, and what they found when they compared themselves
+    Verify(verify::Args),
 }
 
 /// Does what the command line says.
@@ -107,6 +110,7 @@ async fn act(verb: Verb, opened: &Opened, config: &Config) -> Result<ExitCode, P
         Verb::Recovery(args) => recovery::run(&args, server).await,
         Verb::Concerns(verb) => concern::run(verb, server).await,
         Verb::Check => return check::run(server).await,
+        Verb::Verify(args) => return verify::run(&args, server).await,
     }
     .map(|()| ExitCode::SUCCESS)
 }

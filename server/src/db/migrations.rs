@@ -30,6 +30,7 @@ pub const MIGRATIONS: &[(&str, &str)] = embedded![
     "0007_lives",
     "0008_horizon",
     "0009_recovery",
+    "0010_checks",
 ];
 
 /// The lock that every migrating server takes; any number will do that nothing else uses.
