@@ -22,14 +22,12 @@ pub(super) struct Opened {
 
 impl Opened {
     pub(super) async fn open(config: &Config) -> Result<Self, Problem> {
-        let cluster = match &config.database {
-            Database::Private => Some(Cluster::start(&config.data).await.map_err(stopped)?),
-            Database::At(_) => None,
-        };
-        let database = match (&cluster, &config.database) {
-            (Some(cluster), _) => cluster.config(DATABASE),
-            (None, Database::At(database)) => (**database).clone(),
-            (None, Database::Private) => tokio_postgres::Config::new(),
+        let (database, cluster) = match &config.database {
+            Database::Private => {
+                let cluster = Cluster::start(&config.data).await.map_err(stopped)?;
+                (alone_if_so(cluster.config(DATABASE)).await?, Some(cluster))
+            }
+            Database::At(database) => ((**database).clone(), None),
         };
         let server = Server::open_with(database, Arc::new(Real), config.currency).await?;
         Ok(Self { server: Arc::new(server), cluster })
@@ -49,6 +47,16 @@ impl Opened {
         }
         cluster.stop().map_err(stopped)
     }
+}
+
+/// A verb's commits wait for the archive only while a server keeps it up. Alone, a verb would wait for
+/// ever; what it commits reaches the archive before anything that the next server answers.
+async fn alone_if_so(mut database: tokio_postgres::Config) -> Result<tokio_postgres::Config, Problem> {
+    let client = databases::connect(&database).await.map_err(Error::from)?;
+    if !presence::is_shown(&client).await.map_err(Error::from)? {
+        database.options("-c synchronous_commit=local");
+    }
+    Ok(database)
 }
 
 /// What the cluster could not do.
