@@ -146,7 +146,9 @@ impl Drop for Aside {
             Ok(()) => {}
             // It was given its name.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => tracing::warn!(path = %self.0.display(), %error, "a folder that is half made stays; remove it"),
+            Err(error) => {
+                tracing::warn!(path = %self.0.display(), %error, "a folder that is half made stays; remove it")
+            }
         }
     }
 }

@@ -1,13 +1,13 @@
 //! The node's end of a round: its journal and its fed tables, one transaction a call.
 
-use outpost_schema::journal::Mark;
+use outpost_schema::{id::IncarnationId, journal::Mark};
 use outpost_sync::{
-    round::Local,
-    wire::{Page, Push, Pushed, Standing},
+    round::{Anew, Local},
+    wire::{Born, LifeWanted, Page, Push, Pushed, Standing},
 };
 
 use crate::{
-    db::{identity, inbox, outbox},
+    db::{identity, inbox, lives, outbox},
     error::Error,
     node::Node,
 };
@@ -45,8 +45,20 @@ impl Local for Node {
         Ok(())
     }
 
-    fn start_anew(&self) -> Result<(), Error> {
+    fn start_anew(&self, _why: &Anew) -> Result<(), Error> {
         self.db().write_at("start_anew", |tx| inbox::start_anew(tx))
+    }
+
+    fn life_wanted(&self) -> Result<Option<LifeWanted>, Error> {
+        if self.db().read(identity::load)?.state.ending().is_none() {
+            return Ok(None);
+        }
+        let fresh = IncarnationId::new(self.world().now(), self.world().id_chance());
+        self.db().write_at("life_wanted", |tx| lives::wanted(tx, fresh))
+    }
+
+    fn begin_life(&self, born: &Born) -> Result<(), Error> {
+        self.db().write_at("begin_life", |tx| lives::begin(tx, born, self.world()))
     }
 }
 

@@ -60,8 +60,8 @@ impl Server {
 
     /// The same, where every commit must be safe elsewhere too before it is answered.
     #[must_use]
-    pub fn guarded(self, safety: Arc<Safety>) -> Self {
-        Self { db: self.db.guarded(safety), ..self }
+    pub fn watched(self, safety: Arc<Safety>) -> Self {
+        Self { db: self.db.watched(safety), ..self }
     }
 
     /// The laws of the book that are broken, as sentences; none if all is well. Reads everything.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::FutureExt as _;
 use outpost_sync::{
     round::{Remote, Trouble},
-    wire::{Pulled, Push, Pushed, Standing},
+    wire::{Born, LifeWanted, Pulled, Push, Pushed, Standing},
 };
 use tokio::sync::Notify;
 
@@ -48,6 +48,10 @@ impl<'a, R> Interrupted<'a, R> {
 impl<R: Remote + Sync> Remote for Interrupted<'_, R> {
     async fn push(&self, standing: Standing, push: &Push) -> Result<Pushed, Trouble> {
         self.remote.push(standing, push).await
+    }
+
+    async fn begin_life(&self, standing: Standing, wanted: &LifeWanted) -> Result<Born, Trouble> {
+        self.remote.begin_life(standing, wanted).await
     }
 
     async fn pull(&self, standing: Standing, cursor: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {

@@ -6,7 +6,9 @@ use axum::{
     http::{HeaderMap, StatusCode, request::Parts},
 };
 use outpost_schema::journal::Mark;
-use outpost_sync::wire::{ACKED_HEADER, Caller, HEAD_HEADER, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, Standing};
+use outpost_sync::wire::{
+    ACKED_HEADER, Caller, HEAD_HEADER, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PROTOCOL_OLDEST, Standing,
+};
 
 use super::problem::Failure;
 
@@ -40,7 +42,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Calling {
         check_protocol(&parts.headers)?;
         let caller = caller(&parts.headers)?;
         let (head, acked) = (mark(&parts.headers, HEAD_HEADER)?, mark(&parts.headers, ACKED_HEADER)?);
-        let standing = head.zip(acked).map(|(head, acked)| Standing { head, acked });
+        let incarnation_id = caller.incarnation_id;
+        let standing = head.zip(acked).map(|(head, acked)| Standing { incarnation_id, head, acked });
         Ok(Self { caller, standing })
     }
 }
@@ -48,8 +51,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Calling {
 /// People with curl need not name a protocol; who names another one is told which is spoken.
 fn check_protocol(headers: &HeaderMap) -> Result<(), Failure> {
     match text(headers, PROTOCOL_HEADER)? {
-        Some(version) if version != PROTOCOL.to_string() => {
-            let sentence = format!("this server speaks protocol {PROTOCOL}; update whichever of the two is older");
+        Some(version) if !version.parse().is_ok_and(|version| (PROTOCOL_OLDEST..=PROTOCOL).contains(&version)) => {
+            let sentence = format!(
+                "this server speaks protocols {PROTOCOL_OLDEST} to {PROTOCOL}; update whichever of the two is older"
+            );
             Err(Failure::new(StatusCode::UPGRADE_REQUIRED, "unknown_protocol", sentence))
         }
         Some(_) | None => Ok(()),

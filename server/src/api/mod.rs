@@ -9,6 +9,7 @@ pub mod caller;
 pub mod catalogue;
 mod health;
 mod holds;
+mod lives;
 pub mod office;
 pub mod problem;
 mod pull;
@@ -24,7 +25,7 @@ use axum::{
     response::Response,
     routing::{delete, get, post},
 };
-use outpost_sync::wire::{BODY_MAX, HOLDS_PATH, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH};
+use outpost_sync::wire::{BODY_MAX, HOLDS_PATH, LIVES_PATH, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH};
 
 use self::{health::Counted, problem::Failure};
 use crate::{
@@ -58,6 +59,7 @@ pub fn router(server: Arc<Server>) -> Router {
     Router::new()
         .route(PUSH_PATH, post(push::push))
         .route(PULL_PATH, get(pull::pull))
+        .route(LIVES_PATH, post(lives::begin))
         .route(HOLDS_PATH, post(holds::place))
         .route("/v1/holds/{id}", delete(holds::release))
         .route("/v1/holds/{id}/allot", post(holds::allot))

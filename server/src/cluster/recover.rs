@@ -33,8 +33,8 @@ const RECORD_BYTES_MAX: u64 = 320 << 10;
 impl Cluster {
     /// Makes the cluster of a data folder, which has none, from an archive. It is not running after that.
     pub(crate) async fn recover(data: &Path, archive: &Path) -> Result<(), ClusterError> {
+        let label = Label::read(archive)?.ok_or_else(|| ClusterError::ForeignArchive { archive: archive.into() })?;
         let archive = archive.canonicalize().map_err(ClusterError::file("find", archive))?;
-        let label = Label::read(&archive)?.ok_or_else(|| ClusterError::ForeignArchive { archive: archive.clone() })?;
         let account = Account::choose()?;
         let folders = Folders::prepare(data, &account)?;
         let _right_to_start = folders.lock().await?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget};
 use outpost_sync::wire::Problem;
 
-use super::told;
+use super::{say, told};
 use crate::{
     backup::{self, BackupError, Shelf, Taken},
     server::Server,
@@ -39,7 +39,7 @@ pub(super) async fn run(args: &Args, server: &Server) -> Result<(), Problem> {
     let moved = |bytes| bar.set_message(format!("{} written", HumanBytes(bytes)));
     let taken = backup::take(server, &shelf, args.keep, args.forget_missing, moved).await.map_err(failed)?;
     bar.finish_and_clear();
-    sentences(&taken).iter().for_each(|line| println!("{line}"));
+    sentences(&taken).iter().for_each(say);
     Ok(())
 }
 

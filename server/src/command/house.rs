@@ -63,7 +63,7 @@ impl House {
             Some(elsewhere) => {
                 let safety = Arc::new(Safety::new(elsewhere));
                 tasks.push(output::watch(database, Arc::clone(&safety)));
-                server.guarded(safety)
+                server.watched(safety)
             }
             None => server,
         };

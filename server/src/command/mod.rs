@@ -138,6 +138,12 @@ fn print_json<T: serde::Serialize>(value: &T) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Prints a line. What was done stays done, whether or not anybody reads on.
+fn say(line: impl std::fmt::Display) {
+    use std::io::Write as _;
+    let _nobody_reads = writeln!(std::io::stdout(), "{line}");
+}
+
 /// A moment as people write it, in UTC.
 pub(crate) fn moment(at: Timestamp) -> String {
     let seconds = at.micros().div_euclid(1_000_000);

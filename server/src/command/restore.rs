@@ -12,7 +12,7 @@ use outpost_sync::wire::Problem;
 use super::{
     moment,
     opened::{Opened, stopped},
-    told,
+    say, told,
 };
 use crate::{
     backup::{self, BackupError, Manifest, Target, compact},
@@ -50,7 +50,7 @@ async fn from_backup(backup: &Path, args: &Args, config: &Config) -> Result<(), 
     );
     let dump = manifest.check_dump(backup, |done| bar.set_position(done))?;
     bar.finish_and_clear();
-    println!("the backup of {} is whole and unaltered", manifest.taken);
+    say(format!("the backup of {} is whole and unaltered", manifest.taken));
     let (database, cluster) = match &config.database {
         Database::At(database) => (external(database, args.replace).await?, None),
         Database::Private => {
@@ -60,7 +60,7 @@ async fn from_backup(backup: &Path, args: &Args, config: &Config) -> Result<(), 
     };
     let target = Target { database, currency: config.currency, world: Arc::new(Real) };
     let server = backup::restore(&dump, &manifest, target).await?;
-    println!("restored: head office is as it was at {}", manifest.taken);
+    say(format!("restored: head office is as it was at {}", manifest.taken));
     say_what_follows(&server).await?;
     drop(server);
     cluster.map_or(Ok(()), Cluster::stop).map_err(BackupError::from)
@@ -100,10 +100,10 @@ async fn from_archive(archive: &Path, args: &Args, config: &Config) -> Result<()
     if Cluster::is_in(&config.data) {
         return Err(told(&not_empty(config), BackupError::code));
     }
-    println!("the archive is checked and its log played over its copy of the database; this takes a while");
+    say("the archive is checked and its log played over its copy of the database; this takes a while");
     Cluster::recover(&config.data, archive).await.map_err(stopped)?;
     let opened = Opened::open(config).await?;
-    println!("restored: head office is as it was when it last answered anybody; nothing that was told is lost");
+    say("restored: head office is as it was when it last answered anybody; nothing that was told is lost");
     say_what_follows(&opened.server).await?;
     opened.close().await
 }
@@ -117,7 +117,7 @@ fn not_empty(config: &Config) -> BackupError {
 
 async fn set_aside(config: &Config) -> Result<(), BackupError> {
     if let Some(aside) = Cluster::set_aside(&config.data, &compact(Real.now())).await? {
-        println!("what was there is now in {}; delete it when you are sure", aside.display());
+        say(format!("what was there is now in {}; delete it when you are sure", aside.display()));
     }
     Ok(())
 }
@@ -125,21 +125,21 @@ async fn set_aside(config: &Config) -> Result<(), BackupError> {
 /// What happens from here on, in words for whoever did this at night.
 async fn say_what_follows(server: &Server) -> Result<(), crate::error::Error> {
     let devices = server.db.snapshot(|tx| async move { nodes::devices(&tx).await }).await?;
-    println!();
-    println!("Start it now with `outpost-server serve`. What happens then, by itself:");
-    println!("- Tills keep selling. They notice that head office was restored, and push again what it forgot.");
+    say("");
+    say("Start it now with `outpost-server serve`. What happens then, by itself:");
+    say("- Tills keep selling. They notice that head office was restored, and push again what it forgot.");
     if devices.is_empty() {
-        println!("- There are no devices yet, so nothing need be waited for.");
+        say("- There are no devices yet, so nothing need be waited for.");
         return Ok(());
     }
-    println!(
+    say(format!(
         "- Until all {} devices have reported, none gets more to sell than it has, and nothing is held online:",
         devices.len()
-    );
+    ));
     for Device { name, place, seen_at } in &devices {
         let heard = seen_at.map_or_else(|| "never heard".to_owned(), |at| format!("last heard {} UTC", moment(at)));
-        println!("    {name} at {place}, {heard}");
+        say(format!("    {name} at {place}, {heard}"));
     }
-    println!("- A device that will not come back is given up: see server/RECOVERY.md.");
+    say("- A device that will not come back is given up: see server/RECOVERY.md.");
     Ok(())
 }

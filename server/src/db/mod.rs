@@ -21,6 +21,7 @@ pub mod images;
 pub mod import;
 pub mod laws;
 pub mod listen;
+pub mod lives;
 pub mod migrations;
 pub mod nodes;
 pub mod office;
@@ -94,7 +95,7 @@ impl Db {
 
     /// The same, where every commit must be safe elsewhere too before it is answered.
     #[must_use]
-    pub fn guarded(self, safety: Arc<Safety>) -> Self {
+    pub fn watched(self, safety: Arc<Safety>) -> Self {
         Self { safety: Some(safety), ..self }
     }
 

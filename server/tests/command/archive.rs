@@ -172,6 +172,15 @@ fn while_the_archive_is_away_nothing_is_promised_and_it_is_said_so() {
     assert!(second.stop() && server.stop());
     assert_eq!(office.reserved(), 3, "a verb alone does not wait for an archive that nobody keeps up");
     office.say(&["warehouse", "add", "Alone"]).unwrap();
+
+    // Started without it, the archive is let go, and nothing waits for it any more.
+    let plain = Running::start(&mut office.command(&["--log", "error"]));
+    office.say(&["warehouse", "add", "Plain"]).unwrap();
+    assert!(plain.get("/v1/warehouses").contains("Plain"));
+    assert!(plain.stop());
+    let again = office.serve();
+    assert!(office.archive().join("base-2").exists(), "what it missed cannot be made up for, so it begins anew");
+    assert!(again.stop());
 }
 
 #[tokio::test]
