@@ -132,10 +132,11 @@ async fn say_what_follows(server: &Server) -> Result<(), crate::error::Error> {
         say("- There are no devices yet, so nothing need be waited for.");
         return Ok(());
     }
-    say(format!(
-        "- Until all {} devices have reported, none gets more to sell than it has, and nothing is held online:",
-        devices.len()
-    ));
+    let all = match devices.len() {
+        1 => "this device has".to_owned(),
+        count => format!("all {count} devices have"),
+    };
+    say(format!("- Until {all} reported, none gets more to sell than it has, and nothing is held online:"));
     for Device { name, place, seen_at } in &devices {
         let heard = seen_at.map_or_else(|| "never heard".to_owned(), |at| format!("last heard {} UTC", moment(at)));
         say(format!("    {name} at {place}, {heard}"));
