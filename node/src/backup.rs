@@ -90,6 +90,7 @@ pub fn restore(from: &Path, folder: &Path, replace: bool, world: Arc<dyn World>)
 
 /// Brings the database to this program's schema, reads all of it, and puts it into quarantine.
 fn examine(from: &Path, header: &Header, folder: &Path, world: Arc<dyn World>) -> Result<(), BackupError> {
+    let chance = world.chance();
     let node = Node::open(folder, world)?;
     node.examine()?;
     drop(node);
@@ -97,7 +98,7 @@ fn examine(from: &Path, header: &Header, folder: &Path, world: Arc<dyn World>) -
     if (copied.node_id, copied.incarnation_id, copied.head) != (header.node_id, header.incarnation_id, header.head) {
         return Err(BackupError::Altered { path: from.into() });
     }
-    db::Db::open(folder)?.write(|tx| copy::quarantine(tx))?;
+    db::Db::open(folder)?.write(|tx| copy::quarantine(tx, chance))?;
     let files = File::open(folder.join(FILE)).and_then(|file| file.sync_all()).and_then(|()| synced(folder));
     files.map_err(BackupError::file("write to disk", folder))
 }

@@ -88,6 +88,12 @@ pub enum Error {
         /// Where.
         elsewhere: Elsewhere,
     },
+    /// A backup was being restored here, and was not found to be whole.
+    #[error(
+        "a restore into this database was begun and never finished; restore again, with --replace, or into another \
+         empty database"
+    )]
+    RestoreUnfinished,
     /// The standby that was asked for is none.
     #[error("--output-commit standby: {missing}; then start again")]
     NoStandby {
@@ -114,6 +120,7 @@ impl Error {
             Self::Db(_) => "database_failed",
             Self::CommitUnknown(_) => "commit_unknown",
             Self::ArchiveBehind { .. } => "archive_behind",
+            Self::RestoreUnfinished => "restore_unfinished",
             Self::NoStandby { .. } => "standby_missing",
         }
     }
@@ -131,6 +138,7 @@ impl Error {
             | Self::OtherCurrency { .. }
             | Self::LifeTaken
             | Self::Migrate(_)
+            | Self::RestoreUnfinished
             | Self::NoStandby { .. } => true,
             Self::NoConnection(_) | Self::Db(_) | Self::CommitUnknown(_) | Self::ArchiveBehind { .. } => false,
         }
@@ -144,6 +152,7 @@ impl Error {
             | Self::Db(_)
             | Self::CommitUnknown(_)
             | Self::ArchiveBehind { .. }
+            | Self::RestoreUnfinished
             | Self::NoStandby { .. } => true,
             Self::Fault(_)
             | Self::UnknownNode
@@ -193,6 +202,7 @@ impl Error {
             | Self::NoConnection(_)
             | Self::CommitUnknown(_)
             | Self::ArchiveBehind { .. }
+            | Self::RestoreUnfinished
             | Self::NoStandby { .. } => None,
         }
     }

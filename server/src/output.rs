@@ -120,6 +120,16 @@ async fn look(client: &Client, safety: &Safety) {
     }
 }
 
+/// Where the commits of a private cluster must be safe too: in its archive, while it has one.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn kept_elsewhere(config: &Config) -> Result<Option<Elsewhere>, Error> {
+    let client = databases::connect(config).await?;
+    let is_asked_for = replication::standbys(&client).await? != Standbys::NotAskedFor;
+    Ok(is_asked_for.then_some(Elsewhere::Archive))
+}
+
 /// Refuses a database whose commits wait for no standby, or for one that is not there.
 ///
 /// # Errors

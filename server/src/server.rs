@@ -42,7 +42,11 @@ impl Server {
     /// Those of [`Server::open`], and [`Error::OtherCurrency`].
     pub async fn open_with(config: Config, world: Arc<dyn World>, currency: Option<Currency>) -> Result<Self, Error> {
         let db = Db::new(config);
-        migrate(&mut databases::connect(db.config()).await?).await?;
+        let mut client = databases::connect(db.config()).await?;
+        if backups::is_half_restored(&client).await? {
+            return Err(Error::RestoreUnfinished);
+        }
+        migrate(&mut client).await?;
         let now = world.now();
         let fresh = EpochId::new(now, world.id_chance());
         let (epoch, currency) = db

@@ -5,7 +5,10 @@ use std::path::Path;
 use outpost_schema::id::{IncarnationId, NodeId};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-use super::{BUSY_MAX, FILE, identity::State};
+use super::{
+    BUSY_MAX, FILE,
+    identity::{self, State},
+};
 use crate::error::Error;
 
 /// What a copy is of.
@@ -71,11 +74,12 @@ pub(crate) fn look(file: &Path) -> Result<Copied, Error> {
     copied.ok_or(Error::NotJoined)
 }
 
-/// Puts the device into quarantine: it was put back, and does not know what it did since.
+/// Puts the device into quarantine: it was put back, and does not know what it did since. A life that it
+/// had asked for may have been lived since, so it asks for another.
 ///
 /// # Errors
 /// What the database says.
-pub(crate) fn quarantine(conn: &Connection) -> Result<(), Error> {
-    conn.execute("update identity set state = ?1, next_life = null", [State::Restored])?;
-    Ok(())
+pub(crate) fn quarantine(conn: &Connection, chance: [u8; 16]) -> Result<(), Error> {
+    conn.execute("update identity set next_life = null", [])?;
+    identity::set_back(conn, State::Restored, chance)
 }

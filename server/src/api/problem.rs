@@ -78,6 +78,7 @@ impl From<Error> for Failure {
             | Error::Db(_)
             | Error::CommitUnknown(_)
             | Error::ArchiveBehind { .. }
+            | Error::RestoreUnfinished
             | Error::NoStandby { .. } => return ours(&error),
         };
         Self { status, problem: error.into() }
@@ -102,6 +103,7 @@ pub fn ours(error: &Error) -> Failure {
         Error::NoConnection(_)
         | Error::Db(_)
         | Error::Migrate(_)
+        | Error::RestoreUnfinished
         | Error::NoStandby { .. }
         | Error::Fault(_)
         | Error::UnknownNode

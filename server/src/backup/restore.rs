@@ -1,8 +1,8 @@
 //! A backup, put into an empty database.
 //!
-//! The database is marked first; `pg_restore` runs in one transaction; what came of it is compared with
-//! the manifest; and only the server that then opens it takes the mark away, in the transaction that
-//! begins the next epoch. Cut short anywhere, it is either empty or whole and about to begin an epoch.
+//! The database is marked first, so that nobody opens it; `pg_restore` runs in one transaction; what came
+//! of it is compared with the manifest; and only the server that then opens it takes the mark away, in the
+//! transaction that begins the next epoch.
 
 use std::{path::Path, process::Stdio, sync::Arc};
 
@@ -47,11 +47,14 @@ pub async fn restore(dump: &Path, manifest: &Manifest, target: Target) -> Result
     let tools = Client::at_least(databases::major(&client).await?.max(manifest.postgres), &target.database)?;
     let reason = format!("the backup of {} was restored", manifest.taken);
     backups::begin_restore(&client, &reason).await?;
+    stage::reach("restore.begun");
     pour(&tools, dump).await?;
     stage::reach("restore.poured");
     let db = Db::new(target.database.clone());
     let restored = db.snapshot(|tx| async move { backups::holdings(&tx).await }).await?;
     manifest.compare(&restored)?;
+    backups::pass_restore(&client).await?;
+    stage::reach("restore.passed");
     Ok(Server::open_with(target.database, target.world, target.currency).await?)
 }
 

@@ -276,7 +276,7 @@ fn lock(folder: &Path) -> Result<File, ClusterError> {
     let file = opened.map_err(ClusterError::file("open", &path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(ClusterError::Busy { path: folder.into() }),
+        Err(TryLockError::WouldBlock) => Err(ClusterError::ArchiveBusy { archive: folder.into() }),
         Err(TryLockError::Error(error)) => Err(ClusterError::file("lock", path)(error)),
     }
 }

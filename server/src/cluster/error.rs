@@ -45,6 +45,12 @@ pub enum ClusterError {
         /// The folder.
         archive: PathBuf,
     },
+    /// Another server keeps the archive up.
+    #[error("another server keeps the archive in {} up; start this one without --archive", archive.display())]
+    ArchiveBusy {
+        /// The folder.
+        archive: PathBuf,
+    },
     /// Not everything in the archive can be read.
     #[error(
         "the archive in {} is damaged: {what}; if you have a copy of it, restore that, otherwise restore the newest backup \
@@ -176,6 +182,7 @@ impl ClusterError {
             Self::NoProgram { .. } => "postgres_program_missing",
             Self::Running { .. } => "server_running",
             Self::ForeignArchive { .. } => "foreign_archive",
+            Self::ArchiveBusy { .. } => "archive_busy",
             Self::ArchiveDamaged { .. } => "archive_damaged",
             Self::ArchiveBehind { .. } => "archive_behind",
             Self::OtherVersion { .. } => "postgres_other_version",

@@ -55,6 +55,7 @@ impl Cluster {
         replication::release_archive(&connection).await?;
         let connection = databases::connect(&cluster.config(DATABASE)).await?;
         backups::begin_restore(&connection, "the archive was restored").await?;
+        backups::pass_restore(&connection).await?;
         drop(connection);
         cluster.stop()?;
         folders.keep(&making)

@@ -48,9 +48,8 @@ impl House {
         if config.is_standby_required {
             output::require_standby(&database).await?;
         }
-        let archive = kept.as_ref().and_then(|kept| kept.archive.as_ref());
-        let elsewhere = match (archive, config.is_standby_required) {
-            (Some(_), _) => Some(Elsewhere::Archive),
+        let elsewhere = match (&kept, config.is_standby_required) {
+            (Some(_), _) => output::kept_elsewhere(&database).await?,
             (None, true) => Some(Elsewhere::Standby),
             (None, false) => None,
         };
@@ -87,12 +86,7 @@ impl Private {
         let archive = match &config.archive {
             Some(folder) => Some(Archive::open(&cluster, folder).await.map_err(stopped)?),
             None => {
-                if release(&cluster).await.map_err(stopped)? {
-                    tracing::warn!(
-                        "this server had an archive and is started without one: the archive ends here, and the next \
-                         `serve --archive` begins it anew"
-                    );
-                }
+                let_go_of_archive(&cluster).await?;
                 None
             }
         };
@@ -128,13 +122,29 @@ impl Private {
     }
 }
 
+/// An archive that nobody keeps up any more ends; one that another server keeps up is left to it.
+async fn let_go_of_archive(cluster: &Cluster) -> Result<(), Problem> {
+    let client = databases::connect(&cluster.config(DATABASE)).await.map_err(Error::from)?;
+    let is_kept_up = presence::is_shown(&client).await.map_err(Error::from)?;
+    if !is_kept_up && release(cluster).await.map_err(stopped)? {
+        tracing::warn!(
+            "this server had an archive and is started without one: the archive ends here, and the next \
+             `serve --archive` begins it anew"
+        );
+    }
+    Ok(())
+}
+
 /// Says once, where whoever looks after the server reads it, what a restore can forget.
 fn say_where(elsewhere: Option<Elsewhere>, config: &Config) {
     match (elsewhere, &config.archive) {
         (Some(Elsewhere::Archive), Some(folder)) => {
             tracing::info!(archive = %folder.display(), "whatever is answered is safe in the archive too");
         }
-        (Some(_), _) => tracing::info!("whatever is answered is safe at a standby too"),
+        (Some(Elsewhere::Archive), None) => {
+            tracing::info!("whatever is answered is safe in the archive too, which another server keeps up");
+        }
+        (Some(Elsewhere::Standby), _) => tracing::info!("whatever is answered is safe at a standby too"),
         (None, _) => tracing::warn!(
             "what is answered is on this database's disk alone: after its loss a backup may forget holds, grants and \
              online orders since it was taken (never a sale that a till still has); serve --archive FOLDER, or \

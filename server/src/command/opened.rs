@@ -8,8 +8,12 @@ use super::told;
 use crate::{
     cluster::{Cluster, ClusterError, DATABASE},
     config::{Config, Database},
-    db::{databases, presence},
+    db::{
+        databases, presence,
+        replication::{self, Standbys},
+    },
     error::Error,
+    output::{Elsewhere, Safety},
     server::Server,
     time::Real,
 };
@@ -25,11 +29,14 @@ impl Opened {
         let (database, cluster) = match &config.database {
             Database::Private => {
                 let cluster = Cluster::start(&config.data).await.map_err(stopped)?;
-                (alone_if_so(cluster.config(DATABASE)).await?, Some(cluster))
+                (cluster.config(DATABASE), Some(cluster))
             }
             Database::At(database) => ((**database).clone(), None),
         };
-        let server = Server::open_with(database, Arc::new(Real), config.currency).await?;
+        let server = match cluster {
+            Some(_) => beside_archive(database, config).await?,
+            None => Server::open_with(database, Arc::new(Real), config.currency).await?,
+        };
         Ok(Self { server: Arc::new(server), cluster })
     }
 
@@ -49,14 +56,23 @@ impl Opened {
     }
 }
 
-/// A verb's commits wait for the archive only while a server keeps it up. Alone, a verb would wait for
-/// ever; what it commits reaches the archive before anything that the next server answers.
-async fn alone_if_so(mut database: tokio_postgres::Config) -> Result<tokio_postgres::Config, Problem> {
+/// A verb's commits wait for the archive while a server keeps it up, and are refused while it is away.
+/// Without a server they would wait for ever, so they don't: they reach the archive before anything that
+/// the next server answers.
+async fn beside_archive(mut database: tokio_postgres::Config, config: &Config) -> Result<Server, Problem> {
     let client = databases::connect(&database).await.map_err(Error::from)?;
-    if !presence::is_shown(&client).await.map_err(Error::from)? {
+    let is_served = presence::is_shown(&client).await.map_err(Error::from)?;
+    let seen = replication::standbys(&client).await.map_err(Error::from)?;
+    if !is_served {
         database.options("-c synchronous_commit=local");
     }
-    Ok(database)
+    let server = Server::open_with(database, Arc::new(Real), config.currency).await?;
+    if !is_served || seen == Standbys::NotAskedFor {
+        return Ok(server);
+    }
+    let safety = Safety::new(Elsewhere::Archive);
+    safety.note(seen);
+    Ok(server.watched(Arc::new(safety)))
 }
 
 /// What the cluster could not do.

@@ -8,10 +8,13 @@ use outpost_schema::{
     journal::Mark,
 };
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Row};
 
 use super::Tx;
 use crate::error::Error;
+
+/// Held by whoever ends a restore; any number will do that nothing else uses.
+const LOCK: i64 = 0x6f75_7470_6f73_7409;
 
 /// How far a backup has one journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,7 +87,7 @@ async fn rows(tx: &Tx) -> Result<BTreeMap<String, i64>, Error> {
 /// If Postgres fails.
 pub async fn marks(tx: &Tx) -> Result<Vec<JournalMark>, Error> {
     let sql = "select incarnation_id, acked_seq, acked_hash from incarnations order by incarnation_id";
-    let mark = |row: &tokio_postgres::Row| {
+    let mark = |row: &Row| {
         let mark = Mark { seq: row.try_get(1)?, hash: row.try_get(2)? };
         Ok(JournalMark { incarnation_id: row.try_get(0)?, mark })
     };
@@ -110,7 +113,7 @@ pub struct Kept {
 /// If Postgres fails.
 pub async fn kept(tx: &Tx) -> Result<Vec<Kept>, Error> {
     let sql = "select backup_id, taken_at, folder, bytes from backups order by taken_at, backup_id";
-    let kept = |row: &tokio_postgres::Row| {
+    let kept = |row: &Row| {
         let folder: String = row.try_get("folder")?;
         let (backup_id, taken_at) = (row.try_get("backup_id")?, row.try_get("taken_at")?);
         Ok(Kept { backup_id, taken_at, folder: folder.into(), bytes: row.try_get("bytes")? })
@@ -181,14 +184,44 @@ pub async fn is_empty(client: &Client) -> Result<bool, tokio_postgres::Error> {
     client.query_one(sql, &[]).await?.try_get(0)
 }
 
-/// Marks a database as one that a backup is being restored into, until a server has begun its next epoch.
+/// Marks a database as one that a backup is being restored into. Nobody opens it before
+/// [`pass_restore`], and whoever opens it then begins its next epoch.
 ///
 /// # Errors
 /// What Postgres says.
 pub async fn begin_restore(client: &Client, reason: &str) -> Result<(), tokio_postgres::Error> {
-    let sql = "create table if not exists restore_unfinished (reason text not null); delete from restore_unfinished";
-    client.batch_execute(sql).await?;
-    client.execute("insert into restore_unfinished (reason) values ($1)", &[&reason]).await.map(drop)
+    client
+        .batch_execute(
+            "create table if not exists restore_unfinished (reason text not null, is_sound boolean not null);
+             delete from restore_unfinished",
+        )
+        .await?;
+    client.execute("insert into restore_unfinished (reason, is_sound) values ($1, false)", &[&reason]).await.map(drop)
+}
+
+/// What was restored is what it should be.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn pass_restore(client: &Client) -> Result<(), tokio_postgres::Error> {
+    client.execute("update restore_unfinished set is_sound = true", &[]).await.map(drop)
+}
+
+/// Whether a restore into this database was begun and never passed.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn is_half_restored(client: &Client) -> Result<bool, tokio_postgres::Error> {
+    if !has_mark(client.query_one(HAS_MARK, &[]).await?)? {
+        return Ok(false);
+    }
+    client.query_one("select not coalesce(bool_and(is_sound), false) from restore_unfinished", &[]).await?.try_get(0)
+}
+
+const HAS_MARK: &str = "select to_regclass('restore_unfinished') is not null";
+
+fn has_mark(row: Row) -> Result<bool, tokio_postgres::Error> {
+    row.try_get(0)
 }
 
 /// Takes the mark of [`begin_restore`] away, and says why it stood there; none if it does not.
@@ -196,7 +229,9 @@ pub async fn begin_restore(client: &Client, reason: &str) -> Result<(), tokio_po
 /// # Errors
 /// If Postgres fails.
 pub async fn end_restore(tx: &Tx) -> Result<Option<String>, Error> {
-    if tx.query_opt("select 1 where to_regclass('restore_unfinished') is not null", &[]).await?.is_none() {
+    // Of two servers that open it at once, one begins the epoch.
+    tx.execute("select pg_advisory_xact_lock($1)", &[&LOCK]).await?;
+    if !has_mark(tx.query_one(HAS_MARK, &[]).await?)? {
         return Ok(None);
     }
     let row = tx.query_one("select reason from restore_unfinished", &[]).await?;

@@ -150,6 +150,13 @@ fn while_the_archive_is_away_nothing_is_promised_and_it_is_said_so() {
     let server = office.serve();
     let (caller, stock) = office.set_up();
     assert!(server.get("/readyz").starts_with("HTTP/1.1 200"));
+    let archive = office.archive();
+    let busy = office.say(&["--archive", archive.to_str().unwrap(), "--listen", "127.0.0.1:0", "serve"]).unwrap_err();
+    assert!(busy.contains("(archive_busy)"), "{busy}");
+    let third = Running::start(&mut office.command(&["--log", "error"]));
+    assert!(third.get("/readyz").starts_with("HTTP/1.1 200"), "one server keeps it up for all");
+    third.kill();
+    assert!(server.get("/readyz").starts_with("HTTP/1.1 200"), "and it is left to that one");
     let second = Running::start(office.command(&["--output-commit", "standby", "--database"]).arg(office.url()));
     assert!(second.get("/readyz").starts_with("HTTP/1.1 200"), "the receiver is a standby like any other");
 
@@ -163,6 +170,8 @@ fn while_the_archive_is_away_nothing_is_promised_and_it_is_said_so() {
     }
     let refused = hold(&server, &caller, &stock, 1);
     assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("archive_behind"), "{refused}");
+    let refused = office.say(&["warehouse", "add", "Nowhere"]).unwrap_err();
+    assert!(refused.contains("(archive_behind)"), "{refused}");
     assert!(server.get("/v1/warehouses").contains("Shop"), "what only reads goes on");
     assert_eq!(office.reserved(), 0);
 

@@ -115,6 +115,8 @@ async fn what_is_no_sound_backup_is_refused_by_name_and_nothing_is_restored() {
 
     // Only what came of it shows that the manifest itself was altered.
     assert!(with(&|value| value["rows"]["products"] = 2.into()).contains("(backup_differs)"));
+    let opened = network.command(&["check"]).env("OUTPOST_SERVER_DATABASE", target.url()).output().unwrap();
+    assert!(said(opened).unwrap_err().contains("(restore_unfinished)"), "nobody works with it");
     fs::write(&manifest, &text).unwrap();
     network.restore_into(&TestDatabase::empty().await, &backup).unwrap();
 }
@@ -173,18 +175,28 @@ async fn a_backup_that_is_killed_leaves_nothing_that_looks_whole() {
 }
 
 #[tokio::test]
-async fn a_restore_that_is_killed_before_its_epoch_begins_it_at_the_next_start() {
+async fn a_restore_that_is_killed_is_never_taken_for_a_whole_one() {
     let (network, backup) = Network::backed_up().await;
-    let target = TestDatabase::empty().await;
-    let mut command = network.command(&["restore", "--from"]);
-    command.arg(&backup).env("OUTPOST_SERVER_DATABASE", target.url()).env("OUTPOST_DIE_AT", "restore.poured");
-    assert!(!command.output().unwrap().status.success());
-    let epochs =
-        async || -> i64 { target.connect().await.query_one("select count(*) from epochs", &[]).await.unwrap().get(0) };
-    assert_eq!(epochs().await, 1);
+    let killed = async |stage: &str| {
+        let target = TestDatabase::empty().await;
+        let mut command = network.command(&["restore", "--from"]);
+        command.arg(&backup).env("OUTPOST_SERVER_DATABASE", target.url()).env("OUTPOST_DIE_AT", stage);
+        assert!(!command.output().unwrap().status.success());
+        target
+    };
+    let on = |target: &TestDatabase| {
+        said(network.command(&["check"]).env("OUTPOST_SERVER_DATABASE", target.url()).output().unwrap())
+    };
+    let empty = killed("restore.begun").await;
+    assert!(on(&empty).unwrap_err().contains("(restore_unfinished)"), "it is no new, empty office");
+    network.restore_into(&empty, &backup).unwrap();
+    let poured = killed("restore.poured").await;
+    assert!(on(&poured).unwrap_err().contains("(restore_unfinished)"), "nobody has compared it");
+    let passed = killed("restore.passed").await;
     for _ in 0..2 {
-        said(network.command(&["check"]).env("OUTPOST_SERVER_DATABASE", target.url()).output().unwrap()).unwrap();
-        assert_eq!(epochs().await, 2, "begun once, by whoever opens it first");
+        on(&passed).unwrap();
+        let epochs = passed.connect().await.query_one("select count(*) from epochs", &[]).await.unwrap();
+        assert_eq!(epochs.get::<_, i64>(0), 2, "begun once, by whoever opens it first");
     }
 }
 
