@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use outpost_node::{
-    command::{Failure, carry, count, find, goods, join, orders, round, salvage, sell, serve, status, stock, verify},
+    command::{
+        Failure, backup, carry, count, find, goods, join, orders, restore, round, salvage, sell, serve, status, stock,
+        verify,
+    },
     config::{Config, LogFormat, Settings},
 };
 use outpost_sync::wire::Problem;
@@ -49,6 +52,8 @@ enum Verb {
     Verify,
     /// Show how this device stands with head office
     Status,
+    Backup(backup::Backup),
+    Restore(restore::Restore),
 }
 
 fn main() -> ExitCode {
@@ -84,6 +89,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Salvage(salvage) => salvage::run(&config, &salvage),
         Verb::Verify => verify::run(&config),
         Verb::Status => status::run(&config),
+        Verb::Backup(wanted) => backup::run(&config, &wanted),
+        Verb::Restore(wanted) => restore::run(&config, &wanted),
     }
 }
 

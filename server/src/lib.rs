@@ -7,6 +7,7 @@
 
 pub mod accept;
 pub mod api;
+pub mod backup;
 pub mod carried;
 pub mod carts;
 pub mod cluster;
@@ -24,6 +25,7 @@ pub mod horizon;
 pub mod import;
 pub mod lives;
 pub mod nodes;
+pub mod output;
 pub mod publish;
 pub mod server;
 pub mod stage;

@@ -8,9 +8,10 @@ use tokio::sync::watch;
 use tokio_postgres::Config;
 
 use crate::{
-    db::{Db, Moved, databases, laws, migrate, settings},
-    epoch::{self, Epoch},
+    db::{Db, Moved, backups, databases, laws, migrate, settings},
+    epoch::{self, Epoch, Reason},
     error::Error,
+    output::Safety,
 };
 
 /// Head office. Shared behind an [`Arc`]; every use case is a function that takes it.
@@ -40,11 +41,19 @@ impl Server {
     /// Those of [`Server::open`], and [`Error::OtherCurrency`].
     pub async fn open_with(config: Config, world: Arc<dyn World>, currency: Option<Currency>) -> Result<Self, Error> {
         let opening = Db::new(config.clone());
-        migrate(&mut databases::connect(opening.config()).await?).await?;
+        let mut client = databases::connect(opening.config()).await?;
+        if backups::is_half_restored(&client).await? {
+            return Err(Error::RestoreUnfinished);
+        }
+        migrate(&mut client).await?;
         let of_world = &*world;
         let (epoch, currency) = opening
             .transaction(|tx| async move {
-                let epoch = epoch::present(&tx, of_world).await?;
+                // Whoever restores a backup begins the next epoch by opening it, however often that is cut short.
+                let epoch = match backups::end_restore(&tx).await? {
+                    Some(from) => epoch::begin(&tx, of_world, &Reason::Restored { from }).await?,
+                    None => epoch::present(&tx, of_world).await?,
+                };
                 Ok((epoch, settings::currency(&tx, currency).await?))
             })
             .await?;
@@ -59,6 +68,12 @@ impl Server {
     /// If Postgres fails.
     pub async fn epoch(&self) -> Result<Epoch, Error> {
         Ok(epoch::recovery(self).await?.epoch)
+    }
+
+    /// The same, where every commit must be safe elsewhere too before it is answered.
+    #[must_use]
+    pub fn watched(self, safety: Arc<Safety>) -> Self {
+        Self { db: self.db.watched(safety), ..self }
     }
 
     /// The laws of the book that are broken, as sentences; none if all is well. Reads everything.

@@ -9,6 +9,7 @@ mod cable;
 mod support;
 
 mod away;
+mod backups;
 mod bad_input;
 mod carried;
 mod carts;
@@ -25,6 +26,7 @@ mod line;
 mod migrating;
 mod pages;
 mod people;
+mod recovery_page;
 mod restored;
 mod resume;
 mod set_aside;

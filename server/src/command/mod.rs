@@ -1,7 +1,9 @@
 //! The command line: one file per verb. A verb opens the network, does one thing, prints, and closes.
 
+mod backup;
 mod check;
 mod concern;
+mod house;
 mod import;
 mod import_ops;
 mod node;
@@ -10,6 +12,7 @@ mod order;
 mod price;
 mod product;
 mod recovery;
+mod restore;
 mod serve;
 mod stock;
 mod table;
@@ -75,6 +78,10 @@ enum Verb {
     Check,
     /// Check the book, what devices are told of it, and what they found when they compared themselves
     Verify(verify::Args),
+    /// Write everything into a folder, while the server works
+    Backup(backup::Args),
+    /// Bring everything back from a backup or from the archive, into an empty place
+    Restore(restore::Args),
 }
 
 /// Does what the command line says.
@@ -89,6 +96,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Problem> {
     if let Verb::Serve = verb {
         return serve::run(&config).await.map(|()| ExitCode::SUCCESS);
     }
+    if let Verb::Restore(args) = verb {
+        return restore::run(&args, &config).await.map(|()| ExitCode::SUCCESS);
+    }
     let opened = Opened::open(&config).await?;
     let done = act(verb, &opened, &config).await;
     opened.close().await?;
@@ -98,7 +108,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Problem> {
 async fn act(verb: Verb, opened: &Opened, config: &Config) -> Result<ExitCode, Problem> {
     let server = &opened.server;
     match verb {
-        Verb::Serve => Ok(()),
+        Verb::Serve | Verb::Restore(_) => Ok(()),
         Verb::Warehouse(verb) => warehouse::run(verb, server).await,
         Verb::Node(verb) => node::run(verb, server, config).await,
         Verb::Product(verb) => product::run(verb, server).await,
@@ -109,6 +119,7 @@ async fn act(verb: Verb, opened: &Opened, config: &Config) -> Result<ExitCode, P
         Verb::Orders(verb) => order::run(verb, server).await,
         Verb::Recovery(args) => recovery::run(&args, server).await,
         Verb::Concerns(verb) => concern::run(verb, server).await,
+        Verb::Backup(args) => backup::run(&args, server).await,
         Verb::Check => return check::run(server).await,
         Verb::Verify(args) => return verify::run(&args, server).await,
     }
@@ -137,6 +148,12 @@ fn print_json<T: serde::Serialize>(value: &T) -> Result<(), Problem> {
     let line = serde_json::to_string(value).map_err(|error| Problem::new("not_printed", error.to_string()))?;
     println!("{line}");
     Ok(())
+}
+
+/// Prints a line. What was done stays done, whether or not anybody reads on.
+fn say(line: impl std::fmt::Display) {
+    use std::io::Write as _;
+    let _nobody_reads = writeln!(std::io::stdout(), "{line}");
 }
 
 /// A moment as people write it, in UTC.

@@ -11,18 +11,8 @@ use tokio::{
     time::sleep,
 };
 
-use super::opened::{Opened, stopped};
-use crate::{
-    accept, api,
-    config::Config,
-    db::{databases, nodes, presence},
-    epoch::high_water,
-    error::Error,
-    horizon,
-    server::Server,
-    wake::Task,
-    web,
-};
+use super::house::House;
+use crate::{accept, api, config::Config, db::nodes, epoch::high_water, horizon, server::Server, wake::Task, web};
 
 /// How long requests may take to end once the server was told to stop: longer than any that works,
 /// shorter than those that only wait for news.
@@ -32,27 +22,24 @@ pub(super) async fn run(config: &Config) -> Result<(), Problem> {
     // Before anything that takes time, so that a second server on one address is told at once.
     let listener = listen(config.listen).await?;
     let mut told_to_stop = stop_signals()?;
-    let opened = tokio::select! {
-        opened = Opened::open(config) => opened?,
+    let house = tokio::select! {
+        house = House::open(config) => house?,
         () = told(&mut told_to_stop) => return Ok(()),
     };
-    let shown = databases::connect(opened.server.db.config()).await.map_err(Error::from)?;
-    presence::show(&shown).await.map_err(Error::from)?;
-    // What an older program could not read, this one perhaps can.
-    accept::retry_after_change(&opened.server).await?;
-    let horizon = Task::start(horizon::keep(Arc::clone(&opened.server), config.horizon_days));
-    greet(&opened.server, listener.local_addr().unwrap_or(config.listen)).await?;
+    let server = &house.server;
     let mark = high_water::beside(&config.data);
-    let following = Task::start(high_water::follow(opened.server.clone(), mark.clone()));
-    let served = answer(listener, opened.server.clone(), told_to_stop).await;
-    drop(following);
-    if let Err(error) = high_water::note(&opened.server, &mark, None).await {
+    high_water::look(server, &mark).await?;
+    // What an older program could not read, this one perhaps can.
+    accept::retry_after_change(server).await?;
+    let horizon = Task::start(horizon::keep(Arc::clone(server), config.horizon_days));
+    let following = Task::start(high_water::follow(Arc::clone(server), mark.clone()));
+    greet(server, listener.local_addr().unwrap_or(config.listen)).await?;
+    let served = answer(listener, Arc::clone(server), told_to_stop).await;
+    drop((horizon, following));
+    if let Err(error) = high_water::note(server, &mark, None).await {
         tracing::warn!(code = error.code(), "how far the database has come could not be noted at the end: {error}");
     }
-    drop((horizon, shown, opened.server));
-    if let Some(cluster) = opened.cluster {
-        cluster.stop().map_err(stopped)?;
-    }
+    house.close().await?;
     tracing::info!("stopped");
     served
 }

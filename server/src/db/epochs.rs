@@ -322,3 +322,20 @@ pub async fn note_claim(tx: &Tx, incarnation_id: IncarnationId, seq: i64) -> Res
     tx.execute("update incarnations set claimed_seq = $2 where incarnation_id = $1", &[&incarnation_id, &seq]).await?;
     Ok(())
 }
+
+/// Begins the next epoch, under the id `fresh`, whatever the newest known is: a backup was restored.
+///
+/// # Errors
+/// If it cannot be kept.
+pub async fn begin(tx: &Tx, fresh: EpochId, now: Timestamp, reason: &str) -> Result<EpochId, Error> {
+    tx.execute("lock table epochs in share row exclusive mode", &[]).await?;
+    tx.execute(
+        "insert into epochs (number, epoch_id, system_identifier, timeline, started_at)
+         select coalesce((select max(number) from epochs), 0) + 1, $1, s.system_identifier::text, c.timeline_id, $2
+         from pg_control_system() s, pg_control_checkpoint() c",
+        &[&fresh, &now],
+    )
+    .await?;
+    tracing::info!("a new epoch begins: {reason}");
+    Ok(fresh)
+}

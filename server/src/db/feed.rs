@@ -13,7 +13,7 @@ use postgres_types::{FromSql, IsNull, ToSql, Type, private::BytesMut, to_sql_che
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{Tx, archived::archived};
+use super::{Tx, backups::archived};
 use crate::{
     error::Error,
     feed::cursor::{Position, Snapshot},

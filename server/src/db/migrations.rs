@@ -31,6 +31,7 @@ pub const MIGRATIONS: &[(&str, &str)] = embedded![
     "0008_horizon",
     "0009_recovery",
     "0010_checks",
+    "0011_backups",
 ];
 
 /// The lock that every migrating server takes; any number will do that nothing else uses.
