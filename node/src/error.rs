@@ -13,6 +13,8 @@ use outpost_schema::{
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
+use crate::fill::BadFile;
+
 /// Why a verb of the node did nothing. Whatever it was, nothing of it was written.
 #[derive(Debug, Error)]
 pub enum Error {
@@ -63,6 +65,9 @@ pub enum Error {
         /// Which.
         name: String,
     },
+    /// A file to fill from that is not what it should be.
+    #[error(transparent)]
+    BadFile(#[from] BadFile),
     /// No room on the disk.
     #[error("the disk is full; free some space and try again")]
     DiskFull,
@@ -97,6 +102,7 @@ impl Error {
             Self::Damaged { .. } => "damaged",
             Self::NewerSchema { .. } => "newer_schema",
             Self::ChangedMigration { .. } => "changed_migration",
+            Self::BadFile(bad) => bad.code(),
             Self::DiskFull => "disk_full",
             Self::Busy => "busy",
             Self::Files { .. } => "files",
@@ -107,7 +113,12 @@ impl Error {
     /// Whether the same call would fail again until somebody changes something.
     pub const fn is_permanent(&self) -> bool {
         match self {
-            Self::Busy | Self::DiskFull | Self::Locked { .. } | Self::Files { .. } | Self::Database(_) => false,
+            Self::BadFile(_)
+            | Self::Busy
+            | Self::DiskFull
+            | Self::Locked { .. }
+            | Self::Files { .. }
+            | Self::Database(_) => false,
             Self::Fault(_)
             | Self::Refused(_)
             | Self::NotJoined

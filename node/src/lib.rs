@@ -7,7 +7,7 @@
 //! - [`node`]: what a node owns, and how it is opened
 //! - [`sell`], [`stockroom`], [`people`]: verbs that write
 //! - [`catalogue`], [`orders`], [`status`]: what is looked up
-//! - [`mod@line`]: the node's end of a round
+//! - [`mod@line`]: the node's end of a round; [`fill`]: how it is filled from nothing or anew
 //! - [`db`]: the database, beneath all of these
 
 pub mod carts;
@@ -17,6 +17,7 @@ pub mod config;
 pub mod courier;
 pub mod db;
 pub mod error;
+pub mod fill;
 pub(crate) mod goods;
 pub mod line;
 pub mod node;

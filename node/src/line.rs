@@ -2,6 +2,7 @@
 
 use outpost_schema::journal::Mark;
 use outpost_sync::{
+    file::{FilePart, Filling},
     round::Local,
     wire::{Page, Push, Pushed, Standing},
 };
@@ -36,17 +37,40 @@ impl Local for Node {
     }
 
     fn cursor(&self) -> Result<Option<String>, Error> {
-        Ok(self.db().read(inbox::position)?.cursor)
+        self.feed_cursor()
     }
 
     fn apply(&self, asked: Option<&str>, page: &Page) -> Result<(), Error> {
+        if self.reads_aside()? {
+            return self.apply_aside(asked, page);
+        }
         let carts = self.db().write_at("apply", |tx| inbox::apply(tx, asked, page, self.world().now()))?;
         self.tell_carts(&carts);
         Ok(())
     }
 
     fn start_anew(&self) -> Result<(), Error> {
-        self.db().write_at("start_anew", |tx| inbox::start_anew(tx))
+        self.begin_filling(None)
+    }
+
+    fn filling(&self) -> Result<Filling, Error> {
+        self.look_at_filling()
+    }
+
+    fn take_file(&self, part: FilePart<'_>) -> Result<(), Error> {
+        self.land(part)
+    }
+
+    fn fill(&self) -> Result<(), Error> {
+        self.take_over()
+    }
+
+    fn drop_file(&self) -> Result<(), Error> {
+        Self::drop_file(self)
+    }
+
+    fn do_without_file(&self) -> Result<(), Error> {
+        self.do_without()
     }
 }
 

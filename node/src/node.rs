@@ -22,6 +22,7 @@ use crate::{
         journal,
     },
     error::Error,
+    fill::Filler,
 };
 
 /// Told which carts were changed behind the fast copy's back.
@@ -32,6 +33,7 @@ pub struct Node {
     db: Db,
     world: Arc<dyn World>,
     cart_watch: OnceLock<CartWatch>,
+    filler: Filler,
 }
 
 impl Node {
@@ -40,7 +42,7 @@ impl Node {
     /// # Errors
     /// Those of [`Db::open`].
     pub fn open(folder: &Path, world: Arc<dyn World>) -> Result<Self, Error> {
-        Ok(Self { db: Db::open(folder)?, world, cart_watch: OnceLock::new() })
+        Ok(Self { db: Db::open(folder)?, world, cart_watch: OnceLock::new(), filler: Filler::default() })
     }
 
     /// Joins the network of this card. The same card again is fine.
@@ -67,6 +69,10 @@ impl Node {
     /// Its world.
     pub fn world(&self) -> &dyn World {
         self.world.as_ref()
+    }
+
+    pub(crate) const fn filler(&self) -> &Filler {
+        &self.filler
     }
 
     /// Names the one to be told, after each commit, which carts the feed or a checkout changed.

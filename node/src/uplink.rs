@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use outpost_sync::{
     codec::{self, Form},
+    file::{DIGEST_HEADER, FILE_PATH, File, FileHead, FileWanted, NextPart, Parts, SCHEMA_PARAMETER, UNPACKED_HEADER},
     round::{Remote, Trouble},
     wire::{
         ACKED_HEADER, BODY_MAX, Caller, HEAD_HEADER, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH,
@@ -22,6 +23,9 @@ const PUSH_SECONDS: u64 = 60;
 
 /// What a pull may take beyond its own wait: a full page over the same slow line.
 const PULL_MARGIN_SECONDS: u64 = 60;
+
+/// Between two parts of a file nothing may come for this long; the whole of it may take an hour.
+const FILE_PAUSE_SECONDS: u64 = 30;
 
 /// What an address must be while there is no enrolment, and why another one is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +60,7 @@ pub struct Uplink {
     client: Client,
     push: Url,
     pull: Url,
+    file: Url,
     caller: Caller,
 }
 
@@ -73,7 +78,7 @@ impl Uplink {
             .no_proxy()
             .build()
             .map_err(|error| BadAddress::NoClient(chain(&error)))?;
-        Ok(Self { client, push: join(PUSH_PATH)?, pull: join(PULL_PATH)?, caller })
+        Ok(Self { client, push: join(PUSH_PATH)?, pull: join(PULL_PATH)?, file: join(FILE_PATH)?, caller })
     }
 
     fn dressed(&self, request: RequestBuilder, standing: Standing) -> RequestBuilder {
@@ -110,6 +115,62 @@ impl Remote for Uplink {
         let wait = Duration::from_secs(wait_seconds.saturating_add(PULL_MARGIN_SECONDS));
         answer(self.dressed(self.client.get(url), standing).timeout(wait)).await
     }
+
+    async fn file(&self, standing: Standing, wanted: &FileWanted) -> Result<File, Trouble> {
+        let mut url = self.file.clone();
+        url.query_pairs_mut().append_pair(SCHEMA_PARAMETER, &wanted.schema.to_string());
+        let mut request = self.dressed(self.client.get(url), standing);
+        if let Some(begun) = &wanted.begun {
+            let range = format!("bytes={}-", begun.bytes);
+            request = request.header(header::RANGE, range).header(header::IF_RANGE, &begun.tag);
+        }
+        // The first byte may wait until the file is made.
+        let response = in_time(PUSH_SECONDS, request.send()).await?.map_err(cut)?;
+        let told = Told::of(&response);
+        if told.status.is_success() {
+            let head = head(&response).ok_or_else(|| Trouble::Garbled(told.stranger()))?;
+            return Ok(File { head, parts: Box::new(Body(response)) });
+        }
+        let bytes = read(response).await?;
+        Err(told.decode::<Problem>(&bytes).map_or_else(|_| Trouble::Garbled(told.stranger()), Trouble::Told))
+    }
+}
+
+/// A body that comes in parts.
+struct Body(Response);
+
+impl Parts for Body {
+    fn next(&mut self) -> NextPart<'_> {
+        Box::pin(async {
+            let chunk = in_time(FILE_PAUSE_SECONDS, self.0.chunk()).await?.map_err(cut)?;
+            Ok(chunk.map(|bytes| bytes.to_vec()))
+        })
+    }
+}
+
+async fn in_time<T>(seconds: u64, work: impl Future<Output = T>) -> Result<T, Trouble> {
+    let waited = tokio::time::timeout(Duration::from_secs(seconds), work).await;
+    waited.map_err(|_| Trouble::Cut("no answer within the time allowed".to_owned()))
+}
+
+/// What the head of an answer says of the file that follows; none if it is no file.
+fn head(response: &Response) -> Option<FileHead> {
+    let text = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let length: u64 = text("content-length")?.parse().ok()?;
+    let (from, bytes) = match text("content-range") {
+        None => (0, length),
+        Some(range) => {
+            let (part, bytes) = range.strip_prefix("bytes ")?.split_once('/')?;
+            (part.split_once('-')?.0.parse().ok()?, bytes.parse().ok()?)
+        }
+    };
+    Some(FileHead {
+        tag: text("etag")?.to_owned(),
+        digest: text(DIGEST_HEADER)?.parse().ok()?,
+        bytes,
+        unpacked: text(UNPACKED_HEADER)?.parse().ok()?,
+        from,
+    })
 }
 
 /// Whether a server at this address may be called.

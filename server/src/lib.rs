@@ -6,6 +6,7 @@
 
 pub mod accept;
 pub mod api;
+pub mod bootstrap;
 pub mod carts;
 pub mod cluster;
 pub mod command;

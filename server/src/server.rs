@@ -1,13 +1,18 @@
 //! The server as one value: its database, the world it reads time and chance from, and the bell that
 //! wakes whoever waits for news.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt, io,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use outpost_schema::{clock::Timestamp, id::EpochId, money::Currency, world::World};
 use tokio::sync::watch;
 use tokio_postgres::Config;
 
 use crate::{
+    bootstrap::Files,
     db::{Db, databases, epochs, laws, migrate, settings},
     error::Error,
 };
@@ -24,6 +29,8 @@ pub struct Server {
     pub currency: Currency,
     /// Counts this process's news; see [`Server::news`].
     bell: watch::Sender<u64>,
+    /// Where files to fill nodes from are kept, if they are.
+    files: OnceLock<Arc<Files>>,
 }
 
 impl Server {
@@ -50,7 +57,22 @@ impl Server {
                 Ok((epoch, settings::currency(&tx, currency).await?))
             })
             .await?;
-        Ok(Self { db, world, epoch, currency, bell: watch::Sender::new(0) })
+        Ok(Self { db, world, epoch, currency, bell: watch::Sender::new(0), files: OnceLock::new() })
+    }
+
+    /// Keeps files to fill nodes from in this folder, from now on. Only the first folder counts.
+    ///
+    /// # Errors
+    /// If the folder cannot be made or read.
+    pub fn keep_files(&self, folder: &Path) -> io::Result<()> {
+        let files = Arc::new(Files::open(folder, self.epoch)?);
+        _ = self.files.set(files);
+        Ok(())
+    }
+
+    /// The files to fill nodes from, if they are kept.
+    pub(crate) fn files(&self) -> Option<Arc<Files>> {
+        self.files.get().cloned()
     }
 
     /// The laws of the book that are broken, as sentences; none if all is well. Reads everything.

@@ -14,6 +14,7 @@ mod catalogue;
 mod copies;
 mod examples;
 mod facts;
+mod filling;
 mod golden;
 mod killed;
 mod last_unit;

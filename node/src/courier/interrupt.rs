@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt as _;
 use outpost_sync::{
+    file::{File, FileWanted},
     round::{Remote, Trouble},
     wire::{Pulled, Push, Pushed, Standing},
 };
@@ -48,6 +49,10 @@ impl<'a, R> Interrupted<'a, R> {
 impl<R: Remote + Sync> Remote for Interrupted<'_, R> {
     async fn push(&self, standing: Standing, push: &Push) -> Result<Pushed, Trouble> {
         self.remote.push(standing, push).await
+    }
+
+    async fn file(&self, standing: Standing, wanted: &FileWanted) -> Result<File, Trouble> {
+        self.remote.file(standing, wanted).await
     }
 
     async fn pull(&self, standing: Standing, cursor: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {

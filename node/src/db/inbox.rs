@@ -10,7 +10,7 @@ use outpost_sync::wire::Page;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::{carts, catalogue, concerns, identity, journal, orders, people, stock};
+use super::{carts, catalogue, concerns, filling, identity, journal, orders, people, stock};
 use crate::error::Error;
 
 /// How far the feed has been read, and when the server was last heard.
@@ -46,12 +46,6 @@ pub(crate) fn note_problem(conn: &Connection, problem: &str) -> Result<(), Error
     Ok(())
 }
 
-/// The feed is read anew from the start. What was fed stays until it is told again.
-pub(crate) fn start_anew(conn: &Connection) -> Result<(), Error> {
-    conn.execute("update feed_position set cursor = null", [])?;
-    Ok(())
-}
-
 /// Applies a page if `asked` is still the stored cursor, and says which carts it changed.
 pub(crate) fn apply(conn: &Connection, asked: Option<&str>, page: &Page, now: Timestamp) -> Result<Vec<CartId>, Error> {
     if position(conn)?.cursor.as_deref() != asked {
@@ -67,6 +61,7 @@ pub(crate) fn apply(conn: &Connection, asked: Option<&str>, page: &Page, now: Ti
     conn.prepare_cached("update feed_position set cursor = ?1")?.execute([&page.cursor])?;
     if page.level {
         conn.prepare_cached("update feed_position set seen = ?1, level_at = ?2")?.execute(params![page.seen, now])?;
+        filling::end(conn)?;
     }
     Ok(inbox.carts)
 }

@@ -14,6 +14,7 @@ const MIGRATIONS: &[Migration] = &[
     ("0002_stock", include_str!("../../../migrations/node/0002_stock.sql")),
     ("0003_orders", include_str!("../../../migrations/node/0003_orders.sql")),
     ("0004_line", include_str!("../../../migrations/node/0004_line.sql")),
+    ("0006_filling", include_str!("../../../migrations/node/0006_filling.sql")),
 ];
 
 const APPLIED: &str = "create table if not exists migrations (
@@ -24,6 +25,18 @@ const APPLIED: &str = "create table if not exists migrations (
 /// Brings the database to this program's schema; whatever was applied before must be as it was then.
 pub(super) fn migrate(conn: &mut Connection) -> Result<(), Error> {
     migrate_by(conn, MIGRATIONS)
+}
+
+/// Whether the database has exactly this program's schema.
+pub(super) fn is_current(conn: &Connection) -> Result<bool, Error> {
+    let ours = MIGRATIONS.iter().map(|(name, sql)| ((*name).to_owned(), digest_of(sql)));
+    let has_list = conn.prepare("select 1 from sqlite_schema where name = 'migrations'")?.exists([])?;
+    Ok(has_list && applied(conn)?.into_iter().eq(ours))
+}
+
+/// Names this program's schema: the digest of its last migration.
+pub(crate) fn schema() -> Hash {
+    MIGRATIONS.last().map_or(Hash::START, |(_, sql)| digest_of(sql))
 }
 
 fn migrate_by(conn: &mut Connection, migrations: &[Migration]) -> Result<(), Error> {

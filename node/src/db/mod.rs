@@ -1,10 +1,12 @@
 //! The node's database: one SQLite file, one writer that checkpoints after it has answered, and
 //! readers that see whole transactions and never write.
 
+pub(crate) mod aside;
 pub(crate) mod carts;
 pub(crate) mod catalogue;
 pub(crate) mod checkpoint;
 pub(crate) mod concerns;
+pub(crate) mod filling;
 pub(crate) mod identity;
 pub(crate) mod inbox;
 pub(crate) mod journal;
@@ -12,19 +14,23 @@ mod migrations;
 pub(crate) mod orders;
 pub(crate) mod outbox;
 pub(crate) mod people;
+pub(crate) mod refill;
 pub(crate) mod stock;
 
 use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     thread,
     time::Duration,
 };
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
+use outpost_schema::{clock::Timestamp, id::CartId};
+
 use self::checkpoint::Checkpointer;
+pub(crate) use self::migrations::schema;
 use crate::{error::Error, stage};
 
 /// The database's file in its folder.
@@ -58,6 +64,8 @@ pub struct Db {
     file: PathBuf,
     writer: Arc<Mutex<Connection>>,
     readers: Mutex<Vec<Connection>>,
+    /// Readers pass it together; whoever replaces the file, alone.
+    door: RwLock<()>,
     checkpointer: Checkpointer,
     // Last, so that the folder is free only when everything else is closed.
     _lock: File,
@@ -78,13 +86,9 @@ impl Db {
         if file.metadata().is_ok_and(|metadata| metadata.permissions().readonly()) {
             return Err(Error::ReadOnly);
         }
-        let mut writer = Connection::open(&file)?;
-        prepare_writer(&writer)?;
-        migrations::migrate(&mut writer)?;
-        journal::check_tail(&writer)?;
-        let writer = Arc::new(Mutex::new(writer));
+        let writer = Arc::new(Mutex::new(open_writer(&file)?));
         let checkpointer = Checkpointer::start(Arc::clone(&writer));
-        Ok(Self { file, writer, readers: Mutex::default(), checkpointer, _lock: lock })
+        Ok(Self { file, writer, readers: Mutex::default(), door: RwLock::default(), checkpointer, _lock: lock })
     }
 
     /// Runs `work` in one transaction that no other writer is beside; committed if it succeeds.
@@ -118,6 +122,7 @@ impl Db {
     /// # Errors
     /// What `work` says, or the database.
     pub fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        let _inside = self.door.read().unwrap_or_else(PoisonError::into_inner);
         let kept = lock_of(&self.readers).pop();
         let mut reader = kept.map_or_else(|| self.open_reader(), Ok)?;
         let tx = reader.transaction()?;
@@ -128,6 +133,54 @@ impl Db {
             readers.push(reader);
         }
         made
+    }
+
+    /// Puts the database aside in this one's place, with what is this node's own carried over, if
+    /// nothing was ever done here; nobody reads or writes meanwhile. Says which carts may have changed;
+    /// none if something was done, and nothing was replaced.
+    pub(crate) fn replace(&self, aside: &Path, now: Timestamp) -> Result<Option<Vec<CartId>>, Error> {
+        let _alone = self.door.write().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = lock_of(&self.writer);
+        if !journal::is_empty(&writer)? {
+            return Ok(None);
+        }
+        let carts = refill::move_in(aside, &self.file, now)?;
+        lock_of(&self.readers).clear();
+        stage::reach("adopt.moved_in");
+        let replaced = self.rename_over(&mut writer, aside);
+        // Whichever file has the name now is the node's.
+        *writer = open_writer(&self.file)?;
+        stage::reach("adopt.done");
+        replaced.map(|()| Some(carts))
+    }
+
+    /// Leaves the old file without a log, so that none is ever taken for the new one's.
+    fn rename_over(&self, writer: &mut Connection, aside: &Path) -> Result<(), Error> {
+        writer.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
+        writer.pragma_update(None, "journal_mode", "delete")?;
+        drop(std::mem::replace(writer, Connection::open_in_memory()?));
+        stage::reach("adopt.before_rename");
+        let folder = self.file.parent().unwrap_or(Path::new("."));
+        let renamed = std::fs::rename(aside, &self.file).and_then(|()| {
+            stage::reach("adopt.after_rename");
+            File::open(folder)?.sync_all()
+        });
+        renamed.map_err(|cause| Error::Files { what: self.file.display().to_string(), cause })
+    }
+
+    /// Lets the writer see the database aside.
+    pub(crate) fn attach_aside(&self, path: &Path) -> Result<(), Error> {
+        refill::attach(&lock_of(&self.writer), path, aside::NAME)
+    }
+
+    /// Ends that.
+    pub(crate) fn detach_aside(&self) -> Result<(), Error> {
+        refill::detach(&lock_of(&self.writer))
+    }
+
+    /// Its folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.file.parent().unwrap_or(Path::new("."))
     }
 
     /// Reads the whole file and every index; slow, for a person who doubts the disk.
@@ -172,6 +225,14 @@ fn lock(folder: &Path) -> Result<File, Error> {
         }
     }
     Err(Error::Locked { folder: folder.to_owned() })
+}
+
+fn open_writer(file: &Path) -> Result<Connection, Error> {
+    let mut writer = Connection::open(file)?;
+    prepare_writer(&writer)?;
+    migrations::migrate(&mut writer)?;
+    journal::check_tail(&writer)?;
+    Ok(writer)
 }
 
 fn prepare_writer(conn: &Connection) -> Result<(), Error> {

@@ -97,6 +97,12 @@ fn headline(status: &StatusShown) -> Markup {
             @if let (Mood::Offline, Some(problem)) = (status.mood, &status.problem) {
                 p.why { "Last try: " (problem) "." }
             }
+            @if let Some(filling) = &status.filling {
+                p.filling {
+                    (filling.sentence()) "."
+                    @if filling.of > 0 { " " progress value=(filling.done) max=(filling.of) {} }
+                }
+            }
         }
     }
 }

@@ -54,7 +54,9 @@ fn status_of(error: &Error) -> StatusCode {
         Error::Fault(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Refused(refused) => refusal(refused),
         Error::NotJoined | Error::OtherCard => StatusCode::CONFLICT,
-        Error::Busy | Error::DiskFull | Error::ReadOnly | Error::Locked { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Error::BadFile(_) | Error::Busy | Error::DiskFull | Error::ReadOnly | Error::Locked { .. } => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Error::MissingFolder { .. }
         | Error::Damaged { .. }
         | Error::NewerSchema { .. }

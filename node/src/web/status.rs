@@ -22,6 +22,7 @@ use super::{
 use crate::{
     db::identity::{Identity, State as Journal},
     error::Error,
+    fill::Progress,
     status::Status,
 };
 
@@ -73,6 +74,9 @@ pub struct StatusShown {
     pub refused: i64,
     /// Concerns that are open.
     pub concerns: i64,
+    /// How far the device is being filled, if it is.
+    #[serde(default)]
+    pub filling: Option<Progress>,
 }
 
 /// How things are, in one word.
@@ -182,6 +186,7 @@ pub(super) fn look(app: &App) -> Result<StatusShown, Error> {
         set_aside: status.set_aside,
         refused: status.refused,
         concerns: status.concerns,
+        filling: app.node.filled(),
         name: identity.card.name,
         kind: identity.card.kind,
         policy: identity.card.policy,

@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod body;
+mod bootstrap;
 pub mod caller;
 pub mod catalogue;
 mod health;
@@ -24,7 +25,10 @@ use axum::{
     response::Response,
     routing::{delete, get, post},
 };
-use outpost_sync::wire::{BODY_MAX, HOLDS_PATH, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH};
+use outpost_sync::{
+    file::FILE_PATH,
+    wire::{BODY_MAX, HOLDS_PATH, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH},
+};
 
 use self::{health::Counted, problem::Failure};
 use crate::{
@@ -58,6 +62,7 @@ pub fn router(server: Arc<Server>) -> Router {
     Router::new()
         .route(PUSH_PATH, post(push::push))
         .route(PULL_PATH, get(pull::pull))
+        .route(FILE_PATH, get(bootstrap::file))
         .route(HOLDS_PATH, post(holds::place))
         .route("/v1/holds/{id}", delete(holds::release))
         .route("/v1/holds/{id}/allot", post(holds::allot))

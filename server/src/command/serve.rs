@@ -13,7 +13,7 @@ use tokio::{
 
 use super::opened::{Opened, stopped};
 use crate::{
-    api,
+    api, bootstrap,
     config::Config,
     db::{databases, nodes, presence},
     error::Error,
@@ -33,6 +33,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Problem> {
         opened = Opened::open(config) => opened?,
         () = told(&mut told_to_stop) => return Ok(()),
     };
+    keep_files(&opened.server, config);
     let shown = databases::connect(opened.server.db.config()).await.map_err(Error::from)?;
     presence::show(&shown).await.map_err(Error::from)?;
     greet(&opened.server, listener.local_addr().unwrap_or(config.listen)).await?;
@@ -43,6 +44,15 @@ pub(super) async fn run(config: &Config) -> Result<(), Problem> {
     }
     tracing::info!("stopped");
     served
+}
+
+/// Without a folder for them there are no files, and nodes read the feed from its start: slower, and no
+/// reason not to serve.
+fn keep_files(server: &Server, config: &Config) {
+    let folder = config.data.join(bootstrap::FOLDER);
+    if let Err(error) = server.keep_files(&folder) {
+        tracing::warn!(folder = %folder.display(), %error, "no files to fill nodes from are kept; look at the folder's rights");
+    }
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Problem> {

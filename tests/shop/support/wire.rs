@@ -6,12 +6,13 @@ use std::{collections::VecDeque, convert::Infallible, io, sync::Mutex};
 use axum::{
     Router,
     body::{Body, Bytes},
-    http::{Request, Response, StatusCode, header},
+    http::{HeaderMap, Request, Response, StatusCode, header},
 };
 use futures_util::stream;
 use http_body_util::BodyExt as _;
 use outpost_sync::{
     codec::{self, Encoded, Form},
+    file::{File, FileHead, FileWanted},
     round::{Remote, Trouble},
     wire::{
         ACKED_HEADER, Caller, HEAD_HEADER, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH, Problem,
@@ -22,6 +23,8 @@ use serde::de::DeserializeOwned;
 use tower::ServiceExt as _;
 
 use super::chance::Chance;
+
+mod file;
 
 /// What happens to one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +54,12 @@ struct Call {
     uri: String,
     standing: Standing,
     body: Option<Encoded>,
+    /// The part of a file that is asked for, and of which file.
+    range: Option<(String, String)>,
 }
+
+/// What somebody on the way does to a file.
+type Tampering = Box<dyn Fn(&mut FileHead, &mut Vec<u8>) + Send + Sync>;
 
 /// One node's line.
 pub struct Wire {
@@ -61,13 +69,15 @@ pub struct Wire {
     weather: Mutex<Option<(Chance, usize)>>,
     on_the_way: Mutex<Vec<Call>>,
     is_cut: Mutex<bool>,
+    files: Mutex<Option<Vec<u64>>>,
+    tampering: Mutex<Option<Tampering>>,
 }
 
 impl Wire {
     /// A good line.
     pub fn lay(router: Router, caller: Caller) -> Self {
-        let (fates, weather, on_the_way, is_cut) = Default::default();
-        Self { router, caller, fates, weather, on_the_way, is_cut }
+        let (fates, weather, on_the_way, is_cut, files, tampering) = Default::default();
+        Self { router, caller, fates, weather, on_the_way, is_cut, files, tampering }
     }
 
     /// What happens to the next calls, in order.
@@ -164,6 +174,9 @@ impl Wire {
             .header(header::ACCEPT, Form::Binary.content_type())
             .header(header::ACCEPT_ENCODING, "zstd")
             .header(header::CONTENT_TYPE, Form::Binary.content_type());
+        if let Some((range, tag)) = &call.range {
+            request = request.header(header::RANGE, range).header(header::IF_RANGE, tag);
+        }
         if call.body.as_ref().is_some_and(|body| body.is_zstd) {
             request = request.header(header::CONTENT_ENCODING, "zstd");
         }
@@ -187,6 +200,8 @@ pub struct Heard {
     pub form: Form,
     /// The body.
     pub bytes: Bytes,
+    /// What stood before it.
+    pub headers: HeaderMap,
 }
 
 impl Heard {
@@ -197,7 +212,7 @@ impl Heard {
         let (encoding, form) =
             (text(header::CONTENT_ENCODING), Form::of_content_type(text(header::CONTENT_TYPE).as_deref()));
         let bytes = body.collect().await.expect("a body in memory").to_bytes();
-        Self { status: head.status, encoding, form, bytes }
+        Self { status: head.status, encoding, form, bytes, headers: head.headers }
     }
 
     /// The problem that it tells.
@@ -244,13 +259,17 @@ fn cut() -> Trouble {
 impl Remote for Wire {
     async fn push(&self, standing: Standing, push: &Push) -> Result<Pushed, Trouble> {
         let body = Some(codec::encode(Form::Binary, push));
-        self.call(Call { method: "POST", uri: PUSH_PATH.to_owned(), standing, body }).await
+        self.call(Call { method: "POST", uri: PUSH_PATH.to_owned(), standing, body, range: None }).await
     }
 
     async fn pull(&self, standing: Standing, cursor: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {
         let cursor = cursor.map(|cursor| format!("cursor={}&", percent(cursor))).unwrap_or_default();
         let uri = format!("{PULL_PATH}?{cursor}wait={wait_seconds}");
-        self.call(Call { method: "GET", uri, standing, body: None }).await
+        self.call(Call { method: "GET", uri, standing, body: None, range: None }).await
+    }
+
+    async fn file(&self, standing: Standing, wanted: &FileWanted) -> Result<File, Trouble> {
+        self.fetch(standing, wanted).await
     }
 }
 
