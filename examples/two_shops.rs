@@ -13,7 +13,11 @@ use outpost_node::{
     sell::{SaleWanted, Tendered, Terms, WantedLine},
 };
 use outpost_schema::{device::Card, id::ProductId, quantity::Amount, settle::Author, world::Seeded};
-use outpost_sync::{model::Model, round, wire::Caller};
+use outpost_sync::{
+    model::{self, Model},
+    round,
+    wire::Caller,
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -28,13 +32,13 @@ pub async fn main() -> Result<(), Box<dyn Error>> {
         let Card { node_id, incarnation_id, warehouse_id, .. } = *card;
         let home = json!({ "warehouse_id": warehouse_id, "name": card.name, "home_of": node_id, "created_at": 0 });
         server.add_warehouse(serde_json::from_value(home)?);
-        let (warehouses, homes) = ([warehouse_id].into(), [warehouse_id].into());
-        server.add_node(Author { node_id, incarnation_id, warehouses, homes });
+        let caller = Caller { node_id, incarnation_id };
+        server.add_node(Author { homes: [warehouse_id].into(), ..model::author(caller, warehouse_id) });
         let path = folder.path().join(&card.name);
         std::fs::create_dir(&path)?;
         let node = Node::open(&path, Arc::new(Seeded::new(seed)))?;
         node.join(card)?;
-        shops.push((node, Caller { node_id, incarnation_id }));
+        shops.push((node, caller));
     }
     let bread = ProductId(Uuid::from_u128(7));
     let stock = cards.each_ref().map(|card| (card.warehouse_id, 20));

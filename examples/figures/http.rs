@@ -103,7 +103,7 @@ fn head(path: &str, standing: Option<Standing>, body: &Encoded) -> String {
     if body.is_zstd {
         head.push_str("content-encoding: zstd\r\n");
     }
-    if let Some(Standing { head: last, acked }) = standing {
+    if let Some(Standing { head: last, acked, .. }) = standing {
         head.push_str(&format!("{HEAD_HEADER}: {}/{}\r\n", last.seq, last.hash));
         head.push_str(&format!("{ACKED_HEADER}: {}/{}\r\n", acked.seq, acked.hash));
     }

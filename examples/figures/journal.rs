@@ -46,7 +46,7 @@ pub struct Run {
 impl Run {
     /// What the request says of the journal.
     pub fn standing(&self) -> Standing {
-        Standing { head: self.head, acked: self.acked }
+        Standing { incarnation_id: goods::incarnation_id(), head: self.head, acked: self.acked }
     }
 
     /// Units of each product that left.

@@ -22,9 +22,9 @@ use std::{
     time::Duration,
 };
 
-use outpost_schema::id::EpochId;
 use outpost_sync::{
     file::{FilePart, FileWanted, Filling},
+    round::Anew,
     wire::Page,
 };
 use rusqlite::Connection;
@@ -179,10 +179,13 @@ impl Node {
     }
 
     /// What is here no longer belongs to the server's database: it is filled anew, and serves until then.
-    pub(crate) fn begin_filling(&self, epoch: Option<EpochId>) -> Result<(), Error> {
+    pub(crate) fn begin_filling(&self, why: &Anew) -> Result<(), Error> {
         self.drop_file()?;
         self.close_aside()?;
-        let why = if epoch.is_some() { Why::OtherEpoch } else { Why::TooLongAway };
+        let (why, epoch) = match why {
+            Anew::OtherEpoch(epoch) => (Why::OtherEpoch, Some(*epoch)),
+            Anew::TooLongAway => (Why::TooLongAway, None),
+        };
         self.db().write_at("fill", |tx| filling::begin(tx, why, epoch))
     }
 
@@ -286,7 +289,7 @@ impl Node {
         let path = aside::path(self.db().folder());
         if !path.is_file() {
             // Somebody tidied up: the fed tables are whole, and only a part of them is new.
-            return self.begin_filling(None);
+            return self.begin_filling(&Anew::TooLongAway);
         }
         self.db().attach_aside(&path)?;
         let merged = self.merge_ranges();

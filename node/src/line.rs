@@ -1,14 +1,14 @@
 //! The node's end of a round: its journal and its fed tables, one transaction a call.
 
-use outpost_schema::journal::Mark;
+use outpost_schema::{id::IncarnationId, journal::Mark};
 use outpost_sync::{
     file::{FilePart, Filling},
-    round::Local,
-    wire::{Page, Push, Pushed, Standing},
+    round::{Anew, Local},
+    wire::{Born, LifeWanted, Page, Push, Pushed, Standing},
 };
 
 use crate::{
-    db::{identity, inbox, outbox},
+    db::{identity, inbox, lives, outbox},
     error::Error,
     node::Node,
 };
@@ -49,8 +49,8 @@ impl Local for Node {
         Ok(())
     }
 
-    fn start_anew(&self) -> Result<(), Error> {
-        self.begin_filling(None)
+    fn start_anew(&self, why: &Anew) -> Result<(), Error> {
+        self.begin_filling(why)
     }
 
     fn filling(&self) -> Result<Filling, Error> {
@@ -71,6 +71,18 @@ impl Local for Node {
 
     fn do_without_file(&self) -> Result<(), Error> {
         self.do_without()
+    }
+
+    fn life_wanted(&self) -> Result<Option<LifeWanted>, Error> {
+        if self.db().read(identity::load)?.state.ending().is_none() {
+            return Ok(None);
+        }
+        let fresh = IncarnationId::new(self.world().now(), self.world().id_chance());
+        self.db().write_at("life_wanted", |tx| lives::wanted(tx, fresh))
+    }
+
+    fn begin_life(&self, born: &Born) -> Result<(), Error> {
+        self.db().write_at("begin_life", |tx| lives::begin(tx, born, self.world()))
     }
 }
 

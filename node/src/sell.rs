@@ -240,7 +240,7 @@ impl Writing<'_> {
             SalePolicy::Physical => return Ok(()),
             SalePolicy::Strict => {}
         }
-        if self.identity.state == identity::State::RolledBack {
+        if self.identity.state.is_old_image() {
             // Only this node sells at its home: what it sells there is a fact, whatever it forgot.
             return if self.identity.card.is_home { Ok(()) } else { Err(Refused::RolledBack.into()) };
         }

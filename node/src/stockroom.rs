@@ -11,7 +11,7 @@ use outpost_schema::{
 };
 
 use crate::{
-    db::{catalogue, identity::State, orders, stock},
+    db::{catalogue, orders, stock},
     error::{Error, Refused},
     goods::Effects,
     node::{Node, Writing},
@@ -125,7 +125,7 @@ impl Writing<'_> {
     }
 
     fn give_back(&mut self, lines: &[Line]) -> Result<Mark, Error> {
-        if self.identity.state == State::RolledBack {
+        if self.identity.state.is_old_image() {
             return Err(Refused::RolledBack.into());
         }
         let mut effects = Effects::default();

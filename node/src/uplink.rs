@@ -3,17 +3,18 @@
 
 use std::time::Duration;
 
+use outpost_schema::id::NodeId;
 use outpost_sync::{
     codec::{self, Form},
     file::{DIGEST_HEADER, FILE_PATH, File, FileHead, FileWanted, NextPart, Parts, SCHEMA_PARAMETER, UNPACKED_HEADER},
     round::{Remote, Trouble},
     wire::{
-        ACKED_HEADER, BODY_MAX, Caller, HEAD_HEADER, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH,
-        Problem, Pulled, Push, Pushed, Standing,
+        ACKED_HEADER, BODY_MAX, Born, HEAD_HEADER, LIVES_PATH, LifeWanted, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER,
+        PULL_PATH, PUSH_PATH, Problem, Pulled, Push, Pushed, Standing,
     },
 };
 use reqwest::{Client, RequestBuilder, Response, Url, header, redirect};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 /// A server that is there accepts within this, on a slow mobile line too; beyond it the line is cut.
 const CONNECT_SECONDS: u64 = 5;
@@ -61,15 +62,16 @@ pub struct Uplink {
     push: Url,
     pull: Url,
     file: Url,
-    caller: Caller,
+    lives: Url,
+    node_id: NodeId,
 }
 
 impl Uplink {
-    /// A line to the server at `address`, for this caller. Nothing is sent yet.
+    /// A line to the server at `address`, for this device. Nothing is sent yet.
     ///
     /// # Errors
     /// [`BadAddress`].
-    pub fn new(address: &str, caller: Caller) -> Result<Self, BadAddress> {
+    pub fn new(address: &str, node_id: NodeId) -> Result<Self, BadAddress> {
         let base = check_address(address)?;
         let join = |path: &str| base.join(path).map_err(|_| BadAddress::NotAnAddress(address.to_owned()));
         let client = Client::builder()
@@ -78,13 +80,23 @@ impl Uplink {
             .no_proxy()
             .build()
             .map_err(|error| BadAddress::NoClient(chain(&error)))?;
-        Ok(Self { client, push: join(PUSH_PATH)?, pull: join(PULL_PATH)?, file: join(FILE_PATH)?, caller })
+        let (push, pull, file) = (join(PUSH_PATH)?, join(PULL_PATH)?, join(FILE_PATH)?);
+        Ok(Self { client, push, pull, file, lives: join(LIVES_PATH)?, node_id })
+    }
+
+    fn post(&self, to: &Url, standing: Standing, body: &impl Serialize) -> RequestBuilder {
+        let body = codec::encode(Form::Binary, body);
+        let request = self
+            .dressed(self.client.post(to.clone()), standing)
+            .header(header::CONTENT_TYPE, Form::Binary.content_type())
+            .timeout(Duration::from_secs(PUSH_SECONDS));
+        let request = if body.is_zstd { request.header(header::CONTENT_ENCODING, "zstd") } else { request };
+        request.body(body.bytes)
     }
 
     fn dressed(&self, request: RequestBuilder, standing: Standing) -> RequestBuilder {
-        let Caller { node_id, incarnation_id } = self.caller;
         request
-            .header(NODE_HEADER, format!("{node_id}/{incarnation_id}"))
+            .header(NODE_HEADER, format!("{}/{}", self.node_id, standing.incarnation_id))
             .header(HEAD_HEADER, format!("{}/{}", standing.head.seq, standing.head.hash))
             .header(ACKED_HEADER, format!("{}/{}", standing.acked.seq, standing.acked.hash))
             .header(PROTOCOL_HEADER, PROTOCOL)
@@ -95,15 +107,11 @@ impl Uplink {
 
 impl Remote for Uplink {
     async fn push(&self, standing: Standing, push: &Push) -> Result<Pushed, Trouble> {
-        let body = codec::encode(Form::Binary, push);
-        let mut request = self
-            .dressed(self.client.post(self.push.clone()), standing)
-            .header(header::CONTENT_TYPE, Form::Binary.content_type())
-            .timeout(Duration::from_secs(PUSH_SECONDS));
-        if body.is_zstd {
-            request = request.header(header::CONTENT_ENCODING, "zstd");
-        }
-        answer(request.body(body.bytes)).await
+        answer(self.post(&self.push, standing, push)).await
+    }
+
+    async fn begin_life(&self, standing: Standing, wanted: &LifeWanted) -> Result<Born, Trouble> {
+        answer(self.post(&self.lives, standing, wanted)).await
     }
 
     async fn pull(&self, standing: Standing, cursor: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {

@@ -25,10 +25,7 @@ use axum::{
     routing::{get, post},
 };
 use outpost_schema::word::Word;
-use outpost_sync::{
-    round::Done,
-    wire::{Caller, Problem},
-};
+use outpost_sync::{round::Done, wire::Problem};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use self::problem::Failed;
@@ -111,8 +108,8 @@ impl App {
     fn round_on_call(&self, server: &str) -> Result<Done, Problem> {
         let told = |error: Error| Problem::new(error.code(), error.to_string());
         let identity = self.node.identity().map_err(told)?.ok_or_else(|| told(Error::NotJoined))?;
-        let caller = Caller { node_id: identity.node_id(), incarnation_id: identity.incarnation_id() };
-        let uplink = Uplink::new(server, caller).map_err(|bad| Problem::new(bad.code(), bad.to_string()))?;
+        let uplink =
+            Uplink::new(server, identity.node_id()).map_err(|bad| Problem::new(bad.code(), bad.to_string()))?;
         courier::round_once(&*self.node, &uplink)
     }
 }

@@ -7,7 +7,7 @@
 use crate::{
     barcode::Barcode,
     clock::Timestamp,
-    device::{IncarnationState, NodeKind},
+    device::{IncarnationState, LifeReason, NodeKind},
     id::{
         AddressId, CartId, CategoryId, ConcernId, EpochId, HoldId, IncarnationId, NodeId, OrderId, OrderItemId,
         PaymentId, ProductId, ReviewId, UserId, WarehouseId,
@@ -104,6 +104,7 @@ mod sqlite {
         NodeKind: |word| word.word();
         ConcernKind: |word| word.word();
         IncarnationState: |word| word.word();
+        LifeReason: |word| word.word();
         OpKind: |word| word.word();
     }
 
@@ -175,7 +176,7 @@ mod postgres {
 
     words! {
         Unit Role OrderStatus PaymentStatus Tender Fulfilment Reason SalePolicy NodeKind IncarnationState
-        ConcernKind OpKind
+        LifeReason ConcernKind OpKind
     }
 
     spelled_as! {

@@ -30,6 +30,21 @@ pub enum IncarnationState {
     Active,
     /// It forked: what comes is kept as evidence, unanswered.
     Frozen,
+    /// Its device began another life. What it still says are facts like any other, but nothing more is
+    /// granted to it, and what it has open is in doubt.
+    Superseded,
+}
+
+/// Why a device begins another life of its journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LifeReason {
+    /// The server had more of its journal than it has itself: it was put back to an old image.
+    RolledBack,
+    /// It was put back by `outpost-node restore`.
+    Restored,
+    /// Its journal went on in two ways: there is a second device with its name.
+    Forked,
 }
 
 /// Everything a new node must know; printed by `outpost-server node add`, read by `outpost-node join`.

@@ -108,7 +108,7 @@ impl<'de> Deserialize<'de> for Body {
 }
 
 /// A place in a journal: how far somebody knows it. Seq 0 is before the first entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Mark {
     /// The last entry known.
     pub seq: i64,
@@ -174,6 +174,11 @@ impl Entry {
     /// Whether it follows `before` in the journal of `incarnation`, unaltered.
     pub fn follows(&self, incarnation: IncarnationId, before: Mark) -> bool {
         self.seq == before.seq + 1 && self.prev_hash == before.hash && self.hash == self.digest(incarnation)
+    }
+
+    /// Whether its hash covers what it says, in the journal of `incarnation`.
+    pub fn is_whole(&self, incarnation: IncarnationId) -> bool {
+        self.hash == self.digest(incarnation)
     }
 
     fn digest(&self, incarnation: IncarnationId) -> Hash {

@@ -7,11 +7,14 @@ use crate::{
     cart::Sold,
     clock::Timestamp,
     fault::Fault,
-    id::{OrderId, ProductId, WarehouseId},
+    id::{IncarnationId, OrderId, ProductId, WarehouseId},
+    journal::Entry,
     money::Money,
     order::{Order, OrderStatus},
     people::{Address, Review, User},
     quantity::{AMOUNT_MAX, Amount},
+    settle::decode,
+    verdict::SetAside,
     word::Word as _,
 };
 
@@ -24,6 +27,9 @@ pub const SALT_BYTES: usize = 16;
 
 /// A body is at most this long. The longest real order, of 1,114 lines, takes under 150 KB.
 pub const BODY_MAX: usize = 512 * 1024;
+
+/// What a carried entry may take beside its own body: hashes, words and the places it was decided at.
+pub const ENVELOPE_MAX: usize = 64 * 1024;
 
 /// An op about stock has at most this many lines.
 pub const LINES_MAX: usize = 2_000;
@@ -104,6 +110,23 @@ pub struct Cancel {
     pub at: Timestamp,
 }
 
+/// An entry of an earlier life of the same device, which that life can no longer tell itself. It keeps
+/// its first identity, so that it counts once however often it is carried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carried {
+    /// The life that wrote it.
+    pub incarnation_id: IncarnationId,
+    /// The entry, as first written.
+    pub entry: Entry,
+}
+
+/// An earlier life of the same device is over, and all that the device has of it was told before this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LifeEnded {
+    /// Which life.
+    pub incarnation_id: IncarnationId,
+}
+
 /// One thing that happened or is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
@@ -127,6 +150,10 @@ pub enum Op {
     AllotmentAsked(Goods),
     /// Ask: call an order off.
     CancelAsked(Cancel),
+    /// Fact: what an earlier life of the device wrote down.
+    Carried(Box<Carried>),
+    /// Fact: an earlier life of the device is over.
+    LifeEnded(LifeEnded),
 }
 
 /// The sorts of op, by the word that travels.
@@ -152,6 +179,10 @@ pub enum OpKind {
     AllotmentAsked,
     /// [`Op::CancelAsked`]
     CancelAsked,
+    /// [`Op::Carried`]
+    Carried,
+    /// [`Op::LifeEnded`]
+    LifeEnded,
 }
 
 impl Op {
@@ -168,6 +199,8 @@ impl Op {
             Self::StatusTold(_) => OpKind::StatusTold,
             Self::AllotmentAsked(_) => OpKind::AllotmentAsked,
             Self::CancelAsked(_) => OpKind::CancelAsked,
+            Self::Carried(_) => OpKind::Carried,
+            Self::LifeEnded(_) => OpKind::LifeEnded,
         }
     }
 
@@ -175,6 +208,7 @@ impl Op {
     pub fn worth(&self) -> Money {
         match self {
             Self::Sale(sale) => sale.order.total_amount,
+            Self::Carried(carried) => carried.op().map_or(Money::ZERO, |op| op.worth()),
             Self::CustomerAdded(_)
             | Self::AddressAdded(_)
             | Self::Reviewed(_)
@@ -183,7 +217,8 @@ impl Op {
             | Self::GaveBack(_)
             | Self::StatusTold(_)
             | Self::AllotmentAsked(_)
-            | Self::CancelAsked(_) => Money::ZERO,
+            | Self::CancelAsked(_)
+            | Self::LifeEnded(_) => Money::ZERO,
         }
     }
 
@@ -211,7 +246,8 @@ impl Op {
                 count.lines.iter().try_for_each(CountLine::check)
             }
             Self::StatusTold(told) => told.check(),
-            Self::CancelAsked(_) => Ok(()),
+            Self::Carried(carried) => carried.check(),
+            Self::CancelAsked(_) | Self::LifeEnded(_) => Ok(()),
         }
     }
 
@@ -228,6 +264,8 @@ impl Op {
             Self::Counted(count) => rmp_serde::to_vec_named(count),
             Self::StatusTold(told) => rmp_serde::to_vec_named(told),
             Self::CancelAsked(cancel) => rmp_serde::to_vec_named(cancel),
+            Self::Carried(carried) => rmp_serde::to_vec_named(carried),
+            Self::LifeEnded(ended) => rmp_serde::to_vec_named(ended),
         };
         let mut body = salt.to_vec();
         body.extend(encoded.expect("our own types always encode into memory"));
@@ -255,6 +293,8 @@ impl Op {
             OpKind::StatusTold => read(bytes).map(Self::StatusTold),
             OpKind::AllotmentAsked => read(bytes).map(Self::AllotmentAsked),
             OpKind::CancelAsked => read(bytes).map(Self::CancelAsked),
+            OpKind::Carried => read(bytes).map(Self::Carried),
+            OpKind::LifeEnded => read(bytes).map(Self::LifeEnded),
         }
         .map_err(|_| unreadable)
     }
@@ -266,6 +306,22 @@ impl CountLine {
         let moved = (-AMOUNT_MAX..=AMOUNT_MAX).contains(&self.delta);
         let units = if seen { self.delta } else { self.counted };
         if seen && moved { Ok(()) } else { Err(Fault::AmountOutOfRange { units }) }
+    }
+}
+
+impl Carried {
+    /// The op that the entry tells.
+    ///
+    /// # Errors
+    /// What [`crate::settle::decode`] says.
+    pub fn op(&self) -> Result<Op, SetAside> {
+        decode(&self.entry)
+    }
+
+    /// An entry is carried whole, and once: what was carried already is carried on as it was.
+    fn check(&self) -> Result<(), Fault> {
+        let is_whole = self.entry.is_whole(self.incarnation_id) && self.entry.kind != OpKind::Carried.word();
+        if is_whole { Ok(()) } else { Err(Fault::Unreadable { what: "a carried entry" }) }
     }
 }
 

@@ -62,6 +62,10 @@ pub enum Refusal {
     AlreadyHandedOver,
     /// The order was called off before.
     AlreadyCancelled,
+    /// Head office was restored from a backup and still hears from its devices.
+    Recovering,
+    /// It was asked in a life of the device that is over.
+    LifeOver,
 }
 
 impl Refusal {
@@ -73,6 +77,10 @@ impl Refusal {
             }
             Self::AlreadyHandedOver => "the goods have been handed over; take them back as a return instead",
             Self::AlreadyCancelled => "this order was called off before; nothing is left to do",
+            Self::Recovering => {
+                "head office was restored and is hearing from its devices; what was allotted stays, ask for more later"
+            }
+            Self::LifeOver => "it was asked before this device began anew; ask again",
         }
     }
 }
@@ -130,6 +138,14 @@ pub enum ConcernKind {
     ShippedThoughCancelled,
     /// A cart's state claims what it cannot know.
     CartNotBelievable,
+    /// A device began another life: it was put back to an old image, or there are two of it.
+    LifeBegun,
+    /// A device no longer has entries that head office asks for.
+    JournalHole,
+    /// Something that a device had been told was not as it should be there, and was told again.
+    ImageMended,
+    /// The server's database began another life.
+    ServerRestored,
 }
 
 impl ConcernKind {
@@ -148,6 +164,14 @@ impl ConcernKind {
             Self::Fork => "this device's journal went on in two ways: it was cloned or restored",
             Self::ShippedThoughCancelled => "an order was handed over although it had been called off",
             Self::CartNotBelievable => "a device sent a cart that cannot be: look at that device",
+            Self::LifeBegun => {
+                "this device was put back to an old copy, or there are two of it: make sure that there is one, then free what is in doubt"
+            }
+            Self::JournalHole => {
+                "this device no longer has some of what it once told: compare its receipts with the book"
+            }
+            Self::ImageMended => "what this device had been told was damaged there, and is mended: look at its disk",
+            Self::ServerRestored => "head office was restored from a copy: its devices tell again what it lost",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Words from fixed lists: one spelling each, in bodies, databases and command lines alike.
 
 use crate::{
-    device::{IncarnationState, NodeKind},
+    device::{IncarnationState, LifeReason, NodeKind},
     fault::Fault,
     op::OpKind,
     order::{Fulfilment, OrderStatus, PaymentStatus, Tender},
@@ -78,19 +78,24 @@ words! {
         Strict = "strict", Physical = "physical";
     NodeKind, "node kind", "till, kiosk, popup, handheld":
         Till = "till", Kiosk = "kiosk", Popup = "popup", Handheld = "handheld";
-    IncarnationState, "incarnation state", "active, frozen":
-        Active = "active", Frozen = "frozen";
-    Refusal, "refusal", "nothing_left, already_handed_over, already_cancelled":
-        NothingLeft = "nothing_left", AlreadyHandedOver = "already_handed_over", AlreadyCancelled = "already_cancelled";
-    OpKind, "op kind", "sale, customer_added, address_added, reviewed, received, counted, gave_back, status_told, allotment_asked, cancel_asked":
+    IncarnationState, "incarnation state", "active, frozen, superseded":
+        Active = "active", Frozen = "frozen", Superseded = "superseded";
+    LifeReason, "reason for another life", "rolled_back, restored, forked":
+        RolledBack = "rolled_back", Restored = "restored", Forked = "forked";
+    Refusal, "refusal", "nothing_left, already_handed_over, already_cancelled, recovering, life_over":
+        NothingLeft = "nothing_left", AlreadyHandedOver = "already_handed_over", AlreadyCancelled = "already_cancelled",
+        Recovering = "recovering", LifeOver = "life_over";
+    OpKind, "op kind", "sale, customer_added, address_added, reviewed, received, counted, gave_back, status_told, allotment_asked, cancel_asked, carried, life_ended":
         Sale = "sale", CustomerAdded = "customer_added", AddressAdded = "address_added", Reviewed = "reviewed",
         Received = "received", Counted = "counted", GaveBack = "gave_back", StatusTold = "status_told",
-        AllotmentAsked = "allotment_asked", CancelAsked = "cancel_asked";
-    ConcernKind, "concern", "owed, unbacked, total_mismatch, payments_mismatch, other_currency, cart_sold_twice, email_taken, clock_ahead, set_aside, fork, shipped_though_cancelled, cart_not_believable":
+        AllotmentAsked = "allotment_asked", CancelAsked = "cancel_asked", Carried = "carried", LifeEnded = "life_ended";
+    ConcernKind, "concern", "owed, unbacked, total_mismatch, payments_mismatch, other_currency, cart_sold_twice, email_taken, clock_ahead, set_aside, fork, shipped_though_cancelled, cart_not_believable, life_begun, journal_hole, image_mended, server_restored":
         Owed = "owed", Unbacked = "unbacked", TotalMismatch = "total_mismatch", PaymentsMismatch = "payments_mismatch",
         OtherCurrency = "other_currency", CartSoldTwice = "cart_sold_twice", EmailTaken = "email_taken",
         ClockAhead = "clock_ahead", SetAside = "set_aside", Fork = "fork",
-        ShippedThoughCancelled = "shipped_though_cancelled", CartNotBelievable = "cart_not_believable";
+        ShippedThoughCancelled = "shipped_though_cancelled", CartNotBelievable = "cart_not_believable",
+        LifeBegun = "life_begun", JournalHole = "journal_hole", ImageMended = "image_mended",
+        ServerRestored = "server_restored";
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ use crate::{
     carts,
     db::{Tx, concerns, effects, ground, nodes, ops},
     error::Error,
-    grants,
+    grants, lives,
     server::Server,
     stage,
 };
@@ -125,7 +125,7 @@ async fn take(server: &Server, tx: &Tx, caller: Caller, standing: Standing, push
     let journal = journal.filter(|journal| journal.author.node_id == caller.node_id).ok_or(Error::UnknownNode)?;
     let now = server.now();
     match journal.state {
-        IncarnationState::Active => {}
+        IncarnationState::Active | IncarnationState::Superseded => {}
         IncarnationState::Frozen => return keep_evidence(tx, &journal.author, &push.entries, now).await,
     }
     let known = known(tx, &journal, &push.entries).await?;
@@ -263,7 +263,7 @@ async fn decide(
     }
     let ops: Vec<_> = entries.iter().filter_map(|entry| decode(entry).ok()).collect();
     let mut touched = Touched::by(&ops);
-    let loaded = ground::load(tx, &mut touched, author.incarnation_id, server.currency, now).await?;
+    let loaded = ground::load(tx, &mut touched, author, server.currency, now).await?;
     let mut known = loaded.known;
     let sold_before = known.sold.keys().copied().collect();
     let settled = settle(&mut known, author, entries);
@@ -275,6 +275,7 @@ async fn decide(
         }
     }
     effects::write(tx, author.incarnation_id, &known, &sold_before, &settled, now).await?;
+    lives::end(server, tx, author, &settled.ended).await?;
     let available = |key: &&StockKey| known.levels.get(key).is_some_and(|level| level.available() > 0);
     top_up_homes(server, tx, settled.levels.iter().chain(&loaded.released).filter(available).copied().collect())
         .await?;

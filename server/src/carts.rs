@@ -30,11 +30,11 @@ struct Shelf {
 
 impl Shelf {
     /// Takes in a state: it is put aside first, and then whatever can be judged is.
-    fn take_in(&mut self, author: IncarnationId, cart: Cart) {
+    fn take_in(&mut self, author: &Author, cart: Cart) {
         let aside_before = self.aside.clone();
-        self.aside.retain(|(other, _)| *other != author);
-        self.aside.push((author, cart));
-        while let Some((place, belief)) = self.next_judged() {
+        self.aside.retain(|(other, _)| *other != author.incarnation_id);
+        self.aside.push((author.incarnation_id, cart));
+        while let Some((place, belief)) = self.next_judged(author) {
             let (author, cart) = self.aside.remove(place);
             match belief {
                 Belief::Merge => self.merge(cart),
@@ -45,8 +45,12 @@ impl Shelf {
         self.is_aside_changed |= self.aside != aside_before;
     }
 
-    fn next_judged(&self) -> Option<(usize, Belief)> {
-        let judged = self.aside.iter().map(|(author, cart)| cart.believable(self.known.as_ref(), *author, &self.aside));
+    fn next_judged(&self, sender: &Author) -> Option<(usize, Belief)> {
+        let nobody = BTreeSet::new();
+        let judged = self.aside.iter().map(|(author, cart)| {
+            let elders = if *author == sender.incarnation_id { &sender.elders } else { &nobody };
+            cart.believable(self.known.as_ref(), *author, elders, &self.aside)
+        });
         judged.enumerate().find(|(_, belief)| match belief {
             Belief::Merge | Belief::Refuse(_) => true,
             Belief::KeepAside { .. } => false,
@@ -109,7 +113,7 @@ fn sort_in(shelves: &mut BTreeMap<CartId, Shelf>, author: &Author, sent: &[Cart]
     for cart in sent {
         let mut cart = cart.clone();
         was_capped |= cart.cap(now);
-        shelves.entry(cart.cart_id()).or_default().take_in(author.incarnation_id, cart);
+        shelves.entry(cart.cart_id()).or_default().take_in(author, cart);
     }
     was_capped
 }

@@ -61,6 +61,9 @@ pub enum Error {
         /// The one chosen.
         chosen: Currency,
     },
+    /// A life of a journal that was begun by somebody else, or otherwise.
+    #[error("another journal has this id; ask for another life with a fresh one")]
+    LifeTaken,
     /// The tables could not be brought up to date.
     #[error("{0}")]
     Migrate(#[from] MigrateError),
@@ -87,6 +90,7 @@ impl Error {
             Self::NotFound { .. } => "not_found",
             Self::HomeTaken { .. } => "home_taken",
             Self::OtherCurrency { .. } => "other_currency",
+            Self::LifeTaken => "life_taken",
             Self::Migrate(error) => error.code(),
             Self::NoConnection(_) => "no_connection",
             Self::Db(_) => "database_failed",
@@ -105,6 +109,7 @@ impl Error {
             | Self::NotFound { .. }
             | Self::HomeTaken { .. }
             | Self::OtherCurrency { .. }
+            | Self::LifeTaken
             | Self::Migrate(_) => true,
             Self::NoConnection(_) | Self::Db(_) | Self::CommitUnknown(_) => false,
         }
@@ -121,7 +126,8 @@ impl Error {
             | Self::NameTaken { .. }
             | Self::NotFound { .. }
             | Self::HomeTaken { .. }
-            | Self::OtherCurrency { .. } => false,
+            | Self::OtherCurrency { .. }
+            | Self::LifeTaken => false,
         }
     }
 
@@ -156,6 +162,7 @@ impl Error {
             | Self::NotFound { .. }
             | Self::HomeTaken { .. }
             | Self::OtherCurrency { .. }
+            | Self::LifeTaken
             | Self::Migrate(_)
             | Self::NoConnection(_)
             | Self::CommitUnknown(_) => None,

@@ -109,7 +109,7 @@ impl Served {
     pub fn is_empty(&self) -> bool {
         match &self.pulled {
             Pulled::Page(page) => page.level && page.aggregates.is_empty(),
-            Pulled::Elsewhere { .. } | Pulled::OtherEpoch { .. } => false,
+            Pulled::Elsewhere { .. } | Pulled::OtherEpoch { .. } | Pulled::TooLongAway => false,
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod feed;
 pub mod grants;
 pub mod hold;
 pub mod import;
+pub mod lives;
 pub mod nodes;
 pub mod publish;
 pub mod server;

@@ -13,7 +13,8 @@
 //!
 //! Every request says where the journal stands, its head and the last acknowledged mark. If the
 //! server knows another mark it answers only that, and the node looks it up in its journal: found,
-//! and the two go on from there; not found, and this device was rolled back to an old image.
+//! and the two go on from there; not found, and this device was rolled back to an old image. It then asks
+//! for another *life* of its journal, which inherits nothing; what it wrote since the image is carried over.
 //!
 //! Nothing here knows a socket, a file, a clock or a database: [`round::run`] works over two small
 //! traits, and so runs over HTTP in the shop and over a line that drops and cuts in a test.
@@ -35,10 +36,12 @@
 //! };
 //! use outpost_sync::{
 //!     model::{self, Model},
-//!     round::{self, Local},
-//!     wire::{Caller, Page, Push, Pushed, Standing},
+//!     round::{self, Anew, Local},
+//!     wire::{Born, Caller, LifeWanted, Page, Push, Pushed, Standing},
 //! };
 //! use uuid::Uuid;
+//!
+//! const LIFE: IncarnationId = IncarnationId(Uuid::from_u128(4));
 //!
 //! /// The least that a node's end can be: a journal, and what the feed told.
 //! #[derive(Default)]
@@ -55,7 +58,7 @@
 //!
 //!     fn standing(&self) -> Result<Standing, Self::Error> {
 //!         let head = self.journal.borrow().last().map_or(Mark::START, Entry::mark);
-//!         Ok(Standing { head, acked: self.acked.borrow().unwrap_or(Mark::START) })
+//!         Ok(Standing { incarnation_id: LIFE, head, acked: self.acked.borrow().unwrap_or(Mark::START) })
 //!     }
 //!     fn unsent(&self) -> Result<Push, Self::Error> {
 //!         let acked = self.acked.borrow().map_or(0, |mark| mark.seq);
@@ -87,8 +90,14 @@
 //!         self.cursor.replace(Some(page.cursor.clone()));
 //!         Ok(())
 //!     }
-//!     fn start_anew(&self) -> Result<(), Self::Error> {
+//!     fn start_anew(&self, _why: &Anew) -> Result<(), Self::Error> {
 //!         self.cursor.replace(None);
+//!         Ok(())
+//!     }
+//!     fn life_wanted(&self) -> Result<Option<LifeWanted>, Self::Error> {
+//!         Ok(None)
+//!     }
+//!     fn begin_life(&self, _born: &Born) -> Result<(), Self::Error> {
 //!         Ok(())
 //!     }
 //! }
@@ -98,7 +107,7 @@
 //! let now = Timestamp::from_micros(1_770_000_000_000_000);
 //! let shop = WarehouseId(Uuid::from_u128(1));
 //! let tea = ProductId(Uuid::from_u128(2));
-//! let caller = Caller { node_id: NodeId(Uuid::from_u128(3)), incarnation_id: IncarnationId(Uuid::from_u128(4)) };
+//! let caller = Caller { node_id: NodeId(Uuid::from_u128(3)), incarnation_id: LIFE };
 //!
 //! let server = Model::new("EUR".parse().unwrap(), now);
 //! server.add_warehouse(Warehouse { warehouse_id: shop, name: "Shop".into(), home_of: None, created_at: now });

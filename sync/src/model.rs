@@ -14,7 +14,7 @@ use outpost_schema::{
     id::{EpochId, IncarnationId, UserId, WarehouseId},
     journal::{Entry, Mark},
     money::Currency,
-    settle::{Author, Known, Settled, settle},
+    settle::{Author, Elder, Known, Settled, settle},
     stock::{Allotment, Level, StockKey},
     verdict::Verdict,
 };
@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     round::{Remote, Trouble},
-    wire::{Acked, Caller, PAGE_MAX, Page, Problem, Pulled, Push, Pushed, Standing},
+    wire::{Acked, Born, Caller, LifeWanted, PAGE_MAX, Page, Problem, Pulled, Push, Pushed, Standing},
 };
 
 /// A server in memory.
@@ -45,9 +45,21 @@ struct Journal {
     author: Author,
     entries: Vec<(Entry, Verdict)>,
     allotments: BTreeMap<StockKey, Allotment>,
+    /// Entries of this life that a later one carried.
+    carried: BTreeSet<Mark>,
 }
 
 impl Journal {
+    fn of(author: Author) -> Self {
+        Self { author, entries: Vec::new(), allotments: BTreeMap::new(), carried: BTreeSet::new() }
+    }
+
+    /// What later lives of the device may rely on.
+    fn elder(&self) -> Elder {
+        let told = self.entries.iter().map(|(entry, _)| entry.mark()).chain(self.carried.iter().copied());
+        Elder { told: told.collect(), allotments: self.allotments.clone() }
+    }
+
     fn mark(&self) -> Mark {
         self.entries.last().map_or(Mark::START, |(entry, _)| entry.mark())
     }
@@ -89,9 +101,7 @@ impl Model {
 
     /// Lets a node in.
     pub fn add_node(&self, author: Author) {
-        self.lock()
-            .journals
-            .insert(author.incarnation_id, Journal { author, entries: Vec::new(), allotments: BTreeMap::new() });
+        self.lock().journals.insert(author.incarnation_id, Journal::of(author));
     }
 
     /// The two sums of a stock row.
@@ -117,18 +127,29 @@ pub struct ModelLine<'a> {
 }
 
 impl Remote for ModelLine<'_> {
-    async fn push(&self, _standing: Standing, push: &Push) -> Result<Pushed, Trouble> {
-        self.model.lock().push(self.caller, push).map_err(Trouble::Told)
+    async fn push(&self, standing: Standing, push: &Push) -> Result<Pushed, Trouble> {
+        let caller = Caller { incarnation_id: standing.incarnation_id, ..self.caller };
+        self.model.lock().push(caller, push).map_err(Trouble::Told)
     }
 
     async fn pull(&self, standing: Standing, cursor: Option<&str>, _wait: u64) -> Result<Pulled, Trouble> {
-        self.model.lock().pull(self.caller, standing, cursor).map_err(Trouble::Told)
+        let caller = Caller { incarnation_id: standing.incarnation_id, ..self.caller };
+        self.model.lock().pull(caller, standing, cursor).map_err(Trouble::Told)
+    }
+
+    async fn begin_life(&self, standing: Standing, wanted: &LifeWanted) -> Result<Born, Trouble> {
+        self.model.lock().begin_life(standing, wanted).map_err(Trouble::Told)
     }
 }
 
 impl State {
     fn push(&mut self, caller: Caller, push: &Push) -> Result<Pushed, Problem> {
         let State { known, journals, .. } = self;
+        let of_device = |(life, journal): (&IncarnationId, &Journal)| {
+            let is_elder = journal.author.node_id == caller.node_id && *life != caller.incarnation_id;
+            is_elder.then(|| (*life, journal.elder()))
+        };
+        known.elders = journals.iter().filter_map(of_device).collect();
         let journal = journals.get_mut(&caller.incarnation_id).ok_or_else(unknown_node)?;
         let acked = journal.mark();
         let known_before = |entry: &&Entry| entry.seq <= acked.seq;
@@ -154,9 +175,26 @@ impl State {
         let settled = settle(known, &journal.author, fresh);
         std::mem::swap(&mut known.allotments, &mut journal.allotments);
         journal.entries.extend(fresh.iter().cloned().zip(settled.verdicts.iter().map(|(_, verdict)| verdict.clone())));
+        for (life, elder) in std::mem::take(&mut known.elders) {
+            journals.entry(life).and_modify(|journal| journal.allotments = elder.allotments);
+        }
+        for brought in &settled.carried {
+            journals.entry(brought.life).and_modify(|journal| _ = journal.carried.insert(brought.mark));
+        }
         verdicts.extend(settled.verdicts.iter().cloned());
         self.publish(caller, settled);
         Ok(Pushed::Settled { acked: mark, verdicts, carts: Vec::new() })
+    }
+
+    fn begin_life(&mut self, standing: Standing, wanted: &LifeWanted) -> Result<Born, Problem> {
+        let elder = self.journals.get(&standing.incarnation_id).ok_or_else(unknown_node)?;
+        let after = usize::try_from(standing.acked.seq).unwrap_or_default();
+        let theirs = elder.entries.iter().skip(after).map(|(entry, _)| entry.hash);
+        let known = theirs.zip(&wanted.unsettled).take_while(|(had, told)| had == *told).count();
+        let author = Author { incarnation_id: wanted.incarnation_id, ..elder.author.clone() };
+        self.journals.entry(wanted.incarnation_id).or_insert_with(|| Journal::of(author));
+        let prefix = format!("M{}", self.journals.len());
+        Ok(Born { incarnation_id: wanted.incarnation_id, prefix, known })
     }
 
     fn publish(&mut self, caller: Caller, settled: Settled) {
@@ -243,5 +281,7 @@ pub fn author(caller: Caller, warehouse_id: WarehouseId) -> Author {
         incarnation_id: caller.incarnation_id,
         warehouses: BTreeSet::from([warehouse_id]),
         homes: BTreeSet::new(),
+        elders: BTreeSet::new(),
+        is_superseded: false,
     }
 }

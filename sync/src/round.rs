@@ -1,11 +1,11 @@
 //! One round: push until empty, fill from a file if need be, pull until level. It may be cut at any
 //! byte and begun anew.
 
-use outpost_schema::journal::Mark;
+use outpost_schema::{id::EpochId, journal::Mark};
 
 use crate::{
     file::{Denied, File, FilePart, FileWanted, Filling, NO_FILE},
-    wire::{Page, Problem, Pulled, Push, Pushed, Standing},
+    wire::{Born, LifeWanted, Page, Problem, Pulled, Push, Pushed, Standing},
 };
 
 /// A round pulls at most this many pages, so that a long catch-up still lets the node push between.
@@ -63,11 +63,23 @@ pub trait Local {
     /// If the page cannot be kept.
     fn apply(&self, asked: Option<&str>, page: &Page) -> Result<(), Self::Error>;
 
-    /// The server's database began another life: the feed is read anew from the start.
+    /// The feed is read anew from the start, while what was fed before still serves.
     ///
     /// # Errors
     /// If the position cannot be kept.
-    fn start_anew(&self) -> Result<(), Self::Error>;
+    fn start_anew(&self, why: &Anew) -> Result<(), Self::Error>;
+
+    /// What another life is asked for with, if this one is over: the same until [`Local::begin_life`].
+    ///
+    /// # Errors
+    /// If the journal cannot be read or the wish not kept.
+    fn life_wanted(&self) -> Result<Option<LifeWanted>, Self::Error>;
+
+    /// Begins the life that was wanted: what the server lacks of the old one is carried over.
+    ///
+    /// # Errors
+    /// If it cannot be kept.
+    fn begin_life(&self, born: &Born) -> Result<(), Self::Error>;
 
     /// Whether this node is to be filled before it pulls. A node that cannot be always goes on from
     /// its cursor.
@@ -111,6 +123,15 @@ pub trait Local {
     }
 }
 
+/// Why the feed is read anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anew {
+    /// The server's database began another life, this one.
+    OtherEpoch(EpochId),
+    /// Notes of what is gone were dropped since the node last asked.
+    TooLongAway,
+}
+
 /// The server's end, over whatever carries the bytes.
 pub trait Remote {
     /// Sends a push.
@@ -130,6 +151,20 @@ pub trait Remote {
         let sentence = "this line carries no files; the feed is read from its start";
         async move { Err(Trouble::Told(Problem::new(NO_FILE, sentence))) }
     }
+
+    /// Asks for another life of a journal that cannot go on. A server of before protocol 2 gives none.
+    fn begin_life(
+        &self,
+        _standing: Standing,
+        _wanted: &LifeWanted,
+    ) -> impl Future<Output = Result<Born, Trouble>> + Send {
+        async { Err(Trouble::Told(not_spoken())) }
+    }
+}
+
+/// What a server says of a call that it does not know.
+pub fn not_spoken() -> Problem {
+    Problem::new("not_spoken", "head office runs an older program, which cannot do this yet; update it")
 }
 
 /// Why the other end gave no answer that can be used.
@@ -194,25 +229,51 @@ const CORRECTIONS_MAX: usize = 3;
 /// # Errors
 /// [`Failure`]; whatever was settled and applied before stays.
 pub async fn run<L: Local, R: Remote>(local: &L, remote: &R, wait_seconds: u64) -> Result<Done, Failure<L::Error>> {
-    let mut round = Round { local, remote, corrections: 0, done: Done::default() };
-    // A frozen journal still hears the news: prices and stock go on arriving.
-    let pushed = round.push_until_empty().await;
-    match &pushed {
-        Ok(()) | Err(Failure::Frozen) => {}
-        Err(_) => return pushed.map(|()| round.done),
+    let mut round = Round { local, remote, corrections: 0, may_begin_life: true, done: Done::default() };
+    loop {
+        round.begin_life().await?;
+        match round.once(wait_seconds).await {
+            // What was noted just now is what the next life is asked for with.
+            Err(Failure::RolledBack | Failure::Frozen) if round.may_begin_life => {}
+            ended => return ended.map(|()| round.done),
+        }
     }
-    round.pull_until_level(wait_seconds).await?;
-    pushed.map(|()| round.done)
 }
 
 struct Round<'a, L, R> {
     local: &'a L,
     remote: &'a R,
     corrections: usize,
+    /// A journal that ends twice in one round would end for ever.
+    may_begin_life: bool,
     done: Done,
 }
 
 impl<L: Local, R: Remote> Round<'_, L, R> {
+    /// If this life is over, asks for another one. A server that knows no other lives leaves the node as
+    /// it is: it goes on recording, and sells nothing from its allotments.
+    async fn begin_life(&mut self) -> Result<(), Failure<L::Error>> {
+        let Some(wanted) = self.local.life_wanted().map_err(Failure::Local)? else { return Ok(()) };
+        let standing = self.local.standing().map_err(Failure::Local)?;
+        self.may_begin_life = false;
+        match self.remote.begin_life(standing, &wanted).await {
+            Ok(born) => self.local.begin_life(&born).map_err(Failure::Local),
+            Err(Trouble::Told(_)) => Ok(()),
+            Err(trouble @ (Trouble::Cut(_) | Trouble::Garbled(_))) => Err(Failure::Remote(trouble)),
+        }
+    }
+
+    async fn once(&mut self, wait_seconds: u64) -> Result<(), Failure<L::Error>> {
+        let pushed = self.push_until_empty().await;
+        match &pushed {
+            Err(Failure::Frozen) if self.may_begin_life => return pushed,
+            // A frozen journal still hears the news: prices and stock go on arriving.
+            Ok(()) | Err(Failure::Frozen) => self.pull_until_level(wait_seconds).await?,
+            Err(_) => {}
+        }
+        pushed
+    }
+
     async fn push_until_empty(&mut self) -> Result<(), Failure<L::Error>> {
         let mut settled = None;
         loop {
@@ -259,14 +320,17 @@ impl<L: Local, R: Remote> Round<'_, L, R> {
                     self.agree(acked)?;
                     self.fill().await?;
                 }
-                Pulled::OtherEpoch { .. } => {
-                    self.local.start_anew().map_err(Failure::Local)?;
-                    self.fill().await?;
-                }
+                Pulled::OtherEpoch { epoch } => self.anew(&Anew::OtherEpoch(epoch)).await?,
+                Pulled::TooLongAway => self.anew(&Anew::TooLongAway).await?,
             }
             wait = 0;
         }
         Ok(())
+    }
+
+    async fn anew(&mut self, why: &Anew) -> Result<(), Failure<L::Error>> {
+        self.local.start_anew(why).map_err(Failure::Local)?;
+        self.fill().await.map(drop)
     }
 
     /// Fills the node if need be, and says whether it did.

@@ -6,21 +6,26 @@
 use outpost_schema::{
     cart::Cart,
     clock::Timestamp,
+    device::LifeReason,
     feed::Aggregate,
     id::{CartId, EpochId, HoldId, IncarnationId, NodeId, ProductId, WarehouseId},
-    journal::{Entry, Mark},
+    journal::{Entry, Hash, Mark},
     quantity::Amount,
     verdict::Verdict,
 };
 use serde::{Deserialize, Serialize};
 
 /// The protocol this program speaks.
-pub const PROTOCOL: u16 = 1;
+pub const PROTOCOL: u16 = 2;
+/// The oldest protocol that this program's server still speaks.
+pub const PROTOCOL_OLDEST: u16 = 1;
 
 /// Where ops are pushed.
 pub const PUSH_PATH: &str = "/v1/push";
 /// Where the feed is pulled.
 pub const PULL_PATH: &str = "/v1/pull";
+/// Where a device asks for another life of its journal.
+pub const LIVES_PATH: &str = "/v1/lives";
 /// Where holds are placed.
 pub const HOLDS_PATH: &str = "/v1/holds";
 
@@ -53,9 +58,14 @@ pub const INFLATED_MAX: usize = 32 * 1024 * 1024;
 /// The longest that a pull may wait for news, in seconds: below what proxies cut.
 pub const WAIT_SECONDS_MAX: u64 = 25;
 
+/// Entries whose hashes a wish for another life names: what a device writes down in weeks.
+pub const UNSETTLED_MAX: usize = 100_000;
+
 /// What every request says of the caller's journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
+    /// Which life of it.
+    pub incarnation_id: IncarnationId,
     /// Its last entry.
     pub head: Mark,
     /// The last entry that it knows to be acknowledged.
@@ -153,6 +163,31 @@ pub enum Pulled {
         /// The present one.
         epoch: EpochId,
     },
+    /// Notes of what is gone were dropped since: push what waits, then start the feed anew.
+    TooLongAway,
+}
+
+/// A wish for another life of the caller's journal, which cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LifeWanted {
+    /// The new life, made by the caller, so that a repeat is recognised.
+    pub incarnation_id: IncarnationId,
+    /// Why the old one ends.
+    pub reason: LifeReason,
+    /// The hashes of the old life's entries after the last that the caller knows to be acknowledged, in
+    /// order, at most [`UNSETTLED_MAX`].
+    pub unsettled: Vec<Hash>,
+}
+
+/// A new life, which inherits nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Born {
+    /// Which.
+    pub incarnation_id: IncarnationId,
+    /// Of its receipt numbers, which no other life uses.
+    pub prefix: String,
+    /// How many of the unsettled entries the server has, word for word. The others are carried over.
+    pub known: usize,
 }
 
 /// A wish for a hold, online.

@@ -153,7 +153,7 @@ fn headers(counter: &Counter) -> Vec<Case> {
         case("a stranger", as_(stranger), 403, "unknown_node"),
         case("another's journal", as_(&format!("{}/{}", counter.card().node_id, &stranger[37..])), 403, "unknown_node"),
         case("no standing", counter.bare(Method::GET, PULL_PATH).header(NODE_HEADER, stranger), 400, "no_standing"),
-        case("a newer protocol", pull("").header(PROTOCOL_HEADER, "2"), 426, "unknown_protocol"),
+        case("a newer protocol", pull("").header(PROTOCOL_HEADER, "99"), 426, "unknown_protocol"),
         case("no cursor of ours", pull("?cursor=yesterday"), 400, "bad_cursor"),
         case("a NUL", pull("?cursor=%00"), 400, "bad_cursor"),
         case("an unknown question", pull("?colour=red"), 400, "bad_query"),

@@ -22,7 +22,7 @@ use rusqlite::{Connection, types::Value};
 use sha2::{Digest as _, Sha256};
 
 use crate::support::{
-    Rule, Shop, Till, amount, caller, money,
+    Rule, Shop, Till, amount, money,
     wire::{Fate, Heard, Wire, ask},
 };
 
@@ -122,7 +122,7 @@ async fn a_file_that_changed_between_two_parts_is_begun_anew() {
     let other = Server::open(shop.database.config(), Arc::new(Seeded::new(5))).await.expect("opens");
     other.keep_files(&shop.spare_folder("other files")).expect("a folder");
     let router = api::router(Arc::new(other));
-    let wire = Wire::lay(router, caller(&shop.tills[0].card)).carries_files();
+    let wire = Wire::lay(router, shop.tills[0].card.node_id).carries_files();
     shop.tills[0].line = wire;
     shop.tills[0].until_level().await;
     assert_eq!(shop.tills[0].line.files(), [0], "all of the new one, and nothing of the old");

@@ -34,7 +34,10 @@ fn a_push_of_version_1_reads_and_fits_its_hashes() {
         before = entry.mark();
         kinds.push(decode(entry).expect("it decodes").kind());
     }
-    assert!(OpKind::WORDS.iter().all(|(kind, word)| kinds.contains(kind) || panic!("no {word} among {kinds:?}")));
+    // Kinds that came later are in the bodies of later versions.
+    let later = [OpKind::Carried, OpKind::LifeEnded];
+    let mut of_then = OpKind::WORDS.iter().filter(|(kind, _)| !later.contains(kind));
+    assert!(of_then.all(|(kind, word)| kinds.contains(kind) || panic!("no {word} among {kinds:?}")));
 }
 
 #[test]

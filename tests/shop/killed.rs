@@ -9,7 +9,7 @@ use outpost_sync::round;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Rule, Serving, Shop, caller,
+    Rule, Serving, Shop,
     chance::Chance,
     money,
     process::{Running, run},
@@ -86,13 +86,13 @@ async fn head_office_killed_around_the_commit_of_a_push_books_it_once() {
     for (stage, sold, booked) in [("push.before_commit", 1, 0), ("push.after_commit", 2, 2)] {
         let server = head_office(&shop, Some(stage)).await;
         till.sell(tea, 1).expect("sold");
-        let uplink = Uplink::new(&server.url, caller(&till.card)).expect("loopback");
+        let uplink = Uplink::new(&server.url, till.card.node_id).expect("loopback");
         assert!(round::run(&*till.node, &uplink, 0).await.is_err(), "{stage}: nobody answers");
         assert!(!server.dies().await.success());
         assert_eq!(shop.number("select count(*) from orders").await, booked, "{stage}");
 
         let server = head_office(&shop, None).await;
-        let uplink = Uplink::new(&server.url, caller(&till.card)).expect("loopback");
+        let uplink = Uplink::new(&server.url, till.card.node_id).expect("loopback");
         until_level(&till.node, &uplink).await;
         assert_eq!((shop.number("select count(*) from orders").await, till.waiting()), (sold, 0), "{stage}");
         shop.agree().await;
@@ -165,7 +165,7 @@ async fn head_office_whose_power_goes_while_tills_push_books_everything_once() {
             .iter()
             .map(|till| {
                 let (node, uplink) =
-                    (till.node.clone(), Uplink::new(&server.url, caller(&till.card)).expect("loopback"));
+                    (till.node.clone(), Uplink::new(&server.url, till.card.node_id).expect("loopback"));
                 (0..10).for_each(|_| _ = till.sell(tea, 1).expect("sold"));
                 tokio::spawn(async move { round::run(&*node, &uplink, 0).await.is_ok() })
             })

@@ -39,7 +39,7 @@ async fn the_last_unit_of_a_thousand_products_is_sold_once_each() {
 
     let mut wanting = Vec::new();
     for (number, till) in shop.tills[..2].iter().enumerate() {
-        let line = Wire::lay(shop.router.clone(), caller(&till.card));
+        let line = Wire::lay(shop.router.clone(), till.card.node_id);
         wanting.push(tokio::spawn(ask_for_each(Arc::clone(&till.node), line, shuffled(&goods, number as u64))));
     }
     let buyer = caller(&shop.tills[web].card);

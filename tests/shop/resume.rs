@@ -11,7 +11,7 @@ use outpost_sync::{
 
 use crate::{
     cable::Line,
-    support::{Rule, Serving, Shop, Till, amount, caller, chance::Chance, money, until_level},
+    support::{Rule, Serving, Shop, Till, amount, chance::Chance, money, until_level},
 };
 
 /// Places at which a round is cut.
@@ -26,7 +26,7 @@ async fn a_round_resumes_wherever_it_was_cut() {
     let serving = Serving::begin(&shop).await;
     let cable = Line::lay(serving.address).await.expect("a line");
     let till = &shop.tills[0];
-    let uplink = Uplink::new(&cable.url(), caller(&till.card)).expect("loopback");
+    let uplink = Uplink::new(&cable.url(), till.card.node_id).expect("loopback");
     until_level(&till.node, &uplink).await;
 
     let whole = bytes_of_a_round(&shop, till, &goods, &cable, &uplink).await;

@@ -124,7 +124,7 @@ impl History {
             Pulled::Page(page) if self.chance.in_a_hundred(25) => self.late[number].push((asked, *page)),
             Pulled::Page(page) => till.node.apply(asked.as_deref(), &page).expect("applied"),
             Pulled::Elsewhere { acked } => assert!(till.node.stand_at(acked).expect("noted")),
-            Pulled::OtherEpoch { .. } => panic!("there is one epoch"),
+            answer @ (Pulled::OtherEpoch { .. } | Pulled::TooLongAway) => panic!("nobody was away: {answer:?}"),
         }
     }
 

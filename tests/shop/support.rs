@@ -136,7 +136,7 @@ impl Shop {
         let node = Arc::new(Node::open(&folder, Arc::new(Seeded::new(seed))).expect("a node opens"));
         node.join(&card).expect("the card is its own");
         let carts = Carts::open(Arc::clone(&node), &folder).expect("carts open");
-        let line = Wire::lay(self.router.clone(), caller(&card));
+        let line = Wire::lay(self.router.clone(), card.node_id);
         let line = if self.has_files { line.carries_files() } else { line };
         Till { node, carts, card, also: Vec::new(), folder, line }
     }
@@ -156,6 +156,11 @@ impl Shop {
 
     /// A product, with this many on the high street.
     pub async fn product(&self, sku: &str, price: &str, on_hand: i64) -> ProductId {
+        self.product_at("High Street", sku, price, on_hand).await
+    }
+
+    /// A product, with this many at a place.
+    pub async fn product_at(&self, place: &str, sku: &str, price: &str, on_hand: i64) -> ProductId {
         let new = ProductNew {
             sku: Some(sku.to_owned()),
             name: format!("{sku} of the house"),
@@ -164,7 +169,7 @@ impl Shop {
         };
         let product = publish::create(&self.server, new).await.expect("a product").product_id;
         if on_hand > 0 {
-            self.stock("High Street", &[(sku.to_owned(), on_hand)]).await;
+            self.stock(place, &[(sku.to_owned(), on_hand)]).await;
         }
         product
     }
@@ -226,7 +231,11 @@ impl Shop {
 
     /// Gives a till so many units to sell by itself.
     pub async fn allot(&self, till: usize, product: ProductId, units: i64) {
-        let till = &self.tills[till];
+        self.allot_to(&self.tills[till], product, units).await;
+    }
+
+    /// Gives this till so many units to sell by itself.
+    pub async fn allot_to(&self, till: &Till, product: ProductId, units: i64) {
         till.until_level().await;
         till.node.ask(&[line(product, units)]).expect("an ask is written down");
         till.until_level().await;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::Router;
-use outpost_sync::wire::{Caller, Problem};
+use outpost_sync::wire::Problem;
 use tokio::net::TcpListener;
 
 use super::Failure;
@@ -43,8 +43,7 @@ impl House {
         let node = Arc::new(Node::open(&config.data, Arc::new(Real))?);
         let identity = node.identity()?.ok_or(Error::NotJoined)?;
         let server = config.server.clone().unwrap_or_else(|| identity.card.server.clone());
-        let caller = Caller { node_id: identity.node_id(), incarnation_id: identity.incarnation_id() };
-        let uplink = Uplink::new(&server, caller)?;
+        let uplink = Uplink::new(&server, identity.node_id())?;
         let carts = Carts::open(Arc::clone(&node), &config.data)?;
         let listener = TcpListener::bind(at).await.map_err(|error| cannot_listen(at, &error))?;
         let address = listener.local_addr().map_err(|error| cannot_listen(at, &error))?;

@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 use outpost_sync::{
     file::{File, FileWanted},
     round::{Remote, Trouble},
-    wire::{Pulled, Push, Pushed, Standing},
+    wire::{Born, LifeWanted, Pulled, Push, Pushed, Standing},
 };
 use tokio::sync::Notify;
 
@@ -53,6 +53,10 @@ impl<R: Remote + Sync> Remote for Interrupted<'_, R> {
 
     async fn file(&self, standing: Standing, wanted: &FileWanted) -> Result<File, Trouble> {
         self.remote.file(standing, wanted).await
+    }
+
+    async fn begin_life(&self, standing: Standing, wanted: &LifeWanted) -> Result<Born, Trouble> {
+        self.remote.begin_life(standing, wanted).await
     }
 
     async fn pull(&self, standing: Standing, cursor: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {

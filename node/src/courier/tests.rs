@@ -10,10 +10,13 @@ use futures_util::FutureExt as _;
 use outpost_schema::{
     clock::Hlc,
     feed::{Aggregate, Key, Kind},
-    id::EpochId,
+    id::{EpochId, IncarnationId},
     journal::{Body, Entry, Hash, Mark},
 };
-use outpost_sync::wire::{Page, Pulled, Push, Pushed, Standing};
+use outpost_sync::{
+    round::Anew,
+    wire::{Born, LifeWanted, Page, Pulled, Push, Pushed, Standing},
+};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -75,7 +78,7 @@ impl Local for Till {
     type Error = Broken;
 
     fn standing(&self) -> Result<Standing, Broken> {
-        Ok(Standing { head: Mark::START, acked: Mark::START })
+        Ok(Standing { incarnation_id: IncarnationId(Uuid::nil()), head: Mark::START, acked: Mark::START })
     }
 
     fn unsent(&self) -> Result<Push, Broken> {
@@ -104,7 +107,15 @@ impl Local for Till {
         Ok(())
     }
 
-    fn start_anew(&self) -> Result<(), Broken> {
+    fn start_anew(&self, _: &Anew) -> Result<(), Broken> {
+        Ok(())
+    }
+
+    fn life_wanted(&self) -> Result<Option<LifeWanted>, Broken> {
+        Ok(None)
+    }
+
+    fn begin_life(&self, _: &Born) -> Result<(), Broken> {
         Ok(())
     }
 }
@@ -224,7 +235,7 @@ async fn a_nudge_ends_the_wait_and_the_sale_goes_at_once() {
 async fn a_nudge_cuts_a_waiting_pull_and_never_a_push_or_a_page() {
     let (office, bell) = (Office::new(false, 0), Bell::default());
     let remote = Interrupted::new(&office, &bell);
-    let standing = Standing { head: Mark::START, acked: Mark::START };
+    let standing = Standing { incarnation_id: IncarnationId(Uuid::nil()), head: Mark::START, acked: Mark::START };
     let push = Push { entries: vec![], carts: vec![] };
     bell.ring();
     let mut sent = std::pin::pin!(remote.push(standing, &push));

@@ -2,12 +2,13 @@
 
 use outpost_schema::{
     clock::{Hlc, Timestamp},
-    device::{Card, NodeKind},
+    device::{Card, LifeReason, NodeKind},
     id::{IncarnationId, NodeId, WarehouseId},
     money::Currency,
     order::Receipt,
     stock::{SalePolicy, StockKey},
 };
+use outpost_sync::wire::Born;
 use rusqlite::{
     Connection, OptionalExtension as _, Row, ToSql, params,
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
@@ -25,6 +26,8 @@ pub enum State {
     /// The device was put back to an old image: it goes on recording, unsent, and sells nothing from
     /// its allotments.
     RolledBack,
+    /// The device was put back from a backup, by our own tool: the same, from the start.
+    Restored,
 }
 
 impl State {
@@ -34,6 +37,25 @@ impl State {
             Self::Active => "active",
             Self::Frozen => "frozen",
             Self::RolledBack => "rolled_back",
+            Self::Restored => "restored",
+        }
+    }
+
+    /// Why the journal cannot go on; none while it does.
+    pub const fn ending(self) -> Option<LifeReason> {
+        match self {
+            Self::Active => None,
+            Self::Frozen => Some(LifeReason::Forked),
+            Self::RolledBack => Some(LifeReason::RolledBack),
+            Self::Restored => Some(LifeReason::Restored),
+        }
+    }
+
+    /// Whether the journal may lack what it once had, so that its allotments mean nothing.
+    pub const fn is_old_image(self) -> bool {
+        match self {
+            Self::RolledBack | Self::Restored => true,
+            Self::Active | Self::Frozen => false,
         }
     }
 }
@@ -47,7 +69,7 @@ impl ToSql for State {
 impl FromSql for State {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let word = value.as_str()?;
-        let states = [Self::Active, Self::Frozen, Self::RolledBack];
+        let states = [Self::Active, Self::Frozen, Self::RolledBack, Self::Restored];
         states.into_iter().find(|state| state.word() == word).ok_or(FromSqlError::InvalidType)
     }
 }
@@ -63,6 +85,8 @@ pub struct Identity {
     pub receipts: i64,
     /// The last stamp of its clock.
     pub hlc: Hlc,
+    /// The next life, which was asked for and has not begun.
+    pub next_life: Option<IncarnationId>,
 }
 
 impl Identity {
@@ -88,7 +112,7 @@ impl Identity {
 }
 
 const COLUMNS: &str = "node_id, incarnation_id, name, kind, warehouse_id, is_home, policy, prefix, currency, server, \
-                       state, receipts, hlc_at, hlc_tick";
+                       state, receipts, hlc_at, hlc_tick, next_life";
 
 fn of_row(row: &Row<'_>) -> rusqlite::Result<Identity> {
     Ok(Identity {
@@ -107,6 +131,7 @@ fn of_row(row: &Row<'_>) -> rusqlite::Result<Identity> {
         state: row.get(10)?,
         receipts: row.get(11)?,
         hlc: Hlc { at: row.get(12)?, tick: row.get(13)? },
+        next_life: row.get(14)?,
     })
 }
 
@@ -154,6 +179,24 @@ pub(crate) fn join(conn: &Connection, card: &Card) -> Result<(), Error> {
             card.currency,
             card.server
         ],
+    )?;
+    Ok(())
+}
+
+/// Names the next life, unless one was named before: a repeat must ask for the same.
+pub(crate) fn name_next_life(conn: &Connection, fresh: IncarnationId) -> Result<IncarnationId, Error> {
+    let sql = "update identity set next_life = coalesce(next_life, ?1) returning next_life";
+    Ok(conn.prepare_cached(sql)?.query_row([fresh], |row| row.get(0))?)
+}
+
+/// Goes on as another life, whose receipts count anew under a prefix of their own.
+pub(crate) fn begin_life(conn: &Connection, identity: &mut Identity, born: &Born) -> Result<(), Error> {
+    identity.card.incarnation_id = born.incarnation_id;
+    identity.card.prefix.clone_from(&born.prefix);
+    (identity.state, identity.receipts, identity.next_life) = (State::Active, 0, None);
+    conn.execute(
+        "update identity set incarnation_id = ?1, prefix = ?2, state = ?3, receipts = 0, next_life = null",
+        params![born.incarnation_id, born.prefix, identity.state],
     )?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use outpost_schema::{
     clock::{Hlc, Timestamp},
     id::IncarnationId,
-    journal::{Body, Entry, Mark},
+    journal::{Body, Entry, Hash, Mark},
     money::Money,
     op::{Op, OpKind},
     verdict::Verdict,
@@ -132,6 +132,36 @@ pub(crate) fn after(
         entries.push(entry);
     }
     Ok(entries)
+}
+
+/// The hashes of at most `count` entries after `seq`.
+pub(crate) fn hashes_after(
+    conn: &Connection,
+    incarnation: IncarnationId,
+    seq: i64,
+    count: usize,
+) -> Result<Vec<Hash>, Error> {
+    let mut statement =
+        conn.prepare_cached("select hash from journal where incarnation_id = ?1 and seq > ?2 order by seq limit ?3")?;
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let rows = statement.query_map(params![incarnation, seq, count], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The server has all entries up to `seq`, as they stand here.
+pub(crate) fn note_known(conn: &Connection, incarnation: IncarnationId, seq: i64) -> Result<(), Error> {
+    let sql = "select seq, hash from journal where incarnation_id = ?1 and seq <= ?2 order by seq desc limit 1";
+    let mark = conn.prepare_cached(sql)?.query_row(params![incarnation, seq], mark_of_row).optional()?;
+    mark.map_or(Ok(()), |mark| raise_acked(conn, incarnation, mark))
+}
+
+/// The entries after `seq` are told by a later life.
+pub(crate) fn note_carried(conn: &Connection, incarnation: IncarnationId, seq: i64) -> Result<(), Error> {
+    conn.prepare_cached(
+        "update journal set verdict = 'carried', verdict_detail = null where incarnation_id = ?1 and seq > ?2",
+    )?
+    .execute(params![incarnation, seq])?;
+    Ok(())
 }
 
 /// Notes the answer of a push. One that came by the feed meanwhile is newer, and stays.

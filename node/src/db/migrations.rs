@@ -14,6 +14,7 @@ const MIGRATIONS: &[Migration] = &[
     ("0002_stock", include_str!("../../../migrations/node/0002_stock.sql")),
     ("0003_orders", include_str!("../../../migrations/node/0003_orders.sql")),
     ("0004_line", include_str!("../../../migrations/node/0004_line.sql")),
+    ("0005_lives", include_str!("../../../migrations/node/0005_lives.sql")),
     ("0006_filling", include_str!("../../../migrations/node/0006_filling.sql")),
 ];
 

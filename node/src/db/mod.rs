@@ -10,6 +10,7 @@ pub(crate) mod filling;
 pub(crate) mod identity;
 pub(crate) mod inbox;
 pub(crate) mod journal;
+pub(crate) mod lives;
 mod migrations;
 pub(crate) mod orders;
 pub(crate) mod outbox;

@@ -14,8 +14,9 @@ use outpost_schema::{clock::Timestamp, journal::Mark};
 
 /// Where the journal stands.
 pub(crate) fn standing(conn: &Connection) -> Result<Standing, Error> {
-    let incarnation = identity::load(conn)?.incarnation_id();
-    Ok(Standing { head: journal::head(conn, incarnation)?, acked: journal::acked(conn, incarnation)? })
+    let incarnation_id = identity::load(conn)?.incarnation_id();
+    let (head, acked) = (journal::head(conn, incarnation_id)?, journal::acked(conn, incarnation_id)?);
+    Ok(Standing { incarnation_id, head, acked })
 }
 
 /// The next push, within the wire's limits. A journal that the server does not take sends nothing.
@@ -23,7 +24,7 @@ pub(crate) fn unsent(conn: &Connection) -> Result<Push, Error> {
     let identity = identity::load(conn)?;
     match identity.state {
         State::Active => next_push(conn, &identity),
-        State::Frozen | State::RolledBack => Ok(Push { entries: Vec::new(), carts: Vec::new() }),
+        State::Frozen | State::RolledBack | State::Restored => Ok(Push { entries: Vec::new(), carts: Vec::new() }),
     }
 }
 

@@ -19,7 +19,7 @@ use self::tables::{GROUPS, Group, next_end, range, stock as stock_sql};
 use super::{
     aside, carts,
     filling::{self, Row, Why},
-    journal, orders,
+    identity, journal, orders,
     stock::Contained,
 };
 use crate::error::Error;
@@ -307,6 +307,7 @@ impl Over<'_> {
             "insert into temp.own_upto (incarnation_id, seq) values (?1, ?2)
              on conflict (incarnation_id) do update set seq = excluded.seq",
         )?;
+        let own = identity::load(self.conn)?.incarnation_id();
         for incarnation in self.incarnations()? {
             let noted: Option<i64> = upto.query_row([incarnation], |row| row.get(0)).optional()?;
             let (contained, set_aside) = self.contained.of(incarnation);
@@ -319,6 +320,10 @@ impl Over<'_> {
             let named = named.chain(touched.reviews.iter().map(|id| id.0)).chain(touched.orders.iter().map(|id| id.0));
             let mut note = self.conn.prepare_cached("insert into temp.own (id) values (?1) on conflict do nothing")?;
             named.collect::<Vec<Uuid>>().iter().try_for_each(|id| note.execute([id.as_bytes()]).map(drop))?;
+            if incarnation != own {
+                // What an earlier life did is laid over under the entries that carry it.
+                continue;
+            }
             self.conn
                 .prepare_cached(
                     "insert into main.pending (product_id, warehouse_id, incarnation_id, seq, balance, promised)

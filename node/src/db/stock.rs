@@ -158,6 +158,24 @@ pub(crate) fn lay_over(
     Ok(())
 }
 
+/// What ops of an earlier life did is laid over the images until one contains the op that carries it;
+/// `places` are the old seq and the new one of each.
+pub(crate) fn carry_over(
+    conn: &Connection,
+    elder: IncarnationId,
+    incarnation: IncarnationId,
+    places: &[(i64, i64)],
+) -> Result<(), Error> {
+    let places = serde_json::to_string(places).expect("our own types always encode into memory");
+    conn.prepare_cached(
+        "update pending set incarnation_id = ?2, seq = carried.seq
+         from (select value ->> 0 as elder_seq, value ->> 1 as seq from json_each(?3)) carried
+         where pending.incarnation_id = ?1 and pending.seq = carried.elder_seq",
+    )?
+    .execute(params![elder, incarnation, places])?;
+    Ok(())
+}
+
 /// How far an image contains each journal of this node, with the set-aside seqs spelled for SQLite.
 pub(crate) struct Contained(Vec<(IncarnationId, i64, String)>);
 

@@ -13,7 +13,7 @@ use outpost_schema::{
     verdict::Verdict,
 };
 use outpost_sync::{
-    round::{self, Remote, Trouble},
+    round::{self, Anew, Remote, Trouble},
     wire::{Pulled, Push, Pushed, Standing},
 };
 
@@ -46,6 +46,8 @@ impl Model {
             incarnation_id: card.incarnation_id,
             warehouses: BTreeSet::from([HERE]),
             homes,
+            elders: BTreeSet::new(),
+            is_superseded: false,
         };
         let book = Book { known, acked: Mark::START, verdicts: BTreeMap::new(), pages: 0 };
         Self { book: Mutex::new(book), author, loses_replies }
@@ -144,7 +146,7 @@ fn run(card: &Card, seed: u64, loses_replies: bool) {
     let chance = Seeded::new(seed);
     let number = || u64::from_be_bytes(chance.chance()[..8].try_into().expect("eight"));
     let (shop, model) = (Shop::new(card), Model::new(card, loses_replies));
-    shop.node.start_anew().expect("reads the model's feed");
+    shop.node.start_anew(&Anew::TooLongAway).expect("reads the model's feed");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     for step in 0..40 {
         act(&shop, number());

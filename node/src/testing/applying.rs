@@ -7,7 +7,7 @@ use outpost_schema::{
     stock::Level,
     verdict::{Concern, ConcernKind, Grant, Refusal, SetAside, Verdict},
 };
-use outpost_sync::wire::Pushed;
+use outpost_sync::{round::Anew, wire::Pushed};
 use uuid::Uuid;
 
 use super::*;
@@ -103,8 +103,9 @@ fn only_a_level_page_moves_what_the_next_op_has_seen() {
     shop.sell(&[(TEA, 1)]).expect("sells");
     assert_eq!(shop.node.unsent().expect("waits").entries[0].seen, "seen 0");
     assert_eq!(shop.node.status().expect("status").level_at, level_at);
-    shop.node.start_anew().expect("notes");
-    assert_eq!(shop.node.cursor().expect("cursor"), None);
+    shop.node.start_anew(&Anew::TooLongAway).expect("notes");
+    shop.node.do_without_file().expect("notes");
+    assert_eq!(shop.node.cursor().expect("cursor"), None, "aside, where the feed is read from its start");
 }
 
 #[test]

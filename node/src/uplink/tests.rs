@@ -18,7 +18,8 @@ use outpost_schema::{
 use outpost_sync::wire::{INFLATED_MAX, MSGPACK, Page};
 use uuid::Uuid;
 
-const STANDING: Standing = Standing { head: Mark::START, acked: Mark::START };
+const STANDING: Standing =
+    Standing { incarnation_id: IncarnationId(Uuid::from_u128(2)), head: Mark::START, acked: Mark::START };
 
 /// What a test server saw: path with query, headers, body.
 type Seen = Arc<Mutex<Vec<(String, HeaderMap, Vec<u8>)>>>;
@@ -30,7 +31,7 @@ async fn server(make: Make) -> (Uplink, Seen) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = format!("http://{}", listener.local_addr().expect("bound"));
     tokio::spawn(async move { axum::serve(listener, app).await });
-    (Uplink::new(&address, caller()).expect("a loopback address"), seen)
+    (Uplink::new(&address, NODE).expect("a loopback address"), seen)
 }
 
 async fn note(State((seen, make)): State<(Seen, Make)>, request: Request) -> Answer {
@@ -40,9 +41,7 @@ async fn note(State((seen, make)): State<(Seen, Make)>, request: Request) -> Ans
     make()
 }
 
-fn caller() -> Caller {
-    Caller { node_id: NodeId(Uuid::from_u128(1)), incarnation_id: IncarnationId(Uuid::from_u128(2)) }
-}
+const NODE: NodeId = NodeId(Uuid::from_u128(1));
 
 fn page() -> Page {
     Page {
@@ -128,7 +127,7 @@ async fn nobody_there_is_a_cut_line() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = format!("http://{}", listener.local_addr().expect("bound"));
     drop(listener);
-    let uplink = Uplink::new(&address, caller()).expect("a loopback address");
+    let uplink = Uplink::new(&address, NODE).expect("a loopback address");
     assert_eq!(code(uplink.pull(STANDING, None, 0).await.expect_err("nobody")), "cut");
 }
 
@@ -177,9 +176,9 @@ async fn a_bomb_is_stopped_before_and_after_decompression() {
 #[test]
 fn only_this_machine_is_called_before_enrolment() {
     for good in ["http://127.0.0.1:7070", "http://localhost:7070", "http://[::1]:7070/", "http://127.9.9.9"] {
-        assert!(Uplink::new(good, caller()).is_ok(), "{good}");
+        assert!(Uplink::new(good, NODE).is_ok(), "{good}");
     }
-    let code = |address: &str| Uplink::new(address, caller()).expect_err("refused").code();
+    let code = |address: &str| Uplink::new(address, NODE).expect_err("refused").code();
     for (bad, expected) in [
         ("http://10.0.0.1:7070", "server_not_here"),
         ("http://head.office.example", "server_not_here"),

@@ -202,16 +202,13 @@ pub(super) fn place(app: &App, identity: &Identity) -> Result<String, Error> {
 }
 
 fn sells(identity: &Identity) -> bool {
-    match identity.state {
-        Journal::Active | Journal::Frozen => true,
-        Journal::RolledBack => identity.card.is_home,
-    }
+    !identity.state.is_old_image() || identity.card.is_home
 }
 
 fn mood(identity: &Identity, status: &Status, failures: u32, contact_seconds: Option<i64>) -> Mood {
     let is_fresh = contact_seconds.is_some_and(|seconds| seconds <= FRESH_SECONDS);
     match identity.state {
-        Journal::Frozen | Journal::RolledBack => Mood::Stuck,
+        Journal::Frozen | Journal::RolledBack | Journal::Restored => Mood::Stuck,
         Journal::Active if failures > 0 || status.problem.is_some() || !is_fresh => Mood::Offline,
         Journal::Active if status.waiting > 0 || status.carts_waiting > 0 => Mood::Sending,
         Journal::Active => Mood::Level,
@@ -226,7 +223,7 @@ mod tests {
     use outpost_schema::{clock::Hlc, journal::Mark};
 
     fn mood_of(state: Journal, change: fn(&mut Status), failures: u32, contact: Option<i64>) -> Mood {
-        let identity = Identity { card: card(), state, receipts: 0, hlc: Hlc::ZERO };
+        let identity = Identity { card: card(), state, receipts: 0, hlc: Hlc::ZERO, next_life: None };
         let mut status = Status {
             state,
             head: Mark::START,

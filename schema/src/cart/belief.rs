@@ -28,6 +28,7 @@ pub enum Belief {
 /// Who can speak for whom.
 struct Witnesses<'a> {
     author: IncarnationId,
+    elders: &'a BTreeSet<IncarnationId>,
     known: Option<&'a Cart>,
     aside: &'a [(IncarnationId, Cart)],
 }
@@ -37,7 +38,7 @@ impl<'a> Witnesses<'a> {
     /// may tell: the known one, and those that `actor` itself has sent.
     fn confirm(&self, actor: IncarnationId, seen_in: impl Fn(&'a Cart) -> bool) -> bool {
         let sent = self.aside.iter().filter(|(author, _)| *author == actor).map(|(_, cart)| cart);
-        actor == self.author || self.known.into_iter().chain(sent).any(seen_in)
+        actor == self.author || self.elders.contains(&actor) || self.known.into_iter().chain(sent).any(seen_in)
     }
 }
 
@@ -48,11 +49,19 @@ impl Cart {
     ///
     /// `aside` are the states kept aside for this cart, each with its author. They can confirm each
     /// other: after a server was restored, two devices may each repeat what the other did.
-    pub fn believable(&self, known: Option<&Self>, author: IncarnationId, aside: &[(IncarnationId, Self)]) -> Belief {
+    ///
+    /// `elders` are earlier lives of the author's device, for which it speaks as well.
+    pub fn believable(
+        &self,
+        known: Option<&Self>,
+        author: IncarnationId,
+        elders: &BTreeSet<IncarnationId>,
+        aside: &[(IncarnationId, Self)],
+    ) -> Belief {
         if let Err(fault) = self.check(known, author) {
             return Belief::Refuse(fault);
         }
-        let awaits = self.unconfirmed(&Witnesses { author, known, aside });
+        let awaits = self.unconfirmed(&Witnesses { author, elders, known, aside });
         if awaits.is_empty() { Belief::Merge } else { Belief::KeepAside { awaits } }
     }
 

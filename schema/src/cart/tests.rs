@@ -288,7 +288,7 @@ fn another_cart_says_nothing_about_this_one() {
     stranger.add(1);
     till.cart.merge(&stranger.cart);
     assert!(till.cart.is_empty());
-    assert_eq!(stranger.cart.believable(Some(&till.cart), actor(1), &[]), refused("it is another cart"));
+    assert_eq!(stranger.cart.believable(Some(&till.cart), actor(1), &[].into(), &[]), refused("it is another cart"));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::{
     cart::Sold,
     clock::Timestamp,
     fault::Fault,
-    id::{ProductId, UserId, WarehouseId},
+    id::{IncarnationId, ProductId, UserId, WarehouseId},
     journal::Entry,
     op::{Cancel, Count, Customer, Goods, Line, Op, Sale, StatusTold},
     order::{Fulfilment, Order, OrderStatus, is_promised},
@@ -22,7 +22,7 @@ use crate::{
 
 /// Decides a run of entries in order. `known` ends as the database will be.
 pub fn settle(known: &mut Known, author: &Author, entries: &[Entry]) -> Settled {
-    let mut batch = Batch { known, author, before: BTreeMap::new(), settled: Settled::default() };
+    let mut batch = Batch { known, author, elder: None, before: BTreeMap::new(), settled: Settled::default() };
     for entry in entries {
         let verdict = match decode(entry) {
             Ok(op) => batch.op(At { seq: entry.seq, at: entry.hlc.at }, op).unwrap_or_else(Verdict::SetAside),
@@ -37,23 +37,25 @@ pub fn settle(known: &mut Known, author: &Author, entries: &[Entry]) -> Settled 
 
 /// When an op happened, and its place in the journal.
 #[derive(Clone, Copy)]
-struct At {
-    seq: i64,
-    at: Timestamp,
+pub(super) struct At {
+    pub(super) seq: i64,
+    pub(super) at: Timestamp,
 }
 
-struct Batch<'a> {
-    known: &'a mut Known,
-    author: &'a Author,
+pub(super) struct Batch<'a> {
+    pub(super) known: &'a mut Known,
+    pub(super) author: &'a Author,
+    /// The earlier life of the author's device whose entry is decided, if it is carried.
+    pub(super) elder: Option<IncarnationId>,
     /// Stock rows as they were before the batch, of those that it changed.
     before: BTreeMap<StockKey, Level>,
-    settled: Settled,
+    pub(super) settled: Settled,
 }
 
-type Decision = Result<Verdict, SetAside>;
+pub(super) type Decision = Result<Verdict, SetAside>;
 
 impl Batch<'_> {
-    fn op(&mut self, at: At, op: Op) -> Decision {
+    pub(super) fn op(&mut self, at: At, op: Op) -> Decision {
         match op {
             Op::Sale(sale) => self.sale(at, *sale),
             Op::CustomerAdded(customer) => self.customer(at, *customer),
@@ -65,6 +67,8 @@ impl Batch<'_> {
             Op::StatusTold(told) => self.status_told(at, told),
             Op::AllotmentAsked(goods) => self.allotment_asked(&goods),
             Op::CancelAsked(cancel) => self.cancel_asked(cancel),
+            Op::Carried(carried) => self.carried(at, *carried),
+            Op::LifeEnded(ended) => self.life_ended(ended),
         }
     }
 
@@ -349,6 +353,9 @@ impl Batch<'_> {
 
     fn allotment_asked(&mut self, goods: &Goods) -> Decision {
         self.goods_may_move(goods)?;
+        if self.author.is_superseded {
+            return Ok(Verdict::Refused(Refusal::LifeOver));
+        }
         let mut grants = Vec::new();
         for line in &goods.lines {
             let key = StockKey { product_id: line.product_id, warehouse_id: goods.warehouse_id };
@@ -396,13 +403,22 @@ impl Batch<'_> {
         self.level(key).promised += units;
     }
 
-    /// Changes the author's allotment; what it has open counts as promised, before and after.
+    /// Changes the allotment of the life that wrote the op; what it has open counts as promised, before
+    /// and after.
     fn change_allotment(&mut self, key: StockKey, change: impl FnOnce(Allotment) -> Allotment) {
-        let allotment = self.known.allotments.entry(key).or_default();
+        let allotment = match self.elder {
+            None => {
+                self.settled.allotments.insert(key);
+                self.known.allotments.entry(key).or_default()
+            }
+            Some(life) => {
+                self.settled.elder_allotments.insert((life, key));
+                self.known.elders.entry(life).or_default().allotments.entry(key).or_default()
+            }
+        };
         let changed = change(*allotment);
         let opened = changed.open() - allotment.open();
         *allotment = changed;
-        self.settled.allotments.insert(key);
         self.promise(key, opened);
         if opened < 0 {
             self.settled.freed.insert(key);

@@ -6,6 +6,7 @@
 //! Whatever an op says, what comes out of here breaks no constraint of the database: a poisoned op
 //! is set aside alone, and the ops beside it go through.
 
+mod carried;
 mod decide;
 #[cfg(test)]
 mod tests;
@@ -22,9 +23,9 @@ use crate::{
     clock::Timestamp,
     fault::Fault,
     id::{AddressId, CartId, IncarnationId, NodeId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
-    journal::Entry,
+    journal::{Entry, Mark},
     money::Currency,
-    op::{BODY_MAX, Line, Op, OpKind, VERSION},
+    op::{BODY_MAX, ENVELOPE_MAX, Line, Op, OpKind, VERSION},
     order::{Fulfilment, Order, OrderStatus},
     people::{Address, Review, User},
     stock::{Allotment, Level, Movement, StockKey},
@@ -43,6 +44,10 @@ pub struct Author {
     pub warehouses: BTreeSet<WarehouseId>,
     /// Where only it sells.
     pub homes: BTreeSet<WarehouseId>,
+    /// Earlier lives of the same device.
+    pub elders: BTreeSet<IncarnationId>,
+    /// Whether the device has begun another life since: nothing more is granted to this one.
+    pub is_superseded: bool,
 }
 
 /// An order as far as later ops depend on it.
@@ -56,6 +61,15 @@ pub struct KnownOrder {
     pub status: OrderStatus,
     /// Its goods.
     pub lines: Vec<Line>,
+}
+
+/// An earlier life of the author's device, as far as entries that are carried from it depend on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Elder {
+    /// Of those entries, the ones that the server has, told by that life or carried before.
+    pub told: BTreeSet<Mark>,
+    /// Its allotments of the stock rows that the batch names.
+    pub allotments: BTreeMap<StockKey, Allotment>,
 }
 
 /// What was loaded and locked for a batch. An id that is not here is not known to the server; a
@@ -86,6 +100,8 @@ pub struct Known {
     pub allotments: BTreeMap<StockKey, Allotment>,
     /// Units of carts that were checked out.
     pub sold: BTreeMap<(CartId, ProductId), SoldUnits>,
+    /// Earlier lives of the author's device of which the batch carries something.
+    pub elders: BTreeMap<IncarnationId, Elder>,
 }
 
 impl Known {
@@ -104,6 +120,7 @@ impl Known {
             levels: BTreeMap::new(),
             allotments: BTreeMap::new(),
             sold: BTreeMap::new(),
+            elders: BTreeMap::new(),
         }
     }
 }
@@ -119,6 +136,19 @@ pub struct Moved {
     pub at: Timestamp,
     /// What moved.
     pub movement: Movement,
+}
+
+/// An entry of an earlier life that an op carried into the book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brought {
+    /// The op that carried it.
+    pub seq: i64,
+    /// The life that wrote it.
+    pub life: IncarnationId,
+    /// Its place there.
+    pub mark: Mark,
+    /// Its sort.
+    pub kind: OpKind,
 }
 
 /// A concern to open, or to bring up to date if one of its kind and subject is open.
@@ -159,6 +189,12 @@ pub struct Settled {
     pub levels: BTreeSet<StockKey>,
     /// Allotments whose totals changed; see [`Known::allotments`].
     pub allotments: BTreeSet<StockKey>,
+    /// Allotments of earlier lives whose totals changed; see [`Known::elders`].
+    pub elder_allotments: BTreeSet<(IncarnationId, StockKey)>,
+    /// Entries of earlier lives that are in the book from now on.
+    pub carried: Vec<Brought>,
+    /// Earlier lives of which everything has been told.
+    pub ended: Vec<IncarnationId>,
     /// Units checked out; see [`Known::sold`].
     pub sold: BTreeSet<(CartId, ProductId)>,
     /// Stock rows where units became available to others.
@@ -179,8 +215,9 @@ pub fn decode(entry: &Entry) -> Result<Op, SetAside> {
         return Err(SetAside::Newer);
     }
     let malformed = |fault: Fault| SetAside::Malformed { code: fault.code().to_owned() };
-    if entry.body.0.len() > BODY_MAX {
-        return Err(malformed(Fault::TooLong { field: "body", max: BODY_MAX }));
+    let max = if kind == OpKind::Carried { BODY_MAX + ENVELOPE_MAX } else { BODY_MAX };
+    if entry.body.0.len() > max {
+        return Err(malformed(Fault::TooLong { field: "body", max }));
     }
     let op = Op::from_body(kind, &entry.body.0).map_err(malformed)?;
     op.check().map_err(malformed)?;

@@ -44,7 +44,14 @@ fn amount(units: i64) -> Amount {
 
 fn author() -> Author {
     let warehouses = BTreeSet::from([shop()]);
-    Author { node_id: NodeId(id(3)), incarnation_id: IncarnationId(id(4)), warehouses, homes: BTreeSet::new() }
+    Author {
+        node_id: NodeId(id(3)),
+        incarnation_id: IncarnationId(id(4)),
+        warehouses,
+        homes: BTreeSet::new(),
+        elders: BTreeSet::new(),
+        is_superseded: false,
+    }
 }
 
 fn at_home() -> Author {

@@ -1,10 +1,11 @@
 //! The ids that a batch names: what must be loaded and locked before it is decided.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::KnownOrder;
 use crate::{
-    id::{AddressId, CartId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
+    id::{AddressId, CartId, IncarnationId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
+    journal::Mark,
     op::{Customer, Goods, Op, Sale},
     people::{Address, Review},
     stock::StockKey,
@@ -31,6 +32,8 @@ pub struct Touched {
     pub stock: BTreeSet<StockKey>,
     /// Cart lines that were checked out.
     pub sold: BTreeSet<(CartId, ProductId)>,
+    /// Earlier lives of the author's device, and the entries that are carried from them.
+    pub elders: BTreeMap<IncarnationId, BTreeSet<Mark>>,
     /// Whether an ask may have to be refused, so that expired holds are to be released first.
     pub asks: bool,
 }
@@ -66,6 +69,13 @@ impl Touched {
             Op::Counted(count) => self.stock(count.warehouse_id, count.lines.iter().map(|line| line.product_id)),
             Op::StatusTold(told) => _ = self.orders.insert(told.order_id),
             Op::CancelAsked(cancel) => _ = self.orders.insert(cancel.order_id),
+            Op::Carried(carried) => {
+                self.elders.entry(carried.incarnation_id).or_default().insert(carried.entry.mark());
+                if let Ok(op) = carried.op() {
+                    self.op(&op);
+                }
+            }
+            Op::LifeEnded(ended) => _ = self.elders.entry(ended.incarnation_id).or_default(),
         }
     }
 

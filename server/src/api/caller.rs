@@ -6,7 +6,9 @@ use axum::{
     http::{HeaderMap, StatusCode, request::Parts},
 };
 use outpost_schema::journal::Mark;
-use outpost_sync::wire::{ACKED_HEADER, Caller, HEAD_HEADER, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, Standing};
+use outpost_sync::wire::{
+    ACKED_HEADER, Caller, HEAD_HEADER, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PROTOCOL_OLDEST, Standing,
+};
 
 use super::problem::Failure;
 
@@ -15,6 +17,8 @@ use super::problem::Failure;
 pub struct Calling {
     /// Who.
     pub caller: Caller,
+    /// Which protocol it speaks; the present one if it does not say.
+    pub protocol: u16,
     standing: Option<Standing>,
 }
 
@@ -37,23 +41,25 @@ impl<S: Send + Sync> FromRequestParts<S> for Calling {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        check_protocol(&parts.headers)?;
+        let protocol = protocol(&parts.headers)?;
         let caller = caller(&parts.headers)?;
         let (head, acked) = (mark(&parts.headers, HEAD_HEADER)?, mark(&parts.headers, ACKED_HEADER)?);
-        let standing = head.zip(acked).map(|(head, acked)| Standing { head, acked });
-        Ok(Self { caller, standing })
+        let incarnation_id = caller.incarnation_id;
+        let standing = head.zip(acked).map(|(head, acked)| Standing { incarnation_id, head, acked });
+        Ok(Self { caller, protocol, standing })
     }
 }
 
 /// People with curl need not name a protocol; who names another one is told which is spoken.
-fn check_protocol(headers: &HeaderMap) -> Result<(), Failure> {
-    match text(headers, PROTOCOL_HEADER)? {
-        Some(version) if version != PROTOCOL.to_string() => {
-            let sentence = format!("this server speaks protocol {PROTOCOL}; update whichever of the two is older");
-            Err(Failure::new(StatusCode::UPGRADE_REQUIRED, "unknown_protocol", sentence))
-        }
-        Some(_) | None => Ok(()),
-    }
+fn protocol(headers: &HeaderMap) -> Result<u16, Failure> {
+    let Some(version) = text(headers, PROTOCOL_HEADER)? else { return Ok(PROTOCOL) };
+    let spoken = version.parse().ok().filter(|version| (PROTOCOL_OLDEST..=PROTOCOL).contains(version));
+    spoken.ok_or_else(|| {
+        let sentence = format!(
+            "this server speaks protocols {PROTOCOL_OLDEST} to {PROTOCOL}; update whichever of the two is older"
+        );
+        Failure::new(StatusCode::UPGRADE_REQUIRED, "unknown_protocol", sentence)
+    })
 }
 
 fn caller(headers: &HeaderMap) -> Result<Caller, Failure> {

@@ -10,6 +10,7 @@ pub mod caller;
 pub mod catalogue;
 mod health;
 mod holds;
+mod lives;
 pub mod office;
 pub mod problem;
 mod pull;
@@ -27,7 +28,7 @@ use axum::{
 };
 use outpost_sync::{
     file::FILE_PATH,
-    wire::{BODY_MAX, HOLDS_PATH, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH},
+    wire::{BODY_MAX, HOLDS_PATH, LIVES_PATH, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH},
 };
 
 use self::{health::Counted, problem::Failure};
@@ -63,6 +64,7 @@ pub fn router(server: Arc<Server>) -> Router {
         .route(PUSH_PATH, post(push::push))
         .route(PULL_PATH, get(pull::pull))
         .route(FILE_PATH, get(bootstrap::file))
+        .route(LIVES_PATH, post(lives::begin))
         .route(HOLDS_PATH, post(holds::place))
         .route("/v1/holds/{id}", delete(holds::release))
         .route("/v1/holds/{id}/allot", post(holds::allot))

@@ -70,7 +70,9 @@ impl From<Error> for Failure {
             Error::BrokenChain { .. } => StatusCode::BAD_REQUEST,
             Error::TooMuch { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::NotFound { .. } => StatusCode::NOT_FOUND,
-            Error::NameTaken { .. } | Error::HomeTaken { .. } | Error::OtherCurrency { .. } => StatusCode::CONFLICT,
+            Error::NameTaken { .. } | Error::HomeTaken { .. } | Error::OtherCurrency { .. } | Error::LifeTaken => {
+                StatusCode::CONFLICT
+            }
             Error::Migrate(_) | Error::NoConnection(_) | Error::Db(_) | Error::CommitUnknown(_) => {
                 return ours(&error);
             }
@@ -102,6 +104,7 @@ pub fn ours(error: &Error) -> Failure {
         | Error::NotFound { .. }
         | Error::NameTaken { .. }
         | Error::HomeTaken { .. }
+        | Error::LifeTaken
         | Error::OtherCurrency { .. } => {
             tracing::error!("a request failed inside: {error}");
             let sentence = "head office failed at this; it is in its log, tell whoever looks after it";

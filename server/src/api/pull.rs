@@ -11,7 +11,7 @@ use outpost_sync::wire::{Pulled, WAIT_SECONDS_MAX};
 use serde::Deserialize;
 
 use super::{Api, body::Wanted, caller::Calling, problem::Failure};
-use crate::feed::{self, cursor::Cursor};
+use crate::feed::{self, Unserved, cursor::Cursor};
 
 /// What a pull asks for.
 #[derive(Debug, Deserialize)]
@@ -35,10 +35,14 @@ pub(super) async fn pull(
         .as_deref()
         .map(str::parse)
         .transpose()
-        .map_err(|bad| Failure::from(feed::Unserved::BadCursor(bad)))?;
+        .map_err(|bad| Failure::from(Unserved::BadCursor(bad)))?;
     let caller = (calling.caller, calling.standing()?);
     let wait = Duration::from_secs(asked.wait.min(WAIT_SECONDS_MAX));
-    let pulled = feed::follow(&api.server, &api.waiting, caller, cursor.as_ref(), wait).await?;
+    let pulled = match feed::follow(&api.server, &api.waiting, caller, cursor.as_ref(), wait).await {
+        // Protocol 1 knows it as an error only.
+        Err(Unserved::TooLongAway) if calling.protocol >= 2 => Pulled::TooLongAway,
+        served => served?,
+    };
     if let Pulled::Page(page) = &pulled {
         api.counted.pages.add(1);
         api.counted.aggregates.add(page.aggregates.len());

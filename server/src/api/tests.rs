@@ -10,8 +10,8 @@ use outpost_schema::feed::Aggregate;
 use outpost_sync::{
     codec::{Form, decode, encode},
     wire::{
-        ACKED_HEADER, BODY_MAX, HEAD_HEADER, INFLATED_MAX, JSON, MSGPACK, NODE_HEADER, PROTOCOL_HEADER, Page, Problem,
-        Pulled, Push, Pushed,
+        ACKED_HEADER, BODY_MAX, HEAD_HEADER, INFLATED_MAX, JSON, MSGPACK, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, Page,
+        Problem, Pulled, Push, Pushed,
     },
 };
 use tower::ServiceExt as _;
@@ -69,7 +69,7 @@ impl Line {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let text = |name| parts.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
-        assert_eq!(parts.headers[PROTOCOL_HEADER], "1");
+        assert_eq!(parts.headers[PROTOCOL_HEADER], PROTOCOL.to_string());
         Answer {
             status: parts.status,
             content_type: text(header::CONTENT_TYPE).unwrap_or_default(),
@@ -166,7 +166,7 @@ async fn a_header_that_is_missing_or_wrong_says_so() {
         (HEAD_HEADER, None, 400, "no_standing"),
         (ACKED_HEADER, Some("-1/00"), 400, "bad_header"),
         (ACKED_HEADER, Some("x"), 400, "bad_header"),
-        (PROTOCOL_HEADER, Some("2"), 426, "unknown_protocol"),
+        (PROTOCOL_HEADER, Some("99"), 426, "unknown_protocol"),
     ] {
         let mut request = request(Method::GET, PULL_PATH).body(Body::empty()).unwrap();
         request.headers_mut().remove(name);

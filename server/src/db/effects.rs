@@ -7,13 +7,13 @@
 mod orders;
 mod people;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_schema::{
     clock::Timestamp,
     id::{CartId, IncarnationId, ProductId},
     settle::{Known, Moved, Settled},
-    stock::StockKey,
+    stock::{Allotment, StockKey},
     word::Word as _,
 };
 
@@ -44,7 +44,12 @@ pub async fn write(
     orders::raise_statuses(tx, settled).await?;
     insert_movements(tx, incarnation_id, &settled.movements).await?;
     update_levels(tx, known, &settled.levels, now).await?;
-    write_allotments(tx, incarnation_id, known, &settled.allotments).await?;
+    write_allotments(tx, incarnation_id, &known.allotments, &settled.allotments).await?;
+    for (life, elder) in &known.elders {
+        let keys = settled.elder_allotments.iter().filter(|(of, _)| of == life).map(|(_, key)| *key).collect();
+        write_allotments(tx, *life, &elder.allotments, &keys).await?;
+    }
+    insert_carried(tx, incarnation_id, settled).await?;
     write_sold(tx, known, sold_before, &settled.sold).await
 }
 
@@ -92,14 +97,14 @@ async fn update_levels(tx: &Tx, known: &Known, keys: &BTreeSet<StockKey>, now: T
 async fn write_allotments(
     tx: &Tx,
     incarnation_id: IncarnationId,
-    known: &Known,
+    allotments: &BTreeMap<StockKey, Allotment>,
     keys: &BTreeSet<StockKey>,
 ) -> Result<(), Error> {
     if keys.is_empty() {
         return Ok(());
     }
     let (products, warehouses) = columns(keys);
-    let allotments: Vec<_> = keys.iter().map(|key| known.allotments.get(key).copied().unwrap_or_default()).collect();
+    let allotments: Vec<_> = keys.iter().map(|key| allotments.get(key).copied().unwrap_or_default()).collect();
     let granted: Vec<_> = allotments.iter().map(|allotment| allotment.granted).collect();
     let consumed: Vec<_> = allotments.iter().map(|allotment| allotment.consumed).collect();
     let returned: Vec<_> = allotments.iter().map(|allotment| allotment.returned).collect();
@@ -113,6 +118,27 @@ async fn write_allotments(
              set granted = excluded.granted, consumed = excluded.consumed, returned = excluded.returned,
                  received = excluded.received",
         &[&incarnation_id, &products, &warehouses, &granted, &consumed, &returned, &received],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Remembers which entries of earlier lives are in the book by now.
+async fn insert_carried(tx: &Tx, incarnation_id: IncarnationId, settled: &Settled) -> Result<(), Error> {
+    if settled.carried.is_empty() {
+        return Ok(());
+    }
+    let lives: Vec<_> = settled.carried.iter().map(|brought| brought.life).collect();
+    let seqs: Vec<_> = settled.carried.iter().map(|brought| brought.mark.seq).collect();
+    let hashes: Vec<_> = settled.carried.iter().map(|brought| brought.mark.hash).collect();
+    let kinds: Vec<_> = settled.carried.iter().map(|brought| brought.kind).collect();
+    let by: Vec<_> = settled.carried.iter().map(|brought| brought.seq).collect();
+    tx.execute(
+        "insert into carried (incarnation_id, seq, hash, kind, by_id, by_seq)
+         select incarnation_id, seq, hash, kind, $1, by_seq
+         from unnest($2::uuid[], $3::bigint[], $4::bytea[], $5::text[], $6::bigint[])
+              as c (incarnation_id, seq, hash, kind, by_seq)",
+        &[&incarnation_id, &lives, &seqs, &hashes, &kinds, &by],
     )
     .await?;
     Ok(())

@@ -15,7 +15,8 @@ use uuid::Uuid;
 use crate::{db::databases, server::Server, testing::TestDatabase};
 
 /// What a journal says that has sent nothing.
-pub(crate) const AT_START: Standing = Standing { head: Mark::START, acked: Mark::START };
+pub(crate) const AT_START: Standing =
+    Standing { incarnation_id: TILL.incarnation_id, head: Mark::START, acked: Mark::START };
 
 /// A server, two warehouses, and two nodes: the till receives the first warehouse, the office both.
 pub(crate) struct Network {

@@ -12,10 +12,11 @@ use outpost_schema::{
     clock::Timestamp,
     fault::Fault,
     id::{CartId, IncarnationId, OrderId, ProductId, UserId, WarehouseId},
+    journal::Mark,
     money::Currency,
     op::Line,
     quantity::Amount,
-    settle::{Known, KnownOrder, Touched},
+    settle::{Author, Elder, Known, KnownOrder, Touched},
     stock::{Allotment, Level, StockKey},
 };
 use tokio_postgres::{Row, types::ToSql};
@@ -32,14 +33,14 @@ pub struct Ground {
     pub released: BTreeSet<StockKey>,
 }
 
-/// Loads what is named by `touched` and locks what may change, for ops of this journal.
+/// Loads what is named by `touched` and locks what may change, for ops of this author.
 ///
 /// # Errors
 /// If Postgres fails.
 pub async fn load(
     tx: &Tx,
     touched: &mut Touched,
-    incarnation_id: IncarnationId,
+    author: &Author,
     currency: Currency,
     now: Timestamp,
 ) -> Result<Ground, Error> {
@@ -51,9 +52,11 @@ pub async fn load(
     known.levels = stock(tx, &touched.stock, now).await?;
     let released = if touched.asks { release_expired(tx, &touched.stock, now).await? } else { BTreeMap::new() };
     known.levels.extend(&released);
-    let (allotments, sold) = try_join(allotments(tx, incarnation_id, &touched.stock), sold(tx, &touched.sold)).await?;
+    let (allotments, sold) =
+        try_join(allotments(tx, author.incarnation_id, &touched.stock), sold(tx, &touched.sold)).await?;
     known.allotments = allotments;
     known.sold = sold;
+    known.elders = elders(tx, author, touched).await?;
     catalogue(tx, touched, &mut known).await?;
     people(tx, touched, &mut known).await?;
     Ok(Ground { known, released: released.into_keys().collect() })
@@ -208,6 +211,31 @@ fn allotment(row: &Row) -> Result<Allotment, Error> {
         returned: row.try_get("returned")?,
         received: row.try_get("received")?,
     })
+}
+
+/// Those of the earlier lives that are the author's own.
+async fn elders(tx: &Tx, author: &Author, touched: &Touched) -> Result<BTreeMap<IncarnationId, Elder>, Error> {
+    let mut elders = BTreeMap::new();
+    for (life, marks) in touched.elders.iter().filter(|(life, _)| author.elders.contains(life)) {
+        let allotments = allotments(tx, *life, &touched.stock).await?;
+        elders.insert(*life, Elder { told: told(tx, *life, marks).await?, allotments });
+    }
+    Ok(elders)
+}
+
+/// Those of the entries that are in the book, told by that life itself or carried before.
+async fn told(tx: &Tx, life: IncarnationId, marks: &BTreeSet<Mark>) -> Result<BTreeSet<Mark>, Error> {
+    let (seqs, hashes): (Vec<_>, Vec<_>) = marks.iter().map(|mark| (mark.seq, mark.hash)).unzip();
+    let rows = tx
+        .query(
+            "select m.seq, m.hash
+             from unnest($2::bigint[], $3::bytea[]) as m (seq, hash)
+             where exists (select from ops o where o.incarnation_id = $1 and o.seq = m.seq and o.hash = m.hash)
+                or exists (select from carried c where c.incarnation_id = $1 and c.seq = m.seq and c.hash = m.hash)",
+            &[&life, &seqs, &hashes],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(Mark { seq: row.try_get(0)?, hash: row.try_get(1)? })).collect()
 }
 
 /// The units of these cart lines that were checked out, locked.

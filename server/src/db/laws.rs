@@ -84,7 +84,13 @@ const LAWS: [(&str, &str); 11] = [
     (
         "every accepted sale made exactly one order, and nothing else did",
         "select format('%s/%s: verdict %s, order %s', incarnation_id, seq, p.verdict, o.order_id)
-         from (select incarnation_id, seq, verdict from ops where kind = 'sale') p
+         from (
+             select incarnation_id, seq, verdict from ops where kind = 'sale'
+             union all
+             select o.incarnation_id, o.seq, o.verdict
+             from carried c join ops o on o.incarnation_id = c.by_id and o.seq = c.by_seq
+             where c.kind = 'sale'
+         ) p
          full join (
              select incarnation_id, seq, min(order_id::text) as order_id, count(*) as rows from orders group by 1, 2
          ) o using (incarnation_id, seq)

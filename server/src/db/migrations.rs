@@ -18,8 +18,15 @@ macro_rules! embedded {
 /// The server's migrations, by name, in the order in which they are applied.
 ///
 /// A new one is a file in `migrations/server` and a line here; its name sorts after all others.
-pub const MIGRATIONS: &[(&str, &str)] =
-    embedded!["0001_network", "0002_catalogue", "0003_stock", "0004_orders", "0005_concerns", "0006_feed"];
+pub const MIGRATIONS: &[(&str, &str)] = embedded![
+    "0001_network",
+    "0002_catalogue",
+    "0003_stock",
+    "0004_orders",
+    "0005_concerns",
+    "0006_feed",
+    "0007_lives"
+];
 
 /// The lock that every migrating server takes; any number will do that nothing else uses.
 const LOCK: i64 = 0x6f75_7470_6f73_7401;

@@ -21,6 +21,7 @@ pub mod images;
 pub mod import;
 pub mod laws;
 pub mod listen;
+pub mod lives;
 pub mod migrations;
 pub mod nodes;
 pub mod office;

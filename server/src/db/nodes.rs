@@ -28,7 +28,9 @@ pub struct Journal {
 
 const JOURNAL: &str = "
     select i.incarnation_id, i.node_id, i.state, i.acked_seq, i.acked_hash, n.scope,
-           array(select w.warehouse_id from warehouses w where w.home_of = i.node_id) as homes
+           array(select w.warehouse_id from warehouses w where w.home_of = i.node_id) as homes,
+           array(select e.incarnation_id from incarnations e where e.node_id = i.node_id and e.number < i.number)
+               as elders
     from incarnations i join nodes n on n.node_id = i.node_id
     where i.incarnation_id = $1
     for no key update of i";
@@ -42,14 +44,18 @@ pub async fn lock_journal(tx: &Tx, incarnation_id: IncarnationId) -> Result<Opti
         return Ok(None);
     };
     let (scope, homes): (Vec<WarehouseId>, Vec<WarehouseId>) = (row.try_get("scope")?, row.try_get("homes")?);
+    let elders: Vec<IncarnationId> = row.try_get("elders")?;
+    let state = row.try_get("state")?;
     let author = Author {
         node_id: row.try_get("node_id")?,
         incarnation_id: row.try_get("incarnation_id")?,
         warehouses: scope.into_iter().collect(),
         homes: homes.into_iter().collect(),
+        elders: elders.into_iter().collect(),
+        is_superseded: state == IncarnationState::Superseded,
     };
     let acked = Mark { seq: row.try_get("acked_seq")?, hash: row.try_get("acked_hash")? };
-    Ok(Some(Journal { author, state: row.try_get("state")?, acked }))
+    Ok(Some(Journal { author, state, acked }))
 }
 
 /// Notes how far the server has a journal, and that its node was heard.

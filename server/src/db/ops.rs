@@ -112,6 +112,21 @@ async fn insert_lacks(tx: &Tx, incarnation_id: IncarnationId, verdicts: &[(i64, 
     Ok(())
 }
 
+/// The hashes of at most `count` ops after `seq` of a journal.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn hashes_after(tx: &Tx, incarnation_id: IncarnationId, seq: i64, count: usize) -> Result<Vec<Hash>, Error> {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let rows = tx
+        .query(
+            "select hash from ops where incarnation_id = $1 and seq > $2 order by seq limit $3",
+            &[&incarnation_id, &seq, &count],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+}
+
 /// Keeps entries that are not applied: they contradict the journal, or it is frozen.
 ///
 /// # Errors

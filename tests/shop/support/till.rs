@@ -9,7 +9,7 @@ use outpost_node::{
 };
 use outpost_schema::{
     device::Card,
-    id::{CartId, ProductId, WarehouseId},
+    id::{CartId, IncarnationId, ProductId, WarehouseId},
     order::Order,
     stock::Level,
 };
@@ -84,6 +84,11 @@ impl Till {
     /// What it shows of a product where it stands.
     pub fn shown(&self, product: ProductId) -> Level {
         self.node.product(product).expect("readable").map(|offer| offer.level).unwrap_or_default()
+    }
+
+    /// The life of its journal.
+    pub fn life(&self) -> IncarnationId {
+        self.node.identity().expect("readable").expect("joined").incarnation_id()
     }
 
     /// How much of a product it may sell by itself.

@@ -10,16 +10,17 @@ use axum::{
 };
 use futures_util::stream;
 use http_body_util::BodyExt as _;
+use outpost_schema::id::NodeId;
 use outpost_sync::{
     codec::{self, Encoded, Form},
     file::{File, FileHead, FileWanted},
     round::{Remote, Trouble},
     wire::{
-        ACKED_HEADER, Caller, HEAD_HEADER, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH, Problem,
-        Pulled, Push, Pushed, Standing,
+        ACKED_HEADER, Born, HEAD_HEADER, LIVES_PATH, LifeWanted, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH,
+        PUSH_PATH, Problem, Pulled, Push, Pushed, Standing,
     },
 };
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use tower::ServiceExt as _;
 
 use super::chance::Chance;
@@ -64,7 +65,7 @@ type Tampering = Box<dyn Fn(&mut FileHead, &mut Vec<u8>) + Send + Sync>;
 /// One node's line.
 pub struct Wire {
     router: Router,
-    caller: Caller,
+    node_id: NodeId,
     fates: Mutex<VecDeque<Fate>>,
     weather: Mutex<Option<(Chance, usize)>>,
     on_the_way: Mutex<Vec<Call>>,
@@ -75,9 +76,9 @@ pub struct Wire {
 
 impl Wire {
     /// A good line.
-    pub fn lay(router: Router, caller: Caller) -> Self {
+    pub fn lay(router: Router, node_id: NodeId) -> Self {
         let (fates, weather, on_the_way, is_cut, files, tampering) = Default::default();
-        Self { router, caller, fates, weather, on_the_way, is_cut, files, tampering }
+        Self { router, node_id, fates, weather, on_the_way, is_cut, files, tampering }
     }
 
     /// What happens to the next calls, in order.
@@ -126,6 +127,16 @@ impl Wire {
         ])
     }
 
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        standing: Standing,
+        body: &impl Serialize,
+    ) -> Result<T, Trouble> {
+        let body = Some(codec::encode(Form::Binary, body));
+        self.call(Call { method: "POST", uri: path.to_owned(), standing, body, range: None }).await
+    }
+
     async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, Trouble> {
         let late = std::mem::take(&mut *self.on_the_way.lock().expect("sound"));
         let answer = self.meet(call, self.fate()).await;
@@ -161,8 +172,7 @@ impl Wire {
     }
 
     async fn send(&self, call: &Call, body: Body) -> Heard {
-        let Caller { node_id, incarnation_id } = self.caller;
-        let Standing { head, acked } = call.standing;
+        let (node_id, Standing { incarnation_id, head, acked }) = (self.node_id, call.standing);
         let mut request = Request::builder()
             .method(call.method)
             .uri(&call.uri)
@@ -258,8 +268,11 @@ fn cut() -> Trouble {
 
 impl Remote for Wire {
     async fn push(&self, standing: Standing, push: &Push) -> Result<Pushed, Trouble> {
-        let body = Some(codec::encode(Form::Binary, push));
-        self.call(Call { method: "POST", uri: PUSH_PATH.to_owned(), standing, body, range: None }).await
+        self.post(PUSH_PATH, standing, push).await
+    }
+
+    async fn begin_life(&self, standing: Standing, wanted: &LifeWanted) -> Result<Born, Trouble> {
+        self.post(LIVES_PATH, standing, wanted).await
     }
 
     async fn pull(&self, standing: Standing, cursor: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {

@@ -13,13 +13,17 @@ fn a_device_is_believed_about_itself() {
     let mut till = Till::first();
     till.add(3);
     till.take(1);
-    assert_eq!(till.cart.believable(None, till.actor, &[]), Belief::Merge);
+    assert_eq!(till.cart.believable(None, till.actor, &[].into(), &[]), Belief::Merge);
     let mut other = till.second(2);
     other.add(1);
     other.cart.remove(TOMATO);
     other.cart.park("", other.actor, hlc(5)).expect("a short label");
-    assert_eq!(other.cart.believable(Some(&till.cart), other.actor, &[]), Belief::Merge);
-    assert_eq!(till.cart.believable(Some(&other.cart), till.actor, &[]), Belief::Merge, "a stale state is harmless");
+    assert_eq!(other.cart.believable(Some(&till.cart), other.actor, &[].into(), &[]), Belief::Merge);
+    assert_eq!(
+        till.cart.believable(Some(&other.cart), till.actor, &[].into(), &[]),
+        Belief::Merge,
+        "a stale state is harmless"
+    );
 }
 
 #[test]
@@ -40,9 +44,9 @@ fn what_it_says_of_others_waits_for_them() {
         let mut second = server.second(2);
         second.cart.merge(&third.cart);
         second.add(1);
-        assert_eq!(second.cart.believable(Some(&server.cart), second.actor, &[]), awaiting(&[3]));
+        assert_eq!(second.cart.believable(Some(&server.cart), second.actor, &[].into(), &[]), awaiting(&[3]));
         server.cart.merge(&third.cart);
-        assert_eq!(second.cart.believable(Some(&server.cart), second.actor, &[]), Belief::Merge);
+        assert_eq!(second.cart.believable(Some(&server.cart), second.actor, &[].into(), &[]), Belief::Merge);
     }
 }
 
@@ -55,13 +59,13 @@ fn two_states_kept_aside_for_each_other_are_both_merged() {
     meet(&mut one, &mut two);
     two.cart.park("", two.actor, hlc(9)).expect("a short label");
     meet(&mut one, &mut two);
-    assert_eq!(one.cart.believable(Some(&server.cart), one.actor, &[]), awaiting(&[2]));
-    assert_eq!(two.cart.believable(Some(&server.cart), two.actor, &[]), awaiting(&[1]));
+    assert_eq!(one.cart.believable(Some(&server.cart), one.actor, &[].into(), &[]), awaiting(&[2]));
+    assert_eq!(two.cart.believable(Some(&server.cart), two.actor, &[].into(), &[]), awaiting(&[1]));
     let aside = [(one.actor, one.cart.clone()), (two.actor, two.cart.clone())];
-    assert_eq!(one.cart.believable(Some(&server.cart), one.actor, &aside), Belief::Merge);
-    assert_eq!(two.cart.believable(Some(&server.cart), two.actor, &aside), Belief::Merge);
+    assert_eq!(one.cart.believable(Some(&server.cart), one.actor, &[].into(), &aside), Belief::Merge);
+    assert_eq!(two.cart.believable(Some(&server.cart), two.actor, &[].into(), &aside), Belief::Merge);
     let hearsay = [(actor(3), two.cart.clone())];
-    assert_eq!(one.cart.believable(Some(&server.cart), one.actor, &hearsay), awaiting(&[2]));
+    assert_eq!(one.cart.believable(Some(&server.cart), one.actor, &[].into(), &hearsay), awaiting(&[2]));
 }
 
 #[test]
@@ -82,7 +86,7 @@ fn what_no_device_can_have_made_is_refused() {
     for (forge, why) in forgeries {
         let mut forged = server.second(2);
         forge(forged.line());
-        assert_eq!(forged.cart.believable(Some(&server.cart), forged.actor, &[]), refused(why));
+        assert_eq!(forged.cart.believable(Some(&server.cart), forged.actor, &[].into(), &[]), refused(why));
     }
 }
 
@@ -92,10 +96,10 @@ fn a_forged_count_of_another_device_never_gets_in() {
     server.add(3);
     let mut forged = server.second(2);
     raise(&mut forged.line().p, actor(1), COUNT_MAX);
-    assert_eq!(forged.cart.believable(Some(&server.cart), forged.actor, &[]), awaiting(&[1]));
+    assert_eq!(forged.cart.believable(Some(&server.cart), forged.actor, &[].into(), &[]), awaiting(&[1]));
     let mut earlier = server.second(2);
     earlier.line().began.at = moment(0);
-    assert_eq!(earlier.cart.believable(Some(&server.cart), earlier.actor, &[]), awaiting(&[1]));
+    assert_eq!(earlier.cart.believable(Some(&server.cart), earlier.actor, &[].into(), &[]), awaiting(&[1]));
 }
 
 #[test]
@@ -104,10 +108,13 @@ fn a_label_or_birthday_that_no_till_gives_is_refused() {
     let mut forged = till.second(2);
     forged.cart.label.write("x".repeat(text::LINE_MAX + 1), forged.actor, hlc(9));
     let too_long = Fault::TooLong { field: "label", max: text::LINE_MAX };
-    assert_eq!(forged.cart.believable(Some(&till.cart), forged.actor, &[]), Belief::Refuse(too_long));
+    assert_eq!(forged.cart.believable(Some(&till.cart), forged.actor, &[].into(), &[]), Belief::Refuse(too_long));
     let mut younger = till.second(2);
     younger.cart.created_at = moment(0);
-    assert_eq!(younger.cart.believable(Some(&till.cart), younger.actor, &[]), refused("it is another cart"));
+    assert_eq!(
+        younger.cart.believable(Some(&till.cart), younger.actor, &[].into(), &[]),
+        refused("it is another cart")
+    );
 }
 
 #[test]
@@ -118,6 +125,10 @@ fn a_device_brings_no_more_lines_than_a_cart_may_keep() {
     let products = (1_000..).map(|number| ProductId(Uuid::from_u128(number)));
     till.cart.lines.extend(products.zip(std::iter::repeat_n(line, LINES_KEPT_MAX)));
     let fault = Fault::TooManyLines { count: LINES_KEPT_MAX + 1, max: LINES_KEPT_MAX };
-    assert_eq!(till.cart.believable(None, till.actor, &[]), Belief::Refuse(fault));
-    assert_eq!(till.cart.believable(Some(&till.cart), actor(2), &[]), Belief::Merge, "others' lines are not its own");
+    assert_eq!(till.cart.believable(None, till.actor, &[].into(), &[]), Belief::Refuse(fault));
+    assert_eq!(
+        till.cart.believable(Some(&till.cart), actor(2), &[].into(), &[]),
+        Belief::Merge,
+        "others' lines are not its own"
+    );
 }

@@ -336,7 +336,7 @@ impl World {
         // The label is written along with the parking, and the oracle knows it as one.
         let mut told = letter.cart.clone();
         told.label = reader.cart.label.clone();
-        assert_eq!(told.believable(Some(&reader.cart), letter.actor, &[]), right, "seed {}", self.seed);
+        assert_eq!(told.believable(Some(&reader.cart), letter.actor, &[].into(), &[]), right, "seed {}", self.seed);
     }
 
     fn check(&self, till: usize) {

@@ -110,7 +110,7 @@ fn an_order_closes_the_cart_as_far_as_it_was_seen() {
     let sold = checkout(&mut one);
     server.cart.close(&sold);
     assert!(server.cart.is_empty());
-    assert_eq!(one.cart.believable(Some(&server.cart), one.actor, &[]), Belief::Merge);
+    assert_eq!(one.cart.believable(Some(&server.cart), one.actor, &[].into(), &[]), Belief::Merge);
     meet(&mut one, &mut server);
     let mut forged = sold;
     forged.lines[0].added[0].to = COUNT_MAX;

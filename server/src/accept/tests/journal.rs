@@ -135,7 +135,11 @@ async fn two_ends_that_disagree_agree_before_anything_is_booked() {
     let rolled_back = Till { head: entries[0].mark(), ..behind.clone() };
     assert_eq!(rolled_back.say(&shop, &entries[..1]).await.unwrap(), elsewhere);
     // The server lost what it had acknowledged: the node pushes again from where the server stands.
-    let further = Standing { head: till.head, acked: Mark { seq: 9, hash: till.head.hash } };
+    let further = Standing {
+        incarnation_id: till.caller().incarnation_id,
+        head: till.head,
+        acked: Mark { seq: 9, hash: till.head.hash },
+    };
     let push = outpost_sync::wire::Push { entries: vec![], carts: vec![] };
     assert_eq!(super::super::push(&shop.server, till.caller(), further, &push).await.unwrap(), elsewhere);
     // A new entry that does not follow the last known one.

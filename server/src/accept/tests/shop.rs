@@ -122,7 +122,7 @@ impl Till {
     }
 
     pub(super) fn standing(&self) -> Standing {
-        Standing { head: self.head, acked: self.acked }
+        Standing { incarnation_id: self.caller().incarnation_id, head: self.head, acked: self.acked }
     }
 
     pub(super) fn now(&self) -> Timestamp {

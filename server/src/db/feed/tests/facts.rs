@@ -88,11 +88,11 @@ async fn nothing_is_served_before_the_two_agree_on_the_journal() {
         .unwrap();
     let other_hash = Mark { seq: 3, hash: Hash([8; 32]) };
     for acked in [Mark::START, other_hash, Mark { seq: 4, ..further }] {
-        let standing = Standing { head: acked, acked };
+        let standing = Standing { head: acked, acked, ..AT_START };
         let served = page(&network.server, TILL, standing, None, Limits::default()).await.unwrap();
         assert_eq!(served.pulled, Pulled::Elsewhere { acked: further }, "{acked:?}");
     }
-    let standing = Standing { head: further, acked: further };
+    let standing = Standing { head: further, acked: further, ..AT_START };
     let served = page(&network.server, TILL, standing, None, Limits::default()).await.unwrap();
     let Pulled::Page(page) = served.pulled else { panic!("they agree") };
     assert_eq!(page.acked[0].mark, further);

@@ -1,0 +1,58 @@
+//! Another life of the journal, when this one cannot go on: asked for until it is given, begun in one
+//! transaction. It inherits nothing; what the server lacks of the old one is carried over, entry by
+//! entry, so that nothing anybody was told is lost.
+
+use outpost_schema::{
+    id::IncarnationId,
+    journal::Entry,
+    op::{Carried, LifeEnded, Op, OpKind},
+    settle::decode,
+    word::Word as _,
+    world::World,
+};
+use outpost_sync::wire::{Born, LifeWanted, UNSETTLED_MAX};
+use rusqlite::Connection;
+
+use super::{identity, journal, stock};
+use crate::error::Error;
+
+/// What another life is asked for with; `fresh` names it if none was named before.
+pub(crate) fn wanted(conn: &Connection, fresh: IncarnationId) -> Result<Option<LifeWanted>, Error> {
+    let identity = identity::load(conn)?;
+    let Some(reason) = identity.state.ending() else { return Ok(None) };
+    let life = identity.incarnation_id();
+    let unsettled = journal::hashes_after(conn, life, journal::acked(conn, life)?.seq, UNSETTLED_MAX)?;
+    Ok(Some(LifeWanted { incarnation_id: identity::name_next_life(conn, fresh)?, reason, unsettled }))
+}
+
+/// Begins the life that was wanted. An answer that comes late or twice changes nothing.
+pub(crate) fn begin(conn: &Connection, born: &Born, world: &dyn World) -> Result<(), Error> {
+    let mut identity = identity::load(conn)?;
+    if identity.next_life != Some(born.incarnation_id) {
+        return Ok(());
+    }
+    let elder = identity.incarnation_id();
+    let acked = journal::acked(conn, elder)?.seq;
+    let known_to = acked.saturating_add(i64::try_from(born.known).unwrap_or(i64::MAX));
+    journal::note_known(conn, elder, known_to)?;
+    identity::begin_life(conn, &mut identity, born)?;
+    // One by one: a till that was alone for weeks carries more than should be in memory at once.
+    let (mut from, mut places) = (known_to, Vec::new());
+    while let Some(entry) = journal::after(conn, elder, from, 1, usize::MAX)?.pop() {
+        from = entry.seq;
+        let carried = journal::append(conn, &mut identity, &wrapped(elder, entry)?, world)?;
+        places.push((from, carried.seq));
+    }
+    journal::note_carried(conn, elder, known_to)?;
+    stock::carry_over(conn, elder, born.incarnation_id, &places)?;
+    journal::append(conn, &mut identity, &Op::LifeEnded(LifeEnded { incarnation_id: elder }), world)?;
+    Ok(())
+}
+
+/// What the elder itself had carried goes on under the name of the life that wrote it.
+fn wrapped(elder: IncarnationId, entry: Entry) -> Result<Op, Error> {
+    if entry.kind == OpKind::Carried.word() || entry.kind == OpKind::LifeEnded.word() {
+        return decode(&entry).map_err(|reason| Error::damaged(format!("journal entry {}: {reason:?}", entry.seq)));
+    }
+    Ok(Op::Carried(Box::new(Carried { incarnation_id: elder, entry })))
+}

@@ -1,0 +1,128 @@
+//! The lives of a device's journal.
+//!
+//! A device that was put back to an old image cannot tell from its younger self, and neither can we tell
+//! whether there are two of it by now. So its next life inherits nothing: what the old one has open stays
+//! promised, *in doubt*, until somebody says that no second device sells from it. At its home, where only
+//! it sells, the next life gets what the old one had as soon as everything of that has been told.
+
+use outpost_schema::{
+    id::IncarnationId,
+    settle::{Author, Raised},
+    verdict::ConcernKind,
+};
+use outpost_sync::wire::{Born, Caller, LifeWanted, Standing, UNSETTLED_MAX};
+use serde_json::json;
+
+use crate::{
+    db::{Tx, concerns, lives as rows, ops},
+    error::Error,
+    grants,
+    server::Server,
+};
+
+/// Begins the life that is wanted after the caller's. A repeat is answered as the first time.
+///
+/// # Errors
+/// [`Error::UnknownNode`], [`Error::TooMuch`], [`Error::LifeTaken`], or the database's.
+pub async fn begin(server: &Server, caller: Caller, standing: Standing, wanted: &LifeWanted) -> Result<Born, Error> {
+    let count = wanted.unsettled.len();
+    if count > UNSETTLED_MAX {
+        return Err(Error::TooMuch { what: "hashes", count, max: UNSETTLED_MAX });
+    }
+    let born =
+        server.db.transaction(|tx| async move { begin_within(server, &tx, caller, standing, wanted).await }).await?;
+    server.ring();
+    Ok(born)
+}
+
+async fn begin_within(
+    server: &Server,
+    tx: &Tx,
+    caller: Caller,
+    standing: Standing,
+    wanted: &LifeWanted,
+) -> Result<Born, Error> {
+    let elder = rows::lock_elder(tx, caller).await?.ok_or(Error::UnknownNode)?;
+    let prefix = match rows::prefix_of(tx, wanted.incarnation_id, caller).await? {
+        Some(Ok(prefix)) => prefix,
+        Some(Err(rows::NotOurs)) => return Err(Error::LifeTaken),
+        None => add(server, tx, caller, &elder, wanted).await?,
+    };
+    let theirs = ops::hashes_after(tx, caller.incarnation_id, standing.acked.seq, wanted.unsettled.len()).await?;
+    let known = theirs.iter().zip(&wanted.unsettled).take_while(|(had, told)| had == told).count();
+    Ok(Born { incarnation_id: wanted.incarnation_id, prefix, known })
+}
+
+async fn add(
+    server: &Server,
+    tx: &Tx,
+    caller: Caller,
+    elder: &rows::Elder,
+    wanted: &LifeWanted,
+) -> Result<String, Error> {
+    let now = server.now();
+    let prefix = format!("{}{}", elder.node_prefix, letters(elder.lives));
+    rows::supersede(tx, caller.incarnation_id).await?;
+    rows::insert(tx, caller, elder.lives + 1, &prefix, wanted, now).await?;
+    let begun = Raised {
+        kind: ConcernKind::LifeBegun,
+        subject: caller.incarnation_id.to_string(),
+        detail: json!({
+            "node": caller.node_id, "reason": wanted.reason, "life": elder.lives + 1, "after": caller.incarnation_id,
+            "in_doubt": rows::open_units(tx, caller.incarnation_id).await?,
+        }),
+        scope: caller.node_id.0,
+        seq: None,
+    };
+    // One surprise, one concern: what was noticed as a fork is told by this one from now on.
+    concerns::close(tx, &[(ConcernKind::Fork, caller.incarnation_id.to_string())], now).await?;
+    concerns::open(tx, &*server.world, None, &[begun], now).await?;
+    Ok(prefix)
+}
+
+/// The device says that it has told all of these lives: at its home, what they had open is the new one's.
+/// Where nothing is left open, nothing is in doubt; but of a fork somebody must look for the second device.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn end(server: &Server, tx: &Tx, author: &Author, ended: &[IncarnationId]) -> Result<(), Error> {
+    for life in ended {
+        let now = server.now();
+        let homes: Vec<_> = author.homes.iter().copied().collect();
+        rows::reclaim_at(tx, *life, &homes, now).await?;
+        rows::note_ended(tx, *life, now).await?;
+        for home in &homes {
+            grants::top_up_warehouse(server, tx, *home).await?;
+        }
+        if !rows::has_forked(tx, *life).await? && rows::open_units(tx, *life).await? == 0 {
+            concerns::close(tx, &[(ConcernKind::LifeBegun, life.to_string())], now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The first further life is B, the 26th AA. A device's own prefix ends with a digit, so no two are alike.
+fn letters(life: i32) -> String {
+    let (mut rest, mut letters) = (u32::try_from(life).unwrap_or_default(), Vec::new());
+    loop {
+        letters.push(char::from(b'A' + u8::try_from(rest % 26).unwrap_or_default()));
+        rest /= 26;
+        if rest == 0 {
+            return letters.into_iter().rev().collect();
+        }
+        rest -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::letters;
+
+    #[test]
+    fn every_life_has_letters_of_its_own() {
+        let cases = [(1, "B"), (25, "Z"), (26, "AA"), (27, "AB"), (701, "ZZ"), (702, "AAA")];
+        for (life, expected) in cases {
+            assert_eq!(letters(life), expected);
+        }
+    }
+}
