@@ -5,6 +5,7 @@
 //! them; `--json` prints one object a line. Nothing that is timed is ever asserted.
 
 mod bare;
+mod bootstrap;
 mod cart;
 mod disk;
 mod environment;
@@ -29,7 +30,8 @@ use clap::Parser;
 use crate::report::{Figure, Report};
 
 /// Every figure, in the order in which `all` measures them.
-const FIGURES: [&Figure; 5] = [&sale::FIGURE, &push::FIGURE, &holds::FIGURE, &cart::FIGURE, &import::FIGURE];
+const FIGURES: [&Figure; 6] =
+    [&sale::FIGURE, &push::FIGURE, &holds::FIGURE, &cart::FIGURE, &import::FIGURE, &bootstrap::FIGURE];
 
 /// Measures what this machine does, beside a limit measured in the same run.
 #[derive(Debug, Parser)]

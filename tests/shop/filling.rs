@@ -1,6 +1,10 @@
 //! Tills that are filled: new ones, and ones whose tables no longer belong to head office's database.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+mod bad;
+mod killed;
+mod same;
+
+use std::sync::Arc;
 
 use axum::{
     body::Body,
@@ -14,13 +18,13 @@ use outpost_node::{
 use outpost_schema::{id::ProductId, people::Rating, world::Seeded};
 use outpost_server::{api, publish, server::Server};
 use outpost_sync::{
-    file::{FILE_BYTES_MAX, FileHead},
     round::{Failure, Trouble},
     wire::{ACKED_HEADER, HEAD_HEADER, NODE_HEADER},
 };
-use rusqlite::{Connection, types::Value};
+use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
+use self::same::same_tables;
 use crate::support::{
     Rule, Shop, Till, amount, money,
     wire::{Fate, Heard, Wire, ask},
@@ -35,32 +39,22 @@ async fn a_till_filled_from_a_file_is_the_same_as_one_that_read_the_feed() {
     let stall = shop.add_place("Stall").await;
     shop.stock("Stall", &[("TEA".to_owned(), 40)]).await;
     let home = shop.add_till(stall, Rule::Home).await;
-    let filled = shop.tills.remove(home);
-    let folder = shop.spare_folder("the one that read the feed");
-    std::fs::create_dir(&folder).expect("a folder");
-    let pulled = shop.start(filled.card.clone(), folder, 9);
-    pulled.line.carries_no_files();
-    for till in [&filled, &pulled] {
-        till.until_level().await;
-    }
-    assert_eq!((filled.line.files(), pulled.line.files()), (vec![0], vec![]));
-    same_tables(&filled, &pulled);
-    assert_eq!(filled.open(tea), 40, "a home sells all of it");
-
     // A till of the busy shop's own hears of people, orders and carts too.
-    let number = shop.add_till(shop.high_street, Rule::Physical).await;
-    let filled = shop.tills.remove(number);
-    let folder = shop.spare_folder("the other that read the feed");
-    std::fs::create_dir(&folder).expect("a folder");
-    let pulled = shop.start(filled.card.clone(), folder, 10);
-    pulled.line.carries_no_files();
-    for till in [&filled, &pulled] {
-        till.until_level().await;
+    let neighbour = shop.add_till(shop.high_street, Rule::Physical).await;
+    for number in [home, neighbour] {
+        let filled = &shop.tills[number];
+        let folder = shop.spare_folder(&format!("the one that read the feed in place of {number}"));
+        std::fs::create_dir(&folder).expect("a folder");
+        let pulled = shop.start(filled.card.clone(), folder, 9);
+        pulled.line.carries_no_files();
+        for till in [filled, &pulled] {
+            till.until_level().await;
+        }
+        assert_eq!((filled.line.files(), pulled.line.files()), (vec![0], vec![]));
+        same_tables(filled, &pulled);
     }
-    same_tables(&filled, &pulled);
-    filled.sell(tea, 1).expect("it sells at once");
-    drop(pulled);
-    shop.tills.push(filled);
+    assert_eq!(shop.tills[home].open(tea), 40, "a home sells all of it");
+    shop.tills[neighbour].sell(tea, 1).expect("it sells at once");
     shop.all_level().await;
     shop.agree().await;
 }
@@ -130,141 +124,29 @@ async fn a_file_that_changed_between_two_parts_is_begun_anew() {
 }
 
 #[tokio::test]
-async fn a_part_past_the_end_is_refused_and_the_node_begins_anew() {
-    let (shop, _) = shop_with_many().await;
-    let till = &shop.tills[0];
-    let whole = Heard::of(ask(&shop.router, request(till, &[])).await).await;
-    let length = whole.bytes.len();
-    let past = format!("bytes={length}-");
-    let answer = Heard::of(ask(&shop.router, request(till, &[("range", &past)])).await).await;
-    assert_eq!(answer.status, StatusCode::RANGE_NOT_SATISFIABLE);
-    assert_eq!(answer.problem().code, "range_past_the_end");
-    assert_eq!(answer.headers["content-range"], format!("bytes */{length}"));
-
-    let part = Heard::of(ask(&shop.router, request(till, &[("range", "bytes=10-19")])).await).await;
-    assert_eq!((part.status, &part.bytes[..]), (StatusCode::PARTIAL_CONTENT, &whole.bytes[10..20]));
-    let last = Heard::of(ask(&shop.router, request(till, &[("range", "bytes=-7")])).await).await;
-    assert_eq!(&last.bytes[..], &whole.bytes[length - 7..]);
-    let other = [("range", "bytes=10-19"), ("if-range", "\"another\"")];
-    let all = Heard::of(ask(&shop.router, request(till, &other)).await).await;
-    assert_eq!((all.status, all.bytes.len()), (StatusCode::OK, length), "of another file nothing is gone on with");
-    let mut head = request(till, &[]);
-    *head.method_mut() = axum::http::Method::HEAD;
-    let head = Heard::of(ask(&shop.router, head).await).await;
-    assert_eq!(
-        (head.bytes.len(), &head.headers["content-length"]),
-        (0, &length.to_string().parse().expect("a header"))
-    );
-
-    // A device that has more of the file than there is of it begins with its first byte.
-    till.line.next([Fate::ShortAnswer(10_000)]);
-    assert!(till.round().await.is_err());
-    std::fs::OpenOptions::new()
-        .write(true)
-        .open(till.folder.join("outpost.db.part"))
-        .and_then(|file| file.set_len(length as u64 - 1))
-        .expect("longer");
-    till.until_level().await;
-    assert_eq!(till.line.files(), [0, length as u64 - 1, 0], "what was no part of it was found out by its digest");
-    shop.agree().await;
-}
-
-#[tokio::test]
-async fn a_bad_file_is_told_and_the_next_round_mends_it() {
-    let (shop, goods) = shop_with_many().await;
-    let (strange, _) = busy_shop_of("Elsewhere").await;
-    let foreign = Heard::of(ask(&strange.router, request(&strange.tills[0], &[])).await).await;
-    let foreign = foreign.bytes.to_vec();
-    let mut number = 0;
-    for (code, tampering) in bad_files(foreign) {
-        let folder = shop.spare_folder(code);
-        std::fs::create_dir(&folder).expect("a folder");
-        number += 1;
-        let till = shop.start(shop.tills[0].card.clone(), folder, 100 + number);
-        till.line.tamper(tampering);
-        let failure = till.round().await.expect_err("not what it should be");
-        assert_eq!(code_of(&failure), code, "{failure}");
-        assert!(till.node.product(goods[0]).expect("it can be read").is_none(), "{code}: nothing of it is taken");
-        till.line.tamper_no_more();
-        till.until_level().await;
-        assert_eq!(till.line.files().len(), 2, "{code}");
-        assert_eq!(till.shown(goods[0]).balance, 5, "{code}");
-        nothing_is_left(&till);
-    }
-}
-
-#[tokio::test]
-async fn where_no_file_is_ever_right_the_feed_is_read_and_old_tables_serve_until_then() {
-    let (mut shop, goods) = shop_with_many().await;
-    shop.add_till(shop.high_street, Rule::Physical).await;
+async fn a_till_that_was_away_too_long_pushes_and_is_filled_anew() {
+    let (mut shop, [tea, _]) = busy_shop().await;
+    let number = shop.add_till(shop.high_street, Rule::Physical).await;
+    shop.product("GONE", "1.00", 0).await;
     shop.all_level().await;
-    let till = &shop.tills[1];
-    till.sell(goods[0], 1).expect("sold");
-    begin_another_life(&shop).await;
-    till.line.tamper(|_, bytes| bytes[100] ^= 1);
-    for _ in 0..2 {
-        assert_eq!(code_of(&till.round().await.expect_err("altered")), "file_altered");
-        assert_eq!(till.shown(goods[0]).balance, 4, "the old tables serve");
-        till.sell(goods[1], 1).expect("and sell");
-    }
+    let till = &shop.tills[number];
+    till.sell(tea, 1).expect("sold without a line");
+    // The note of what is gone is dropped long before this till is heard of again.
+    shop.client()
+        .await
+        .batch_execute(
+            "delete from products where sku = 'GONE';
+             delete from feed where gone;
+             update feed_horizon set dropped = pg_current_xact_id()",
+        )
+        .await
+        .expect("time passes");
+    shop.product("LATER", "1.00", 2).await;
+    let fetched = till.line.files().len();
     till.until_level().await;
-    assert_eq!(till.line.files(), [0, 0, 0]);
-    shop.all_level().await;
+    assert_eq!((till.waiting(), till.line.files().len()), (0, fetched + 1), "pushed first, then filled");
     shop.agree().await;
-    nothing_is_left(&shop.tills[1]);
-}
-
-/// What may be wrong with a file, by the code that tells it.
-#[expect(clippy::type_complexity, reason = "it is written once")]
-fn bad_files(foreign: Vec<u8>) -> Vec<(&'static str, Box<dyn Fn(&mut FileHead, &mut Vec<u8>) + Send + Sync>)> {
-    vec![
-        ("file_truncated", Box::new(|_, bytes| bytes.truncate(bytes.len() - 100))),
-        ("file_altered", Box::new(|_, bytes| bytes[1_000] ^= 1)),
-        ("file_too_large", Box::new(|head, _| head.bytes = FILE_BYTES_MAX + 1)),
-        ("file_foreign", Box::new(move |head, bytes| take(head, bytes, &foreign))),
-        (
-            "file_other_schema",
-            Box::new(|head, bytes| {
-                let other = repacked(bytes, "update migrations set digest = x'00' where name = '0001_shop'");
-                take(head, bytes, &other);
-            }),
-        ),
-    ]
-}
-
-/// Puts another file in the place of the one that comes.
-fn take(head: &mut FileHead, bytes: &mut Vec<u8>, other: &[u8]) {
-    *bytes = other.to_vec();
-    head.bytes = other.len() as u64;
-    head.unpacked = zstd::decode_all(other).expect("a frame").len() as u64;
-    head.digest = outpost_schema::journal::Hash(Sha256::digest(other).into());
-    head.tag = format!("\"{}\"", head.digest);
-}
-
-/// The file after somebody changed its database.
-fn repacked(packed: &[u8], sql: &str) -> Vec<u8> {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("file.db");
-    std::fs::write(&path, zstd::decode_all(packed).expect("a frame")).expect("written");
-    Connection::open(&path).and_then(|conn| conn.execute_batch(sql)).expect("changed");
-    zstd::encode_all(&std::fs::read(&path).expect("read")[..], 1).expect("packed")
-}
-
-#[tokio::test]
-async fn a_file_of_an_older_life_of_the_database_is_not_taken() {
-    let (shop, goods) = shop_with_many().await;
-    let till = &shop.tills[0];
-    till.until_level().await;
-    till.sell(goods[0], 1).expect("sold");
-    let old = Heard::of(ask(&shop.router, request(till, &[])).await).await.bytes.to_vec();
-    begin_another_life(&shop).await;
-    till.line.tamper(move |head, bytes| take(head, bytes, &old));
-    assert_eq!(code_of(&till.round().await.expect_err("an older life")), "file_other_epoch");
-    assert_eq!(till.shown(goods[0]).balance, 4, "the old tables serve");
-    till.line.tamper_no_more();
-    till.until_level().await;
-    shop.all_level().await;
-    shop.agree().await;
+    nothing_is_left(&shop.tills[number]);
 }
 
 #[tokio::test]
@@ -361,17 +243,13 @@ async fn begin_another_life(shop: &Shop) {
 
 /// A shop in which much has happened, with a till that did it.
 async fn busy_shop() -> (Shop, [ProductId; 2]) {
-    busy_shop_of("Depot").await
-}
-
-async fn busy_shop_of(depot: &str) -> (Shop, [ProductId; 2]) {
     let mut shop = Shop::open_with_files().await;
-    shop.add_place(depot).await;
+    shop.add_place("Depot").await;
     let number = shop.add_till(shop.high_street, Rule::Physical).await;
     shop.tills[number].line.carries_no_files();
     let tea = shop.product("TEA", "2.50", 50).await;
     let oil = shop.product("OIL", "7.25", 20).await;
-    shop.stock(depot, &[("TEA".to_owned(), 3)]).await;
+    shop.stock("Depot", &[("TEA".to_owned(), 3)]).await;
     let attributes = [("z".to_owned(), 1.into()), ("a".to_owned(), "b c".into())].into_iter().collect();
     let new = publish::ProductNew {
         name: "Sweet Odds & \u{e9}nds".to_owned(),
@@ -465,43 +343,4 @@ fn nothing_is_left(till: &Till) {
         let name = entry.expect("an entry").file_name().into_string().expect("a name");
         assert!(!name.contains("part") && !name.contains("aside"), "{name} is left");
     }
-}
-
-/// Both have exactly the same tables with the same rows, except for what only their own clocks say.
-fn same_tables(one: &Till, other: &Till) {
-    let (one, other) = (tables(&one.folder), tables(&other.folder));
-    assert!(one.keys().eq(other.keys()), "{:?} and {:?}", one.keys(), other.keys());
-    for (name, rows) in &one {
-        assert_eq!(rows, &other[name], "{name} differs");
-    }
-}
-
-type Tables = BTreeMap<String, Vec<Vec<Value>>>;
-
-fn tables(folder: &Path) -> Tables {
-    let conn = Connection::open(folder.join("outpost.db")).expect("opens");
-    let names = |sql: &str| -> Vec<String> {
-        let mut statement = conn.prepare(sql).expect("reads");
-        statement.query_map([], |row| row.get(0)).expect("reads").collect::<Result<_, _>>().expect("reads")
-    };
-    let mut tables = Tables::new();
-    for name in names("select name from sqlite_schema where type = 'table' and name not like 'sqlite_%'") {
-        let columns = names(&format!(
-            "select name from pragma_table_xinfo('{name}') where name not in ('level_at', 'contact_at')"
-        ));
-        // When a cart was told here is the node's own clock's word.
-        let columns: Vec<String> =
-            columns.into_iter().filter(|column| name != "cart_states" || column != "updated_at").collect();
-        let sql = format!("select {} from {name} order by 1, 2", columns.join(", "));
-        let mut statement = conn.prepare(&sql).expect("reads");
-        let rows = statement
-            .query_map([], |row| (0..columns.len()).map(|place| row.get(place)).collect::<Result<Vec<Value>, _>>())
-            .expect("reads")
-            .collect::<Result<_, _>>()
-            .expect("reads");
-        tables.insert(name, rows);
-    }
-    let sql = "select type || ' ' || name || ' ' || coalesce(sql, '') from sqlite_schema order by 1";
-    tables.insert("the schema".to_owned(), names(sql).into_iter().map(|text| vec![Value::Text(text)]).collect());
-    tables
 }

@@ -102,7 +102,7 @@ pub(crate) fn find(conn: &Connection) -> Result<Option<Row>, Error> {
 /// Begins to fill, from a file if there is one.
 pub(crate) fn begin(conn: &Connection, why: Why, epoch: Option<EpochId>) -> Result<(), Error> {
     conn.execute(
-        "insert or replace into filling (why, epoch, way) values (?1, ?2, ?3)",
+        "insert or replace into filling (one, why, epoch, way) values (1, ?1, ?2, ?3)",
         params![why.word(), epoch, Way::File.word()],
     )?;
     Ok(())
@@ -111,7 +111,7 @@ pub(crate) fn begin(conn: &Connection, why: Why, epoch: Option<EpochId>) -> Resu
 /// Goes on by another way.
 pub(crate) fn go_on(conn: &Connection, row: &Row, way: Way) -> Result<(), Error> {
     conn.execute(
-        "insert or replace into filling (why, epoch, way, failed) values (?1, ?2, ?3, ?4)",
+        "insert or replace into filling (one, why, epoch, way, failed) values (1, ?1, ?2, ?3, ?4)",
         params![row.why.word(), row.epoch, way.word(), row.failed],
     )?;
     Ok(())

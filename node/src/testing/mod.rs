@@ -2,6 +2,7 @@
 
 mod agreement;
 mod applying;
+mod filling;
 mod killed;
 mod opening;
 mod people;

@@ -30,12 +30,8 @@ pub(super) async fn pull(
 ) -> Result<Response, Failure> {
     let Query(asked) =
         asked.map_err(|rejection| Failure::new(StatusCode::BAD_REQUEST, "bad_query", rejection.body_text()))?;
-    let cursor: Option<Cursor> = asked
-        .cursor
-        .as_deref()
-        .map(str::parse)
-        .transpose()
-        .map_err(|bad| Failure::from(Unserved::BadCursor(bad)))?;
+    let cursor: Option<Cursor> =
+        asked.cursor.as_deref().map(str::parse).transpose().map_err(|bad| Failure::from(Unserved::BadCursor(bad)))?;
     let caller = (calling.caller, calling.standing()?);
     let wait = Duration::from_secs(asked.wait.min(WAIT_SECONDS_MAX));
     let pulled = match feed::follow(&api.server, &api.waiting, caller, cursor.as_ref(), wait).await {
