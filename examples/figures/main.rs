@@ -5,6 +5,7 @@
 //! them; `--json` prints one object a line. Nothing that is timed is ever asserted.
 
 mod bare;
+mod bootstrap;
 mod cart;
 mod catch_up;
 mod digest;
@@ -32,7 +33,16 @@ use crate::report::{Figure, Report};
 
 /// Every figure, in the order in which `all` measures them.
 const FIGURES: [&Figure; 6] =
-    [&sale::FIGURE, &push::FIGURE, &holds::FIGURE, &cart::FIGURE, &import::FIGURE, &catch_up::FIGURE, &digest::FIGURE];
+const FIGURES: [&Figure; 8] = [
+    &sale::FIGURE,
+    &push::FIGURE,
+    &holds::FIGURE,
+    &cart::FIGURE,
+    &import::FIGURE,
+    &bootstrap::FIGURE,
+    &catch_up::FIGURE,
+    &digest::FIGURE,
+];
 
 /// Measures what this machine does, beside a limit measured in the same run.
 #[derive(Debug, Parser)]

@@ -13,7 +13,7 @@ use outpost_schema::{
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
-use crate::disk;
+use crate::{disk, fill::BadFile};
 
 /// Why a verb of the node did nothing. Whatever it was, nothing of it was written.
 #[derive(Debug, Error)]
@@ -67,6 +67,9 @@ pub enum Error {
         /// Which.
         name: String,
     },
+    /// A file to fill from that is not what it should be.
+    #[error(transparent)]
+    BadFile(#[from] BadFile),
     /// No room on the disk.
     #[error(
         "this device's disk is full: nothing was sold and nothing was written, so take no money; free some space, then try again"
@@ -111,6 +114,7 @@ impl Error {
             Self::Damaged { .. } => "damaged",
             Self::NewerSchema { .. } => "newer_schema",
             Self::ChangedMigration { .. } => "changed_migration",
+            Self::BadFile(bad) => bad.code(),
             Self::DiskFull => "disk_full",
             Self::NoRoomToMigrate { .. } => "no_room_to_migrate",
             Self::Busy => "busy",
@@ -122,7 +126,8 @@ impl Error {
     /// Whether the same call would fail again until somebody changes something.
     pub const fn is_permanent(&self) -> bool {
         match self {
-            Self::Busy
+            Self::BadFile(_)
+            | Self::Busy
             | Self::DiskFull
             | Self::NoRoomToMigrate { .. }
             | Self::Locked { .. }

@@ -7,7 +7,7 @@
 //! - [`node`]: what a node owns, and how it is opened
 //! - [`sell`], [`stockroom`], [`people`]: verbs that write
 //! - [`catalogue`], [`orders`], [`status`]: what is looked up
-//! - [`mod@line`]: the node's end of a round
+//! - [`mod@line`]: the node's end of a round; [`fill`]: how it is filled from nothing or anew
 //! - [`backup`]: the whole device in a file, and back
 //! - [`db`]: the database, beneath all of these
 
@@ -21,6 +21,7 @@ pub mod courier;
 pub mod db;
 pub mod disk;
 pub mod error;
+pub mod fill;
 pub(crate) mod goods;
 pub mod line;
 pub mod node;

@@ -2,6 +2,7 @@
 
 use outpost_schema::{clock::Timestamp, id::IncarnationId, journal::Mark};
 use outpost_sync::{
+    file::{FilePart, Filling},
     round::{Anew, Local},
     wire::{Born, LifeWanted, Page, Push, Pushed, Report, Standing},
 };
@@ -43,10 +44,13 @@ impl Local for Node {
     }
 
     fn cursor(&self) -> Result<Option<String>, Error> {
-        Ok(self.db().read(inbox::position)?.cursor)
+        self.feed_cursor()
     }
 
     fn apply(&self, asked: Option<&str>, page: &Page) -> Result<(), Error> {
+        if self.reads_aside()? {
+            return self.apply_aside(asked, page);
+        }
         // One page after another: parts of two that were asked for at once must not mix.
         let _applying = self.applying();
         let mut from = 0;
@@ -70,12 +74,27 @@ impl Local for Node {
     }
 
     fn start_anew(&self, why: &Anew) -> Result<(), Error> {
-        self.db().write_at("start_anew", |tx| {
-            if let Anew::OtherEpoch(epoch) = why {
-                epochs::begin(tx, *epoch)?;
-            }
-            inbox::start_anew(tx)
-        })
+        self.begin_filling(why)
+    }
+
+    fn filling(&self) -> Result<Filling, Error> {
+        self.look_at_filling()
+    }
+
+    fn take_file(&self, part: FilePart<'_>) -> Result<(), Error> {
+        self.land(part)
+    }
+
+    fn fill(&self) -> Result<(), Error> {
+        self.take_over()
+    }
+
+    fn drop_file(&self) -> Result<(), Error> {
+        Self::drop_file(self)
+    }
+
+    fn do_without_file(&self) -> Result<(), Error> {
+        self.do_without()
     }
 
     fn life_wanted(&self) -> Result<Option<LifeWanted>, Error> {

@@ -22,6 +22,7 @@ use crate::{
         journal, lives,
     },
     error::Error,
+    fill::Filler,
     witness::{Seen, Witnesses},
 };
 
@@ -35,6 +36,7 @@ pub struct Node {
     world: Arc<dyn World>,
     cart_watch: OnceLock<CartWatch>,
     applying: Mutex<()>,
+    filler: Filler,
 }
 
 impl Node {
@@ -65,7 +67,7 @@ impl Node {
             );
             db.write_at("set_back", |tx| identity::set_back(tx, State::RolledBack, world.chance()))?;
         }
-        Ok(Self { db, witnesses, world, cart_watch: OnceLock::new(), applying: Mutex::default() })
+        Ok(Self { db, witnesses, world, cart_watch: OnceLock::new(), applying: Mutex::default(), filler: Filler::default() })
     }
 
     /// Joins the network of this card. The same card again is fine.
@@ -92,6 +94,10 @@ impl Node {
     /// Its world.
     pub fn world(&self) -> &dyn World {
         self.world.as_ref()
+    }
+
+    pub(crate) const fn filler(&self) -> &Filler {
+        &self.filler
     }
 
     /// Names the one to be told, after each commit, which carts the feed or a checkout changed.

@@ -12,6 +12,7 @@ use std::{
 use outpost_schema::id::NodeId;
 use outpost_sync::{
     codec::{self, Form},
+    file::{DIGEST_HEADER, FILE_PATH, File, FileHead, FileWanted, NextPart, Parts, SCHEMA_PARAMETER, UNPACKED_HEADER},
     round::{Remote, Trouble},
     speak::Range,
     tolerant::Tolerant,
@@ -33,6 +34,9 @@ const PUSH_SECONDS: u64 = 60;
 
 /// What a pull may take beyond its own wait: a full page over the same slow line.
 const PULL_MARGIN_SECONDS: u64 = 60;
+
+/// Between two parts of a file nothing may come for this long; the whole of it may take an hour.
+const FILE_PAUSE_SECONDS: u64 = 30;
 
 /// What an address must be while there is no enrolment, and why another one is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,6 +72,7 @@ pub struct Uplink {
     push: Url,
     report: Url,
     pull: Url,
+    file: Url,
     lives: Url,
     digest: Url,
     images: Url,
@@ -92,8 +97,8 @@ impl Uplink {
             .map_err(|error| BadAddress::NoClient(chain(&error)))?;
         let spoken = Arc::new(AtomicU16::new(PROTOCOL));
         let (push, report, pull, lives) = (join(PUSH_PATH)?, join(REPORT_PATH)?, join(PULL_PATH)?, join(LIVES_PATH)?);
-        let (digest, images) = (join(DIGEST_PATH)?, join(IMAGES_PATH)?);
-        Ok(Self { client, push, report, pull, lives, digest, images, node_id, spoken })
+        let (digest, images, file) = (join(DIGEST_PATH)?, join(IMAGES_PATH)?, join(FILE_PATH)?);
+        Ok(Self { client, push, report, pull, file, lives, digest, images, node_id, spoken })
     }
 
     /// Asks, and takes note of what the server speaks. One that does not speak our protocol is asked
@@ -158,6 +163,26 @@ impl Remote for Uplink {
         let wait = Duration::from_secs(wait_seconds.saturating_add(PULL_MARGIN_SECONDS));
         self.ask(|| self.dressed(self.client.get(url.clone()), standing).timeout(wait)).await?.tolerant()
     }
+
+    async fn file(&self, standing: Standing, wanted: &FileWanted) -> Result<File, Trouble> {
+        let mut url = self.file.clone();
+        url.query_pairs_mut().append_pair(SCHEMA_PARAMETER, &wanted.schema.to_string());
+        let spoken = self.spoken.load(Ordering::Relaxed);
+        let mut request = self.dressed(self.client.get(url), standing).header(PROTOCOL_HEADER, spoken);
+        if let Some(begun) = &wanted.begun {
+            let range = format!("bytes={}-", begun.bytes);
+            request = request.header(header::RANGE, range).header(header::IF_RANGE, &begun.tag);
+        }
+        // The first byte may wait until the file is made.
+        let response = in_time(PUSH_SECONDS, request.send()).await?.map_err(cut)?;
+        let told = Told::of(&response);
+        if told.status.is_success() {
+            let head = head(&response).ok_or_else(|| Trouble::Garbled(told.stranger()))?;
+            return Ok(File { head, parts: Box::new(Body(response)) });
+        }
+        let bytes = read(response).await?;
+        Err(told.decode::<Problem>(&bytes).map_or_else(|_| Trouble::Garbled(told.stranger()), Trouble::Told))
+    }
 }
 
 impl Referee for Uplink {
@@ -168,6 +193,43 @@ impl Referee for Uplink {
     async fn images(&self, standing: Standing, asked: &ImagesAsked) -> Result<Imaged, Trouble> {
         self.ask(|| self.post(&self.images, standing, asked)).await?.whole()
     }
+}
+
+/// A body that comes in parts.
+struct Body(Response);
+
+impl Parts for Body {
+    fn next(&mut self) -> NextPart<'_> {
+        Box::pin(async {
+            let chunk = in_time(FILE_PAUSE_SECONDS, self.0.chunk()).await?.map_err(cut)?;
+            Ok(chunk.map(|bytes| bytes.to_vec()))
+        })
+    }
+}
+
+async fn in_time<T>(seconds: u64, work: impl Future<Output = T>) -> Result<T, Trouble> {
+    let waited = tokio::time::timeout(Duration::from_secs(seconds), work).await;
+    waited.map_err(|_| Trouble::Cut("no answer within the time allowed".to_owned()))
+}
+
+/// What the head of an answer says of the file that follows; none if it is no file.
+fn head(response: &Response) -> Option<FileHead> {
+    let text = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let length: u64 = text("content-length")?.parse().ok()?;
+    let (from, bytes) = match text("content-range") {
+        None => (0, length),
+        Some(range) => {
+            let (part, bytes) = range.strip_prefix("bytes ")?.split_once('/')?;
+            (part.split_once('-')?.0.parse().ok()?, bytes.parse().ok()?)
+        }
+    };
+    Some(FileHead {
+        tag: text("etag")?.to_owned(),
+        digest: text(DIGEST_HEADER)?.parse().ok()?,
+        bytes,
+        unpacked: text(UNPACKED_HEADER)?.parse().ok()?,
+        from,
+    })
 }
 
 /// Whether a server at this address may be called.

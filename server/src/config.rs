@@ -83,7 +83,7 @@ pub struct Settings {
     /// Use this Postgres instead of a private one: postgres://user:password@host/database (a direct connection)
     #[arg(long, global = true, value_name = "URL", env = "OUTPOST_SERVER_DATABASE", hide_env_values = true)]
     pub database: Option<Secret>,
-    /// Folder of the private Postgres [default: .outpost/server]
+    /// Folder of the private Postgres, and of the files that new nodes are filled from [default: .outpost/server]
     #[arg(long, global = true, value_name = "FOLDER", env = "OUTPOST_SERVER_DATA")]
     pub data: Option<PathBuf>,
     /// Where to listen; only this machine's own addresses [default: 127.0.0.1:7070]
@@ -139,7 +139,7 @@ pub enum Database {
 pub struct Config {
     /// Where the tables lie.
     pub database: Database,
-    /// Folder of the private cluster.
+    /// Folder of the private cluster, and of the files that new nodes are filled from.
     pub data: PathBuf,
     /// Where to listen.
     pub listen: SocketAddr,

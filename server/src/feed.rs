@@ -309,7 +309,7 @@ fn admit(opening: &Opening, standing: Standing, cursor: Option<&Cursor>) -> Resu
     if cursor.is_some() && standing.acked.seq > opening.acked.seq {
         return Ok(Admitted::Ahead(Claim::Acknowledged(standing.acked.seq)));
     }
-    if standing.acked != opening.acked && !is_known_fork(opening, standing) {
+    if !agrees(opening, standing) {
         return Ok(Admitted::Told(Pulled::Elsewhere { acked: opening.acked }));
     }
     let since = cursor.map_or_else(Snapshot::nothing, |cursor| cursor.since.clone());
@@ -328,6 +328,11 @@ fn admit(opening: &Opening, standing: Standing, cursor: Option<&Cursor>) -> Resu
         None => (opening.snapshot.clone(), Position::start(&since)),
     };
     Ok(Admitted::Go(Step { since, upto, after, is_first: run.is_none() }))
+}
+
+/// Whether the caller and the book know the same of its journal, so that it may be told what is its own.
+pub(crate) fn agrees(opening: &Opening, standing: Standing) -> bool {
+    standing.acked == opening.acked || is_known_fork(opening, standing)
 }
 
 /// Of a frozen journal two devices tell different ends, and both still hear the news. One whose journal

@@ -8,6 +8,7 @@
 pub mod accept;
 pub mod api;
 pub mod backup;
+pub mod bootstrap;
 pub mod carried;
 pub mod carts;
 pub mod cluster;

@@ -1,13 +1,18 @@
 //! The server as one value: its database, the world it reads time and chance from, and the bell that
 //! wakes whoever waits for news.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt, io,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
-use outpost_schema::{clock::Timestamp, money::Currency, world::World};
+use outpost_schema::{clock::Timestamp, id::EpochId, money::Currency, world::World};
 use tokio::sync::watch;
 use tokio_postgres::Config;
 
 use crate::{
+    bootstrap::Files,
     db::{Db, Moved, backups, databases, laws, migrate, settings},
     epoch::{self, Epoch, Reason},
     error::Error,
@@ -24,6 +29,8 @@ pub struct Server {
     pub currency: Currency,
     /// Counts this process's news; see [`Server::news`].
     bell: watch::Sender<u64>,
+    /// Where files to fill nodes from are kept, if they are.
+    files: OnceLock<Arc<Files>>,
 }
 
 impl Server {
@@ -58,7 +65,23 @@ impl Server {
             })
             .await?;
         let db = Db::guarded(config, epoch.cluster, moved(opening, Arc::clone(&world)));
-        Ok(Self { db, world, currency, bell: watch::Sender::new(0) })
+        Ok(Self { db, world, currency, bell: watch::Sender::new(0), files: OnceLock::new() })
+    }
+
+    /// Keeps files to fill nodes from in this folder, from now on; those of other epochs than the present
+    /// one go. Only the first folder counts.
+    ///
+    /// # Errors
+    /// If the folder cannot be made or read.
+    pub fn keep_files(&self, folder: &Path, epoch: EpochId) -> io::Result<()> {
+        let files = Arc::new(Files::open(folder, epoch)?);
+        _ = self.files.set(files);
+        Ok(())
+    }
+
+    /// The files to fill nodes from, if they are kept.
+    pub(crate) fn files(&self) -> Option<Arc<Files>> {
+        self.files.get().cloned()
     }
 
     /// Which life of the database this is. Asked of the database each time: another process may have

@@ -7,6 +7,10 @@
 //! each, that changed since its cursor. What the server says of the shop arrives only by this way;
 //! the reply to a push settles the journal and nothing else.
 //!
+//! Between the two a node that has nothing yet, or whose tables no longer belong to the server's
+//! database, is *filled*: from a ready-made [`file`] if there is one, or else by reading the feed from
+//! its start, and in both cases beside the tables that are in use.
+//!
 //! Every request says where the journal stands, its head and the last acknowledged mark. If the
 //! server knows another mark it answers only that, and the node looks it up in its journal: found,
 //! and the two go on from there; not found, and this device was rolled back to an old image. It then asks
@@ -150,6 +154,7 @@
 
 pub mod carried;
 pub mod codec;
+pub mod file;
 pub mod model;
 pub mod parcel;
 pub mod retry;

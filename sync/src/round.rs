@@ -1,8 +1,12 @@
-//! One round: push until empty, pull until level. It may be cut at any byte and begun anew.
+//! One round: push until empty, fill from a file if need be, pull until level. It may be cut at any
+//! byte and begun anew.
 
 use outpost_schema::{id::EpochId, journal::Mark};
 
-use crate::wire::{Born, LifeWanted, Page, Problem, Pulled, Push, Pushed, Report, Reported, Standing};
+use crate::{
+    file::{Denied, File, FilePart, FileWanted, Filling, NO_FILE},
+    wire::{Born, LifeWanted, Page, Problem, Pulled, Push, Pushed, Report, Reported, Standing},
+};
 
 /// A round pulls at most this many pages, so that a long catch-up still lets the node push between.
 pub const PAGES_MAX: usize = 200;
@@ -90,6 +94,47 @@ pub trait Local {
     /// # Errors
     /// If it cannot be kept.
     fn begin_life(&self, born: &Born) -> Result<(), Self::Error>;
+
+    /// Whether this node is to be filled before it pulls. A node that cannot be always goes on from
+    /// its cursor.
+    ///
+    /// # Errors
+    /// If that cannot be read.
+    fn filling(&self) -> Result<Filling, Self::Error> {
+        Ok(Filling::Not)
+    }
+
+    /// Keeps a part of the file, beside everything that is in use.
+    ///
+    /// # Errors
+    /// If it cannot be kept; what was kept before stays.
+    fn take_file(&self, _part: FilePart<'_>) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// The file is whole, or a former call was stopped midway: checks it and takes it over.
+    ///
+    /// # Errors
+    /// If it is not what it should be, or cannot be taken over; what is in use is then as it was.
+    fn fill(&self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// What there is of a file is worth nothing: the next one is asked for from its first byte.
+    ///
+    /// # Errors
+    /// If that cannot be noted.
+    fn drop_file(&self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// There is no file: this node is filled by reading the feed from its start.
+    ///
+    /// # Errors
+    /// If that cannot be noted.
+    fn do_without_file(&self) -> Result<(), Self::Error> {
+        Ok(())
+    }
 }
 
 /// Why the feed is read anew.
@@ -118,6 +163,13 @@ pub trait Remote {
         cursor: Option<&str>,
         wait_seconds: u64,
     ) -> impl Future<Output = Result<Pulled, Trouble>> + Send;
+
+    /// Asks for the file that a node is filled from, or the rest of one. A line that carries none says
+    /// so, and the node reads the feed instead.
+    fn file(&self, _standing: Standing, _wanted: &FileWanted) -> impl Future<Output = Result<File, Trouble>> + Send {
+        let sentence = "this line carries no files; the feed is read from its start";
+        async move { Err(Trouble::Told(Problem::new(NO_FILE, sentence))) }
+    }
 
     /// Asks for another life of a journal that cannot go on. A server of before protocol 2 gives none.
     fn begin_life(
@@ -192,6 +244,9 @@ pub struct Done {
     /// Whether the node equals the server at one moment.
     pub is_level: bool,
 }
+
+/// Files that are asked for in a row: the rest of one, a whole one, and none at all.
+const FILES_MAX: usize = 3;
 
 /// Marks the server may correct in one round before something must be wrong.
 const CORRECTIONS_MAX: usize = 3;
@@ -321,7 +376,7 @@ impl<L: Local, R: Remote> Round<'_, L, R> {
     }
 
     async fn pull_until_level(&mut self, wait_seconds: u64) -> Result<Heard, Failure<L::Error>> {
-        let mut wait = wait_seconds;
+        let mut wait = if self.fill().await? { 0 } else { wait_seconds };
         for _ in 0..PAGES_MAX {
             let cursor = self.local.cursor().map_err(Failure::Local)?;
             let standing = self.local.standing().map_err(Failure::Local)?;
@@ -337,12 +392,18 @@ impl<L: Local, R: Remote> Round<'_, L, R> {
                         return Ok(Heard::All);
                     }
                 }
-                Pulled::Elsewhere { acked } => self.agree(acked)?,
+                Pulled::Elsewhere { acked } => {
+                    self.agree(acked)?;
+                    self.fill().await?;
+                }
                 Pulled::OtherEpoch { epoch } => {
                     self.start_anew(epoch)?;
                     return Ok(Heard::OtherLife);
                 }
-                Pulled::TooLongAway => self.local.start_anew(&Anew::TooLongAway).map_err(Failure::Local)?,
+                Pulled::TooLongAway => {
+                    self.local.start_anew(&Anew::TooLongAway).map_err(Failure::Local)?;
+                    self.fill().await?;
+                }
             }
             wait = 0;
         }
@@ -355,6 +416,41 @@ impl<L: Local, R: Remote> Round<'_, L, R> {
             return Err(Failure::NoAgreement);
         }
         self.local.start_anew(&Anew::OtherEpoch(epoch)).map_err(Failure::Local)
+    }
+
+    /// Fills the node if need be, and says whether it did.
+    async fn fill(&mut self) -> Result<bool, Failure<L::Error>> {
+        for _ in 0..FILES_MAX {
+            let wanted = match self.local.filling().map_err(Failure::Local)? {
+                Filling::Not => return Ok(false),
+                Filling::Here => return self.local.fill().map(|()| true).map_err(Failure::Local),
+                Filling::Wants(wanted) => wanted,
+            };
+            let standing = self.local.standing().map_err(Failure::Local)?;
+            match self.remote.file(standing, &wanted).await {
+                Ok(file) => {
+                    self.land(file).await?;
+                    return Ok(true);
+                }
+                Err(Trouble::Told(problem)) => match Denied::of(&problem) {
+                    Denied::DoWithout => self.local.do_without_file().map_err(Failure::Local)?,
+                    Denied::StartOver => self.local.drop_file().map_err(Failure::Local)?,
+                    Denied::AgreeFirst => return Ok(false),
+                    Denied::Fail => return Err(Failure::Remote(Trouble::Told(problem))),
+                },
+                Err(trouble) => return Err(Failure::Remote(trouble)),
+            }
+        }
+        Ok(false)
+    }
+
+    async fn land(&mut self, mut file: File) -> Result<(), Failure<L::Error>> {
+        file.head.check().map_err(|problem| Failure::Remote(Trouble::Garbled(problem)))?;
+        self.local.take_file(FilePart::Head(&file.head)).map_err(Failure::Local)?;
+        while let Some(bytes) = file.parts.next().await.map_err(Failure::Remote)? {
+            self.local.take_file(FilePart::Bytes(&bytes)).map_err(Failure::Local)?;
+        }
+        self.local.fill().map_err(Failure::Local)
     }
 
     fn agree(&mut self, acked: Mark) -> Result<(), Failure<L::Error>> {

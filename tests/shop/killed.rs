@@ -200,7 +200,9 @@ fn switch_on(shop: &mut Shop, card: &Card, folder: &Path) {
 }
 
 async fn head_office(shop: &Shop, die_at: Option<&str>) -> Running {
-    let arguments = ["--database", shop.database.url(), "--listen", "127.0.0.1:0", "serve"];
+    let data = shop.spare_folder("head office");
+    let data = data.to_str().expect("a path in text");
+    let arguments = ["--database", shop.database.url(), "--listen", "127.0.0.1:0", "--data", data, "serve"];
     Running::start("outpost-server", &arguments, die_at).await
 }
 

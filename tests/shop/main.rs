@@ -18,6 +18,7 @@ mod copies;
 mod damaged;
 mod examples;
 mod facts;
+mod filling;
 mod full_disk;
 mod golden;
 mod killed;

@@ -53,6 +53,8 @@ pub struct Shop {
     pub high_street: WarehouseId,
     /// What the server keeps.
     pub database: TestDatabase,
+    /// Whether its lines carry files.
+    has_files: bool,
     folder: TempDir,
 }
 
@@ -76,11 +78,25 @@ impl Shop {
         let router = api::router(Arc::clone(&server));
         let folder = TempDir::new().expect("a folder");
         let high_street = nodes::add_warehouse(&server, "High Street").await.expect("a place").warehouse_id;
-        let mut shop = Self { tills: Vec::new(), server, router, high_street, database, folder };
+        let mut shop = Self { tills: Vec::new(), server, router, high_street, database, has_files: false, folder };
         for _ in 0..tills {
             shop.add_till(high_street, Rule::Shared).await;
         }
         shop
+    }
+
+    /// The same, whose tills are filled from files.
+    pub async fn open_with_files() -> Self {
+        let mut shop = Self::open(0).await;
+        let epoch = shop.server.epoch().await.expect("an epoch").epoch_id;
+        shop.server.keep_files(&shop.files(), epoch).expect("a folder for files");
+        shop.has_files = true;
+        shop
+    }
+
+    /// Where head office keeps the files that tills are filled from.
+    pub fn files(&self) -> PathBuf {
+        self.folder.path().join("files")
     }
 
     /// Another place.
@@ -122,6 +138,7 @@ impl Shop {
         node.join(&card).expect("the card is its own");
         let carts = Carts::open(Arc::clone(&node), &folder).expect("carts open");
         let line = Wire::lay(self.router.clone(), card.node_id);
+        let line = if self.has_files { line.carries_files() } else { line };
         Till { node, carts, card, also: Vec::new(), folder, line }
     }
 

@@ -30,6 +30,10 @@ pub fn run(config: &Config, join: &Join) -> Result<(), Failure> {
     let folder = &config.data;
     fs::create_dir_all(folder).map_err(|cause| Error::Files { what: folder.display().to_string(), cause })?;
     Node::open_with(folder, config.witness.as_deref(), Arc::new(Real))?.join(&card)?;
-    say!("{} has joined; its folder is {}. Open it with `outpost-node serve`.", card.name, folder.display());
+    say!(
+        "{} has joined; its folder is {}. Open it with `outpost-node serve`: its first round fetches the shop.",
+        card.name,
+        folder.display()
+    );
     Ok(())
 }

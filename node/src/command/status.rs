@@ -17,6 +17,9 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     say!("{} at {}: {}", status.name, status.shop, mood(&till, &status));
     say!("{}", waits(&till, &status));
     say!("Last heard of head office {}, last level {}.", ago(status.contact_seconds), ago(status.level_seconds));
+    if let Some(filling) = &status.filling {
+        say!("{}.", filling.sentence());
+    }
     if let Some(problem) = &status.problem {
         say!("The last round failed: {problem}.");
     }

@@ -11,7 +11,7 @@ use super::{
     Exit, Failure,
     house::{House, Sign},
 };
-use crate::{config::Config, error::Error};
+use crate::{config::Config, error::Error, web::status::StatusShown};
 
 /// An answer takes at most this: a round that somebody waits for is given 30 seconds.
 const ANSWER_SECONDS: u64 = 40;
@@ -22,6 +22,9 @@ const FILE_SECONDS: u64 = 30 * 60;
 /// Tries to find a door while another process starts or ends: 5 seconds in all.
 const TRIES: u32 = 50;
 const TRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// Between two looks at the status of something that takes a while.
+const WATCH_PAUSE: Duration = Duration::from_millis(100);
 
 /// An open way to the API.
 pub(super) struct Till {
@@ -87,18 +90,45 @@ impl Till {
     }
 
     fn send(&self, request: RequestBuilder) -> Result<Vec<u8>, Failure> {
-        let (status, bytes) = self.runtime.block_on(async {
-            let response = request.send().await.map_err(gone)?;
-            let status = response.status();
-            Ok::<_, Failure>((status, response.bytes().await.map_err(gone)?))
-        })?;
-        if status.is_success() {
-            return Ok(bytes.to_vec());
-        }
-        let problem: Problem = read(&bytes)?;
-        let exit = if status == reqwest::StatusCode::SERVICE_UNAVAILABLE { Exit::Line } else { Exit::Failed };
-        Err(Failure { problem, exit })
+        self.runtime.block_on(exchange(request))
     }
+
+    /// Does something that may take a while, and shows the device's status to `watch` meanwhile.
+    pub(super) fn post_watched<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        mut watch: impl FnMut(&StatusShown),
+    ) -> Result<T, Failure> {
+        let body = serde_json::to_vec(body).expect("our own types always encode into memory");
+        let request = self.client.post(self.url(path, &[])).header(header::CONTENT_TYPE, "application/json");
+        let bytes = self.runtime.block_on(async {
+            let mut work = std::pin::pin!(exchange(request.body(body)));
+            loop {
+                tokio::select! {
+                    done = &mut work => return done,
+                    () = tokio::time::sleep(WATCH_PAUSE) => {}
+                }
+                let status = exchange(self.client.get(self.url("/v1/status", &[]))).await;
+                if let Ok(status) = status.and_then(|bytes| read(&bytes)) {
+                    watch(&status);
+                }
+            }
+        })?;
+        read(&bytes)
+    }
+}
+
+async fn exchange(request: RequestBuilder) -> Result<Vec<u8>, Failure> {
+    let response = request.send().await.map_err(gone)?;
+    let status = response.status();
+    let bytes = response.bytes().await.map_err(gone)?;
+    if status.is_success() {
+        return Ok(bytes.to_vec());
+    }
+    let problem: Problem = read(&bytes)?;
+    let exit = if status == reqwest::StatusCode::SERVICE_UNAVAILABLE { Exit::Line } else { Exit::Failed };
+    Err(Failure { problem, exit })
 }
 
 fn find_door(runtime: &Runtime, client: &Client, config: &Config) -> Result<(SocketAddr, bool), Failure> {

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt as _;
 use outpost_sync::{
+    file::{File, FileWanted},
     round::{Remote, Trouble},
     wire::{Born, LifeWanted, Pulled, Push, Pushed, Report, Reported, Standing},
 };
@@ -52,6 +53,8 @@ impl<R: Remote + Sync> Remote for Interrupted<'_, R> {
 
     async fn report(&self, standing: Standing, report: &Report) -> Result<Reported, Trouble> {
         self.remote.report(standing, report).await
+    async fn file(&self, standing: Standing, wanted: &FileWanted) -> Result<File, Trouble> {
+        self.remote.file(standing, wanted).await
     }
 
     async fn begin_life(&self, standing: Standing, wanted: &LifeWanted) -> Result<Born, Trouble> {

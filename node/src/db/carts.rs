@@ -53,7 +53,7 @@ pub(crate) fn forget(conn: &Connection, cart_id: CartId) -> Result<(), Error> {
 
 /// Every cart that shows something, newest first; those that are empty live on unseen.
 pub(crate) fn open(conn: &Connection) -> Result<Vec<Cart>, Error> {
-    let mut carts = states(conn, "select state from cart_states order by updated_at desc")?;
+    let mut carts = states(conn, "select state from cart_states order by updated_at desc", [])?;
     carts.retain(|cart| !cart.is_empty());
     Ok(carts)
 }
@@ -92,6 +92,19 @@ pub(crate) fn settle(conn: &Connection, sent: &Cart) -> Result<(), Error> {
         conn.prepare_cached("update cart_states set unsent = 0 where cart_id = ?1")?.execute([sent.cart_id()])?;
     }
     Ok(())
+}
+
+/// The cart waits to be pushed, whoever told of it since.
+pub(super) fn keep_unsent(conn: &Connection, cart_id: CartId) -> Result<(), Error> {
+    conn.prepare_cached("update cart_states set unsent = unsent + 1 where cart_id = ?1")?.execute([cart_id])?;
+    Ok(())
+}
+
+/// Shows every user's active cart, where states were filled in and nothing is shown yet.
+pub(super) fn show_all(conn: &Connection) -> Result<(), Error> {
+    let mut statement = conn.prepare("select distinct owner from cart_states")?;
+    let owners: Vec<UserId> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    owners.into_iter().try_for_each(|owner| show_active(conn, owner))
 }
 
 /// Takes note of the units that a checkout sold.
@@ -171,9 +184,10 @@ fn shown(conn: &Connection, owner: UserId) -> Result<BTreeMap<ProductId, (i64, T
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn states(conn: &Connection, sql: &str) -> Result<Vec<Cart>, Error> {
+/// The carts whose states this query gives.
+pub(super) fn states(conn: &Connection, sql: &str, params: impl rusqlite::Params) -> Result<Vec<Cart>, Error> {
     let mut statement = conn.prepare_cached(sql)?;
-    let rows = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+    let rows = statement.query_map(params, |row| row.get::<_, Vec<u8>>(0))?;
     rows.map(|state| decode(&state?)).collect()
 }
 

@@ -5,8 +5,9 @@ use outpost_schema::{
     id::IncarnationId,
     journal::{Body, Entry, Hash, Mark},
     money::Money,
-    op::Op,
+    op::{Op, OpKind},
     verdict::Verdict,
+    word::Word as _,
     world::World,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -120,6 +121,11 @@ pub(crate) fn raise_acked(conn: &Connection, incarnation: IncarnationId, mark: M
         set_acked(conn, incarnation, mark)?;
     }
     Ok(())
+}
+
+/// Whether nothing was ever done here.
+pub(crate) fn is_empty(conn: &Connection) -> Result<bool, Error> {
+    Ok(!conn.prepare_cached("select 1 from journal limit 1")?.exists([])?)
 }
 
 /// Every backup that the server keeps holds the journal up to `seq`.
@@ -320,6 +326,26 @@ pub(crate) fn not_booked(conn: &Connection, limit: i64) -> Result<Vec<Answered>,
         Ok(Answered { seq, kind, written_at, verdict })
     })
     .collect()
+}
+
+/// The ops after `seq` and those in a list of seqs, spelled for SQLite. One that this program cannot
+/// read is passed over: it made nothing here.
+pub(super) fn uncontained(
+    conn: &Connection,
+    incarnation: IncarnationId,
+    seq: i64,
+    set_aside: &str,
+) -> Result<Vec<Op>, Error> {
+    let mut statement = conn.prepare_cached(
+        "select kind, body from journal
+         where incarnation_id = ?1 and (seq > ?2 or seq in (select value from json_each(?3)))",
+    )?;
+    let rows = statement.query_map(params![incarnation, seq, set_aside], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?))
+    })?;
+    let read = |(kind, body): (String, Vec<u8>)| Op::from_body(OpKind::of_word(&kind).ok()?, &body).ok();
+    let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
+    Ok(rows.into_iter().filter_map(read).collect())
 }
 
 /// Looks whether the journal's end, and all of it that waits, is the chain that was written.

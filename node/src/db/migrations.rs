@@ -22,6 +22,7 @@ const MIGRATIONS: &[Migration] = &[
     ("0006_protocol", include_str!("../../../migrations/node/0006_protocol.sql")),
     ("0007_epochs", include_str!("../../../migrations/node/0007_epochs.sql")),
     ("0008_checks", include_str!("../../../migrations/node/0008_checks.sql")),
+    ("0009_filling", include_str!("../../../migrations/node/0009_filling.sql")),
 ];
 
 const APPLIED: &str = "create table if not exists migrations (
@@ -37,6 +38,18 @@ const APPLIED: &str = "create table if not exists migrations (
 /// then at one of the migrations, whole.
 pub(super) fn migrate(conn: &mut Connection, file: &Path) -> Result<usize, Error> {
     migrate_by(conn, MIGRATIONS, |conn, first| former::keep(conn, file, first))
+}
+
+/// Whether the database has exactly this program's schema.
+pub(super) fn is_current(conn: &Connection) -> Result<bool, Error> {
+    let ours = MIGRATIONS.iter().map(|(name, sql)| ((*name).to_owned(), digest_of(sql)));
+    let has_list = conn.prepare("select 1 from sqlite_schema where name = 'migrations'")?.exists([])?;
+    Ok(has_list && applied(conn)?.into_iter().eq(ours))
+}
+
+/// Names this program's schema: the digest of its last migration.
+pub(crate) fn schema() -> Hash {
+    MIGRATIONS.last().map_or(Hash::START, |(_, sql)| digest_of(sql))
 }
 
 fn migrate_by(

@@ -1,6 +1,7 @@
 //! The node's database: one SQLite file, one writer that checkpoints after it has answered, and
 //! readers that see whole transactions and never write.
 
+pub(crate) mod aside;
 pub(crate) mod carts;
 pub(crate) mod catalogue;
 pub(crate) mod checkpoint;
@@ -9,6 +10,7 @@ pub(crate) mod concerns;
 pub(crate) mod copy;
 pub(crate) mod epochs;
 pub(crate) mod fed;
+pub(crate) mod filling;
 mod former;
 pub(crate) mod identity;
 pub(crate) mod inbox;
@@ -19,20 +21,24 @@ mod migrations;
 pub(crate) mod orders;
 pub(crate) mod outbox;
 pub(crate) mod people;
+pub(crate) mod refill;
 pub(crate) mod salvage;
 pub(crate) mod stock;
 
 use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     thread,
     time::Duration,
 };
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
+use outpost_schema::{clock::Timestamp, id::CartId};
+
 use self::checkpoint::Checkpointer;
+pub(crate) use self::migrations::schema;
 use crate::{
     disk::{Disk, Reserve},
     error::Error,
@@ -77,6 +83,8 @@ pub struct Db {
     next: Mutex<()>,
     writer: Arc<Mutex<Connection>>,
     readers: Mutex<Vec<Connection>>,
+    /// Readers pass it together; whoever replaces the file, alone.
+    door: RwLock<()>,
     checkpointer: Checkpointer,
     reserve: Reserve,
     // Last, so that the folder is free only when everything else is closed.
@@ -111,7 +119,16 @@ impl Db {
         }
         let writer = Arc::new(Mutex::new(writer));
         let checkpointer = Checkpointer::start(Arc::clone(&writer));
-        Ok(Self { file, next: Mutex::default(), writer, readers: Mutex::default(), checkpointer, reserve, _lock: lock })
+        Ok(Self {
+            file,
+            next: Mutex::default(),
+            writer,
+            readers: Mutex::default(),
+            door: RwLock::default(),
+            checkpointer,
+            reserve,
+            _lock: lock,
+        })
     }
 
     /// How the disk is, and how many bytes are free on it, if the machine says.
@@ -181,6 +198,7 @@ impl Db {
     /// # Errors
     /// What `work` says, or the database.
     pub fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        let _inside = self.door.read().unwrap_or_else(PoisonError::into_inner);
         let kept = lock_of(&self.readers).pop();
         let mut reader = kept.map_or_else(|| self.open_reader(), Ok)?;
         let tx = reader.transaction()?;
@@ -191,6 +209,54 @@ impl Db {
             readers.push(reader);
         }
         made
+    }
+
+    /// Puts the database aside in this one's place, with what is this node's own carried over, if
+    /// nothing was ever done here; nobody reads or writes meanwhile. Says which carts may have changed;
+    /// none if something was done, and nothing was replaced.
+    pub(crate) fn replace(&self, aside: &Path, now: Timestamp) -> Result<Option<Vec<CartId>>, Error> {
+        let _alone = self.door.write().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = lock_of(&self.writer);
+        if !journal::is_empty(&writer)? {
+            return Ok(None);
+        }
+        let carts = refill::move_in(aside, &self.file, now)?;
+        lock_of(&self.readers).clear();
+        stage::reach("adopt.moved_in");
+        let replaced = self.rename_over(&mut writer, aside);
+        // Whichever file has the name now is the node's.
+        *writer = open_writer(&self.file)?;
+        stage::reach("adopt.done");
+        replaced.map(|()| Some(carts))
+    }
+
+    /// Leaves the old file without a log, so that none is ever taken for the new one's.
+    fn rename_over(&self, writer: &mut Connection, aside: &Path) -> Result<(), Error> {
+        writer.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
+        writer.pragma_update(None, "journal_mode", "delete")?;
+        drop(std::mem::replace(writer, Connection::open_in_memory()?));
+        stage::reach("adopt.before_rename");
+        let folder = self.file.parent().unwrap_or(Path::new("."));
+        let renamed = std::fs::rename(aside, &self.file).and_then(|()| {
+            stage::reach("adopt.after_rename");
+            File::open(folder)?.sync_all()
+        });
+        renamed.map_err(|cause| Error::Files { what: self.file.display().to_string(), cause })
+    }
+
+    /// Lets the writer see the database aside.
+    pub(crate) fn attach_aside(&self, path: &Path) -> Result<(), Error> {
+        refill::attach(&lock_of(&self.writer), path, aside::NAME)
+    }
+
+    /// Ends that.
+    pub(crate) fn detach_aside(&self) -> Result<(), Error> {
+        refill::detach(&lock_of(&self.writer))
+    }
+
+    /// Its folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.file.parent().unwrap_or(Path::new("."))
     }
 
     /// Reads the whole file and every index; slow, for a person who doubts the disk.

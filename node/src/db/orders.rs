@@ -2,7 +2,7 @@
 
 use outpost_schema::{
     clock::Timestamp,
-    id::{OrderId, UserId},
+    id::{OrderId, PaymentId, UserId},
     order::{Order, OrderItem, OrderStatus, Payment, PaymentStatus, Receipt},
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -152,6 +152,25 @@ pub(crate) fn forget(conn: &Connection, order_id: OrderId) -> Result<(), Error> 
     Ok(())
 }
 
+/// Raises the statuses of an order and its payments to those that the database aside has.
+pub(super) fn raise_from_aside(conn: &Connection, order_id: OrderId) -> Result<(), Error> {
+    let mut orders = conn.prepare_cached("select status, updated_at from aside.orders where order_id = ?1")?;
+    let told = orders.query_row([order_id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    if let Some((status, at)) = told {
+        raise_status(conn, order_id, status, at)?;
+    }
+    let mut payments = conn.prepare_cached(
+        "select a.payment_id, a.status, a.updated_at from aside.payments a
+         join main.payments m on m.order_id = a.order_id and m.payment_id = a.payment_id where a.order_id = ?1",
+    )?;
+    let told = payments.query_map([order_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    for told in told.collect::<Result<Vec<_>, _>>()? {
+        let (payment_id, status, at) = told;
+        raise_payment(conn, order_id, payment_id, status, at)?;
+    }
+    Ok(())
+}
+
 fn insert(conn: &Connection, order: &Order) -> Result<bool, Error> {
     let mut statement = conn.prepare_cached(&format!(
         "insert into orders ({COLUMNS}) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
@@ -214,20 +233,26 @@ fn merge_payment(conn: &Connection, order: &Order, payment: &Payment) -> Result<
             payment.updated_at
         ])?;
     if rows == 0 {
-        raise_payment(conn, order.order_id, payment)?;
+        raise_payment(conn, order.order_id, payment.payment_id, payment.status, payment.updated_at)?;
     }
     Ok(())
 }
 
-fn raise_payment(conn: &Connection, order_id: OrderId, told: &Payment) -> Result<(), Error> {
-    let key = params![order_id, told.payment_id];
+fn raise_payment(
+    conn: &Connection,
+    order_id: OrderId,
+    payment_id: PaymentId,
+    told: PaymentStatus,
+    at: Timestamp,
+) -> Result<(), Error> {
+    let key = params![order_id, payment_id];
     let mut statement = conn.prepare_cached("select status from payments where order_id = ?1 and payment_id = ?2")?;
     let known: PaymentStatus = statement.query_row(key, |row| row.get(0))?;
-    if told.status > known {
+    if told > known {
         conn.prepare_cached(
             "update payments set status = ?3, updated_at = ?4 where order_id = ?1 and payment_id = ?2",
         )?
-        .execute(params![order_id, told.payment_id, told.status, told.updated_at])?;
+        .execute(params![order_id, payment_id, told, at])?;
     }
     conn.prepare_cached(
         "update payments set updated_at = ?4

@@ -219,6 +219,17 @@ impl Contained {
         };
         acked.iter().map(spell).collect::<Result<_, _>>().map(Self)
     }
+
+    /// Each journal: up to which seq, but those in this list.
+    pub(super) fn journals(&self) -> &[(IncarnationId, i64, String)] {
+        &self.0
+    }
+
+    /// The same of one journal; of one that the images do not know they contain nothing.
+    pub(super) fn of(&self, incarnation: IncarnationId) -> (i64, &str) {
+        let known = self.0.iter().find(|(known, ..)| *known == incarnation);
+        known.map_or((0, "[]"), |(_, seq, set_aside)| (*seq, set_aside))
+    }
 }
 
 /// Takes in an image of a row. Own ops that it contains are no longer laid over it; the others stay.

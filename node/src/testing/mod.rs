@@ -4,6 +4,7 @@ mod agreement;
 mod applying;
 mod full;
 mod forgetting;
+mod filling;
 mod killed;
 mod opening;
 mod people;

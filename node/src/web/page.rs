@@ -99,6 +99,12 @@ fn headline(status: &StatusShown) -> Markup {
                 p.why { "Last try: " (problem) "." }
             }
             @if let Some(room) = room(status) { p.why { (room) } }
+            @if let Some(filling) = &status.filling {
+                p.filling {
+                    (filling.sentence()) "."
+                    @if filling.of > 0 { " " progress value=(filling.done) max=(filling.of) {} }
+                }
+            }
         }
     }
 }

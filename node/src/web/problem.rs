@@ -69,7 +69,7 @@ fn status_of(error: &Error) -> StatusCode {
         Error::Refused(refused) => refusal(refused),
         Error::NotJoined | Error::OtherCard => StatusCode::CONFLICT,
         Error::DiskFull | Error::NoRoomToMigrate { .. } => StatusCode::INSUFFICIENT_STORAGE,
-        Error::Busy | Error::ReadOnly | Error::Locked { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Error::BadFile(_) | Error::Busy | Error::ReadOnly | Error::Locked { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Error::MissingFolder { .. }
         | Error::Damaged { .. }
         | Error::NewerSchema { .. }

@@ -23,6 +23,7 @@ use crate::{
     db::identity::{Identity, State as Journal},
     disk::Disk,
     error::Error,
+    fill::Progress,
     status::Status,
 };
 
@@ -87,6 +88,9 @@ pub struct StatusShown {
     /// Rows that were ever found bad and mended.
     #[serde(default)]
     pub mended: i64,
+    /// How far the device is being filled, if it is.
+    #[serde(default)]
+    pub filling: Option<Progress>,
     /// Units it may sell without asking: what is lost, or sold twice, with this device at most.
     #[serde(default)]
     pub open_units: i64,
@@ -209,6 +213,7 @@ pub(super) fn look(app: &App) -> Result<StatusShown, Error> {
         disk_free_bytes,
         compared_seconds: since(checked.compared_at),
         mended: checked.mended,
+        filling: app.node.filled(),
         open_units: status.open_units,
         name: identity.card.name,
         kind: identity.card.kind,

@@ -37,6 +37,7 @@ pub(super) struct Counted {
     pub(super) entries: Count,
     pub(super) pages: Count,
     pub(super) aggregates: Count,
+    pub(super) files: Count,
     pub(super) holds_placed: Count,
     pub(super) holds_refused: Count,
     pub(super) failures: Count,
@@ -65,6 +66,7 @@ pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Response {
         ("outpost_entries_pushed_total", "Journal entries in pushes that were answered.", &counted.entries),
         ("outpost_pages_served_total", "Pages of the feed served.", &counted.pages),
         ("outpost_aggregates_served_total", "Aggregates in pages of the feed.", &counted.aggregates),
+        ("outpost_files_served_total", "Files to fill from, or the rest of one, that were sent.", &counted.files),
         ("outpost_holds_placed_total", "Holds that were asked for and stand.", &counted.holds_placed),
         ("outpost_holds_refused_total", "Holds that were asked for and refused.", &counted.holds_refused),
         ("outpost_failures_total", "Requests answered with a status of 500 or above.", &counted.failures),
@@ -73,6 +75,8 @@ pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Response {
     for (name, help, count) in totals {
         write_metric(&mut text, name, help, "counter", count.0.load(Ordering::Relaxed));
     }
+    let made = api.server.files().map_or(0, |files| files.made());
+    write_metric(&mut text, "outpost_files_made_total", "Files to fill from that were made.", "counter", made);
     let waiting = WAITING_MAX.saturating_sub(api.pulls.waiting.places_left()) as u64;
     write_metric(&mut text, "outpost_pulls_waiting", "Pulls that wait for news.", "gauge", waiting);
     let left = api.pulls.lane.places_left() as u64;

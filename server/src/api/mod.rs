@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod body;
+mod bootstrap;
 pub mod caller;
 pub mod catalogue;
 mod digest;
@@ -28,6 +29,7 @@ use axum::{
     routing::{delete, get, post},
 };
 use outpost_sync::{
+    file::FILE_PATH,
     speak::Range,
     wire::{
         BODY_MAX, DIGEST_PATH, HOLDS_PATH, IMAGES_PATH, LIVES_PATH, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH, REPORT_PATH,
@@ -73,6 +75,7 @@ pub fn router_with(server: Arc<Server>, lane: Lane) -> Router {
         .route(PUSH_PATH, post(push::push))
         .route(PULL_PATH, get(pull::pull))
         .route(REPORT_PATH, post(report::report))
+        .route(FILE_PATH, get(bootstrap::file))
         .route(LIVES_PATH, post(lives::begin))
         .route(DIGEST_PATH, post(digest::digest))
         .route(IMAGES_PATH, post(digest::images))

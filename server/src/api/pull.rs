@@ -14,7 +14,7 @@ use outpost_sync::{
 use serde::Deserialize;
 
 use super::{Api, body::Wanted, caller::Calling, problem::Failure};
-use crate::feed::{self, cursor::Cursor};
+use crate::feed::{self, Unserved, cursor::Cursor};
 
 /// The protocol since which [`Pulled::TooLongAway`] is an answer.
 const TOO_LONG_AWAY_SINCE: u16 = 2;
@@ -36,17 +36,13 @@ pub(super) async fn pull(
 ) -> Result<Response, Failure> {
     let Query(asked) =
         asked.map_err(|rejection| Failure::new(StatusCode::BAD_REQUEST, "bad_query", rejection.body_text()))?;
-    let cursor: Option<Cursor> = asked
-        .cursor
-        .as_deref()
-        .map(str::parse)
-        .transpose()
-        .map_err(|bad| Failure::from(feed::Unserved::BadCursor(bad)))?;
+    let cursor: Option<Cursor> =
+        asked.cursor.as_deref().map(str::parse).transpose().map_err(|bad| Failure::from(Unserved::BadCursor(bad)))?;
     let caller = (calling.caller, calling.standing()?);
     let wait = Duration::from_secs(asked.wait.min(WAIT_SECONDS_MAX));
     let pulled = match feed::follow(&api.server, &api.pulls, caller, cursor.as_ref(), wait).await {
         // An older device knows this as a problem only.
-        Err(feed::Unserved::TooLongAway) if calling.protocol >= TOO_LONG_AWAY_SINCE => Pulled::TooLongAway,
+        Err(Unserved::TooLongAway) if calling.protocol >= TOO_LONG_AWAY_SINCE => Pulled::TooLongAway,
         pulled => pulled?,
     };
     if let Pulled::Page(page) = &pulled {

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::house::House;
-use crate::{accept, api, config::Config, db::nodes, epoch::high_water, horizon, server::Server, wake::Task, web};
+use crate::{accept, api, bootstrap, config::Config, db::nodes, epoch::high_water, horizon, server::Server, wake::Task, web};
 
 /// How long requests may take to end once the server was told to stop: longer than any that works,
 /// shorter than those that only wait for news.
@@ -27,6 +27,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Problem> {
         () = told(&mut told_to_stop) => return Ok(()),
     };
     let server = &house.server;
+    keep_files(server, config).await?;
     let mark = high_water::beside(&config.data);
     high_water::look(server, &mark).await?;
     // What an older program could not read, this one perhaps can.
@@ -42,6 +43,16 @@ pub(super) async fn run(config: &Config) -> Result<(), Problem> {
     house.close().await?;
     tracing::info!("stopped");
     served
+}
+
+/// Without a folder for them there are no files, and nodes read the feed from its start: slower, and no
+/// reason not to serve.
+async fn keep_files(server: &Server, config: &Config) -> Result<(), Problem> {
+    let folder = config.data.join(bootstrap::FOLDER);
+    if let Err(error) = server.keep_files(&folder, server.epoch().await?.epoch_id) {
+        tracing::warn!(folder = %folder.display(), %error, "no files to fill nodes from are kept; look at the folder's rights");
+    }
+    Ok(())
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Problem> {

@@ -185,6 +185,78 @@ fn change(row: &Row) -> Result<Change, Error> {
     Ok(Change { key: Key { kind: Kind::of_number(position.kind)?, ids }, position })
 }
 
+/// One moment of the database, and who receives exactly these warehouses then.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// The moment.
+    pub snapshot: Snapshot,
+    /// Which life of the database this is.
+    pub epoch: EpochId,
+    /// The nodes that receive these warehouses and no others.
+    pub nodes: Vec<NodeId>,
+}
+
+/// This moment, for these warehouses, which are sorted.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn moment(tx: &Tx, warehouses: &[WarehouseId]) -> Result<Moment, Error> {
+    let row = tx
+        .query_one(
+            "select pg_current_snapshot()::text as snapshot,
+                (select e.epoch_id from epochs e order by e.number desc limit 1) as epoch_id,
+                array(
+                    select n.node_id from nodes n
+                    where array(select distinct w from unnest(n.warehouse_id || n.scope) w order by w) = $1
+                    order by n.node_id
+                ) as nodes",
+            &[&warehouses],
+        )
+        .await?;
+    Ok(Moment {
+        snapshot: row.try_get::<_, SnapshotText>("snapshot")?.0,
+        epoch: row.try_get("epoch_id")?,
+        nodes: row.try_get("nodes")?,
+    })
+}
+
+/// Whether a node had been told nothing of its own by `since`, and has pushed nothing to this moment:
+/// as one that was set up later.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn is_newer(tx: &Tx, node_id: NodeId, since: &Snapshot) -> Result<bool, Error> {
+    let row = tx
+        .query_one(
+            "select not exists (
+                    select from feed f
+                    where f.scope = $1 and pg_visible_in_snapshot(f.changed, $2::text::pg_snapshot)
+                ) and not exists (select from incarnations i where i.node_id = $1 and i.acked_seq > 0)",
+            &[&node_id, &since.to_string()],
+        )
+        .await?;
+    Ok(row.try_get(0)?)
+}
+
+/// How many aggregates in these scopes `since` has not seen; counted up to `limit`.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn tail(tx: &Tx, scopes: &[Uuid], since: &Snapshot, limit: i64) -> Result<i64, Error> {
+    let row = tx
+        .query_one(
+            "select count(*) from (
+                select from feed f
+                where f.scope = any($1) and f.changed >= $2
+                    and not pg_visible_in_snapshot(f.changed, $3::text::pg_snapshot)
+                limit $4
+            ) t",
+            &[&scopes, &Xid(since.xmin()), &since.to_string(), &limit],
+        )
+        .await?;
+    Ok(row.try_get(0)?)
+}
+
 /// How far every journal of this node is in the book and in the backups, and what of it is set aside.
 ///
 /// # Errors

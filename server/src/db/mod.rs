@@ -4,6 +4,7 @@
 //! for what reads many things as of one moment. Every statement is prepared once per connection.
 
 pub mod backups;
+pub mod bootstrap;
 pub mod carts;
 pub mod catalogue;
 pub mod checks;
@@ -54,7 +55,7 @@ use outpost_schema::{
     stock::StockKey,
 };
 use tokio::time::timeout;
-use tokio_postgres::{Config, NoTls, Row, Statement, types::ToSql};
+use tokio_postgres::{Config, CopyOutStream, NoTls, Row, Statement, types::ToSql};
 
 pub use migrations::{MIGRATIONS, MigrateError, migrate};
 
@@ -294,13 +295,22 @@ impl Tx {
         self.open.client().execute(&statement, params).await.map_err(|error| self.failed(error))
     }
 
+    /// The rows of a `copy .. to stdout`, one by one as Postgres sends them; see [`Tx::failed`] for
+    /// what goes wrong on the way.
+    ///
+    /// # Errors
+    /// What Postgres says; the transaction can then only be rolled back.
+    pub async fn copy_out(&self, copy: &str) -> Result<CopyOutStream, Error> {
+        self.open.client().copy_out(copy).await.map_err(|error| self.failed(error))
+    }
+
     async fn prepare(&self, sql: &str) -> Result<Statement, Error> {
         self.open.client().prepare_cached(sql).await.map_err(|error| self.failed(error))
     }
 
     /// Postgres answers the commit of a failed transaction with a rollback and no error, so whoever
     /// passes over an error must not come to think that it was committed.
-    fn failed(&self, error: tokio_postgres::Error) -> Error {
+    pub(crate) fn failed(&self, error: tokio_postgres::Error) -> Error {
         self.open.has_failed.store(true, Ordering::Relaxed);
         Error::Db(error)
     }

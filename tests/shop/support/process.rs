@@ -70,7 +70,7 @@ fn command<A: AsRef<OsStr>>(name: &str, arguments: &[A], die_at: Option<&str>) -
 }
 
 /// One of the programs, beside this one.
-fn program(name: &str) -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     let here = std::env::current_exe().expect("this program is somewhere");
     let path = here.parent().and_then(Path::parent).expect("tests lie below a target folder").join(name);
     assert!(path.is_file(), "{} is not built; run `cargo build --workspace --bins`", path.display());

@@ -6,13 +6,14 @@ use std::{collections::VecDeque, convert::Infallible, io, sync::Mutex};
 use axum::{
     Router,
     body::{Body, Bytes},
-    http::{Request, Response, StatusCode, header},
+    http::{HeaderMap, Request, Response, StatusCode, header},
 };
 use futures_util::stream;
 use http_body_util::BodyExt as _;
 use outpost_schema::id::NodeId;
 use outpost_sync::{
     codec::{self, Encoded, Form},
+    file::{File, FileHead, FileWanted},
     round::{Remote, Trouble},
     verify::Referee,
     wire::{
@@ -25,6 +26,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use tower::ServiceExt as _;
 
 use super::chance::Chance;
+
+mod file;
 
 /// What happens to one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +57,12 @@ struct Call {
     uri: String,
     standing: Standing,
     body: Option<Encoded>,
+    /// The part of a file that is asked for, and of which file.
+    range: Option<(String, String)>,
 }
+
+/// What somebody on the way does to a file.
+type Tampering = Box<dyn Fn(&mut FileHead, &mut Vec<u8>) + Send + Sync>;
 
 /// One node's line.
 pub struct Wire {
@@ -65,13 +73,16 @@ pub struct Wire {
     on_the_way: Mutex<Vec<Call>>,
     is_cut: Mutex<bool>,
     protocol: Mutex<u16>,
+    files: Mutex<Option<Vec<u64>>>,
+    tampering: Mutex<Option<Tampering>>,
 }
 
 impl Wire {
     /// A good line.
     pub fn lay(router: Router, node_id: NodeId) -> Self {
-        let (fates, weather, on_the_way, is_cut) = Default::default();
-        Self { router, node_id, fates, weather, on_the_way, is_cut, protocol: Mutex::new(PROTOCOL) }
+        let (fates, weather, on_the_way, is_cut, files, tampering) = Default::default();
+        let protocol = Mutex::new(PROTOCOL);
+        Self { router, node_id, fates, weather, on_the_way, is_cut, protocol, files, tampering }
     }
 
     /// From now on it speaks as a program of another version does.
@@ -132,7 +143,7 @@ impl Wire {
         body: &impl Serialize,
     ) -> Result<T, Trouble> {
         let body = Some(codec::encode(Form::Binary, body));
-        self.call(Call { method: "POST", uri: path.to_owned(), standing, body }).await
+        self.call(Call { method: "POST", uri: path.to_owned(), standing, body, range: None }).await
     }
 
     async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, Trouble> {
@@ -182,6 +193,9 @@ impl Wire {
             .header(header::ACCEPT, Form::Binary.content_type())
             .header(header::ACCEPT_ENCODING, "zstd")
             .header(header::CONTENT_TYPE, Form::Binary.content_type());
+        if let Some((range, tag)) = &call.range {
+            request = request.header(header::RANGE, range).header(header::IF_RANGE, tag);
+        }
         if call.body.as_ref().is_some_and(|body| body.is_zstd) {
             request = request.header(header::CONTENT_ENCODING, "zstd");
         }
@@ -205,6 +219,8 @@ pub struct Heard {
     pub form: Form,
     /// The body.
     pub bytes: Bytes,
+    /// What stood before it.
+    pub headers: HeaderMap,
 }
 
 impl Heard {
@@ -215,7 +231,7 @@ impl Heard {
         let (encoding, form) =
             (text(header::CONTENT_ENCODING), Form::of_content_type(text(header::CONTENT_TYPE).as_deref()));
         let bytes = body.collect().await.expect("a body in memory").to_bytes();
-        Self { status: head.status, encoding, form, bytes }
+        Self { status: head.status, encoding, form, bytes, headers: head.headers }
     }
 
     /// The problem that it tells.
@@ -276,7 +292,11 @@ impl Remote for Wire {
     async fn pull(&self, standing: Standing, cursor: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {
         let cursor = cursor.map(|cursor| format!("cursor={}&", percent(cursor))).unwrap_or_default();
         let uri = format!("{PULL_PATH}?{cursor}wait={wait_seconds}");
-        self.call(Call { method: "GET", uri, standing, body: None }).await
+        self.call(Call { method: "GET", uri, standing, body: None, range: None }).await
+    }
+
+    async fn file(&self, standing: Standing, wanted: &FileWanted) -> Result<File, Trouble> {
+        self.fetch(standing, wanted).await
     }
 }
 

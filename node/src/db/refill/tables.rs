@@ -1,0 +1,293 @@
+//! The fed tables, and the statements that make a range of one equal to the database aside.
+
+/// Tables that are taken over together, range by range of the key that they share.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// The shared key.
+    pub(super) key: &'static str,
+    /// The first one's rows make the ranges.
+    pub(super) tables: &'static [Fed],
+}
+
+/// A fed table.
+#[derive(Debug)]
+pub(super) struct Fed {
+    pub(super) name: &'static str,
+    /// What names a row.
+    keys: &'static [&'static str],
+    /// What it says. A column that is not named here is never fed, and stays.
+    says: &'static [&'static str],
+    /// Which rows `m` are this node's own and stay, whatever the server knows of them.
+    own: &'static str,
+    /// Whether own rows are also never replaced.
+    is_own_kept: bool,
+}
+
+/// Nothing of the table is made here.
+const NOBODY: &str = "false";
+
+/// An order of this node, or one that an op of it named which the images do not contain.
+const OWN_ORDER: &str = "exists (select 1 from main.orders o where o.order_id = m.order_id
+    and (o.node_id = (select node_id from main.identity) or o.order_id in (select id from temp.own)))";
+
+/// Every group of plain rows; stock and carts follow laws of their own.
+pub(super) const GROUPS: &[Group] = &[
+    Group {
+        key: "warehouse_id",
+        tables: &[Fed::told("warehouses", &["warehouse_id"], &["name", "home_of", "created_at"])],
+    },
+    Group { key: "category_id", tables: &[Fed::told("categories", &["category_id"], &["name", "parent_id"])] },
+    Group {
+        key: "product_id",
+        tables: &[
+            Fed::told(
+                "products",
+                &["product_id"],
+                &[
+                    "sku",
+                    "name",
+                    "description",
+                    "price",
+                    "unit",
+                    "price_per",
+                    "category_id",
+                    "seller_id",
+                    "image_urls",
+                    "attributes",
+                    "created_at",
+                    "updated_at",
+                ],
+            ),
+            Fed::told("barcodes", &["barcode", "product_id"], &[]),
+        ],
+    },
+    Group {
+        key: "user_id",
+        tables: &[Fed {
+            own: "m.user_id in (select id from temp.own)",
+            ..Fed::told(
+                "users",
+                &["user_id"],
+                &["email", "first_name", "last_name", "created_at", "address_id", "role", "home", "alias_of"],
+            )
+        }],
+    },
+    Group {
+        key: "address_id",
+        tables: &[Fed {
+            own: "m.address_id in (select id from temp.own)",
+            ..Fed::told(
+                "addresses",
+                &["address_id"],
+                &["user_id", "street", "city", "state", "zip_code", "country", "home"],
+            )
+        }],
+    },
+    Group {
+        key: "review_id",
+        tables: &[Fed {
+            own: "m.review_id in (select id from temp.own)",
+            ..Fed::told("reviews", &["review_id"], &["product_id", "user_id", "rating", "comment", "created_at"])
+        }],
+    },
+    Group {
+        key: "order_id",
+        tables: &[
+            Fed {
+                own: OWN_ORDER,
+                is_own_kept: true,
+                ..Fed::told(
+                    "orders",
+                    &["order_id"],
+                    &[
+                        "user_id",
+                        "total_amount",
+                        "status",
+                        "shipping_address_id",
+                        "billing_address_id",
+                        "payment_id",
+                        "created_at",
+                        "updated_at",
+                        "receipt_prefix",
+                        "receipt_number",
+                        "node_id",
+                        "warehouse_id",
+                        "fulfilment",
+                    ],
+                )
+            },
+            Fed {
+                own: OWN_ORDER,
+                is_own_kept: true,
+                ..Fed::told(
+                    "order_items",
+                    &["order_id", "order_item_id"],
+                    &["product_id", "quantity", "unit_price", "price_per", "line"],
+                )
+            },
+            Fed {
+                own: OWN_ORDER,
+                is_own_kept: true,
+                ..Fed::told(
+                    "payments",
+                    &["order_id", "payment_id"],
+                    &[
+                        "user_id",
+                        "amount",
+                        "currency",
+                        "tender",
+                        "status",
+                        "transaction_ref",
+                        "created_at",
+                        "updated_at",
+                    ],
+                )
+            },
+        ],
+    },
+    Group {
+        key: "concern_id",
+        tables: &[Fed::told(
+            "concerns",
+            &["concern_id"],
+            &["kind", "subject", "detail", "scope", "opened_at", "closed_at"],
+        )],
+    },
+];
+
+/// The rows of a range, by the name that a statement gives their table: behind `?1`, up to `?2` if
+/// there is an upper end.
+pub(super) fn range(table: &str, key: &str, is_last: bool) -> String {
+    // Each statement has both parameters, so that they are bound in one way.
+    let end = if is_last { "?2 is null".to_owned() } else { format!("{table}.{key} <= ?2") };
+    format!("{table}.{key} > ?1 and {end}")
+}
+
+/// The end of the next range of `?2` rows behind `?1`, in whichever of the two has the denser keys; null
+/// if both are at their end.
+pub(super) fn next_end(table: &str, key: &str) -> String {
+    let end = |schema: &str| {
+        format!("select (select {key} from {schema}.{table} where {key} > ?1 order by {key} limit 1 offset ?2) as k")
+    };
+    format!("select min(k) from ({} union all {})", end("main"), end("aside"))
+}
+
+impl Fed {
+    const fn told(name: &'static str, keys: &'static [&'static str], says: &'static [&'static str]) -> Self {
+        Self { name, keys, says, own: NOBODY, is_own_kept: false }
+    }
+
+    fn same_key(&self) -> String {
+        let pairs: Vec<String> = self.keys.iter().map(|key| format!("m.{key} = a.{key}")).collect();
+        pairs.join(" and ")
+    }
+
+    /// Takes in the rows that differ.
+    pub(super) fn replace(&self, key: &str, is_last: bool) -> String {
+        let columns: Vec<&str> = self.keys.iter().chain(self.says).copied().collect();
+        let (columns, keys) = (columns.join(", "), self.keys.join(", "));
+        let of =
+            |table: &str| self.says.iter().map(|column| format!("{table}.{column}")).collect::<Vec<_>>().join(", ");
+        let is_equal = if self.says.is_empty() { "true".to_owned() } else { format!("({}) is ({})", of("m"), of("a")) };
+        let is_kept = if self.is_own_kept { self.own } else { NOBODY };
+        let set: Vec<String> = self.says.iter().map(|column| format!("{column} = excluded.{column}")).collect();
+        let then = if set.is_empty() { "nothing".to_owned() } else { format!("update set {}", set.join(", ")) };
+        format!(
+            "insert into main.{name} ({columns}) select {columns} from aside.{name} a
+             where {range} and not exists
+                 (select 1 from main.{name} m where {same_key} and ({is_equal} or {is_kept}))
+             on conflict ({keys}) do {then}",
+            name = self.name,
+            range = range("a", key, is_last),
+            same_key = self.same_key(),
+        )
+    }
+
+    /// Removes the rows that the server does not know.
+    pub(super) fn remove(&self, key: &str, is_last: bool) -> String {
+        format!(
+            "delete from main.{name} as m where {range}
+                 and not exists (select 1 from aside.{name} a where {same_key}) and not ({own})",
+            name = self.name,
+            range = range("m", key, is_last),
+            same_key = self.same_key(),
+            own = self.own,
+        )
+    }
+}
+
+/// What makes a range of stock rows, and of what this node may sell of them, equal to the images aside.
+/// An image that is gone counts as 0, as long as an own op is laid over it.
+pub(super) mod stock {
+    use super::range;
+
+    /// Own ops of journal `?3` that the images contain, up to `?4` but those in `?5`, are laid over no more.
+    pub(in super::super) fn contained(is_last: bool) -> String {
+        format!(
+            "delete from main.pending as m where {} and m.incarnation_id = ?3 and m.seq <= ?4
+                 and m.seq not in (select value from json_each(?5))",
+            range("m", "product_id", is_last)
+        )
+    }
+
+    const OWN: &str = "coalesce((select sum(p.{sum}) from main.pending p
+        where p.product_id = {row}.product_id and p.warehouse_id = {row}.warehouse_id), 0)";
+
+    fn own(row: &str, sum: &str) -> String {
+        OWN.replace("{row}", row).replace("{sum}", sum)
+    }
+
+    pub(in super::super) fn replace(is_last: bool) -> String {
+        let (balance, promised) = (own("a", "balance"), own("a", "promised"));
+        format!(
+            "insert into main.stock (product_id, warehouse_id, fed_balance, fed_promised, own_balance, own_promised,
+                 updated_at)
+             select a.product_id, a.warehouse_id, a.fed_balance, a.fed_promised, {balance}, {promised}, a.updated_at
+             from aside.stock a
+             where {range} and not exists (
+                 select 1 from main.stock m where m.product_id = a.product_id and m.warehouse_id = a.warehouse_id
+                     and (m.fed_balance, m.fed_promised, m.own_balance, m.own_promised, m.updated_at)
+                         is (a.fed_balance, a.fed_promised, {balance}, {promised}, a.updated_at)
+             )
+             on conflict (product_id, warehouse_id) do update set
+                 fed_balance = excluded.fed_balance, fed_promised = excluded.fed_promised,
+                 own_balance = excluded.own_balance, own_promised = excluded.own_promised,
+                 updated_at = excluded.updated_at",
+            range = range("a", "product_id", is_last)
+        )
+    }
+
+    const GONE: &str = "not exists (select 1 from aside.stock a
+        where a.product_id = m.product_id and a.warehouse_id = m.warehouse_id)";
+
+    pub(in super::super) fn forget(is_last: bool) -> String {
+        format!(
+            "update main.stock as m set fed_balance = 0, fed_promised = 0, own_balance = {}, own_promised = {}
+             where {} and {GONE}",
+            own("m", "balance"),
+            own("m", "promised"),
+            range("m", "product_id", is_last)
+        )
+    }
+
+    pub(in super::super) fn remove(is_last: bool) -> String {
+        format!(
+            "delete from main.stock as m where {} and {GONE} and not exists
+                 (select 1 from main.pending p where p.product_id = m.product_id and p.warehouse_id = m.warehouse_id)",
+            range("m", "product_id", is_last)
+        )
+    }
+
+    /// The totals that the server raises, of journal `?3`: the larger wins, as schema's `Allotment::hear` has it.
+    pub(in super::super) fn allotments(is_last: bool) -> String {
+        format!(
+            "insert into main.allotments (incarnation_id, product_id, warehouse_id, granted, reclaimed)
+             select a.incarnation_id, a.product_id, a.warehouse_id, a.granted, a.reclaimed from aside.allotments a
+             where a.incarnation_id = ?3 and {}
+             on conflict (incarnation_id, product_id, warehouse_id) do update set
+                 granted = max(granted, excluded.granted), reclaimed = max(reclaimed, excluded.reclaimed)
+                 where excluded.granted > granted or excluded.reclaimed > reclaimed",
+            range("a", "product_id", is_last)
+        )
+    }
+}
