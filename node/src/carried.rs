@@ -175,6 +175,7 @@ impl<'a> Hearing<'a> {
                 Ok(())
             }
             Pushed::Elsewhere { acked } => self.stand_at(*acked),
+            Pushed::OtherEpoch { epoch } => Ok(self.node.start_anew(&Anew::OtherEpoch(*epoch))?),
             Pushed::Frozen => {
                 self.node.freeze()?;
                 Err(NotCarried::JournalOver)
@@ -185,7 +186,7 @@ impl<'a> Hearing<'a> {
     /// What the answer is to; none if this journal does not have it.
     fn sent(&self, answer: &Answer) -> Result<Option<Push>, Error> {
         let carts = answer.carts.clone();
-        let Some(last) = answer.last else { return Ok(Some(Push { entries: Vec::new(), carts })) };
+        let Some(last) = answer.last else { return Ok(Some(Push { carts, ..Push::default() })) };
         self.node.db().read(|conn| {
             let incarnation = identity::load(conn)?.incarnation_id();
             if !journal::has(conn, incarnation, last)? {
@@ -193,7 +194,7 @@ impl<'a> Hearing<'a> {
             }
             let count = usize::try_from(last.seq - answer.after).unwrap_or(0);
             let entries = journal::after(conn, incarnation, answer.after, count, usize::MAX)?;
-            Ok(Some(Push { entries, carts }))
+            Ok(Some(Push { entries, carts, ..Push::default() }))
         })
     }
 

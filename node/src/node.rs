@@ -67,7 +67,14 @@ impl Node {
             );
             db.write_at("set_back", |tx| identity::set_back(tx, State::RolledBack, world.chance()))?;
         }
-        Ok(Self { db, witnesses, world, cart_watch: OnceLock::new(), applying: Mutex::default(), filler: Filler::default() })
+        Ok(Self {
+            db,
+            witnesses,
+            world,
+            cart_watch: OnceLock::new(),
+            applying: Mutex::default(),
+            filler: Filler::default(),
+        })
     }
 
     /// Joins the network of this card. The same card again is fine.

@@ -9,7 +9,7 @@ use outpost_schema::{
 };
 use outpost_sync::{
     verify::{Compared, Held, Holder, Piece, ROUNDS_BETWEEN},
-    wire::{DIGEST_EXCEPT_MAX, DIGEST_ROWS_MAX, Mended, Page, Report},
+    wire::{DIGEST_EXCEPT_MAX, DIGEST_ROWS_MAX, Findings, Mended, Page},
 };
 use rusqlite::Connection;
 
@@ -72,15 +72,15 @@ impl Holder for Node {
         Ok(Some(mended))
     }
 
-    fn report(&self) -> Result<Report, Error> {
-        self.db().read(checks::report)
+    fn findings(&self) -> Result<Findings, Error> {
+        self.db().read(checks::findings)
     }
 
-    fn reported(&self, report: &Report) -> Result<(), Error> {
+    fn findings_heard(&self, report: &Findings) -> Result<(), Error> {
         if report.fresh.is_empty() {
             return Ok(());
         }
-        self.db().write(|tx| checks::reported(tx, &report.fresh))
+        self.db().write(|tx| checks::findings_heard(tx, &report.fresh))
     }
 
     fn move_on(&self, held: &Held, compared: &Compared) -> Result<(), Error> {

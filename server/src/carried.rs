@@ -84,7 +84,7 @@ impl Taken {
     pub fn count(&self, is_wanted: impl Fn(&Verdict) -> bool) -> usize {
         let verdicts = |answer: &Answer| match &answer.pushed {
             Pushed::Settled { verdicts, .. } => verdicts.iter().filter(|(_, verdict)| is_wanted(verdict)).count(),
-            Pushed::Elsewhere { .. } | Pushed::Frozen => 0,
+            Pushed::Elsewhere { .. } | Pushed::Frozen | Pushed::OtherEpoch { .. } => 0,
         };
         self.answers.iter().map(verdicts).sum()
     }
@@ -198,7 +198,7 @@ pub struct Replied {
 /// # Errors
 /// [`NotTaken`]; what was taken stays taken, so that the reply can be written at another time.
 pub async fn reply(server: &Server, taken: &Taken, out: impl Write) -> Result<Replied, NotTaken> {
-    let (made_at, epoch) = (server.now(), Some(server.epoch));
+    let (made_at, epoch) = (server.now(), Some(server.epoch().await?.epoch_id));
     let head = Head { sort: Sort::Reply, protocol: PROTOCOL, acked: taken.acked, epoch, made_at, ..taken.head.clone() };
     let mut file = Writer::begin(out, &head)?;
     for answer in &taken.answers {

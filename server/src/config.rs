@@ -23,7 +23,16 @@ pub const VARIABLES: &str = "OUTPOST_SERVER_";
 
 /// The names that follow [`VARIABLES`].
 const KNOWN: [&str; 10] = [
-    "CONFIG", "DATABASE", "DATA", "LISTEN", "CURRENCY", "HORIZON_DAYS", "LOG", "LOG_FORMAT", "ARCHIVE", "OUTPUT_COMMIT",
+    "CONFIG",
+    "DATABASE",
+    "DATA",
+    "LISTEN",
+    "CURRENCY",
+    "HORIZON_DAYS",
+    "LOG",
+    "LOG_FORMAT",
+    "ARCHIVE",
+    "OUTPUT_COMMIT",
 ];
 
 /// Where the private cluster lies, if nothing is said.

@@ -16,8 +16,8 @@ use outpost_schema::{
     verdict::ConcernKind,
 };
 use outpost_sync::wire::{
-    Caller, DIGEST_EXCEPT_MAX, DIGEST_RANGES_MAX, DIGEST_ROWS_MAX, DigestAsked, Digested, Imaged, ImagesAsked,
-    PAGE_MAX, Page, REPORT_ROWS_MAX, RangeAsked, RangeTold, Report, Standing,
+    Caller, DIGEST_EXCEPT_MAX, DIGEST_RANGES_MAX, DIGEST_ROWS_MAX, DigestAsked, Digested, FINDINGS_MAX, Findings,
+    Imaged, ImagesAsked, PAGE_MAX, PROTOCOL, Page, RangeAsked, RangeTold, Standing,
 };
 use serde_json::json;
 
@@ -106,6 +106,8 @@ pub async fn images(
                 aggregates: content.aggregates,
                 acked: marks::journals(&tx, opening.scopes.node_id).await?,
                 server_time: now,
+                protocol: PROTOCOL,
+                recovering: opening.is_recovering,
             };
             Ok(Ok(Imaged::Images { page: Box::new(page), upto }))
         })
@@ -116,7 +118,7 @@ fn check(asked: &DigestAsked) -> Result<(), Error> {
     at_most("ranges", asked.ranges.len(), DIGEST_RANGES_MAX)?;
     at_most("keys", asked.ranges.iter().map(|asked| asked.except.len()).sum(), DIGEST_EXCEPT_MAX)?;
     let fresh = asked.report.as_ref().map_or(0, |report| report.fresh.len());
-    at_most("mended rows", fresh, REPORT_ROWS_MAX)?;
+    at_most("mended rows", fresh, FINDINGS_MAX)?;
     asked.ranges.iter().try_for_each(|asked| check_range(&asked.range, &asked.except))
 }
 
@@ -131,7 +133,7 @@ fn at_most(what: &'static str, count: usize, max: usize) -> Result<(), Error> {
 }
 
 /// Keeps what a node said of itself; what it mended is looked at by people.
-async fn keep(server: &Server, caller: Caller, report: &Report) -> Result<(), Error> {
+async fn keep(server: &Server, caller: Caller, report: &Findings) -> Result<(), Error> {
     let now = server.now();
     let world = &*server.world;
     server
@@ -147,7 +149,7 @@ async fn keep(server: &Server, caller: Caller, report: &Report) -> Result<(), Er
     Ok(())
 }
 
-fn raised(caller: Caller, report: &Report) -> Vec<Raised> {
+fn raised(caller: Caller, report: &Findings) -> Vec<Raised> {
     let concern = Raised {
         kind: ConcernKind::ImageMended,
         subject: caller.node_id.to_string(),

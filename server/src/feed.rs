@@ -289,7 +289,7 @@ enum Admitted {
 pub(crate) fn is_agreed(opening: &Opening, standing: Standing, cursor: &Cursor) -> Result<bool, Unserved> {
     match admit(opening, standing, Some(cursor))? {
         Admitted::Go(step) => Ok(step.is_first),
-        Admitted::Told(_) => Ok(false),
+        Admitted::Told(_) | Admitted::Ahead(_) => Ok(false),
     }
 }
 

@@ -9,7 +9,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use outpost_schema::clock::Timestamp;
+use outpost_schema::{clock::Timestamp, id::EpochId};
 
 use crate::{
     db::{Tx, horizon as rows},
@@ -53,11 +53,12 @@ pub async fn keep(server: Arc<Server>, days: u16) {
 /// The database's; what was dropped before stays so.
 pub async fn look(server: &Server, days: u16) -> Result<u64, Error> {
     let now = server.now();
-    server.db.transaction(|tx| async move { note(server, &tx, now).await }).await?;
+    let epoch = server.epoch().await?.epoch_id;
+    server.db.transaction(|tx| async move { note(&tx, epoch, now).await }).await?;
     let old = now.plus_seconds(-i64::from(days) * 24 * 60 * 60);
     let mut sum = 0;
     loop {
-        let dropped = server.db.transaction(|tx| async move { sweep(server, &tx, old).await }).await?;
+        let dropped = server.db.transaction(|tx| async move { sweep(&tx, epoch, old).await }).await?;
         sum += dropped;
         if dropped < u64::from(DROPPED_MAX) {
             return Ok(sum);
@@ -65,20 +66,20 @@ pub async fn look(server: &Server, days: u16) -> Result<u64, Error> {
     }
 }
 
-async fn note(server: &Server, tx: &Tx, now: Timestamp) -> Result<(), Error> {
+async fn note(tx: &Tx, epoch: EpochId, now: Timestamp) -> Result<(), Error> {
     if rows::is_ours(tx).await? {
-        rows::note_moment(tx, server.epoch, now, now.plus_seconds(-MOMENT_SECONDS)).await?;
+        rows::note_moment(tx, epoch, now, now.plus_seconds(-MOMENT_SECONDS)).await?;
     }
     Ok(())
 }
 
-async fn sweep(server: &Server, tx: &Tx, old: Timestamp) -> Result<u64, Error> {
+async fn sweep(tx: &Tx, epoch: EpochId, old: Timestamp) -> Result<u64, Error> {
     if !rows::is_ours(tx).await? {
         return Ok(0);
     }
-    let Some(below) = rows::reached_by(tx, server.epoch, old).await? else { return Ok(0) };
-    rows::forget_moments(tx, server.epoch, old).await?;
-    rows::drop_gone(tx, server.epoch, below, i64::from(DROPPED_MAX)).await
+    let Some(below) = rows::reached_by(tx, epoch, old).await? else { return Ok(0) };
+    rows::forget_moments(tx, epoch, old).await?;
+    rows::drop_gone(tx, epoch, below, i64::from(DROPPED_MAX)).await
 }
 
 #[cfg(test)]

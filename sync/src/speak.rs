@@ -162,7 +162,8 @@ pub fn pushed(protocol: u16, pushed: Pushed) -> Pushed {
             let told = verdicts.into_iter().map(|(seq, answer)| (seq, verdict(protocol, answer))).collect();
             Pushed::Settled { acked, verdicts: told, carts }
         }
-        Pushed::Elsewhere { .. } | Pushed::Frozen => pushed,
+        // Another epoch is told only to who named one.
+        Pushed::Elsewhere { .. } | Pushed::Frozen | Pushed::OtherEpoch { .. } => pushed,
     }
 }
 
@@ -301,6 +302,7 @@ mod tests {
             acked: vec![],
             server_time: Timestamp::from_micros(0),
             protocol: 0,
+            recovering: false,
         };
         let told = |protocol| match pulled(protocol, Pulled::Page(Box::new(whole.clone()))) {
             Ok(Pulled::Page(page)) => *page,

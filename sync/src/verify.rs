@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     round::{Failure, Local, Trouble},
     wire::{
-        DIGEST_RANGES_MAX, DIGEST_ROWS_MAX, DigestAsked, Digested, Imaged, ImagesAsked, Mended, Page, Problem,
-        RangeAsked, RangeTold, Report, Standing,
+        DIGEST_RANGES_MAX, DIGEST_ROWS_MAX, DigestAsked, Digested, Findings, Imaged, ImagesAsked, Mended, Page,
+        Problem, RangeAsked, RangeTold, Standing,
     },
 };
 
@@ -76,13 +76,13 @@ pub trait Holder: Local {
     ///
     /// # Errors
     /// If it cannot be read.
-    fn report(&self) -> Result<Report, Self::Error>;
+    fn findings(&self) -> Result<Findings, Self::Error>;
 
     /// The server has heard this report.
     ///
     /// # Errors
     /// If the note cannot be kept.
-    fn reported(&self, report: &Report) -> Result<(), Self::Error>;
+    fn findings_heard(&self, report: &Findings) -> Result<(), Self::Error>;
 
     /// A slice was compared: moves the walk on behind it.
     ///
@@ -297,14 +297,14 @@ impl<L: Holder, R: Referee> Look<'_, L, R> {
     }
 
     async fn ask(&mut self, pieces: &[Piece], with_report: bool) -> Result<Vec<RangeTold>, Stop<L::Error>> {
-        let report = if with_report { Some(self.local.report().map_err(Failure::Local)?) } else { None };
+        let report = if with_report { Some(self.local.findings().map_err(Failure::Local)?) } else { None };
         let ranges = pieces.iter().map(Piece::asked).collect();
         let asked = DigestAsked { form: FORM, cursor: self.cursor.to_owned(), ranges, report };
         let standing = self.local.standing().map_err(Failure::Local)?;
         match self.remote.digest(standing, &asked).await.map_err(Failure::Remote)? {
             Digested::Ranges(told) if told.len() == pieces.len() => {
                 if let Some(report) = &asked.report {
-                    self.local.reported(report).map_err(Failure::Local)?;
+                    self.local.findings_heard(report).map_err(Failure::Local)?;
                 }
                 Ok(told)
             }

@@ -79,7 +79,7 @@ pub const DIGEST_RANGES_MAX: usize = 32;
 /// Keys that a node may leave out of one comparison; a slice with more of its own is cut shorter.
 pub const DIGEST_EXCEPT_MAX: usize = 1_000;
 /// Mended rows that one report names; what is left is told with the next.
-pub const REPORT_ROWS_MAX: usize = 100;
+pub const FINDINGS_MAX: usize = 100;
 
 /// What every request says of the caller's journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -303,7 +303,7 @@ pub struct DigestAsked {
     pub ranges: Vec<RangeAsked>,
     /// What the caller found so far.
     #[serde(default)]
-    pub report: Option<Report>,
+    pub report: Option<Findings>,
 }
 
 /// A range, and the keys in it that are left out: what is the caller's own there and is not fed yet.
@@ -347,7 +347,7 @@ pub enum RangeTold {
 /// What a node found when it compared itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Report {
+pub struct Findings {
     /// When its last walk over everything came to its end.
     pub walked_at: Option<Timestamp>,
     /// Aggregates compared in that walk.
@@ -356,7 +356,7 @@ pub struct Report {
     pub unexplained: i64,
     /// Rows ever mended.
     pub mended: i64,
-    /// Rows mended since the last report that was heard, at most [`REPORT_ROWS_MAX`].
+    /// Rows mended since the last report that was heard, at most [`FINDINGS_MAX`].
     pub fresh: Vec<Mended>,
 }
 

@@ -13,7 +13,7 @@ use outpost_sync::{
 };
 
 use crate::{
-    golden::sample,
+    golden::sample::{self, Version},
     support::{
         Rule, Shop, amount, line,
         process::{Running, run},
@@ -329,22 +329,22 @@ async fn told(arguments: &[&str], program: &str, words: &str) {
 fn files_of_format_1_read() {
     let export = golden("export", || {
         let mut file = Writer::begin(Vec::new(), &head(Sort::Export)).expect("memory");
-        file.part(&sample::push()).expect("memory");
+        file.part(&sample::push(Version::Second)).expect("memory");
         file.end().expect("memory")
     });
     let mut file = Reader::open(Cursor::new(export), Sort::Export, PROTOCOL_OLDEST..=PROTOCOL).expect("whole");
     assert_eq!((&file.head, file.parts), (&head(Sort::Export), 1));
-    assert_eq!(file.next::<Push>().expect("readable"), Some(sample::push()));
+    assert_eq!(file.next::<Push>().expect("readable"), Some(sample::push(Version::Second)));
 
     let told = [
         Told::Answer(Box::new(Answer {
             after: 0,
             last: Some(Mark::START),
             carts: Vec::new(),
-            pushed: sample::pushed(),
+            pushed: sample::pushed(Version::Second),
         })),
         Told::News(Box::new(Pulled::TooLongAway)),
-        Told::News(Box::new(sample::page())),
+        Told::News(Box::new(sample::page(Version::Second))),
     ];
     let reply = golden("reply", || {
         let mut file = Writer::begin(Vec::new(), &head(Sort::Reply)).expect("memory");
@@ -359,7 +359,7 @@ fn files_of_format_1_read() {
 }
 
 fn head(sort: Sort) -> Head {
-    let push = sample::push();
+    let push = sample::push(Version::Second);
     Head {
         sort,
         protocol: 2,

@@ -307,7 +307,7 @@ async fn shop_with_many() -> (Shop, Vec<ProductId>) {
 
 /// A request for the file as this till makes it.
 fn request(till: &Till, headers: &[(&str, &str)]) -> Request<Body> {
-    let sql = include_str!("../../migrations/node/0006_filling.sql");
+    let sql = include_str!("../../migrations/node/0009_filling.sql");
     let schema = outpost_schema::journal::Hash(Sha256::digest(sql).into());
     let start = outpost_schema::journal::Mark::START;
     let mut request = Request::get(format!("/v1/bootstrap?schema={schema}"))
@@ -325,7 +325,7 @@ fn request(till: &Till, headers: &[(&str, &str)]) -> Request<Body> {
 fn code_of(failure: &Failure<Error>) -> String {
     match failure {
         Failure::Local(error) => error.code().to_owned(),
-        Failure::Remote(Trouble::Told(problem) | Trouble::Garbled(problem)) => problem.code.clone(),
+        Failure::Remote(Trouble::Told(problem) | Trouble::Garbled(problem) | Trouble::Busy(problem, _)) => problem.code.clone(),
         Failure::Remote(Trouble::Cut(_)) | Failure::RolledBack | Failure::Frozen | Failure::NoAgreement => {
             failure.to_string()
         }

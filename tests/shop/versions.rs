@@ -97,7 +97,7 @@ async fn what_a_newer_till_writes_on_a_cart_survives_older_ones_and_head_office(
     form["lines"][0]["engraving"] = json!("for Ada");
     let written: Cart = serde_json::from_value(form.clone()).expect("a cart");
     let standing = newer.node.standing().expect("readable");
-    newer.line.push(standing, &Push { entries: vec![], carts: vec![written] }).await.expect("taken");
+    newer.line.push(standing, &Push { carts: vec![written], ..Push::default() }).await.expect("taken");
 
     older.until_level().await;
     older.carts.add(cart, tea, amount(1), None).expect("added at the older till");

@@ -53,6 +53,8 @@ impl<R: Remote + Sync> Remote for Interrupted<'_, R> {
 
     async fn report(&self, standing: Standing, report: &Report) -> Result<Reported, Trouble> {
         self.remote.report(standing, report).await
+    }
+
     async fn file(&self, standing: Standing, wanted: &FileWanted) -> Result<File, Trouble> {
         self.remote.file(standing, wanted).await
     }

@@ -18,8 +18,8 @@ use outpost_sync::{
     round::{Anew, Local},
     verify::{Compared, Held, Piece},
     wire::{
-        Born, DigestAsked, Digested, Imaged, ImagesAsked, LifeWanted, Mended, Page, Pulled, Push, Pushed, Report,
-        Reported, Standing,
+        Born, DigestAsked, Digested, Findings, Imaged, ImagesAsked, LifeWanted, Mended, Page, Pulled, Push, Pushed,
+        Report, Reported, Standing,
     },
 };
 use tokio::sync::Semaphore;
@@ -154,11 +154,11 @@ impl Holder for Till {
         Ok(None)
     }
 
-    fn report(&self) -> Result<Report, Broken> {
-        Ok(Report::default())
+    fn findings(&self) -> Result<Findings, Broken> {
+        Ok(Findings::default())
     }
 
-    fn reported(&self, _: &Report) -> Result<(), Broken> {
+    fn findings_heard(&self, _: &Findings) -> Result<(), Broken> {
         Ok(())
     }
 

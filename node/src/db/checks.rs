@@ -5,7 +5,7 @@ use outpost_schema::{
     digest::Ids,
     feed::{Key, Kind},
 };
-use outpost_sync::wire::{Mended, REPORT_ROWS_MAX, Report};
+use outpost_sync::wire::{FINDINGS_MAX, Findings, Mended};
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
@@ -127,11 +127,11 @@ pub(crate) fn note_mended(conn: &Connection, mended: &[Mended], now: Timestamp) 
 }
 
 /// What there is to tell head office.
-pub(crate) fn report(conn: &Connection) -> Result<Report, Error> {
+pub(crate) fn findings(conn: &Connection) -> Result<Findings, Error> {
     let Checked { walked_at, walked_rows, unexplained, mended, .. } = checked(conn)?;
     let mut statement =
         conn.prepare_cached("select kind, key, damage from mended order by mended_at, kind, key limit ?1")?;
-    let rows = statement.query_map([REPORT_ROWS_MAX as i64], |row| Ok((key_of(row)?, row.get::<_, String>(2)?)))?;
+    let rows = statement.query_map([FINDINGS_MAX as i64], |row| Ok((key_of(row)?, row.get::<_, String>(2)?)))?;
     let mut fresh = Vec::new();
     for row in rows {
         let (key, damage) = row?;
@@ -139,11 +139,11 @@ pub(crate) fn report(conn: &Connection) -> Result<Report, Error> {
             fresh.push(Mended { key, damage });
         }
     }
-    Ok(Report { walked_at, walked_rows, unexplained, mended, fresh })
+    Ok(Findings { walked_at, walked_rows, unexplained, mended, fresh })
 }
 
 /// Head office has heard of these rows.
-pub(crate) fn reported(conn: &Connection, heard: &[Mended]) -> Result<(), Error> {
+pub(crate) fn findings_heard(conn: &Connection, heard: &[Mended]) -> Result<(), Error> {
     let mut statement = conn.prepare_cached("delete from mended where kind = ?1 and key = ?2")?;
     for Mended { key, .. } in heard {
         statement.execute(params![key.kind.number(), bytes_of(&key.ids)])?;

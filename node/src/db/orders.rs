@@ -258,6 +258,6 @@ fn raise_payment(
         "update payments set updated_at = ?4
          where order_id = ?1 and payment_id = ?2 and status = ?3 and updated_at <> ?4",
     )?
-    .execute(params![order_id, told.payment_id, told.status, told.updated_at])?;
+    .execute(params![order_id, payment_id, told, at])?;
     Ok(())
 }

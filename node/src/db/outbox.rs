@@ -58,14 +58,14 @@ pub(crate) fn each_unsent(conn: &Connection, identity: &Identity, mut take: impl
         let entries = journal::after(conn, incarnation, seq, PUSH_ENTRIES_MAX, PUSH_BYTES_MAX)?;
         let Some(last) = entries.last() else { break };
         seq = last.seq;
-        take(&Push { entries, carts: Vec::new() });
+        take(&Push { entries, ..Push::default() });
     }
     let mut cart_id = None;
     loop {
         let carts = carts::unsent(conn, cart_id, PUSH_CARTS_MAX, PUSH_BYTES_MAX)?;
         let Some(last) = carts.last() else { return Ok(()) };
         cart_id = Some(last.cart_id());
-        take(&Push { entries: Vec::new(), carts });
+        take(&Push { carts, ..Push::default() });
     }
 }
 

@@ -50,7 +50,7 @@ fn whose(conn: &Connection) -> Result<(Option<NodeId>, IncarnationId), Error> {
 }
 
 fn unsent_carts(conn: &Connection) -> Vec<Cart> {
-    carts::unsent(conn, usize::MAX, usize::MAX).unwrap_or_default()
+    carts::unsent(conn, None, usize::MAX, usize::MAX).unwrap_or_default()
 }
 
 struct Reading<'a> {

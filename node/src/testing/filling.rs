@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use outpost_schema::order::OrderStatus;
+use outpost_schema::{id::OrderId, order::OrderStatus};
 use outpost_sync::round::Anew;
 
 use super::*;
@@ -18,7 +18,7 @@ fn fill(shop: &Shop, why: &Anew, seq: i64, set_aside: &[i64], told: Vec<Aggregat
     shop.node.do_without_file().expect("notes");
     assert_eq!(shop.node.cursor().expect("cursor"), None);
     let mark = if seq == 0 { Mark::START } else { shop.mark(seq) };
-    let acked = vec![Acked { incarnation_id: LIFE, mark, set_aside: set_aside.to_vec() }];
+    let acked = vec![Acked { incarnation_id: LIFE, mark, set_aside: set_aside.to_vec(), archived: 0 }];
     let page = shop.page(acked, told);
     shop.node.apply(None, &page).expect("applies and takes over");
     assert_eq!(shop.node.cursor().expect("cursor"), Some(page.cursor), "it goes on from there");
@@ -149,6 +149,8 @@ fn the_one_who_is_killed_while_it_is_filled() {
         aggregates: many(500..2_500, "2.00"),
         acked: vec![],
         server_time: Timestamp::from_micros(0),
+        protocol: outpost_sync::wire::PROTOCOL,
+        recovering: false,
     };
     node.apply(None, &page).expect("applies");
     (page.level, page.cursor) = (true, "level".to_owned());

@@ -2,9 +2,9 @@
 
 mod agreement;
 mod applying;
-mod full;
-mod forgetting;
 mod filling;
+mod forgetting;
+mod full;
 mod killed;
 mod opening;
 mod people;

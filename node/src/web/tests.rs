@@ -13,9 +13,7 @@ use outpost_schema::{
 use outpost_sync::{
     round::{Remote, Trouble},
     verify::Referee,
-    wire::{
-        DigestAsked, Digested, Imaged, ImagesAsked, Page, Pulled, Push, Pushed, Report, Reported, Standing,
-    },
+    wire::{DigestAsked, Digested, Imaged, ImagesAsked, Page, Pulled, Push, Pushed, Report, Reported, Standing},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -12,7 +12,9 @@ use tokio::{
 };
 
 use super::house::House;
-use crate::{accept, api, bootstrap, config::Config, db::nodes, epoch::high_water, horizon, server::Server, wake::Task, web};
+use crate::{
+    accept, api, bootstrap, config::Config, db::nodes, epoch::high_water, horizon, server::Server, wake::Task, web,
+};
 
 /// How long requests may take to end once the server was told to stop: longer than any that works,
 /// shorter than those that only wait for news.

@@ -1,7 +1,7 @@
 //! What nodes said of their comparing.
 
 use outpost_schema::clock::Timestamp;
-use outpost_sync::wire::{Caller, Report};
+use outpost_sync::wire::{Caller, Findings};
 use serde::Serialize;
 
 use super::Tx;
@@ -11,7 +11,7 @@ use crate::error::Error;
 ///
 /// # Errors
 /// [`Error::UnknownNode`], or what Postgres says.
-pub async fn keep(tx: &Tx, caller: Caller, report: &Report, now: Timestamp) -> Result<(), Error> {
+pub async fn keep(tx: &Tx, caller: Caller, report: &Findings, now: Timestamp) -> Result<(), Error> {
     let kept = tx
         .execute(
             "insert into checks as c (node_id, compared_at, walked_at, walked_rows, unexplained, mended)

@@ -111,7 +111,8 @@ async fn moments_of_another_life_and_of_a_clock_that_ran_ahead_are_void() {
     network.after(0).await;
     assert_eq!(network.number("select count(*) from feed_moments").await, 1, "the other life's is forgotten");
     let ahead = "insert into feed_moments (epoch_id, at, upto) select $1, '9000-01-01', pg_current_xact_id()";
-    network.client.execute(ahead, &[&network.server.epoch]).await.unwrap();
+    let epoch = network.server.epoch().await.unwrap().epoch_id;
+    network.client.execute(ahead, &[&epoch]).await.unwrap();
     assert_eq!(network.after(1).await, 0);
     assert_eq!(network.number("select count(*) from feed_moments").await, 2, "hourly ones go on");
 

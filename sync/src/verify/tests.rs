@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::{
     round::Anew,
-    wire::{Born, Damage, LifeWanted, Push, Pushed},
+    wire::{Born, Damage, LifeWanted, Push, Pushed, Report},
 };
 
 /// Categories by number, each with a name.
@@ -97,6 +97,12 @@ impl Local for Node {
     fn begin_life(&self, _: &Born) -> Result<(), Infallible> {
         Ok(())
     }
+    fn report(&self) -> Result<Option<Report>, Infallible> {
+        Ok(None)
+    }
+    fn reported(&self, _: &Report) -> Result<(), Infallible> {
+        Ok(())
+    }
 }
 
 impl Holder for Node {
@@ -135,10 +141,10 @@ impl Holder for Node {
         }
         Ok(Some(mended))
     }
-    fn report(&self) -> Result<Report, Infallible> {
-        Ok(Report::default())
+    fn findings(&self) -> Result<Findings, Infallible> {
+        Ok(Findings::default())
     }
-    fn reported(&self, _: &Report) -> Result<(), Infallible> {
+    fn findings_heard(&self, _: &Findings) -> Result<(), Infallible> {
         Ok(())
     }
     fn move_on(&self, held: &Held, _: &Compared) -> Result<(), Infallible> {
@@ -190,7 +196,9 @@ impl Referee for Office {
         self.images.fetch_add(aggregates.len(), Ordering::SeqCst);
         let (epoch, cursor, seen) = (EpochId(Uuid::nil()), asked.cursor.clone(), String::new());
         let server_time = Timestamp::from_micros(0);
-        let page = Page { epoch, cursor, level: false, seen, aggregates, acked: vec![], server_time };
+        let (protocol, recovering) = (crate::wire::PROTOCOL, false);
+        let (level, acked) = (false, vec![]);
+        let page = Page { epoch, cursor, level, seen, aggregates, acked, server_time, protocol, recovering };
         Ok(Imaged::Images { page: Box::new(page), upto })
     }
 }

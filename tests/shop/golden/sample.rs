@@ -179,7 +179,7 @@ pub fn born() -> Born {
 
 /// What is carried to head office by hand.
 pub fn parcel() -> Parcel {
-    let Push { entries, carts } = push(Version::Second);
+    let Push { entries, carts, .. } = push(Version::Second);
     let node_id = Some(NodeId(id(1)));
     Parcel { node_id, incarnation_id: INCARNATION, acked: Mark::START, entries, carts }
 }

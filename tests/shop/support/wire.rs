@@ -286,7 +286,7 @@ impl Remote for Wire {
 
     async fn report(&self, standing: Standing, report: &Report) -> Result<Reported, Trouble> {
         let body = Some(codec::encode(Form::Binary, report));
-        self.call(Call { method: "POST", uri: REPORT_PATH.to_owned(), standing, body }).await
+        self.call(Call { method: "POST", uri: REPORT_PATH.to_owned(), standing, body, range: None }).await
     }
 
     async fn pull(&self, standing: Standing, cursor: Option<&str>, wait_seconds: u64) -> Result<Pulled, Trouble> {

@@ -11,8 +11,17 @@ macro_rules! embedded {
 
 /// The node's migrations, by name, in the order in which they are applied. A node takes only a file
 /// that has exactly its own, so one that is forgotten here costs speed and nothing else.
-pub(super) const MIGRATIONS: &[(&str, &str)] =
-    embedded!["0001_shop", "0002_stock", "0003_orders", "0004_line", "0005_lives", "0006_filling"];
+pub(super) const MIGRATIONS: &[(&str, &str)] = embedded![
+    "0001_shop",
+    "0002_stock",
+    "0003_orders",
+    "0004_line",
+    "0005_lives",
+    "0006_protocol",
+    "0007_epochs",
+    "0008_checks",
+    "0009_filling"
+];
 
 /// Where the node notes what was applied.
 pub(super) const APPLIED: &str = "create table migrations (
