@@ -195,24 +195,27 @@ async fn come_back(card: &Card, folder: &Path, address: &str) -> Outcome<Return>
     let is_over = Arc::new(AtomicBool::new(false));
     let selling = |is_over: Arc<AtomicBool>, node: Arc<Node>| move || sell_until(&node, &is_over);
     let quiet = tokio::task::spawn_blocking(selling(Arc::new(AtomicBool::new(true)), Arc::clone(&node))).await??;
-    // What was sold before goes out first, so that only the news is timed.
-    let unsent = node.unsent()?;
-    let settled = uplink.push(node.standing()?, &unsent).await.map_err(|trouble| trouble.to_string())?;
-    node.settle(&unsent, &settled)?;
     let till = tokio::task::spawn_blocking(selling(Arc::clone(&is_over), Arc::clone(&node)));
-    let (until_level, done) = timed_async(async {
-        let mut received = 0;
-        loop {
-            let done = round::run(&*node, &uplink, 0).await?;
-            received += done.received;
-            if done.is_level {
-                return Ok::<_, outpost_sync::round::Failure<outpost_node::Error>>(received);
-            }
-        }
-    })
-    .await;
+    let (until_level, received) = timed_async(pull_until_level(&node, &uplink)).await;
     is_over.store(true, Ordering::SeqCst);
-    Ok(Return { until_level, received: done?, sales: till.await??, quiet })
+    Ok(Return { until_level, received: received?, sales: till.await??, quiet })
+}
+
+/// Pulls and applies as a round does. It pushes nothing: the copies of the device are one device, and what
+/// each of them sold would be taken for a journal that went on in two ways.
+async fn pull_until_level(node: &Node, uplink: &Uplink) -> Outcome<usize> {
+    let mut received = 0;
+    loop {
+        let cursor = node.cursor()?;
+        let pulled =
+            uplink.pull(node.standing()?, cursor.as_deref(), 0).await.map_err(|trouble| trouble.to_string())?;
+        let Pulled::Page(page) = pulled else { return Err("no page was served".into()) };
+        node.apply(cursor.as_deref(), &page)?;
+        received += page.aggregates.len();
+        if page.level {
+            return Ok(received);
+        }
+    }
 }
 
 /// Sells one thing after another, with a moment between; at least thirty. Tells how long each took.

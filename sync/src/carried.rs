@@ -326,9 +326,8 @@ impl<R: Read> Checked<'_, R> {
     }
 
     fn take(&mut self, bytes: &mut [u8]) -> Result<(), BadFile> {
-        self.file.read_exact(bytes).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => BadFile::Cut,
-            _other => BadFile::Disk(error),
+        self.file.read_exact(bytes).map_err(|error| {
+            if error.kind() == io::ErrorKind::UnexpectedEof { BadFile::Cut } else { BadFile::Disk(error) }
         })?;
         self.all.update(bytes);
         Ok(())
