@@ -13,11 +13,12 @@ use serde::Deserialize;
 const PREFIX: &str = "OUTPOST_NODE_";
 
 /// The variables there are.
-const VARIABLES: [&str; 6] = [
+const VARIABLES: [&str; 7] = [
     "OUTPOST_NODE_CONFIG",
     "OUTPOST_NODE_DATA",
     "OUTPOST_NODE_LISTEN",
     "OUTPOST_NODE_SERVER",
+    "OUTPOST_NODE_WITNESS",
     "OUTPOST_NODE_LOG_FORMAT",
     "OUTPOST_NODE_LOG",
 ];
@@ -58,6 +59,11 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "URL", env = "OUTPOST_NODE_SERVER")]
     pub server: Option<String>,
 
+    /// A file on another disk that remembers how far the journal has come, so that an old copy of the folder is noticed
+    /// before head office is heard
+    #[arg(long, global = true, value_name = "FILE", env = "OUTPOST_NODE_WITNESS")]
+    pub witness: Option<PathBuf>,
+
     /// How log lines are written [default: text]
     #[arg(long, global = true, value_name = "FORMAT", env = "OUTPOST_NODE_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -77,6 +83,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The server's address, if it is not the card's.
     pub server: Option<String>,
+    /// A second witness of the journal, on another disk.
+    pub witness: Option<PathBuf>,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// What is logged, if somebody says so.
@@ -144,6 +152,7 @@ impl Settings {
             data: self.data.or(file.data).unwrap_or_else(|| DATA.into()),
             listen: loopback(&listen)?,
             server: self.server.or(file.server),
+            witness: self.witness.or(file.witness),
             log_format: self.log_format.or(file.log_format).unwrap_or_default(),
             log: self.log.or(file.log),
         })

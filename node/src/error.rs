@@ -166,7 +166,7 @@ pub enum Refused {
     },
     /// The device was rolled back, so it does not know what it may still sell.
     #[error(
-        "this device was rolled back to an older state and sells nothing from its allotments; head office must give it a new card"
+        "this device was put back to an older copy of itself and sells nothing from its allotments until head office was heard; connect it once"
     )]
     RolledBack,
     /// No such product here.

@@ -30,6 +30,7 @@ pub mod stockroom;
 pub mod time;
 pub mod uplink;
 pub mod web;
+pub mod witness;
 
 pub use crate::{
     db::identity::{Identity, State},

@@ -28,7 +28,7 @@ impl Local for Node {
     }
 
     fn stand_at(&self, acked: Mark) -> Result<bool, Error> {
-        self.db().write_at("stand_at", |tx| outbox::stand_at(tx, acked))
+        self.db().write_at("stand_at", |tx| outbox::stand_at(tx, acked, self.world()))
     }
 
     fn freeze(&self) -> Result<(), Error> {
@@ -67,7 +67,9 @@ impl Local for Node {
     }
 
     fn begin_life(&self, born: &Born) -> Result<(), Error> {
-        self.db().write_at("begin_life", |tx| lives::begin(tx, born, self.world()))
+        let begun = self.db().write_at("begin_life", |tx| lives::begin(tx, born, self.world()))?;
+        self.bear_witness(begun);
+        Ok(())
     }
 }
 

@@ -18,10 +18,11 @@ use rusqlite::{Connection, Transaction};
 use crate::{
     db::{
         Db,
-        identity::{self, Identity},
-        journal,
+        identity::{self, Identity, State},
+        journal, lives,
     },
     error::Error,
+    witness::{Seen, Witnesses},
 };
 
 /// Told which carts were changed behind the fast copy's back.
@@ -30,6 +31,7 @@ type CartWatch = Box<dyn Fn(&[CartId]) + Send + Sync>;
 /// One device of the shop. Shared freely between threads.
 pub struct Node {
     db: Db,
+    witnesses: Witnesses,
     world: Arc<dyn World>,
     cart_watch: OnceLock<CartWatch>,
     applying: Mutex<()>,
@@ -37,11 +39,29 @@ pub struct Node {
 
 impl Node {
     /// Opens the node that lives in `folder`, and makes its database if there is none.
+    /// If it is found to be an older copy of itself, it sells nothing from its allotments until head office
+    /// was heard.
     ///
     /// # Errors
     /// Those of [`Db::open`].
     pub fn open(folder: &Path, world: Arc<dyn World>) -> Result<Self, Error> {
-        Ok(Self { db: Db::open(folder)?, world, cart_watch: OnceLock::new(), applying: Mutex::default() })
+        Self::open_with(folder, None, world)
+    }
+
+    /// The same, with a second [`crate::witness`] of the journal, on another disk.
+    ///
+    /// # Errors
+    /// Those of [`Db::open`].
+    pub fn open_with(folder: &Path, witness: Option<&Path>, world: Arc<dyn World>) -> Result<Self, Error> {
+        let (db, witnesses) = (Db::open(folder)?, Witnesses::open(folder, witness));
+        let seen = witnesses.seen();
+        if db.read(|conn| lives::is_behind(conn, &seen))? {
+            tracing::warn!(
+                "this device was put back to an older copy of its files; it sells nothing from its allotments"
+            );
+            db.write_at("set_back", |tx| identity::set_back(tx, State::RolledBack, world.chance()))?;
+        }
+        Ok(Self { db, witnesses, world, cart_watch: OnceLock::new(), applying: Mutex::default() })
     }
 
     /// Joins the network of this card. The same card again is fine.
@@ -93,10 +113,19 @@ impl Node {
         name: &str,
         work: impl FnOnce(&mut Writing<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.db.write_at(name, |tx| {
-            let identity = identity::load(tx)?;
-            work(&mut Writing { tx, identity, world: self.world() })
-        })
+        let (made, written) = self.db.write_at(name, |tx| {
+            let mut writing = Writing { tx, identity: identity::load(tx)?, world: self.world(), written: None };
+            Ok((work(&mut writing)?, writing.written))
+        })?;
+        self.bear_witness(written);
+        Ok(made)
+    }
+
+    /// After the commit: the journal has come so far.
+    pub(crate) fn bear_witness(&self, written: Option<Seen>) {
+        if let Some(seen) = written {
+            self.witnesses.note(&seen);
+        }
     }
 }
 
@@ -111,6 +140,8 @@ pub(crate) struct Writing<'a> {
     pub(crate) tx: &'a Transaction<'a>,
     pub(crate) identity: Identity,
     pub(crate) world: &'a dyn World,
+    /// The journal's end, if something was written into it.
+    written: Option<Seen>,
 }
 
 impl Writing<'_> {
@@ -135,6 +166,9 @@ impl Writing<'_> {
     /// The op's own [`Op::check`]: what the server could never book is not written.
     pub(crate) fn append(&mut self, op: &Op) -> Result<Entry, Error> {
         op.check()?;
-        journal::append(self.tx, &mut self.identity, op, self.world)
+        let entry = journal::append(self.tx, &mut self.identity, op, self.world)?;
+        let (node_id, incarnation_id) = (self.identity.node_id(), self.identity.incarnation_id());
+        self.written = Some(Seen { node_id, incarnation_id, mark: entry.mark() });
+        Ok(entry)
     }
 }

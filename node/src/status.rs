@@ -7,7 +7,7 @@ use crate::{
     db::{
         carts, concerns,
         identity::{self, State},
-        inbox, journal,
+        inbox, journal, stock,
     },
     error::Error,
     node::Node,
@@ -45,6 +45,8 @@ pub struct Status {
     pub refused: i64,
     /// Concerns that are open.
     pub concerns: i64,
+    /// Units it may sell without asking: what is lost, or sold twice, with this device at most.
+    pub open_units: i64,
 }
 
 impl Node {
@@ -73,6 +75,7 @@ impl Node {
                 set_aside: journal::count_verdicts(conn, "set_aside")?,
                 refused: journal::count_verdicts(conn, "refused")?,
                 concerns: concerns::count_open(conn)?,
+                open_units: stock::open_units(conn, incarnation)?,
             })
         })
     }

@@ -143,12 +143,12 @@ pub enum Failure<E> {
     Remote(Trouble),
     /// The two ends could not agree on where the journal stands; see [`Local::stand_at`].
     #[error(
-        "this device was rolled back to an older state; it sells nothing from its allotments until head office has looked at it"
+        "this device was put back to an older copy of itself, and head office cannot give it another life; update head office"
     )]
     RolledBack,
     /// The journal is frozen; see [`Local::freeze`].
     #[error(
-        "this device's journal went on in two ways; it is frozen, and sales are recorded here until head office has looked at it"
+        "this device's journal went on in two ways, and head office cannot give it another life; sales are recorded here until head office is updated"
     )]
     Frozen,
     /// The server answered the same mark over and over.

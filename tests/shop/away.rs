@@ -15,7 +15,7 @@ use outpost_server::{
     horizon::{self, HORIZON_DAYS},
 };
 use outpost_sync::{
-    round::{self, Remote, Trouble},
+    round::{self, Local as _, Remote, Trouble},
     wire::{ACKED_HEADER, HEAD_HEADER, NODE_HEADER, PULL_PATH, Pulled, Push, Pushed, Standing},
 };
 use tokio::task::JoinHandle;

@@ -1,9 +1,25 @@
 //! Devices that were copied, and devices that were set back.
 
-use outpost_node::State;
-use outpost_schema::id::ProductId;
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use crate::support::{Rule, Shop, copy_folder, wire::Fate};
+use outpost_node::{
+    Node, State,
+    sell::{SaleWanted, Tendered, Terms, WantedLine},
+    witness::FILE as WITNESS,
+};
+use outpost_schema::{
+    device::LifeReason,
+    id::{IncarnationId, ProductId},
+    journal::Hash,
+    world::Seeded,
+};
+use outpost_sync::{
+    round::{Local as _, Remote as _, Trouble},
+    wire::{Born, LifeWanted, Standing, UNSETTLED_MAX},
+};
+use uuid::Uuid;
+
+use crate::support::{Rule, Shop, amount, copy_folder, wire::Fate};
 
 #[tokio::test]
 async fn of_a_copied_device_both_go_on_and_nothing_of_either_is_lost() {
@@ -155,6 +171,117 @@ async fn at_a_home_that_sold_nothing_since_the_image_nobody_has_to_do_anything()
     restored.until_level().await;
     assert_eq!((restored.open(tea), restored.shown(tea).balance), (16, 16));
     assert_eq!((shop.concerns().await, shop.number(IN_DOUBT).await), (vec![], 0));
+    shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn an_old_database_beside_a_younger_witness_is_noticed_before_anybody_was_heard() {
+    let (mut shop, tea) = a_till_with_ten().await;
+    let old = shop.spare_folder("old");
+    copy_folder(&shop.tills[0].folder, &old);
+    shop.restart(0, 50);
+    shop.tills[0].sell(tea, 4).expect("allotted");
+    // Only the database was put back; its folder remembers what was sold since.
+    let folder = shop.tills[0].folder.clone();
+    std::fs::copy(folder.join(WITNESS), old.join(WITNESS)).expect("a file");
+    shop.restart(0, 51);
+
+    let restored = shop.start(shop.tills[0].card.clone(), old, 60);
+    assert_eq!(restored.node.status().expect("readable").state, State::RolledBack);
+    assert_eq!(restored.sell(tea, 1).expect_err("it knows that it does not know").code(), "rolled_back");
+    restored.until_level().await;
+    assert_eq!(restored.node.status().expect("readable").state, State::Active);
+    assert_eq!(shop.number("select count(*) from orders").await, 0, "what is lost is lost, and nothing twice");
+    shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn a_witness_on_another_disk_tells_an_old_copy_of_the_whole_folder() {
+    let (mut shop, tea) = a_till_with_ten().await;
+    let (backup, second) = (shop.spare_folder("backup"), shop.spare_folder("stick"));
+    let card = shop.tills[0].card.clone();
+    let open = |folder: &Path| Node::open_with(folder, Some(&second), Arc::new(Seeded::new(70))).expect("it opens");
+    let sells = |node: &Node| {
+        let line = WantedLine { product_id: tea, quantity: amount(1), unit_price: None };
+        let terms = Terms::carried_out(vec![Tendered::card("terminal 1")]);
+        node.sell(&SaleWanted { lines: vec![line], terms })
+    };
+    let folder = shop.tills.remove(0).folder;
+    drop(open(&folder));
+    copy_folder(&folder, &backup);
+    sells(&open(&folder)).expect("allotted");
+
+    let restored = open(&backup);
+    assert_eq!(restored.identity().expect("readable").expect("joined").card.node_id, card.node_id);
+    assert_eq!(restored.status().expect("readable").state, State::RolledBack);
+    assert_eq!(sells(&restored).expect_err("it knows that it does not know").code(), "rolled_back");
+    drop(restored);
+    assert_eq!(open(&folder).status().expect("readable").state, State::Active, "the younger one is what it was");
+}
+
+#[tokio::test]
+async fn a_log_that_was_deleted_is_noticed_before_anybody_was_heard() {
+    let (mut shop, tea) = a_till_with_ten().await;
+    shop.restart(0, 50);
+    let copy = shop.spare_folder("copy");
+    shop.tills[0].sell(tea, 4).expect("allotted");
+    // As a power cut leaves it, with the sale in the log; and then somebody tidied up.
+    copy_folder(&shop.tills[0].folder, &copy);
+    std::fs::remove_file(copy.join(format!("{}-wal", outpost_node::db::FILE))).expect("a log");
+    let tidied = shop.start(shop.tills[0].card.clone(), copy, 60);
+    assert_eq!(tidied.node.status().expect("readable").state, State::RolledBack);
+    assert_eq!(tidied.sell(tea, 1).expect_err("it knows that it does not know").code(), "rolled_back");
+}
+
+#[tokio::test]
+async fn nobody_begins_a_life_that_is_not_his() {
+    let (shop, _) = a_till_with_ten().await;
+    let till = &shop.tills[0];
+    let standing = till.node.standing().expect("readable");
+    let wanted = |life, hashes| LifeWanted {
+        incarnation_id: life,
+        reason: LifeReason::RolledBack,
+        unsettled: vec![Hash::START; hashes],
+    };
+    let code = |told: Result<Born, Trouble>| match told.expect_err("refused") {
+        Trouble::Told(problem) => problem.code,
+        other @ (Trouble::Cut(_) | Trouble::Garbled(_)) => panic!("{other}"),
+    };
+    let taken = till.line.begin_life(standing, &wanted(till.life(), 0)).await;
+    assert_eq!(code(taken), "life_taken", "its own present life");
+    let fresh = IncarnationId(Uuid::from_u128(7));
+    let many = till.line.begin_life(standing, &wanted(fresh, UNSETTLED_MAX + 1)).await;
+    assert_eq!(code(many), "too_much");
+    let stranger = Standing { incarnation_id: fresh, ..standing };
+    assert_eq!(code(till.line.begin_life(stranger, &wanted(fresh, 0)).await), "unknown_node");
+    assert_eq!(shop.number("select count(*) from incarnations").await, 1);
+}
+
+#[tokio::test]
+async fn a_home_that_knows_it_was_put_back_sells_on_and_gives_no_receipt_number_twice() {
+    let mut shop = Shop::open(0).await;
+    let kiosk = shop.add_place("Kiosk").await;
+    shop.add_till(kiosk, Rule::Home).await;
+    let tea = shop.product_at("Kiosk", "TEA", "2.50", 20).await;
+    shop.tills[0].until_level().await;
+    shop.restart(0, 40);
+    let old = shop.spare_folder("old");
+    copy_folder(&shop.tills[0].folder, &old);
+    let told = shop.tills[0].sell(tea, 4).expect("its own");
+    shop.tills[0].until_level().await;
+    std::fs::copy(shop.tills[0].folder.join(WITNESS), old.join(WITNESS)).expect("a file");
+
+    let restored = shop.start(shop.tills[0].card.clone(), old, 60);
+    restored.line.cut();
+    let offline = restored.sell(tea, 3).expect("the goods are in the customer's hand");
+    assert_ne!(offline.receipt, told.receipt);
+    restored.line.mend();
+    restored.until_level().await;
+    let later = restored.sell(tea, 1).expect("its own");
+    restored.until_level().await;
+    let receipts: BTreeSet<_> = [told, offline, later].iter().map(|order| order.receipt.to_string()).collect();
+    assert_eq!((shop.server_receipts().await, receipts.len()), (receipts.clone(), 3));
+    assert_eq!((restored.open(tea), restored.shown(tea).balance), (12, 12));
     shop.keeps_its_laws().await;
 }
 

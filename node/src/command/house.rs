@@ -40,7 +40,7 @@ impl House {
         if !config.data.is_dir() {
             return Err(Error::NotJoined.into());
         }
-        let node = Arc::new(Node::open(&config.data, Arc::new(Real))?);
+        let node = Arc::new(Node::open_with(&config.data, config.witness.as_deref(), Arc::new(Real))?);
         let identity = node.identity()?.ok_or(Error::NotJoined)?;
         let server = config.server.clone().unwrap_or_else(|| identity.card.server.clone());
         let uplink = Uplink::new(&server, identity.node_id())?;

@@ -29,7 +29,7 @@ pub fn run(config: &Config, join: &Join) -> Result<(), Failure> {
     check_address(config.server.as_ref().unwrap_or(&card.server))?;
     let folder = &config.data;
     fs::create_dir_all(folder).map_err(|cause| Error::Files { what: folder.display().to_string(), cause })?;
-    Node::open(folder, Arc::new(Real))?.join(&card)?;
+    Node::open_with(folder, config.witness.as_deref(), Arc::new(Real))?.join(&card)?;
     say!("{} has joined; its folder is {}. Open it with `outpost-node serve`.", card.name, folder.display());
     Ok(())
 }

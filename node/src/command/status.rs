@@ -20,8 +20,9 @@ pub fn run(config: &Config) -> Result<(), Failure> {
         say!("The last round failed: {problem}.");
     }
     if !status.sells_from_allotments {
-        say!("Nothing is sold from allotments until head office has looked at this device.");
+        say!("Nothing is sold from allotments until head office was heard.");
     }
+    say!("At stake with this device: {} units at most.", status.open_units);
     say!("Set aside {}, refused {}, open concerns {}.", status.set_aside, status.refused, status.concerns);
     let concerns: Vec<ConcernShown> = till.get("/v1/concerns", &[])?;
     for shown in concerns.iter().filter(|shown| shown.concern.closed_at.is_none()) {

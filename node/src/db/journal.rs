@@ -85,6 +85,15 @@ pub(crate) fn has(conn: &Connection, incarnation: IncarnationId, mark: Mark) -> 
     Ok(statement.exists(params![incarnation, mark.seq, mark.hash])?)
 }
 
+/// Whether the journal should have this entry and has not. It need not have what it was told that it
+/// may forget.
+pub(crate) fn is_hidden(conn: &Connection, incarnation: IncarnationId, mark: Mark) -> Result<bool, Error> {
+    let first: Option<i64> = conn
+        .prepare_cached("select min(seq) from journal where incarnation_id = ?1")?
+        .query_row([incarnation], |row| row.get(0))?;
+    Ok(first.is_none_or(|first| mark.seq >= first) && !has(conn, incarnation, mark)?)
+}
+
 /// Takes `mark` as acknowledged, be it further or less far than before.
 pub(crate) fn set_acked(conn: &Connection, incarnation: IncarnationId, mark: Mark) -> Result<(), Error> {
     conn.prepare_cached(

@@ -14,7 +14,7 @@ use outpost_sync::wire::{Born, LifeWanted, UNSETTLED_MAX};
 use rusqlite::Connection;
 
 use super::{identity, journal, stock};
-use crate::error::Error;
+use crate::{error::Error, witness::Seen};
 
 /// What another life is asked for with; `fresh` names it if none was named before.
 pub(crate) fn wanted(conn: &Connection, fresh: IncarnationId) -> Result<Option<LifeWanted>, Error> {
@@ -25,11 +25,11 @@ pub(crate) fn wanted(conn: &Connection, fresh: IncarnationId) -> Result<Option<L
     Ok(Some(LifeWanted { incarnation_id: identity::name_next_life(conn, fresh)?, reason, unsettled }))
 }
 
-/// Begins the life that was wanted. An answer that comes late or twice changes nothing.
-pub(crate) fn begin(conn: &Connection, born: &Born, world: &dyn World) -> Result<(), Error> {
+/// Begins the life that was wanted, and says how far its journal has come. An answer that comes late or twice changes nothing.
+pub(crate) fn begin(conn: &Connection, born: &Born, world: &dyn World) -> Result<Option<Seen>, Error> {
     let mut identity = identity::load(conn)?;
     if identity.next_life != Some(born.incarnation_id) {
-        return Ok(());
+        return Ok(None);
     }
     let elder = identity.incarnation_id();
     let acked = journal::acked(conn, elder)?.seq;
@@ -45,8 +45,21 @@ pub(crate) fn begin(conn: &Connection, born: &Born, world: &dyn World) -> Result
     }
     journal::note_carried(conn, elder, known_to)?;
     stock::carry_over(conn, elder, born.incarnation_id, &places)?;
-    journal::append(conn, &mut identity, &Op::LifeEnded(LifeEnded { incarnation_id: elder }), world)?;
-    Ok(())
+    let last = journal::append(conn, &mut identity, &Op::LifeEnded(LifeEnded { incarnation_id: elder }), world)?;
+    let (node_id, incarnation_id) = (identity.node_id(), identity.incarnation_id());
+    Ok(Some(Seen { node_id, incarnation_id, mark: last.mark() }))
+}
+
+/// Whether a witness knows an entry of this device's journal that is not in it: the database is older.
+pub(crate) fn is_behind(conn: &Connection, seen: &[Seen]) -> Result<bool, Error> {
+    let Some(identity) = identity::find(conn)? else { return Ok(false) };
+    for seen in seen.iter().filter(|seen| seen.node_id == identity.node_id()) {
+        let Seen { incarnation_id: life, mark, .. } = *seen;
+        if journal::is_hidden(conn, life, mark)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What the elder itself had carried goes on under the name of the life that wrote it.

@@ -55,6 +55,15 @@ pub(crate) fn allotment(conn: &Connection, incarnation: IncarnationId, key: Stoc
     Ok(allotment.optional()?.unwrap_or_default())
 }
 
+/// Units that an incarnation may sell without asking, of everything.
+pub(crate) fn open_units(conn: &Connection, incarnation: IncarnationId) -> Result<i64, Error> {
+    let mut statement = conn.prepare_cached(
+        "select coalesce(sum(max(0, granted + received - consumed - returned - reclaimed)), 0) from allotments
+         where incarnation_id = ?1",
+    )?;
+    Ok(statement.query_row([incarnation], |row| row.get(0))?)
+}
+
 /// Keeps an allotment.
 pub(crate) fn save_allotment(
     conn: &Connection,

@@ -110,9 +110,14 @@ fn says(status: &StatusShown) -> &'static str {
         }
         (Mood::Offline, _) => "Selling goes on. Everything is kept here and goes out by itself when the line is back.",
         (Mood::Stuck, "frozen") => {
-            "This device's journal went on in two ways. Sales are kept here; head office must look at it."
+            "There are two of this device. Sales are kept here, and go out as soon as head office was heard."
         }
-        (Mood::Stuck, _) => "This device was put back to an older state. Head office must give it a new card.",
+        (Mood::Stuck, "restored") => {
+            "This device was restored from a backup. It sells nothing from its allotments until head office was heard."
+        }
+        (Mood::Stuck, _) => {
+            "This device was put back to an older copy of itself. It sells nothing from its allotments until head office was heard."
+        }
     }
 }
 
@@ -130,6 +135,7 @@ fn figures(status: &StatusShown) -> Markup {
             (figure("Last heard of head office", &ago(status.contact_seconds), None))
             (figure("Last level with it", &ago(status.level_seconds), None))
             (figure("Selling from allotments", if status.sells_from_allotments { "on" } else { "off" }, None))
+            (figure("At stake with this device", &status.open_units.to_string(), Some("units at most")))
         }
     }
 }

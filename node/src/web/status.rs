@@ -43,7 +43,7 @@ pub struct StatusShown {
     pub shop: String,
     /// In one word.
     pub mood: Mood,
-    /// `active`, `frozen` or `rolled_back`.
+    /// `active`, `frozen`, `rolled_back` or `restored`.
     pub state: String,
     /// Whether it sells what is allotted to it.
     pub sells_from_allotments: bool,
@@ -73,6 +73,9 @@ pub struct StatusShown {
     pub refused: i64,
     /// Concerns that are open.
     pub concerns: i64,
+    /// Units it may sell without asking: what is lost, or sold twice, with this device at most.
+    #[serde(default)]
+    pub open_units: i64,
 }
 
 /// How things are, in one word.
@@ -182,6 +185,7 @@ pub(super) fn look(app: &App) -> Result<StatusShown, Error> {
         set_aside: status.set_aside,
         refused: status.refused,
         concerns: status.concerns,
+        open_units: status.open_units,
         name: identity.card.name,
         kind: identity.card.kind,
         policy: identity.card.policy,
@@ -233,6 +237,7 @@ mod tests {
             set_aside: 0,
             refused: 0,
             concerns: 0,
+            open_units: 0,
         };
         change(&mut status);
         mood(&identity, &status, failures, contact)
