@@ -258,7 +258,7 @@ impl<R: Read + Seek> Reader<R> {
     ///
     /// # Errors
     /// [`BadFile`], if it cannot be read, or was altered since it was checked.
-    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, BadFile> {
+    pub fn next_part<T: DeserializeOwned>(&mut self) -> Result<Option<T>, BadFile> {
         let mut checked = Checked { file: &mut self.file, all: Sha256::new() };
         let Some(bytes) = checked.block(BODY_MAX)? else {
             // Stays before the end, so that whoever asks again hears the same.

@@ -243,7 +243,7 @@ async fn entries_that_do_not_follow_one_another_are_not_taken() {
         shop.tills[0].sell(tea, 1).expect("allotted");
     }
     let mut file = Reader::open(Cursor::new(export(&shop)), Sort::Export, 1..=PROTOCOL).expect("whole");
-    let mut push: Push = file.next().expect("readable").expect("a part");
+    let mut push: Push = file.next_part().expect("readable").expect("a part");
     push.entries.remove(1);
     let mut forged = Writer::begin(Vec::new(), &file.head).expect("memory");
     forged.part(&push).expect("memory");
@@ -278,8 +278,8 @@ async fn a_device_that_was_away_too_long_is_told_by_the_file_too() {
     let taken = take(&shop, &export(&shop)).await;
     let reply = reply(&shop, &taken).await;
     let mut file = Reader::open(Cursor::new(&reply), Sort::Reply, 1..=PROTOCOL).expect("whole");
-    assert!(matches!(file.next::<Told>(), Ok(Some(Told::Answer(_)))), "what waited comes first");
-    let told = file.next::<Told>().expect("readable");
+    assert!(matches!(file.next_part::<Told>(), Ok(Some(Told::Answer(_)))), "what waited comes first");
+    let told = file.next_part::<Told>().expect("readable");
     assert!(matches!(&told, Some(Told::News(pulled)) if **pulled == Pulled::TooLongAway), "{told:?}");
     let heard = import(&shop, 0, &reply).expect("for this device");
     assert_eq!((heard.answered, till.waiting()), (1, 0));
@@ -336,7 +336,7 @@ fn files_of_format_1_read() {
     });
     let mut file = Reader::open(Cursor::new(export), Sort::Export, PROTOCOL_OLDEST..=PROTOCOL).expect("whole");
     assert_eq!((&file.head, file.parts), (&head(Sort::Export), 1));
-    assert_eq!(file.next::<Push>().expect("readable"), Some(sample::push()));
+    assert_eq!(file.next_part::<Push>().expect("readable"), Some(sample::push()));
 
     let told = [
         Told::Answer(Box::new(Answer {
@@ -356,7 +356,7 @@ fn files_of_format_1_read() {
     let mut file = Reader::open(Cursor::new(reply), Sort::Reply, PROTOCOL_OLDEST..=PROTOCOL).expect("whole");
     assert_eq!((&file.head, file.parts), (&head(Sort::Reply), 3));
     for told in told {
-        assert_eq!(file.next::<Told>().expect("readable"), Some(told));
+        assert_eq!(file.next_part::<Told>().expect("readable"), Some(told));
     }
 }
 
