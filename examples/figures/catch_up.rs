@@ -60,6 +60,8 @@ const CHANGED: i64 = 10_000;
 /// Devices that are there, each pulling as often as a shop has news.
 const OTHERS: usize = 50;
 const PAUSE: Duration = Duration::from_millis(50);
+/// For how long the others are watched while nobody comes back.
+const QUIET: Duration = Duration::from_secs(5);
 /// How often the device comes back.
 const TIMES: usize = 3;
 
@@ -94,7 +96,11 @@ async fn back(report: &mut Report, postgres: &Postgres) -> Outcome {
         "p99 when nothing comes",
     );
 
-    let quiet = others.watch(async { Ok(tokio::time::sleep(Duration::from_secs(5)).await) }).await?.1;
+    let nothing = async {
+        tokio::time::sleep(QUIET).await;
+        Ok(())
+    };
+    let quiet = others.watch(nothing).await?.1;
     let among = others.watch(among(&card, folder.path(), &address)).await?;
     report.say("until level", "among 50", "ms", (median(&among.0.until_level), median(&alone.until_level)), "alone");
     for percent in [50.0, 99.0] {
@@ -195,24 +201,27 @@ async fn come_back(card: &Card, folder: &Path, address: &str) -> Outcome<Return>
     let is_over = Arc::new(AtomicBool::new(false));
     let selling = |is_over: Arc<AtomicBool>, node: Arc<Node>| move || sell_until(&node, &is_over);
     let quiet = tokio::task::spawn_blocking(selling(Arc::new(AtomicBool::new(true)), Arc::clone(&node))).await??;
-    // What was sold before goes out first, so that only the news is timed.
-    let unsent = node.unsent()?;
-    let settled = uplink.push(node.standing()?, &unsent).await.map_err(|trouble| trouble.to_string())?;
-    node.settle(&unsent, &settled)?;
     let till = tokio::task::spawn_blocking(selling(Arc::clone(&is_over), Arc::clone(&node)));
-    let (until_level, done) = timed_async(async {
-        let mut received = 0;
-        loop {
-            let done = round::run(&*node, &uplink, 0).await?;
-            received += done.received;
-            if done.is_level {
-                return Ok::<_, outpost_sync::round::Failure<outpost_node::Error>>(received);
-            }
-        }
-    })
-    .await;
+    let (until_level, received) = timed_async(pull_until_level(&node, &uplink)).await;
     is_over.store(true, Ordering::SeqCst);
-    Ok(Return { until_level, received: done?, sales: till.await??, quiet })
+    Ok(Return { until_level, received: received?, sales: till.await??, quiet })
+}
+
+/// Pulls and applies as a round does. It pushes nothing: the copies of the device are one device, and what
+/// each of them sold would be taken for a journal that went on in two ways.
+async fn pull_until_level(node: &Node, uplink: &Uplink) -> Outcome<usize> {
+    let mut received = 0;
+    loop {
+        let cursor = node.cursor()?;
+        let pulled =
+            uplink.pull(node.standing()?, cursor.as_deref(), 0).await.map_err(|trouble| trouble.to_string())?;
+        let Pulled::Page(page) = pulled else { return Err("no page was served".into()) };
+        node.apply(cursor.as_deref(), &page)?;
+        received += page.aggregates.len();
+        if page.level {
+            return Ok(received);
+        }
+    }
 }
 
 /// Sells one thing after another, with a moment between; at least thirty. Tells how long each took.
@@ -257,15 +266,16 @@ async fn walk(server: &Server, card: &Card, since: &Cursor) -> Outcome<Told> {
     }
 }
 
-/// What tells two aggregates of this shop apart.
+/// What tells two aggregates apart: their ids are unique over all kinds here, but for a product's stock.
 fn key(aggregate: &Aggregate) -> (u8, uuid::Uuid) {
-    match aggregate {
-        Aggregate::Product(product) => (1, product.product_id.0),
-        Aggregate::Stock(stock) => (2, stock.product_id.0),
-        Aggregate::Order(order) => (3, order.order_id.0),
-        Aggregate::Concern(concern) => (4, concern.concern_id.0),
-        other => panic!("nothing else changes in this figure: {other:?}"),
+    if let Aggregate::Product(product) = aggregate {
+        return (1, product.product_id.0);
     }
+    if let Aggregate::Stock(stock) = aggregate {
+        return (2, stock.product_id.0);
+    }
+    let Aggregate::Order(order) = aggregate else { panic!("nothing else changes in this figure: {aggregate:?}") };
+    (3, order.order_id.0)
 }
 
 /// Milliseconds in which bare SQL reads the same rows, as of one moment.

@@ -131,10 +131,10 @@ impl Node {
             return Err(NotCarried::OtherLife);
         }
         // Every part can be read, before the first is used.
-        while file.next::<Told>()?.is_some() {}
+        while file.next_part::<Told>()?.is_some() {}
         file.rewind()?;
         let mut hearing = Hearing::begin(self, &file.head);
-        while let Some(told) = file.next::<Told>()? {
+        while let Some(told) = file.next_part::<Told>()? {
             match told {
                 Told::Answer(answer) => hearing.answer(&answer)?,
                 Told::News(pulled) => hearing.news(&pulled)?,

@@ -126,7 +126,7 @@ pub async fn take(server: &Server, file: impl Read + Seek) -> Result<Taken, NotT
         taken.answers.push(Answer { after, last: None, carts: Vec::new(), pushed });
         return Ok(taken);
     }
-    while let Some(push) = file.next::<Push>()? {
+    while let Some(push) = file.next_part::<Push>()? {
         take_part(server, &mut taken, is_ours, push).await?;
         if taken.is_frozen() {
             break;
@@ -138,7 +138,7 @@ pub async fn take(server: &Server, file: impl Read + Seek) -> Result<Taken, NotT
 /// Reads every part once, and says which entry is the first.
 fn look_through(file: &mut Reader<impl Read + Seek>) -> Result<Option<i64>, NotTaken> {
     let (mut first, mut before) = (None, None::<Mark>);
-    while let Some(push) = file.next::<Push>()? {
+    while let Some(push) = file.next_part::<Push>()? {
         for entry in &push.entries {
             if before.is_some_and(|before| entry.seq != before.seq + 1 || entry.prev_hash != before.hash) {
                 return Err(NotTaken::Disordered { seq: entry.seq });

@@ -258,7 +258,7 @@ impl<R: Read + Seek> Reader<R> {
     ///
     /// # Errors
     /// [`BadFile`], if it cannot be read, or was altered since it was checked.
-    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, BadFile> {
+    pub fn next_part<T: DeserializeOwned>(&mut self) -> Result<Option<T>, BadFile> {
         let mut checked = Checked { file: &mut self.file, all: Sha256::new() };
         let Some(bytes) = checked.block(BODY_MAX)? else {
             // Stays before the end, so that whoever asks again hears the same.
@@ -326,9 +326,8 @@ impl<R: Read> Checked<'_, R> {
     }
 
     fn take(&mut self, bytes: &mut [u8]) -> Result<(), BadFile> {
-        self.file.read_exact(bytes).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => BadFile::Cut,
-            _other => BadFile::Disk(error),
+        self.file.read_exact(bytes).map_err(|error| {
+            if error.kind() == io::ErrorKind::UnexpectedEof { BadFile::Cut } else { BadFile::Disk(error) }
         })?;
         self.all.update(bytes);
         Ok(())

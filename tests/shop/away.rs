@@ -66,11 +66,11 @@ impl Remote for Counted<'_> {
 
 /// The key of what a shop of products and stock is told.
 fn key_of(aggregate: &Aggregate) -> Key {
-    match aggregate {
-        Aggregate::Product(product) => Key { kind: Kind::Product, ids: vec![product.product_id.0] },
-        Aggregate::Stock(stock) => Key { kind: Kind::Stock, ids: vec![stock.product_id.0, stock.warehouse_id.0] },
-        other => panic!("nothing else changes here: {other:?}"),
+    if let Aggregate::Product(product) = aggregate {
+        return Key { kind: Kind::Product, ids: vec![product.product_id.0] };
     }
+    let Aggregate::Stock(stock) = aggregate else { panic!("nothing else changes here: {aggregate:?}") };
+    Key { kind: Kind::Stock, ids: vec![stock.product_id.0, stock.warehouse_id.0] }
 }
 
 /// Changes every product and its stock, a third of them in each of three transactions.

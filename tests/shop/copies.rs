@@ -245,7 +245,7 @@ async fn nobody_begins_a_life_that_is_not_his() {
     };
     let code = |told: Result<Born, Trouble>| match told.expect_err("refused") {
         Trouble::Told(problem) => problem.code,
-        other @ (Trouble::Cut(_) | Trouble::Garbled(_) | Trouble::Busy(..)) => panic!("{other}"),
+        other @ (Trouble::Cut(_) | Trouble::Busy(..) | Trouble::Garbled(_)) => panic!("{other}"),
     };
     let taken = till.line.begin_life(standing, &wanted(till.life(), 0)).await;
     assert_eq!(code(taken), "life_taken", "its own present life");

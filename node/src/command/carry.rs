@@ -72,7 +72,7 @@ fn told(bad: BadFile) -> Failure {
 fn count(bytes: &[u8]) -> Result<(usize, usize), BadFile> {
     let mut file = Reader::open(Cursor::new(bytes), Sort::Export, PROTOCOL_OLDEST..=PROTOCOL)?;
     let (mut entries, mut carts) = (0, 0);
-    while let Some(push) = file.next::<Push>()? {
+    while let Some(push) = file.next_part::<Push>()? {
         (entries, carts) = (entries + push.entries.len(), carts + push.carts.len());
     }
     Ok((entries, carts))

@@ -45,10 +45,10 @@ fn a_file_reads_back_as_it_was_written() {
     let mut file = open(&written(&["one", "two"])).expect("whole");
     assert_eq!((&file.head, file.parts), (&head(), 2));
     for _ in 0..2 {
-        assert_eq!(file.next::<String>().expect("reads").as_deref(), Some("one"));
-        assert_eq!(file.next::<String>().expect("reads").as_deref(), Some("two"));
-        assert_eq!(file.next::<String>().expect("reads"), None);
-        assert_eq!(file.next::<String>().expect("reads"), None, "the end stays the end");
+        assert_eq!(file.next_part::<String>().expect("reads").as_deref(), Some("one"));
+        assert_eq!(file.next_part::<String>().expect("reads").as_deref(), Some("two"));
+        assert_eq!(file.next_part::<String>().expect("reads"), None);
+        assert_eq!(file.next_part::<String>().expect("reads"), None, "the end stays the end");
         file.rewind().expect("memory");
     }
     assert_eq!(open(&written(&[])).expect("whole").parts, 0);
@@ -91,5 +91,5 @@ fn what_cannot_be_taken_says_why() {
     assert_eq!(code(&with_head(|head| head.sort = Sort::Reply)), "other_sort");
     assert_eq!(code(&with_head(|head| head.protocol = 3)), "unknown_protocol");
     let mut other = open(&written(&["one"])).expect("whole");
-    assert_eq!(other.next::<Vec<u64>>().expect_err("it is a text").code(), "unreadable_part");
+    assert_eq!(other.next_part::<Vec<u64>>().expect_err("it is a text").code(), "unreadable_part");
 }
