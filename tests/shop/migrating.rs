@@ -70,7 +70,7 @@ async fn what_waited_at_a_device_of_version_1_is_pushed_and_booked() {
     for (insert, id, other) in [
         ("insert into warehouses values ($1, 'Beach', null, now())", card.warehouse_id.0, None),
         (
-            "insert into nodes values ($1, 'Stall', 'popup', $2, array[$2], 'B1', now())",
+            "insert into nodes values ($1, 'Stall', 'popup', $2::uuid, array[$2::uuid], 'B1', now())",
             card.node_id.0,
             Some(card.warehouse_id.0),
         ),
