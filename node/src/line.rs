@@ -28,7 +28,7 @@ impl Local for Node {
     }
 
     fn stand_at(&self, acked: Mark) -> Result<bool, Error> {
-        self.db().write_from_reserve("stand_at", |tx| outbox::stand_at(tx, acked))
+        self.db().write_from_reserve("stand_at", |tx| outbox::stand_at(tx, acked, self.world()))
     }
 
     fn freeze(&self) -> Result<(), Error> {

@@ -18,7 +18,7 @@ use rusqlite::{Connection, Transaction};
 use crate::{
     db::{
         self, Db,
-        identity::{self, Identity},
+        identity::{self, Identity, State},
         journal, lives,
     },
     error::Error,
@@ -62,7 +62,7 @@ impl Node {
             tracing::warn!(
                 "this device was put back to an older copy of its files; it sells nothing from its allotments"
             );
-            db.write_at("roll_back", |tx| identity::roll_back(tx))?;
+            db.write_at("set_back", |tx| identity::set_back(tx, State::RolledBack, world.chance()))?;
         }
         Ok(Self { db, witnesses, world, cart_watch: OnceLock::new() })
     }

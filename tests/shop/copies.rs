@@ -1,6 +1,6 @@
 //! Devices that were copied, and devices that were set back.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use outpost_node::{
     Node, State,
@@ -255,6 +255,34 @@ async fn nobody_begins_a_life_that_is_not_his() {
     let stranger = Standing { incarnation_id: fresh, ..standing };
     assert_eq!(code(till.line.begin_life(stranger, &wanted(fresh, 0)).await), "unknown_node");
     assert_eq!(shop.number("select count(*) from incarnations").await, 1);
+}
+
+#[tokio::test]
+async fn a_home_that_knows_it_was_put_back_sells_on_and_gives_no_receipt_number_twice() {
+    let mut shop = Shop::open(0).await;
+    let kiosk = shop.add_place("Kiosk").await;
+    shop.add_till(kiosk, Rule::Home).await;
+    let tea = shop.product_at("Kiosk", "TEA", "2.50", 20).await;
+    shop.tills[0].until_level().await;
+    shop.restart(0, 40);
+    let old = shop.spare_folder("old");
+    copy_folder(&shop.tills[0].folder, &old);
+    let told = shop.tills[0].sell(tea, 4).expect("its own");
+    shop.tills[0].until_level().await;
+    std::fs::copy(shop.tills[0].folder.join(WITNESS), old.join(WITNESS)).expect("a file");
+
+    let restored = shop.start(shop.tills[0].card.clone(), old, 60);
+    restored.line.cut();
+    let offline = restored.sell(tea, 3).expect("the goods are in the customer's hand");
+    assert_ne!(offline.receipt, told.receipt);
+    restored.line.mend();
+    restored.until_level().await;
+    let later = restored.sell(tea, 1).expect("its own");
+    restored.until_level().await;
+    let receipts: BTreeSet<_> = [told, offline, later].iter().map(|order| order.receipt.to_string()).collect();
+    assert_eq!((shop.server_receipts().await, receipts.len()), (receipts.clone(), 3));
+    assert_eq!((restored.open(tea), restored.shown(tea).balance), (12, 12));
+    shop.keeps_its_laws().await;
 }
 
 /// What lives that are over may still sell.

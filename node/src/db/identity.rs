@@ -155,12 +155,13 @@ pub(crate) fn find(conn: &Connection) -> Result<Option<Identity>, Error> {
 /// `other_card`.
 pub(crate) fn join(conn: &Connection, card: &Card) -> Result<(), Error> {
     if let Some(identity) = find(conn)? {
-        let Card { name, server, .. } = card;
-        let renewed = Card { name: name.clone(), server: server.clone(), ..identity.card };
+        // The card tells of the first life; the device may be in a later one.
+        let Card { incarnation_id, name, prefix, server, .. } = card.clone();
+        let renewed = Card { incarnation_id, name, prefix, server, ..identity.card };
         if renewed != *card {
             return Err(Error::OtherCard);
         }
-        conn.execute("update identity set name = ?1, server = ?2", params![name, server])?;
+        conn.execute("update identity set name = ?1, server = ?2", params![card.name, card.server])?;
         return Ok(());
     }
     conn.execute(
@@ -222,8 +223,13 @@ pub(crate) fn freeze(conn: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// The server has entries that this journal lacks.
-pub(crate) fn roll_back(conn: &Connection) -> Result<(), Error> {
-    conn.execute("update identity set state = ?1", [State::RolledBack])?;
+/// This is an older copy of the device: `state` says how that is known. Which receipt numbers its younger
+/// self gave away it cannot know, so it counts on under a mark that chance makes its own.
+pub(crate) fn set_back(conn: &Connection, state: State, chance: [u8; 16]) -> Result<(), Error> {
+    let [high, low, ..] = chance;
+    conn.execute(
+        "update identity set state = ?1, prefix = prefix || ?2 where state not in (?3, ?4)",
+        params![state, format!("R{high:02X}{low:02X}"), State::RolledBack, State::Restored],
+    )?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::error::Error;
 
-use outpost_schema::{clock::Timestamp, journal::Mark};
+use outpost_schema::{clock::Timestamp, journal::Mark, world::World};
 
 /// Where the journal stands.
 pub(crate) fn standing(conn: &Connection) -> Result<Standing, Error> {
@@ -60,14 +60,14 @@ pub(crate) fn settle(conn: &Connection, sent: &Push, answer: &Pushed, now: Times
 
 /// Goes on from where the server stands, if the journal has that; otherwise this device was rolled
 /// back, which is noted.
-pub(crate) fn stand_at(conn: &Connection, acked: Mark) -> Result<bool, Error> {
+pub(crate) fn stand_at(conn: &Connection, acked: Mark, world: &dyn World) -> Result<bool, Error> {
     let incarnation = identity::load(conn)?.incarnation_id();
     let is_there = journal::has(conn, incarnation, acked)?;
     if is_there {
         journal::set_acked(conn, incarnation, acked)?;
         journal::forget_verdicts(conn, incarnation, acked)?;
     } else {
-        identity::roll_back(conn)?;
+        identity::set_back(conn, State::RolledBack, world.chance())?;
     }
     Ok(is_there)
 }

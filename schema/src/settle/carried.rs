@@ -54,3 +54,130 @@ impl Batch<'_> {
         Ok(Verdict::Accepted)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{
+        clock::{Hlc, Timestamp},
+        id::{IncarnationId, NodeId, ProductId, UserId, WarehouseId},
+        journal::{Entry, Mark},
+        op::{Goods, Line, Sale},
+        order::tests::order,
+        quantity::Amount,
+        settle::{Author, Elder, Known, Settled, settle},
+        stock::{Allotment, Level, StockKey},
+    };
+    use uuid::Uuid;
+
+    const OLD: IncarnationId = IncarnationId(Uuid::from_u128(1));
+    const NEW: IncarnationId = IncarnationId(Uuid::from_u128(2));
+    const NOW: Timestamp = Timestamp::from_micros(1_770_000_000_000_000);
+
+    /// A sale of two, as the old life wrote it, and where it took them from.
+    fn sale() -> (Op, StockKey, NodeId) {
+        let order = order(&[(2, "1.25")]);
+        let key = StockKey { product_id: order.items[0].product_id, warehouse_id: order.warehouse_id };
+        let node = order.node_id;
+        (Op::Sale(Box::new(Sale { order, sold: None })), key, node)
+    }
+
+    fn by(life: IncarnationId, head: Mark, op: &Op) -> Entry {
+        Entry::write(life, head, Hlc { at: NOW, tick: 0 }, String::new(), op, [3; 16])
+    }
+
+    fn carried(entry: &Entry) -> Op {
+        Op::Carried(Box::new(Carried { incarnation_id: OLD, entry: entry.clone() }))
+    }
+
+    /// Ten in the book, five of them the old life's.
+    fn shop(warehouse_id: WarehouseId, product_id: ProductId) -> Known {
+        let key = StockKey { product_id, warehouse_id };
+        let mut known = Known::empty("EUR".parse().expect("a currency"), NOW);
+        known.products.insert(product_id);
+        known.warehouses.insert(warehouse_id);
+        known.users.insert(UserId::GUEST);
+        known.levels.insert(key, Level { balance: 10, promised: 5 });
+        let allotments = [(key, Allotment::default().grant(5))].into();
+        known.elders.insert(OLD, Elder { told: BTreeSet::new(), allotments });
+        known
+    }
+
+    fn told(known: &mut Known, ops: &[Op]) -> Settled {
+        let (_, key, node_id) = sale();
+        let author = Author {
+            node_id,
+            incarnation_id: NEW,
+            warehouses: [key.warehouse_id].into(),
+            homes: BTreeSet::new(),
+            elders: [OLD].into(),
+            is_superseded: false,
+        };
+        let mut head = Mark::START;
+        let mut write = |op: &Op| {
+            let entry = by(NEW, head, op);
+            head = entry.mark();
+            entry
+        };
+        settle(known, &author, &ops.iter().map(&mut write).collect::<Vec<_>>())
+    }
+
+    fn verdicts(settled: &Settled) -> Vec<Verdict> {
+        settled.verdicts.iter().map(|(_, verdict)| verdict.clone()).collect()
+    }
+
+    #[test]
+    fn a_carried_sale_counts_once_and_against_the_life_that_made_it() {
+        let (op, key, _) = sale();
+        let mut known = shop(key.warehouse_id, key.product_id);
+        let entry = by(OLD, Mark::START, &op);
+        let settled = told(&mut known, &[carried(&entry), carried(&entry)]);
+        assert_eq!(verdicts(&settled), [Verdict::Accepted, Verdict::Accepted]);
+        assert_eq!((settled.orders.len(), settled.movements.len(), settled.carried.len()), (1, 1, 1));
+        assert_eq!(known.levels[&key], Level { balance: 8, promised: 3 });
+        assert_eq!(known.elders[&OLD].allotments[&key].open(), 3);
+        assert!(settled.allotments.is_empty(), "the new life took nothing");
+        assert_eq!(settled.orders[0].0, 1, "it hangs on the op that carried it");
+    }
+
+    #[test]
+    fn what_the_old_life_told_itself_is_known() {
+        let (op, key, _) = sale();
+        let mut known = shop(key.warehouse_id, key.product_id);
+        let entry = by(OLD, Mark::START, &op);
+        known.elders.entry(OLD).or_default().told.insert(entry.mark());
+        let settled = told(&mut known, &[carried(&entry)]);
+        assert_eq!((verdicts(&settled), settled.orders.len()), (vec![Verdict::Accepted], 0));
+        assert_eq!(known.levels[&key], Level { balance: 10, promised: 5 });
+    }
+
+    #[test]
+    fn nobody_carries_for_another_device_and_nobody_asks_in_the_name_of_the_dead() {
+        let (_, key, _) = sale();
+        let mut known = shop(key.warehouse_id, key.product_id);
+        let line = Line { product_id: key.product_id, amount: Amount::new(1).expect("an amount") };
+        let ask = Op::AllotmentAsked(Goods { warehouse_id: key.warehouse_id, lines: vec![line] });
+        let stranger = IncarnationId(Uuid::from_u128(9));
+        let theirs = by(stranger, Mark::START, &ask);
+        let foreign = Op::Carried(Box::new(Carried { incarnation_id: stranger, entry: theirs }));
+        let ended = Op::LifeEnded(LifeEnded { incarnation_id: stranger });
+        let settled = told(&mut known, &[foreign, carried(&by(OLD, Mark::START, &ask)), ended]);
+        let no_right = Verdict::SetAside(SetAside::NoRight);
+        assert_eq!(verdicts(&settled), [no_right.clone(), Verdict::Refused(Refusal::LifeOver), no_right]);
+        assert_eq!((settled.ended.len(), known.levels[&key].promised), (0, 5));
+    }
+
+    #[test]
+    fn an_altered_entry_or_one_carried_twice_over_is_not_taken() {
+        let (op, key, _) = sale();
+        let mut known = shop(key.warehouse_id, key.product_id);
+        let mut altered = by(OLD, Mark::START, &op);
+        altered.body.0[20] ^= 1;
+        let twice = by(OLD, Mark::START, &carried(&by(OLD, Mark::START, &op)));
+        let settled = told(&mut known, &[carried(&altered), carried(&twice)]);
+        assert!(verdicts(&settled).iter().all(Verdict::is_set_aside), "{settled:?}");
+        assert_eq!(known.levels[&key], Level { balance: 10, promised: 5 });
+    }
+}
