@@ -18,7 +18,9 @@ pub enum Error {
     #[error("{0}")]
     Fault(#[from] Fault),
     /// The caller is not a node of this network, or not with this journal.
-    #[error("no node of this network has this journal; join it again with a card from `outpost-server node add`")]
+    #[error(
+        "no node of this network has this journal; check the address of the server, or join with a card from `outpost-server node add` in an empty folder"
+    )]
     UnknownNode,
     /// An entry's hash does not cover what it says.
     #[error("the journal's entry {seq} was altered on the way or at the device; send it again, or look at the device")]

@@ -65,7 +65,9 @@ pub enum Unheld {
     #[error("there is no such product at this warehouse; look at the catalogue")]
     UnknownStock,
     /// The caller is no node with such a journal.
-    #[error("no node of this network has this journal; join it again with a card from `outpost-server node add`")]
+    #[error(
+        "no node of this network has this journal; check the address of the server, or join with a card from `outpost-server node add` in an empty folder"
+    )]
     UnknownNode,
     /// The caller's journal takes no grants.
     #[error("this device's journal is frozen and takes no allotment until head office has looked at it")]

@@ -48,7 +48,7 @@ async fn whatever_becomes_of_the_fast_copy_the_carts_are_there() {
 async fn a_fast_copy_that_somebody_else_holds_is_told() {
     let (_shop, _, _, folder) = a_till_with_a_cart().await;
     let held = sled::open(folder.join(SLED)).expect("it opens");
-    let refused = run("outpost-node", &on(&folder, &["status"]), None).await;
+    let refused = run("outpost-node", &on(&folder, &["--listen", "127.0.0.1:0", "serve"]), None).await;
     assert!(!refused.status.success() && said(&refused).contains("another program"), "{}", said(&refused));
     drop(held);
     let shown = run("outpost-node", &on(&folder, &["status"]), None).await;

@@ -85,7 +85,7 @@ async fn a_full_disk_is_told_before_money_changes_hands_and_what_waits_still_goe
     let server = format!("http://{}", office.address);
     let offline = Running::start("outpost-node", &serve(&folder, "http://127.0.0.1:9"), None).await;
     for _ in 0..40 {
-        assert_eq!(sell(&offline.url, tea).await.0, 200);
+        assert_eq!(sell(&offline.url, tea).await.0, 201);
     }
     disk.fill();
     let sold = 40 + (0..10_000).position(|_| is_refused(&offline.url, tea)).expect("it is full in the end") as i64;
@@ -106,7 +106,7 @@ async fn a_full_disk_is_told_before_money_changes_hands_and_what_waits_still_goe
 
     disk.free();
     let (status, told) = sell(&online.url, tea).await;
-    assert_eq!(status, 200, "{told}");
+    assert_eq!(status, 201, "{told}");
     assert_eq!(told["order"]["receipt"]["number"], json!(sold + 1), "receipts are dense");
     assert!(folder.join(RESERVE_FILE).is_file(), "the reserve is laid by again");
     until(&online.url, |status| status["waiting"] == 0 && status["disk"] == "low").await;
@@ -118,7 +118,7 @@ async fn a_full_disk_is_told_before_money_changes_hands_and_what_waits_still_goe
 #[tokio::test]
 async fn without_room_for_a_copy_nothing_is_migrated() {
     let device = golden::old_device();
-    let Some(disk) = Disk::of(1 << 20) else { return };
+    let Some(disk) = Disk::of(16 << 20) else { return };
     let folder = disk.path().join("till");
     copy_folder(device.folder.path(), &folder);
     disk.fill();

@@ -9,7 +9,7 @@ use std::{
 
 use outpost_node::{Node, db::FILE};
 use outpost_schema::{journal::Hash, world::Seeded};
-use outpost_server::{api, server::Server, testing::TestDatabase};
+use outpost_server::{api, nodes, server::Server, testing::TestDatabase};
 use outpost_sync::round::Local as _;
 use rusqlite::Connection;
 
@@ -67,10 +67,11 @@ async fn what_waited_at_a_device_of_version_1_is_pushed_and_booked() {
     let server = Server::open_with(database.config(), Arc::new(Seeded::new(8)), Some(card.currency)).await;
     let server = Arc::new(server.expect("the server opens"));
     let client = database.connect().await;
+    nodes::add_warehouse(&server, "Elsewhere").await.expect("with the first place comes the guest");
     for (insert, id, other) in [
         ("insert into warehouses values ($1, 'Beach', null, now())", card.warehouse_id.0, None),
         (
-            "insert into nodes values ($1, 'Stall', 'popup', $2, array[$2], 'B1', now())",
+            "insert into nodes values ($1, 'Stall', 'popup', $2::uuid, array[$2::uuid], 'B1', now())",
             card.node_id.0,
             Some(card.warehouse_id.0),
         ),
@@ -94,6 +95,9 @@ async fn what_waited_at_a_device_of_version_1_is_pushed_and_booked() {
     }
     let line = Wire::lay(api::router(Arc::clone(&server)), card.node_id);
     until_level(&node, &line).await;
+    let aside = "select verdict_detail::text from ops where verdict <> 'accepted'";
+    let aside: Vec<String> = client.query(aside, &[]).await.expect("readable").iter().map(|row| row.get(0)).collect();
+    assert_eq!(aside, Vec::<String>::new());
     let booked = "select hash from ops where verdict = 'accepted' order by seq";
     let booked: Vec<Hash> = client.query(booked, &[]).await.expect("readable").iter().map(|row| row.get(0)).collect();
     assert_eq!(booked, device.entries.iter().map(|entry| entry.hash).collect::<Vec<_>>());

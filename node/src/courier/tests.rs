@@ -54,13 +54,14 @@ struct Till {
     world: Fixed,
     waiting: Mutex<Vec<Entry>>,
     noted: Mutex<Vec<Option<String>>>,
+    cursor: Mutex<Option<String>>,
     panics: AtomicBool,
 }
 
 impl Till {
     fn new(chance: u64) -> Arc<Self> {
-        let (waiting, noted) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { world: Fixed(chance), waiting, noted, panics: AtomicBool::new(false) })
+        let (waiting, noted, cursor) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Arc::new(Self { world: Fixed(chance), waiting, noted, cursor, panics: AtomicBool::new(false) })
     }
 
     fn sell(&self) {
@@ -105,10 +106,11 @@ impl Local for Till {
     }
 
     fn cursor(&self) -> Result<Option<String>, Broken> {
-        Ok(None)
+        Ok(self.cursor.lock().expect("sound").clone())
     }
 
-    fn apply(&self, _: Option<&str>, _: &Page) -> Result<(), Broken> {
+    fn apply(&self, _: Option<&str>, page: &Page) -> Result<(), Broken> {
+        *self.cursor.lock().expect("sound") = Some(page.cursor.clone());
         Ok(())
     }
 
