@@ -46,12 +46,11 @@ pub(crate) fn begin(conn: &Connection, epoch: EpochId) -> Result<(), Error> {
     Ok(())
 }
 
-/// A page of this life was applied. One that follows upon no other life is the first that is known.
+/// A page of this life was applied. One that was not announced is noticed here, and so is the first that
+/// is ever heard of: a server may wait for the report of a device that had joined and never called.
 pub(crate) fn note_page(conn: &Connection, epoch: EpochId, is_recovering: bool) -> Result<(), Error> {
-    match known(conn)?.epoch {
-        Some(known) if known != epoch => begin(conn, epoch)?,
-        Some(_) => {}
-        None => _ = conn.execute("update server_epoch set epoch_id = ?1", [epoch])?,
+    if known(conn)?.epoch != Some(epoch) {
+        begin(conn, epoch)?;
     }
     conn.prepare_cached("update server_epoch set is_recovering = ?1 where is_recovering <> ?1")?
         .execute([is_recovering])?;
