@@ -168,7 +168,7 @@ pub struct Report {
 pub enum Reported {
     /// The larger totals are kept.
     Taken {
-        /// How far the server has the journal in this life; go on pushing from there.
+        /// How far the server has the journal in this life.
         acked: Mark,
     },
     /// The server has more of this journal than the caller: it was set back, and its totals are no

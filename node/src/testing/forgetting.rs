@@ -116,7 +116,10 @@ fn another_life_of_the_server_is_told_everything_in_pages() {
     assert_eq!((rest.granted, rest.last), (report.granted[1..].to_vec(), true));
     shop.node.reported(&page(next, true)).expect("notes");
     assert_eq!(shop.node.report().expect("reads"), None);
-    assert_eq!(shop.node.unsent().expect("waits").epoch, Some(next), "its mark is of this life by now");
+    assert_eq!(shop.node.unsent().expect("waits").epoch, None, "its mark is still of the last life");
+    let page = Page { epoch: next, ..shop.page(vec![], vec![]) };
+    shop.node.apply(None, &page).expect("applies");
+    assert_eq!(shop.node.unsent().expect("waits").epoch, Some(next));
 }
 
 #[test]
