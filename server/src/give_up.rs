@@ -64,8 +64,9 @@ pub async fn give_up(server: &Server, life: &Life) -> Result<(), Error> {
 /// # Errors
 /// The database's.
 pub async fn reclaim(server: &Server, incarnation_id: IncarnationId) -> Result<i64, Error> {
-    let units = server.db.transaction(|tx| async move { reclaim_within(server, &tx, incarnation_id).await }).await?;
+    // Given up first, or its home would give it back at once what is taken.
     epoch::give_up(server, incarnation_id).await?;
+    let units = server.db.transaction(|tx| async move { reclaim_within(server, &tx, incarnation_id).await }).await?;
     server.ring();
     Ok(units)
 }

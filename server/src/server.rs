@@ -131,7 +131,7 @@ impl fmt::Debug for Server {
 
 /// Begins the next epoch when a connection leads to another life of the database, over connections
 /// that nobody else is given.
-fn moved(aside: Db, world: Arc<dyn World>) -> Moved {
+pub(crate) fn moved(aside: Db, world: Arc<dyn World>) -> Moved {
     Box::new(move || {
         let (aside, world) = (aside.clone(), Arc::clone(&world));
         Box::pin(async move {

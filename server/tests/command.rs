@@ -93,6 +93,34 @@ async fn a_shop_is_set_up_from_the_command_line() {
 }
 
 #[tokio::test]
+async fn a_restored_head_office_says_whom_it_waits_for_and_gives_up_who_will_not_come() {
+    let network = Network::open().await;
+    let say = |line: &[&str]| network.say(line).unwrap();
+    say(&["warehouse", "add", "Shop"]);
+    network.file("products.csv", "sku,name,price\nTEA,Tea,2.50\n");
+    say(&["import", "products", "products.csv"]);
+    network.file("stock.csv", "sku,quantity\nTEA,12\n");
+    say(&["import", "stock", "stock.csv", "--warehouse", "Shop"]);
+    say(&["node", "add", "--kind", "till", "--warehouse", "Shop", "--home", "--name", "Till"]);
+    assert!(say(&["recovery"]).contains("Nothing is waited for"));
+
+    let promoted = "update epochs set timeline = timeline + 1";
+    network.database.connect().await.execute(promoted, &[]).await.unwrap();
+    let told = say(&["recovery"]);
+    assert!(told.contains("a standby was promoted") && told.contains("Till: has not told what it holds"), "{told}");
+    let json = say(&["recovery", "--json"]);
+    assert!(json.contains(r#""recovering":true,"waits_for":["Till"]"#), "{json}");
+    let told = say(&["node", "give-up", "Till"]);
+    assert!(told.contains("12 units of 1 products") && told.contains("Nothing was done"), "{told}");
+    assert!(say(&["node", "list"]).contains("waited for"));
+    let told = say(&["node", "give-up", "Till", "--reclaim", "--yes"]);
+    assert!(told.contains("12 units were taken back"), "{told}");
+    assert!(say(&["recovery"]).contains("Nothing is waited for"));
+    assert!(say(&["check"]).contains("all is well"));
+    assert!(network.say(&["node", "give-up", "Nobody", "--yes"]).unwrap_err().contains("not_found"));
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_one_sentence_with_its_code() {
     let network = Network::open().await;
     let complaint = |line: &[&str]| network.say(line).unwrap_err();

@@ -331,13 +331,14 @@ impl<L: Local, R: Remote> Round<'_, L, R> {
             };
             match answer {
                 Reported::Taken { acked } => {
-                    // The mark first: once the report is told, the journal's mark is of this life.
-                    if report.last && !self.local.stand_at(acked).map_err(Failure::Local)? {
-                        return Err(Failure::RolledBack);
+                    // What it lost of the journal is pushed again.
+                    if report.last && acked.seq < standing.acked.seq {
+                        self.agree(acked)?;
                     }
                     self.local.reported(&report).map_err(Failure::Local)?;
                 }
-                Reported::Elsewhere { acked } => self.agree(acked)?,
+                // It has more of this journal than we have; the push finds out what happened to ours.
+                Reported::Elsewhere { .. } => return Ok(()),
                 Reported::OtherEpoch { epoch } => self.start_anew(epoch)?,
             }
         }

@@ -111,10 +111,10 @@ pub struct Push {
     pub carts: Vec<Cart>,
     /// In which life of the server's database the caller's mark was acknowledged; none if it does not
     /// know yet, as after a restore.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<EpochId>,
     /// What lies between the server's mark and the first of these entries, if the node no longer has it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hole: Option<Hole>,
 }
 
@@ -184,7 +184,7 @@ pub struct Report {
 pub enum Reported {
     /// The larger totals are kept.
     Taken {
-        /// How far the server has the journal in this life; go on pushing from there.
+        /// How far the server has the journal in this life.
         acked: Mark,
     },
     /// The server has more of this journal than the caller: it was set back, and its totals are no
@@ -221,7 +221,7 @@ pub struct Page {
     #[serde(default = "first_protocol", skip_serializing_if = "is_first_protocol")]
     pub protocol: u16,
     /// Whether head office is still hearing from its devices, and so grants nothing.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub recovering: bool,
 }
 
@@ -244,8 +244,13 @@ pub struct Acked {
     /// Ops up to there that are in no image, because they are set aside.
     pub set_aside: Vec<i64>,
     /// Every backup that is kept holds the journal up to here: the node may forget it. 0: nothing.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub archived: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 /// The answer to a pull.

@@ -17,44 +17,50 @@ pub struct Known {
     pub epoch: Option<EpochId>,
     /// Whether what was granted is still to be told to it.
     pub report_owed: bool,
+    /// Whether the journal's mark was acknowledged in that life, and not in the last one.
+    pub is_marked: bool,
     /// Whether it grants nothing, because it is hearing from its devices.
     pub is_recovering: bool,
 }
 
 impl Known {
-    /// In which life the journal's mark was acknowledged; none while a report is owed, because until
-    /// then the mark is of the last one.
+    /// In which life the journal's mark was acknowledged; none while a report is owed, because who has not
+    /// reported is not believed.
     pub fn acked_in(self) -> Option<EpochId> {
-        self.epoch.filter(|_| !self.report_owed)
+        self.epoch.filter(|_| self.is_marked && !self.report_owed)
     }
 }
 
 /// What is known.
 pub(crate) fn known(conn: &Connection) -> Result<Known, Error> {
-    let mut statement = conn.prepare_cached("select epoch_id, report_owed, is_recovering from server_epoch")?;
-    Ok(statement
-        .query_row([], |row| Ok(Known { epoch: row.get(0)?, report_owed: row.get(1)?, is_recovering: row.get(2)? }))?)
+    let mut statement =
+        conn.prepare_cached("select epoch_id, report_owed, is_marked, is_recovering from server_epoch")?;
+    Ok(statement.query_row([], |row| {
+        Ok(Known { epoch: row.get(0)?, report_owed: row.get(1)?, is_marked: row.get(2)?, is_recovering: row.get(3)? })
+    })?)
 }
 
 /// The server lives another life: it is told what was granted, and every cart again.
 pub(crate) fn begin(conn: &Connection, epoch: EpochId) -> Result<(), Error> {
     conn.execute(
-        "update server_epoch set epoch_id = ?1, report_owed = 1, told_upto = null, is_recovering = 1",
+        "update server_epoch set epoch_id = ?1, report_owed = 1, is_marked = 0, told_upto = null, is_recovering = 1",
         [epoch],
     )?;
     conn.execute("update cart_states set unsent = unsent + 1", [])?;
     Ok(())
 }
 
-/// A page of this life was applied. One that follows upon no other life is the first that is known.
+/// A page of this life was applied. One that was not announced is noticed here, and so is the first that
+/// is ever heard of: a server may wait for the report of a device that had joined and never called.
 pub(crate) fn note_page(conn: &Connection, epoch: EpochId, is_recovering: bool) -> Result<(), Error> {
-    match known(conn)?.epoch {
-        Some(known) if known != epoch => begin(conn, epoch)?,
-        Some(_) => {}
-        None => _ = conn.execute("update server_epoch set epoch_id = ?1", [epoch])?,
+    if known(conn)?.epoch != Some(epoch) {
+        begin(conn, epoch)?;
     }
-    conn.prepare_cached("update server_epoch set is_recovering = ?1 where is_recovering <> ?1")?
-        .execute([is_recovering])?;
+    // A page is told only to who agrees with the server on the journal's mark.
+    conn.prepare_cached(
+        "update server_epoch set is_recovering = ?1, is_marked = 1 where is_recovering <> ?1 or is_marked = 0",
+    )?
+    .execute([is_recovering])?;
     Ok(())
 }
 

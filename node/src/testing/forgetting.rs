@@ -88,8 +88,11 @@ fn another_life_of_the_server_is_told_everything_in_pages() {
     shop.stock(TEA, 30, 7);
     shop.tell(vec![told_totals(CAKE, 5, 2)]);
     keep_cart(&shop, &a_cart(&shop, 50, &[(TEA, 1)]));
-    let push = shop.node.unsent().expect("waits");
     let epoch = EpochId(Uuid::from_u128(40));
+    let first = shop.node.report().expect("reads").expect("owed to the first life that it hears of, too");
+    assert_eq!((first.epoch, first.granted.len()), (epoch, 2));
+    shop.node.reported(&first).expect("notes");
+    let push = shop.node.unsent().expect("waits");
     assert_eq!((push.epoch, push.carts.len()), (Some(epoch), 1));
     shop.node.settle(&push, &Pushed::Settled { acked: Mark::START, verdicts: vec![], carts: vec![] }).expect("settles");
     assert_eq!(shop.node.report().expect("reads"), None, "nothing is owed");
@@ -113,13 +116,17 @@ fn another_life_of_the_server_is_told_everything_in_pages() {
     assert_eq!((rest.granted, rest.last), (report.granted[1..].to_vec(), true));
     shop.node.reported(&page(next, true)).expect("notes");
     assert_eq!(shop.node.report().expect("reads"), None);
-    assert_eq!(shop.node.unsent().expect("waits").epoch, Some(next), "its mark is of this life by now");
+    assert_eq!(shop.node.unsent().expect("waits").epoch, None, "its mark is still of the last life");
+    let page = Page { epoch: next, ..shop.page(vec![], vec![]) };
+    shop.node.apply(None, &page).expect("applies");
+    assert_eq!(shop.node.unsent().expect("waits").epoch, Some(next));
 }
 
 #[test]
 fn a_page_of_a_life_that_was_not_announced_is_noticed() {
     let shop = Shop::new(&card());
     shop.stock(TEA, 30, 7);
+    shop.node.reported(&shop.node.report().expect("reads").expect("owed")).expect("notes");
     shop.node.start_anew(&Anew::TooLongAway).expect("notes");
     let next = EpochId(Uuid::from_u128(42));
     let page = Page { epoch: next, recovering: true, ..shop.page(vec![], vec![]) };

@@ -14,7 +14,7 @@ use crate::error::Error;
 
 /// Grants, given the stock rows `at_home (product_id, warehouse_id)`; `$1` is kept back, `$2` is now.
 /// The rows are locked in the order of their keys before anything is counted. Nothing is granted while
-/// head office hears from its devices, nor to a journal that it has not heard.
+/// head office hears from its devices, nor to a journal that it has not heard or that was given up.
 macro_rules! granting {
     ($at_home:literal) => {
         concat!(
@@ -25,7 +25,7 @@ macro_rules! granting {
                 from at_home h
                 join stock s using (product_id, warehouse_id)
                 join warehouses w on w.warehouse_id = s.warehouse_id
-                join incarnations i on i.node_id = w.home_of and i.state = 'active' and not i.report_owed
+                join incarnations i on i.node_id = w.home_of and i.state = 'active' and not i.report_owed and i.given_up_at is null
                     and i.number = (select max(number) from incarnations where node_id = w.home_of)
                 where s.quantity - s.reserved_quantity > $1
                   and not exists (

@@ -78,14 +78,17 @@ pub async fn lock_journal(tx: &Tx, incarnation_id: IncarnationId) -> Result<Opti
     }))
 }
 
-/// Notes how far the server has a journal, and that its node was heard.
+/// Notes how far the server has a journal, and that its node was heard. One that had been given up is so
+/// no longer, unless it owes a report.
 ///
 /// # Errors
 /// If Postgres fails.
 pub async fn acknowledge(tx: &Tx, author: &Author, acked: Mark, now: Timestamp) -> Result<(), Error> {
     tx.execute(
         "with heard as (update nodes set seen_at = $5 where node_id = $4)
-         update incarnations set acked_seq = $2, acked_hash = $3 where incarnation_id = $1",
+         update incarnations set acked_seq = $2, acked_hash = $3,
+                given_up_at = case when report_owed then given_up_at end
+         where incarnation_id = $1",
         &[&author.incarnation_id, &acked.seq, &acked.hash, &author.node_id, &now],
     )
     .await?;

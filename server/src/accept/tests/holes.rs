@@ -63,7 +63,7 @@ async fn a_hole_that_is_none_is_refused() {
     let mark = |seq: usize| entries[seq - 1].mark();
     let cases = [
         (Hole { after: mark(1), before: mark(7) }, 7, "no_hole", "the server has entry 2"),
-        (Hole { after: Mark::START, before: mark(2) }, 2, "hole_misfit", "no room"),
+        (Hole { after: Mark::START, before: mark(2) }, 2, "no_hole", "the server has entry 1"),
         (Hole { after: mark(3), before: mark(4) }, 4, "hole_misfit", "no room"),
         (Hole { after: mark(3), before: mark(6) }, 7, "hole_misfit", "it ends before the entries begin"),
         (Hole { after: mark(3), before: mark(8) }, 7, "hole_misfit", "it ends behind where they begin"),
