@@ -102,20 +102,14 @@ impl Node {
     /// What the journal made, if the page takes anything away that a journal can make. The journal may be
     /// long, and entries never change: it is read before anybody has to wait for it.
     fn made_here(&self, page: &Page) -> Result<BTreeSet<Key>, Error> {
-        let is_made = |aggregate: &Aggregate| match aggregate {
-            Aggregate::Gone(key) => [Kind::Order, Kind::User, Kind::Address, Kind::Review].contains(&key.kind),
-            _ => false,
-        };
+        const MADE: [Kind; 4] = [Kind::Order, Kind::User, Kind::Address, Kind::Review];
+        let is_made = |told: &Aggregate| matches!(told, Aggregate::Gone(key) if MADE.contains(&key.kind));
         if page.aggregates.iter().any(is_made) { self.db().read(fed::made_here) } else { Ok(BTreeSet::new()) }
     }
 }
 
 /// The next slice from a place: pieces of one kind after another, until there are so many rows.
-fn walk(
-    conn: &Connection,
-    place: checks::Place,
-    rows: usize,
-) -> Result<(Vec<Piece>, Option<(Kind, Option<Ids>)>), Error> {
+fn walk(conn: &Connection, place: checks::Place, rows: usize) -> Result<(Vec<Piece>, checks::Place), Error> {
     let all = Own::load(conn)?;
     let (first, mut after) = place.unwrap_or((COMPARED[0], None));
     let kinds = COMPARED.into_iter().skip_while(|kind| *kind != first);
@@ -130,7 +124,7 @@ fn walk(
         let mut own = all.within(conn, &range)?;
         // More that is its own than one question may name: the slice ends before.
         if own.len() > own_left {
-            let Some(last) = own.iter().take(own_left).last().cloned() else {
+            let Some(last) = own.iter().take(own_left).next_back().cloned() else {
                 return Ok((pieces, Some((kind, range.after))));
             };
             range.upto = Some(last);

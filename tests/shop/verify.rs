@@ -52,7 +52,7 @@ pub async fn hear(till: &Till) {
                     return;
                 }
             }
-            other => panic!("{other:?}"),
+            other @ (Pulled::Elsewhere { .. } | Pulled::OtherEpoch { .. } | Pulled::TooLongAway) => panic!("{other:?}"),
         }
     }
 }

@@ -204,10 +204,9 @@ impl Referee for Office {
 }
 
 async fn compared(node: &Node, office: &Office, anew: bool, rows: usize) -> Compared {
-    match slice(node, office, anew, rows).await.expect("both ends are sound") {
-        Outcome::Compared(compared) => compared,
-        other => panic!("{other:?}"),
-    }
+    let outcome = slice(node, office, anew, rows).await.expect("both ends are sound");
+    let Outcome::Compared(compared) = outcome else { panic!("{outcome:?}") };
+    compared
 }
 
 #[tokio::test]
