@@ -6,6 +6,7 @@
 
 mod bare;
 mod cart;
+mod digest;
 mod disk;
 mod environment;
 mod goods;
@@ -29,7 +30,8 @@ use clap::Parser;
 use crate::report::{Figure, Report};
 
 /// Every figure, in the order in which `all` measures them.
-const FIGURES: [&Figure; 5] = [&sale::FIGURE, &push::FIGURE, &holds::FIGURE, &cart::FIGURE, &import::FIGURE];
+const FIGURES: [&Figure; 6] =
+    [&sale::FIGURE, &push::FIGURE, &holds::FIGURE, &cart::FIGURE, &import::FIGURE, &digest::FIGURE];
 
 /// Measures what this machine does, beside a limit measured in the same run.
 #[derive(Debug, Parser)]

@@ -35,7 +35,8 @@ pub fn open(folder: &Path, pages: usize) -> Outcome<Arc<Node>> {
     Ok(Arc::new(node))
 }
 
-fn card() -> Outcome<Card> {
+/// What it joins with.
+pub fn card() -> Outcome<Card> {
     Ok(Card {
         node_id: goods::node_id(),
         incarnation_id: goods::incarnation_id(),

@@ -21,6 +21,7 @@ pub mod serve;
 pub mod status;
 pub mod stock;
 mod till;
+pub mod verify;
 mod wanted;
 
 use outpost_sync::wire::Problem;

@@ -16,8 +16,9 @@ use std::{
 use outpost_schema::{clock::Timestamp, world::World};
 use outpost_sync::{
     retry,
-    round::{self, Done, Failure, Local, Remote, Trouble},
-    wire::{Problem, WAIT_SECONDS_MAX},
+    round::{self, Done, Failure, Remote, Trouble},
+    verify::{self, Holder, Outcome, Referee},
+    wire::{DIGEST_ROWS_MAX, Problem, WAIT_SECONDS_MAX},
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -33,8 +34,8 @@ const WISHES_MAX: usize = 32;
 /// instead of waiting is not asked without end.
 const IDLE_PAUSE: Duration = Duration::from_millis(250);
 
-/// What the courier asks of the node beside [`Local`].
-pub trait Origin: Local<Error: std::fmt::Display> + Send + Sync {
+/// What the courier asks of the node beside its ends of a round and of a comparison.
+pub trait Origin: Holder<Error: std::fmt::Display> + Send + Sync {
     /// Where time and chance come from.
     fn world(&self) -> &dyn World;
 
@@ -60,8 +61,23 @@ pub struct Health {
     pub waits: Option<Duration>,
 }
 
-/// Somebody waits for a round.
-type Wish = oneshot::Sender<Result<Done, Problem>>;
+/// Somebody waits for something.
+enum Wish {
+    /// For a round.
+    Round(oneshot::Sender<Result<Done, Problem>>),
+    /// For a round and, level, a comparison of the next slice; `anew` begins a new walk.
+    Look { anew: bool, answer: oneshot::Sender<Result<Outcome, Problem>> },
+}
+
+impl Wish {
+    fn answer_with(self, problem: &Problem) {
+        // Whoever asked may have gone; what was done was done all the same.
+        match self {
+            Self::Round(answer) => drop(answer.send(Err(problem.clone()))),
+            Self::Look { answer, .. } => drop(answer.send(Err(problem.clone()))),
+        }
+    }
+}
 
 /// The running courier. Dropping it stops it.
 #[derive(Debug)]
@@ -81,7 +97,7 @@ impl Courier {
     pub fn start<L, R>(node: Arc<L>, uplink: R) -> std::io::Result<Self>
     where
         L: Origin + 'static,
-        R: Remote + Send + Sync + 'static,
+        R: Remote + Referee + Send + Sync + 'static,
     {
         let (stop, stopped) = watch::channel(false);
         let (health, seen) = watch::channel(Health::default());
@@ -114,7 +130,23 @@ impl Courier {
     /// # Errors
     /// What the round failed with; `busy` if too many wait already, `stopped` if the courier has.
     pub async fn round_now(&self) -> Result<Done, Problem> {
-        let (wish, answer) = oneshot::channel();
+        let (answer, answered) = oneshot::channel();
+        self.wish(Wish::Round(answer))?;
+        answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Runs a round now, and compares the next slice of what is held with the server; `anew` begins a new
+    /// walk.
+    ///
+    /// # Errors
+    /// What the round or the comparison failed with; `busy` or `stopped` as for a round.
+    pub async fn look_now(&self, anew: bool) -> Result<Outcome, Problem> {
+        let (answer, answered) = oneshot::channel();
+        self.wish(Wish::Look { anew, answer })?;
+        answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    fn wish(&self, wish: Wish) -> Result<(), Problem> {
         self.wishes.try_send(wish).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
                 Problem::new("busy", "many already wait for a round; its result shows on the status page")
@@ -122,7 +154,7 @@ impl Courier {
             mpsc::error::TrySendError::Closed(_) => stopped(),
         })?;
         self.nudge();
-        answer.await.unwrap_or_else(|_| Err(stopped()))
+        Ok(())
     }
 
     /// Ends the round at its next step and waits until the thread is gone. What was not settled will
@@ -148,16 +180,58 @@ impl Drop for Courier {
 ///
 /// # Errors
 /// What the round failed with.
-pub fn round_once<L: Origin, R: Remote>(node: &L, uplink: &R) -> Result<Done, Problem> {
+pub fn round_once<L: Origin, R: Remote + Referee>(node: &L, uplink: &R) -> Result<Done, Problem> {
+    on_call(async {
+        let result = round::run(node, uplink, 0).await.map_err(|failure| problem_of::<L>(&failure));
+        node.note(result.as_ref().err());
+        if result.as_ref().is_ok_and(|done| done.is_level) {
+            look_if_due(node, uplink).await;
+        }
+        result
+    })
+}
+
+/// One round and one comparison, for a verb that runs without a courier.
+///
+/// # Errors
+/// What the round or the comparison failed with.
+pub fn look_once<L: Origin, R: Remote + Referee>(node: &L, uplink: &R, anew: bool) -> Result<Outcome, Problem> {
+    on_call(async {
+        let result = match round::run(node, uplink, 0).await {
+            // A frozen journal hears the news all the same, and what it holds of it can be compared.
+            Ok(_) | Err(Failure::Frozen) => verify::slice(node, uplink, anew, DIGEST_ROWS_MAX).await,
+            Err(failure) => Err(failure),
+        };
+        result.map_err(|failure| problem_of::<L>(&failure))
+    })
+}
+
+fn on_call<T>(work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Problem::new("no_runtime", format!("no round can be run: {error}")))?;
-    let result = runtime.block_on(round::run(node, uplink, 0)).map_err(|failure| problem_of::<L>(&failure));
-    node.note(result.as_ref().err());
-    result
+    runtime.block_on(work)
+}
+
+/// Compares a slice if one is due. What goes wrong with it is no matter of the round's: it is logged, and
+/// tried again some rounds later.
+async fn look_if_due<L: Origin, R: Referee>(node: &L, uplink: &R) {
+    match verify::when_due(node, uplink).await {
+        Ok(Some(Outcome::OtherForm { form })) => {
+            tracing::info!(form, "head office writes in another form; nothing is compared until one is updated");
+        }
+        Ok(Some(Outcome::Compared(_) | Outcome::NotNow) | None) => {}
+        Err(failure) => {
+            let problem = problem_of::<L>(&failure);
+            tracing::warn!(%problem, "what is held here could not be compared with head office");
+        }
+    }
 }
 
 /// Carries on until told to stop; after a panic it says so and is called again.
-fn finished<L: Origin, R: Remote + Sync>(rounds: &mut Rounds<L, R>, runtime: &tokio::runtime::Runtime) -> bool {
+fn finished<L: Origin, R: Remote + Referee + Sync>(
+    rounds: &mut Rounds<L, R>,
+    runtime: &tokio::runtime::Runtime,
+) -> bool {
     match catch_unwind(AssertUnwindSafe(|| runtime.block_on(rounds.carry()))) {
         Ok(()) => true,
         Err(panic) => {
@@ -189,7 +263,7 @@ struct Rounds<L, R> {
     due: Vec<Wish>,
 }
 
-impl<L: Origin, R: Remote + Sync> Rounds<L, R> {
+impl<L: Origin, R: Remote + Referee + Sync> Rounds<L, R> {
     async fn carry(&mut self) {
         let mut stopped = self.stopped.clone();
         tokio::select! {
@@ -213,6 +287,10 @@ impl<L: Origin, R: Remote + Sync> Rounds<L, R> {
             match outcome {
                 Ok(done) => self.succeed(done).await,
                 Err(Failure::Remote(Trouble::Cut(_))) if was_nudged => {}
+                Err(Failure::Frozen) => {
+                    self.look(false).await;
+                    _ = self.fail(problem_of::<L>(&Failure::Frozen)).await;
+                }
                 Err(failure) => drop(self.fail(problem_of::<L>(&failure)).await),
             }
         }
@@ -231,7 +309,13 @@ impl<L: Origin, R: Remote + Sync> Rounds<L, R> {
             let rounds = health.rounds + 1;
             *health = Health { rounds, contact_at: Some(now), ..Health::default() };
         });
-        self.answer(&Ok(done));
+        self.look(done.is_level).await;
+        for wish in self.due.drain(..) {
+            if let Wish::Round(answer) = wish {
+                // Whoever asked may have gone; the round was run all the same.
+                drop(answer.send(Ok(done)));
+            }
+        }
         if done.pushed == 0 && done.received == 0 {
             tokio::select! {
                 () = tokio::time::sleep(IDLE_PAUSE) => {}
@@ -252,8 +336,27 @@ impl<L: Origin, R: Remote + Sync> Rounds<L, R> {
             (health.failures, health.waits) = (failures, Some(waits));
             (health.rounds, health.problem) = (health.rounds + 1, Some(problem.clone()));
         });
-        self.answer(&Err(problem));
+        self.due.drain(..).for_each(|wish| wish.answer_with(&problem));
         self.back_off(waits).await
+    }
+
+    /// Compares for whoever asked; if nobody did and the node is level, when it is due.
+    async fn look(&mut self, is_level: bool) {
+        let (looks, rounds) = std::mem::take(&mut self.due).into_iter().partition(|wish| match wish {
+            Wish::Look { .. } => true,
+            Wish::Round(_) => false,
+        });
+        self.due = rounds;
+        let looks: Vec<Wish> = looks;
+        if looks.is_empty() && is_level {
+            look_if_due(&*self.node, &self.uplink).await;
+        }
+        for wish in looks {
+            if let Wish::Look { anew, answer } = wish {
+                let outcome = verify::slice(&*self.node, &self.uplink, anew, DIGEST_ROWS_MAX).await;
+                drop(answer.send(outcome.map_err(|failure| problem_of::<L>(&failure))));
+            }
+        }
     }
 
     async fn back_off(&mut self, waits: Duration) -> bool {
@@ -266,13 +369,6 @@ impl<L: Origin, R: Remote + Sync> Rounds<L, R> {
                 false
             }
             () = tokio::time::sleep(waits) => false,
-        }
-    }
-
-    fn answer(&mut self, result: &Result<Done, Problem>) {
-        for wish in self.due.drain(..) {
-            // Whoever asked may have gone; the round was run all the same.
-            drop(wish.send(result.clone()));
         }
     }
 }

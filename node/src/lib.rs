@@ -28,6 +28,7 @@ pub mod status;
 pub mod stockroom;
 pub mod time;
 pub mod uplink;
+pub mod verify;
 pub mod web;
 pub mod witness;
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use outpost_node::{
-    command::{Failure, count, find, goods, join, orders, round, sell, serve, status, stock},
+    command::{Failure, count, find, goods, join, orders, round, sell, serve, status, stock, verify},
     config::{Config, LogFormat, Settings},
 };
 use outpost_sync::wire::Problem;
@@ -42,6 +42,8 @@ enum Verb {
     Orders(orders::Orders),
     /// Send and fetch now, and say what happened
     Round,
+    /// Compare everything that is kept here with head office, and mend what differs
+    Verify,
     /// Show how this device stands with head office
     Status,
 }
@@ -74,6 +76,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::GiveBack(goods) => goods::run(&config, &goods, goods::Deed::GiveBack),
         Verb::Orders(orders) => orders::run(&config, &orders),
         Verb::Round => round::run(&config),
+        Verb::Verify => verify::run(&config),
         Verb::Status => status::run(&config),
     }
 }

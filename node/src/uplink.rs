@@ -7,9 +7,11 @@ use outpost_schema::id::NodeId;
 use outpost_sync::{
     codec::{self, Form},
     round::{Remote, Trouble},
+    verify::Referee,
     wire::{
-        ACKED_HEADER, BODY_MAX, Born, HEAD_HEADER, LIVES_PATH, LifeWanted, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER,
-        PULL_PATH, PUSH_PATH, Problem, Pulled, Push, Pushed, Standing,
+        ACKED_HEADER, BODY_MAX, Born, DIGEST_PATH, DigestAsked, Digested, HEAD_HEADER, IMAGES_PATH, Imaged,
+        ImagesAsked, LIVES_PATH, LifeWanted, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH, Problem,
+        Pulled, Push, Pushed, Standing,
     },
 };
 use reqwest::{Client, RequestBuilder, Response, Url, header, redirect};
@@ -58,6 +60,8 @@ pub struct Uplink {
     push: Url,
     pull: Url,
     lives: Url,
+    digest: Url,
+    images: Url,
     node_id: NodeId,
 }
 
@@ -75,7 +79,8 @@ impl Uplink {
             .no_proxy()
             .build()
             .map_err(|error| BadAddress::NoClient(chain(&error)))?;
-        Ok(Self { client, push: join(PUSH_PATH)?, pull: join(PULL_PATH)?, lives: join(LIVES_PATH)?, node_id })
+        let (push, pull, lives) = (join(PUSH_PATH)?, join(PULL_PATH)?, join(LIVES_PATH)?);
+        Ok(Self { client, push, pull, lives, digest: join(DIGEST_PATH)?, images: join(IMAGES_PATH)?, node_id })
     }
 
     fn post(&self, to: &Url, standing: Standing, body: &impl Serialize) -> RequestBuilder {
@@ -116,6 +121,16 @@ impl Remote for Uplink {
         url.query_pairs_mut().append_pair("wait", &wait_seconds.to_string());
         let wait = Duration::from_secs(wait_seconds.saturating_add(PULL_MARGIN_SECONDS));
         answer(self.dressed(self.client.get(url), standing).timeout(wait)).await
+    }
+}
+
+impl Referee for Uplink {
+    async fn digest(&self, standing: Standing, asked: &DigestAsked) -> Result<Digested, Trouble> {
+        answer(self.post(&self.digest, standing, asked)).await
+    }
+
+    async fn images(&self, standing: Standing, asked: &ImagesAsked) -> Result<Imaged, Trouble> {
+        answer(self.post(&self.images, standing, asked)).await
     }
 }
 

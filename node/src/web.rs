@@ -13,6 +13,7 @@ pub mod sales;
 pub mod status;
 pub mod stock;
 mod take;
+pub mod verify;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -25,7 +26,7 @@ use axum::{
     routing::{get, post},
 };
 use outpost_schema::word::Word;
-use outpost_sync::{round::Done, wire::Problem};
+use outpost_sync::{round::Done, verify::Outcome, wire::Problem};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use self::problem::Failed;
@@ -105,12 +106,31 @@ impl App {
         }
     }
 
+    /// Runs a round and compares the next slice of what is held here; `anew` begins a new walk.
+    async fn look(self: &Arc<Self>, anew: bool) -> Result<Outcome, Problem> {
+        match &self.line {
+            Line::Carried(courier) => courier.look_now(anew).await,
+            Line::OnCall { server } => {
+                let server = server.clone();
+                let work = move |app: &Self| {
+                    Ok(app.uplink(&server).and_then(|line| courier::look_once(&*app.node, &line, anew)))
+                };
+                match blocking(self, work).await {
+                    Ok(result) => result,
+                    Err(failed) => Err(failed.problem),
+                }
+            }
+        }
+    }
+
     fn round_on_call(&self, server: &str) -> Result<Done, Problem> {
+        courier::round_once(&*self.node, &self.uplink(server)?)
+    }
+
+    fn uplink(&self, server: &str) -> Result<Uplink, Problem> {
         let told = |error: Error| Problem::new(error.code(), error.to_string());
         let identity = self.node.identity().map_err(told)?.ok_or_else(|| told(Error::NotJoined))?;
-        let uplink =
-            Uplink::new(server, identity.node_id()).map_err(|bad| Problem::new(bad.code(), bad.to_string()))?;
-        courier::round_once(&*self.node, &uplink)
+        Uplink::new(server, identity.node_id()).map_err(|bad| Problem::new(bad.code(), bad.to_string()))
     }
 }
 
@@ -125,6 +145,7 @@ pub fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .route("/v1/status", get(status::status))
         .route("/v1/concerns", get(status::concerns))
         .route("/v1/round", post(status::round))
+        .route("/v1/verify", post(verify::verify))
         .merge(products::routes())
         .merge(carts::routes())
         .merge(sales::routes())

@@ -356,6 +356,17 @@ impl Cart {
         }
     }
 
+    /// Whether `actor` has counted something here that `other` does not know of: what another copy of
+    /// this cart must not take away, or the same count would be used twice.
+    pub fn knows_more_of(&self, actor: IncarnationId, other: &Self) -> bool {
+        self.lines.iter().any(|(product, line)| {
+            let known = other.lines.get(product);
+            let beyond =
+                |own: &Clock, theirs: Option<&Clock>| own.get(&actor) > theirs.map_or(0, |clock| clock.get(&actor));
+            beyond(&line.p, known.map(|line| &line.p)) || beyond(&line.n, known.map(|line| &line.n))
+        })
+    }
+
     fn room_for(&self, product: ProductId) -> Result<(), Fault> {
         if !self.lines.contains_key(&product) && self.lines.len() >= LINES_KEPT_MAX {
             return Err(Fault::TooManyLines { count: self.lines.len() + 1, max: LINES_KEPT_MAX });

@@ -96,6 +96,23 @@ impl Kind {
     pub fn of_number(number: i16) -> Result<Self, Fault> {
         Self::ALL.into_iter().find(|kind| kind.number() == number).ok_or(Fault::Unreadable { what: "a kind" })
     }
+
+    /// How many ids a key of this kind has.
+    pub const fn width(self) -> usize {
+        match self {
+            Self::Warehouse
+            | Self::Category
+            | Self::Product
+            | Self::User
+            | Self::Address
+            | Self::Order
+            | Self::Review
+            | Self::Cart
+            | Self::Concern => 1,
+            Self::Stock | Self::Verdict => 2,
+            Self::Allotment => 3,
+        }
+    }
 }
 
 /// A stock row as the feed tells it: the two sums, from which each end computes the rest.
@@ -176,6 +193,34 @@ pub enum Aggregate {
     Verdict(Box<Ruling>),
     /// It is no longer there, or no longer in this node's scope.
     Gone(Key),
+}
+
+impl Aggregate {
+    /// Which one it is.
+    pub fn key(&self) -> Key {
+        let one = |kind, id| Key { kind, ids: vec![id] };
+        match self {
+            Self::Warehouse(warehouse) => one(Kind::Warehouse, warehouse.warehouse_id.0),
+            Self::Category(category) => one(Kind::Category, category.category_id.0),
+            Self::Product(product) => one(Kind::Product, product.product_id.0),
+            Self::Stock(stock) => Key { kind: Kind::Stock, ids: vec![stock.product_id.0, stock.warehouse_id.0] },
+            Self::Allotment(granted) => {
+                let Granted { incarnation_id, product_id, warehouse_id, .. } = granted;
+                Key { kind: Kind::Allotment, ids: vec![incarnation_id.0, product_id.0, warehouse_id.0] }
+            }
+            Self::User(user) => one(Kind::User, user.user_id.0),
+            Self::Address(address) => one(Kind::Address, address.address_id.0),
+            Self::Order(order) => one(Kind::Order, order.order_id.0),
+            Self::Review(review) => one(Kind::Review, review.review_id.0),
+            Self::Cart(cart) => one(Kind::Cart, cart.cart_id().0),
+            Self::Concern(concern) => one(Kind::Concern, concern.concern_id.0),
+            Self::Verdict(ruling) => {
+                let seq = Uuid::from_u64_pair(0, ruling.seq.cast_unsigned());
+                Key { kind: Kind::Verdict, ids: vec![ruling.incarnation_id.0, seq] }
+            }
+            Self::Gone(key) => key.clone(),
+        }
+    }
 }
 
 /// Names an aggregate: its kind and the bytes of its key, ids one after another.

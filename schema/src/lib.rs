@@ -7,6 +7,7 @@ pub mod clock;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod column;
 pub mod device;
+pub mod digest;
 pub mod fault;
 pub mod feed;
 pub mod id;

@@ -30,7 +30,7 @@ use self::cursor::{BadCursor, Cursor, Position, Run, Snapshot};
 use crate::{
     db::{
         Tx,
-        feed::{self as rows, Change, Opening, Scopes},
+        feed::{self as rows, Opening, Scopes},
         images,
     },
     error::Error,
@@ -40,10 +40,10 @@ use crate::{
 
 /// The content of a page as it is encoded, before compression: a page of short orders fits, a page of
 /// orders with a thousand lines each is cut, and JSON, three times as long, stays below the line's limit.
-const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+pub(crate) const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Aggregates that are loaded at once: a page that is cut early has read little beyond its end.
-const LOT: usize = 500;
+pub(crate) const LOT: usize = 500;
 
 /// How much one page may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,6 +185,15 @@ enum Admitted {
     Go(Step),
 }
 
+/// Whether a reader that says it stands at `cursor`, between two runs, and the server agree on where its
+/// journal and its feed stand. What else is wrong with the cursor is an error, as for a pull.
+pub(crate) fn is_agreed(opening: &Opening, standing: Standing, cursor: &Cursor) -> Result<bool, Unserved> {
+    match admit(opening, standing, Some(cursor))? {
+        Admitted::Go(step) => Ok(step.is_first),
+        Admitted::Told(_) => Ok(false),
+    }
+}
+
 /// One page of a run.
 struct Step {
     since: Snapshot,
@@ -230,7 +239,8 @@ async fn fill(tx: &Tx, opening: &Opening, step: &Step, limits: Limits, now: Time
     let mut changes = rows::changes(tx, &scopes, (&step.since, &step.upto), &step.after, limits.rows + 1).await?;
     let is_longer = changes.len() > limits.rows;
     changes.truncate(limits.rows);
-    let content = content(tx, &opening.scopes, &changes, limits.bytes).await?;
+    let keys: Vec<Key> = changes.iter().map(|change| change.key.clone()).collect();
+    let content = content(tx, &opening.scopes, &keys, limits.bytes).await?;
     // Behind the last aggregate that is told, unless all of them are.
     let after = changes[..content.told].last().filter(|_| is_longer || content.told < changes.len());
     let cursor = match after {
@@ -252,26 +262,25 @@ async fn fill(tx: &Tx, opening: &Opening, step: &Step, limits: Limits, now: Time
 }
 
 /// The aggregates of a page.
-struct Content {
-    aggregates: Vec<Aggregate>,
-    /// How many of the changes they tell.
-    told: usize,
+pub(crate) struct Content {
+    pub(crate) aggregates: Vec<Aggregate>,
+    /// How many of the keys they tell.
+    pub(crate) told: usize,
 }
 
-/// Loads what these changes are about, in their order, until the bytes are used up.
-async fn content(tx: &Tx, scopes: &Scopes, changes: &[Change], bytes_max: usize) -> Result<Content, Error> {
-    let mut content = Content { aggregates: Vec::with_capacity(changes.len()), told: 0 };
-    let (mut bytes, mut named) = (0, HashSet::with_capacity(changes.len()));
-    for lot in changes.chunks(LOT) {
-        let keys: Vec<Key> = lot.iter().map(|change| change.key.clone()).collect();
-        let mut images = images::load(tx, scopes, &keys).await?;
-        for key in keys {
+/// Loads what these keys name, in their order, until the bytes are used up.
+pub(crate) async fn content(tx: &Tx, scopes: &Scopes, keys: &[Key], bytes_max: usize) -> Result<Content, Error> {
+    let mut content = Content { aggregates: Vec::with_capacity(keys.len()), told: 0 };
+    let (mut bytes, mut named) = (0, HashSet::with_capacity(keys.len()));
+    for lot in keys.chunks(LOT) {
+        let mut images = images::load(tx, scopes, lot).await?;
+        for key in lot {
             // What stands twice in a page (it left one scope of the node's for another) is told once.
-            if named.contains(&key) {
+            if named.contains(key) {
                 content.told += 1;
                 continue;
             }
-            let aggregate = take(&mut images, &key);
+            let aggregate = take(&mut images, key);
             bytes += encoded_len(&aggregate);
             if bytes > bytes_max && content.told > 0 {
                 return Ok(content);

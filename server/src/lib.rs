@@ -2,7 +2,7 @@
 //!
 //! A push comes in by [`accept`]: it is loaded, decided by the schema's rules and written as one
 //! transaction, and answered after its commit. What changed goes out by the feed. [`nodes`] knows the
-//! devices, [`grants`] gives a home what it may sell. All SQL lies in [`db`].
+//! devices, [`grants`] gives a home what it may sell, and [`digest`] lets a device compare what it was told. All SQL lies in [`db`].
 
 pub mod accept;
 pub mod api;
@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod db;
+pub mod digest;
 pub mod error;
 pub mod feed;
 pub mod grants;

@@ -12,6 +12,9 @@
 //! and the two go on from there; not found, and this device was rolled back to an old image. It then asks
 //! for another *life* of its journal, which inherits nothing; what it wrote since the image is carried over.
 //!
+//! Now and then, at level, the two *compare* a slice of what was fed ([`verify`]): sums of digests over
+//! ranges of keys, halved where they differ, and what differs is fetched again.
+//!
 //! Nothing here knows a socket, a file, a clock or a database: [`round::run`] works over two small
 //! traits, and so runs over HTTP in the shop and over a line that drops and cuts in a test.
 //!
@@ -138,4 +141,5 @@ pub mod codec;
 pub mod model;
 pub mod retry;
 pub mod round;
+pub mod verify;
 pub mod wire;

@@ -23,3 +23,4 @@ mod people;
 mod resume;
 mod set_aside;
 mod shown;
+mod verify;

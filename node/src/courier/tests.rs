@@ -7,6 +7,7 @@ use std::{
 };
 
 use futures_util::FutureExt as _;
+use outpost_schema::digest::KeyRange;
 use outpost_schema::{
     clock::Hlc,
     feed::{Aggregate, Key, Kind},
@@ -14,8 +15,12 @@ use outpost_schema::{
     journal::{Body, Entry, Hash, Mark},
 };
 use outpost_sync::{
-    round::Anew,
-    wire::{Born, LifeWanted, Page, Pulled, Push, Pushed, Standing},
+    round::{Anew, Local},
+    verify::{Compared, Held, Piece},
+    wire::{
+        Born, DigestAsked, Digested, Imaged, ImagesAsked, LifeWanted, Mended, Page, Pulled, Push, Pushed, Report,
+        Standing,
+    },
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -120,6 +125,40 @@ impl Local for Till {
     }
 }
 
+impl Holder for Till {
+    fn is_due(&self) -> Result<bool, Broken> {
+        Ok(false)
+    }
+
+    fn put_off(&self) -> Result<(), Broken> {
+        Ok(())
+    }
+
+    fn held(&self, _: bool, _: usize) -> Result<Option<Held>, Broken> {
+        Ok(Some(Held { cursor: "1".to_owned(), pieces: vec![], next: None }))
+    }
+
+    fn held_in(&self, _: &[KeyRange]) -> Result<Vec<Piece>, Broken> {
+        Ok(vec![])
+    }
+
+    fn mend(&self, _: &str, _: &KeyRange, _: &Page) -> Result<Option<Vec<Mended>>, Broken> {
+        Ok(None)
+    }
+
+    fn report(&self) -> Result<Report, Broken> {
+        Ok(Report::default())
+    }
+
+    fn reported(&self, _: &Report) -> Result<(), Broken> {
+        Ok(())
+    }
+
+    fn move_on(&self, _: &Held, _: &Compared) -> Result<(), Broken> {
+        Ok(())
+    }
+}
+
 impl Origin for Till {
     fn world(&self) -> &dyn World {
         &self.world
@@ -195,6 +234,16 @@ impl Remote for Office {
             acked: vec![],
             server_time: Timestamp::from_micros(0),
         })))
+    }
+}
+
+impl Referee for Office {
+    async fn digest(&self, _: Standing, asked: &DigestAsked) -> Result<Digested, Trouble> {
+        Ok(Digested::OtherForm { form: asked.form + 1 })
+    }
+
+    async fn images(&self, _: Standing, _: &ImagesAsked) -> Result<Imaged, Trouble> {
+        Ok(Imaged::PullFirst)
     }
 }
 
@@ -339,4 +388,19 @@ fn one_round_without_a_courier() {
     let failed = round_once(&*till, &Office::new(true, 0)).expect_err("cut");
     assert_eq!(failed.code, "line_cut");
     assert_eq!(*till.noted.lock().expect("sound"), [None, Some("line_cut".to_owned())]);
+}
+
+#[test]
+fn whoever_wants_a_comparison_is_answered_after_a_round() {
+    let (till, office) = (Till::new(0), Office::new(false, 10));
+    let courier = start(&till, &office);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let outcome = runtime.block_on(courier.look_now(true)).expect("answered");
+    assert_eq!(outcome, Outcome::Compared(Compared { is_end: true, ..Compared::default() }));
+    assert!(courier.health().rounds >= 1, "a round came first");
+
+    let (till, office) = (Till::new(0), Office::new(true, 10));
+    let courier = start(&till, &office);
+    let problem = runtime.block_on(courier.look_now(true)).expect_err("nobody answers");
+    assert_eq!(problem.code, "line_cut");
 }

@@ -9,11 +9,11 @@ use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params, params_fr
 
 use crate::error::Error;
 
-const PRODUCT: &str = "product_id, sku, name, description, price, unit, price_per, category_id, seller_id, \
+pub(super) const PRODUCT: &str = "product_id, sku, name, description, price, unit, price_per, category_id, seller_id, \
                        image_urls, attributes, created_at, updated_at";
 
 /// A product whose barcodes are still to be read.
-fn of_row(row: &Row<'_>) -> rusqlite::Result<Product> {
+pub(super) fn of_row(row: &Row<'_>) -> rusqlite::Result<Product> {
     Ok(Product {
         product_id: row.get(0)?,
         sku: row.get(1)?,

@@ -1,7 +1,7 @@
 //! What people must look at, as the feed tells it.
 
 use outpost_schema::{id::ConcernId, verdict::Concern};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use crate::error::Error;
 
@@ -32,18 +32,20 @@ pub(crate) fn list(conn: &Connection, limit: i64) -> Result<Vec<Concern>, Error>
         "select concern_id, kind, subject, detail, scope, opened_at, closed_at from concerns
          order by closed_at is not null, opened_at desc limit ?1",
     )?;
-    let rows = statement.query_map([limit], |row| {
-        Ok(Concern {
-            concern_id: row.get(0)?,
-            kind: row.get(1)?,
-            subject: row.get(2)?,
-            detail: serde_json::from_str(&row.get::<_, String>(3)?).unwrap_or_default(),
-            scope: uuid::Uuid::from_bytes(row.get(4)?),
-            opened_at: row.get(5)?,
-            closed_at: row.get(6)?,
-        })
-    })?;
+    let rows = statement.query_map([limit], of_row)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn of_row(row: &Row<'_>) -> rusqlite::Result<Concern> {
+    Ok(Concern {
+        concern_id: row.get(0)?,
+        kind: row.get(1)?,
+        subject: row.get(2)?,
+        detail: serde_json::from_str(&row.get::<_, String>(3)?).unwrap_or_default(),
+        scope: uuid::Uuid::from_bytes(row.get(4)?),
+        opened_at: row.get(5)?,
+        closed_at: row.get(6)?,
+    })
 }
 
 /// How many are open.

@@ -10,7 +10,7 @@ use outpost_sync::wire::Page;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::{carts, catalogue, concerns, identity, journal, orders, people, stock};
+use super::{carts, catalogue, checks, concerns, identity, journal, orders, people, stock};
 use crate::error::Error;
 
 /// How far the feed has been read, and when the server was last heard.
@@ -57,30 +57,42 @@ pub(crate) fn apply(conn: &Connection, asked: Option<&str>, page: &Page, now: Ti
     if position(conn)?.cursor.as_deref() != asked {
         return Ok(Vec::new());
     }
-    let own = identity::load(conn)?.incarnation_id();
-    let mut inbox = Inbox { conn, own, contained: stock::Contained::by(conn, &page.acked)?, now, carts: Vec::new() };
+    let mut inbox = Inbox::open(conn, page, now)?;
     page.aggregates.iter().try_for_each(|aggregate| inbox.take(aggregate))?;
-    for acked in &page.acked {
-        journal::raise_acked(conn, acked.incarnation_id, acked.mark)?;
-    }
+    inbox.note_acked(page)?;
     note_contact(conn, now)?;
     conn.prepare_cached("update feed_position set cursor = ?1")?.execute([&page.cursor])?;
     if page.level {
         conn.prepare_cached("update feed_position set seen = ?1, level_at = ?2")?.execute(params![page.seen, now])?;
+        checks::count_round(conn)?;
     }
     Ok(inbox.carts)
 }
 
-struct Inbox<'a> {
-    conn: &'a Connection,
+/// Takes aggregates in, as a page tells them.
+pub(super) struct Inbox<'a> {
+    pub(super) conn: &'a Connection,
     own: IncarnationId,
     contained: stock::Contained,
     now: Timestamp,
-    carts: Vec<CartId>,
+    /// Carts that were changed.
+    pub(super) carts: Vec<CartId>,
 }
 
-impl Inbox<'_> {
-    fn take(&mut self, aggregate: &Aggregate) -> Result<(), Error> {
+impl<'a> Inbox<'a> {
+    /// Ready for what this page tells.
+    pub(super) fn open(conn: &'a Connection, page: &Page, now: Timestamp) -> Result<Self, Error> {
+        let own = identity::load(conn)?.incarnation_id();
+        Ok(Self { conn, own, contained: stock::Contained::by(conn, &page.acked)?, now, carts: Vec::new() })
+    }
+
+    /// Notes how far the server had this node's journals.
+    pub(super) fn note_acked(&self, page: &Page) -> Result<(), Error> {
+        page.acked.iter().try_for_each(|acked| journal::raise_acked(self.conn, acked.incarnation_id, acked.mark))
+    }
+
+    /// Takes one in.
+    pub(super) fn take(&mut self, aggregate: &Aggregate) -> Result<(), Error> {
         let conn = self.conn;
         match aggregate {
             Aggregate::Warehouse(warehouse) => catalogue::save_warehouse(conn, warehouse),
@@ -104,7 +116,8 @@ impl Inbox<'_> {
         }
     }
 
-    fn forget(&mut self, key: &Key) -> Result<(), Error> {
+    /// Something is no longer there, or no longer in this node's scope.
+    pub(super) fn forget(&mut self, key: &Key) -> Result<(), Error> {
         let conn = self.conn;
         // A key with too few ids names nothing that is here.
         let id = |place: usize| key.ids.get(place).copied().unwrap_or(Uuid::nil());

@@ -15,6 +15,7 @@ const MIGRATIONS: &[Migration] = &[
     ("0003_orders", include_str!("../../../migrations/node/0003_orders.sql")),
     ("0004_line", include_str!("../../../migrations/node/0004_line.sql")),
     ("0005_lives", include_str!("../../../migrations/node/0005_lives.sql")),
+    ("0007_checks", include_str!("../../../migrations/node/0007_checks.sql")),
 ];
 
 const APPLIED: &str = "create table if not exists migrations (

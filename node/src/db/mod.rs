@@ -4,11 +4,14 @@
 pub(crate) mod carts;
 pub(crate) mod catalogue;
 pub(crate) mod checkpoint;
+pub(crate) mod checks;
 pub(crate) mod concerns;
+pub(crate) mod fed;
 pub(crate) mod identity;
 pub(crate) mod inbox;
 pub(crate) mod journal;
 pub(crate) mod lives;
+pub(crate) mod mend;
 mod migrations;
 pub(crate) mod orders;
 pub(crate) mod outbox;

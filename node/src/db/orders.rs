@@ -9,11 +9,11 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::error::Error;
 
-const COLUMNS: &str = "order_id, user_id, total_amount, status, shipping_address_id, billing_address_id, payment_id, \
+pub(super) const COLUMNS: &str = "order_id, user_id, total_amount, status, shipping_address_id, billing_address_id, payment_id, \
                        created_at, updated_at, receipt_prefix, receipt_number, node_id, warehouse_id, fulfilment";
 
 /// An order whose items and payments are still to be read.
-fn of_row(row: &Row<'_>) -> rusqlite::Result<Order> {
+pub(super) fn of_row(row: &Row<'_>) -> rusqlite::Result<Order> {
     Ok(Order {
         order_id: row.get(0)?,
         user_id: row.get(1)?,
@@ -107,7 +107,8 @@ fn payments(conn: &Connection, order: &Order) -> Result<Vec<Payment>, Error> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Takes in an order as it is told, here or by the feed: what is new is added, and statuses rise.
+/// Takes in an order as it is told, here or by the feed: what is new is added, and statuses rise. When a
+/// status that is known already began is the feed's word: two tills may both have told it.
 pub(crate) fn merge(conn: &Connection, order: &Order) -> Result<(), Error> {
     if insert(conn, order)? {
         for (item, line) in order.items.iter().zip(0..) {
@@ -115,6 +116,10 @@ pub(crate) fn merge(conn: &Connection, order: &Order) -> Result<(), Error> {
         }
     } else {
         raise_status(conn, order.order_id, order.status, order.updated_at)?;
+        conn.prepare_cached(
+            "update orders set updated_at = ?3 where order_id = ?1 and status = ?2 and updated_at <> ?3",
+        )?
+        .execute(params![order.order_id, order.status, order.updated_at])?;
     }
     order.payments.iter().try_for_each(|payment| merge_payment(conn, order, payment))
 }
@@ -224,5 +229,10 @@ fn raise_payment(conn: &Connection, order_id: OrderId, told: &Payment) -> Result
         )?
         .execute(params![order_id, told.payment_id, told.status, told.updated_at])?;
     }
+    conn.prepare_cached(
+        "update payments set updated_at = ?4
+         where order_id = ?1 and payment_id = ?2 and status = ?3 and updated_at <> ?4",
+    )?
+    .execute(params![order_id, told.payment_id, told.status, told.updated_at])?;
     Ok(())
 }

@@ -15,7 +15,7 @@ const USER: &str = "user_id, email, first_name, last_name, created_at, address_i
                     coalesce(alias_of, (select min(other.user_id) from users other \
                         where other.email = users.email and other.user_id < users.user_id))";
 
-fn user_of_row(row: &Row<'_>) -> rusqlite::Result<User> {
+pub(super) fn user_of_row(row: &Row<'_>) -> rusqlite::Result<User> {
     Ok(User {
         user_id: row.get(0)?,
         email: row.get(1)?,
@@ -29,9 +29,9 @@ fn user_of_row(row: &Row<'_>) -> rusqlite::Result<User> {
     })
 }
 
-const ADDRESS: &str = "address_id, user_id, street, city, state, zip_code, country, home";
+pub(super) const ADDRESS: &str = "address_id, user_id, street, city, state, zip_code, country, home";
 
-fn address_of_row(row: &Row<'_>) -> rusqlite::Result<Address> {
+pub(super) fn address_of_row(row: &Row<'_>) -> rusqlite::Result<Address> {
     Ok(Address {
         address_id: row.get(0)?,
         user_id: row.get(1)?,
@@ -153,17 +153,19 @@ pub(crate) fn reviews(
         "select review_id, product_id, user_id, rating, comment, created_at from reviews
          where product_id = ?1 order by review_id desc limit ?2",
     )?;
-    let rows = statement.query_map(params![product_id, limit], |row| {
-        Ok(Review {
-            review_id: row.get(0)?,
-            product_id: row.get(1)?,
-            user_id: row.get(2)?,
-            rating: row.get(3)?,
-            comment: row.get(4)?,
-            created_at: row.get(5)?,
-        })
-    })?;
+    let rows = statement.query_map(params![product_id, limit], review_of_row)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn review_of_row(row: &Row<'_>) -> rusqlite::Result<Review> {
+    Ok(Review {
+        review_id: row.get(0)?,
+        product_id: row.get(1)?,
+        user_id: row.get(2)?,
+        rating: row.get(3)?,
+        comment: row.get(4)?,
+        created_at: row.get(5)?,
+    })
 }
 
 /// Keeps a review as told.

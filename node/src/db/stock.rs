@@ -99,6 +99,25 @@ pub(crate) fn hear_allotment(conn: &Connection, told: &feed::Granted) -> Result<
     save_allotment(conn, told.incarnation_id, key, &heard)
 }
 
+/// Sets the two totals that the server raises to what it says. The node's own sums stay; a row without
+/// anything in it goes.
+pub(crate) fn set_allotment(
+    conn: &Connection,
+    incarnation: IncarnationId,
+    key: StockKey,
+    granted: i64,
+    reclaimed: i64,
+) -> Result<(), Error> {
+    let told = Allotment { granted, reclaimed, ..allotment(conn, incarnation, key)? };
+    save_allotment(conn, incarnation, key, &told)?;
+    conn.prepare_cached(
+        "delete from allotments where incarnation_id = ?1 and product_id = ?2 and warehouse_id = ?3
+             and granted = 0 and reclaimed = 0 and consumed = 0 and returned = 0 and received = 0",
+    )?
+    .execute(params![incarnation, key.product_id, key.warehouse_id])?;
+    Ok(())
+}
+
 /// The op at this place of the journal moved goods.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {

@@ -134,9 +134,18 @@ fn figures(status: &StatusShown) -> Markup {
             (figure("Oldest waits", &status.oldest_seconds.map_or_else(|| "–".to_owned(), lasting), None))
             (figure("Last heard of head office", &ago(status.contact_seconds), None))
             (figure("Last level with it", &ago(status.level_seconds), None))
+            (figure("Last compared with it", &ago(status.compared_seconds), mended(status.mended).as_deref()))
             (figure("Selling from allotments", if status.sells_from_allotments { "on" } else { "off" }, None))
             (figure("At stake with this device", &status.open_units.to_string(), Some("units at most")))
         }
+    }
+}
+
+fn mended(rows: i64) -> Option<String> {
+    match rows {
+        0 => None,
+        1 => Some("1 row mended ever".to_owned()),
+        rows => Some(format!("{rows} rows mended ever")),
     }
 }
 

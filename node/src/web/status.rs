@@ -30,7 +30,7 @@ use crate::{
 const FRESH_SECONDS: i64 = 2 * WAIT_SECONDS_MAX as i64;
 
 /// How long somebody waits for a round; it goes on without them.
-const ROUND_WAIT: Duration = Duration::from_secs(30);
+pub(super) const ROUND_WAIT: Duration = Duration::from_secs(30);
 
 /// How this device stands with head office.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +73,12 @@ pub struct StatusShown {
     pub refused: i64,
     /// Concerns that are open.
     pub concerns: i64,
+    /// Since a slice of what is held here was last compared with head office.
+    #[serde(default)]
+    pub compared_seconds: Option<i64>,
+    /// Rows that were ever found bad and mended.
+    #[serde(default)]
+    pub mended: i64,
     /// Units it may sell without asking: what is lost, or sold twice, with this device at most.
     #[serde(default)]
     pub open_units: i64,
@@ -167,7 +173,7 @@ pub(super) fn look(app: &App) -> Result<StatusShown, Error> {
     let identity = app.node.identity()?.ok_or(Error::NotJoined)?;
     let status = app.node.status()?;
     let failures = app.health().map_or(0, |health| health.failures);
-    let now = app.node.world().now();
+    let (now, checked) = (app.node.world().now(), app.node.checked()?);
     let since = |at: Option<Timestamp>| at.map(|at| now.seconds_since(at));
     Ok(StatusShown {
         mood: mood(&identity, &status, failures, since(status.contact_at)),
@@ -185,6 +191,8 @@ pub(super) fn look(app: &App) -> Result<StatusShown, Error> {
         set_aside: status.set_aside,
         refused: status.refused,
         concerns: status.concerns,
+        compared_seconds: since(checked.compared_at),
+        mended: checked.mended,
         open_units: status.open_units,
         name: identity.card.name,
         kind: identity.card.kind,

@@ -12,7 +12,8 @@ use outpost_schema::{
 };
 use outpost_sync::{
     round::{Remote, Trouble},
-    wire::{Page, Pulled, Push, Pushed, Standing},
+    verify::Referee,
+    wire::{DigestAsked, Digested, Imaged, ImagesAsked, Page, Pulled, Push, Pushed, Standing},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -391,6 +392,16 @@ mod bad {
 
 /// A server that has the units which the till lacks: it grants what is asked for.
 struct Generous;
+
+impl Referee for Generous {
+    async fn digest(&self, _: Standing, _: &DigestAsked) -> Result<Digested, Trouble> {
+        Ok(Digested::PullFirst)
+    }
+
+    async fn images(&self, _: Standing, _: &ImagesAsked) -> Result<Imaged, Trouble> {
+        Ok(Imaged::PullFirst)
+    }
+}
 
 impl Remote for Generous {
     async fn push(&self, _: Standing, push: &Push) -> Result<Pushed, Trouble> {

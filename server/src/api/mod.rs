@@ -7,6 +7,7 @@ pub mod answer;
 pub mod body;
 pub mod caller;
 pub mod catalogue;
+mod digest;
 mod health;
 mod holds;
 mod lives;
@@ -25,7 +26,9 @@ use axum::{
     response::Response,
     routing::{delete, get, post},
 };
-use outpost_sync::wire::{BODY_MAX, HOLDS_PATH, LIVES_PATH, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH};
+use outpost_sync::wire::{
+    BODY_MAX, DIGEST_PATH, HOLDS_PATH, IMAGES_PATH, LIVES_PATH, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH,
+};
 
 use self::{health::Counted, problem::Failure};
 use crate::{
@@ -60,6 +63,8 @@ pub fn router(server: Arc<Server>) -> Router {
         .route(PUSH_PATH, post(push::push))
         .route(PULL_PATH, get(pull::pull))
         .route(LIVES_PATH, post(lives::begin))
+        .route(DIGEST_PATH, post(digest::digest))
+        .route(IMAGES_PATH, post(digest::images))
         .route(HOLDS_PATH, post(holds::place))
         .route("/v1/holds/{id}", delete(holds::release))
         .route("/v1/holds/{id}/allot", post(holds::allot))

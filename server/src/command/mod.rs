@@ -11,6 +11,7 @@ mod product;
 mod serve;
 mod stock;
 mod table;
+mod verify;
 mod warehouse;
 
 use std::{env, io::IsTerminal, process::ExitCode};
@@ -66,6 +67,8 @@ enum Verb {
     Concerns(concern::Verb),
     /// Check the whole book against its laws
     Check,
+    /// Check the book, what devices are told of it, and what they found when they compared themselves
+    Verify(verify::Args),
 }
 
 /// Does what the command line says.
@@ -99,6 +102,7 @@ async fn act(verb: Verb, opened: &Opened, config: &Config) -> Result<ExitCode, P
         Verb::Orders(verb) => order::run(verb, server).await,
         Verb::Concerns(verb) => concern::run(verb, server).await,
         Verb::Check => return check::run(server).await,
+        Verb::Verify(args) => return verify::run(&args, server).await,
     }
     .map(|()| ExitCode::SUCCESS)
 }

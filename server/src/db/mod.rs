@@ -5,8 +5,10 @@
 
 pub mod carts;
 pub mod catalogue;
+pub mod checks;
 pub mod concerns;
 pub mod databases;
+pub mod digest;
 pub mod effects;
 pub mod epochs;
 pub mod feed;
@@ -21,6 +23,7 @@ pub mod import;
 pub mod laws;
 pub mod listen;
 pub mod lives;
+pub mod marks;
 pub mod migrations;
 pub mod nodes;
 pub mod office;

@@ -14,9 +14,11 @@ use outpost_schema::id::NodeId;
 use outpost_sync::{
     codec::{self, Encoded, Form},
     round::{Remote, Trouble},
+    verify::Referee,
     wire::{
-        ACKED_HEADER, Born, HEAD_HEADER, LIVES_PATH, LifeWanted, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH,
-        PUSH_PATH, Problem, Pulled, Push, Pushed, Standing,
+        ACKED_HEADER, Born, DIGEST_PATH, DigestAsked, Digested, HEAD_HEADER, IMAGES_PATH, Imaged, ImagesAsked,
+        LIVES_PATH, LifeWanted, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH, Problem, Pulled, Push,
+        Pushed, Standing,
     },
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -264,6 +266,16 @@ impl Remote for Wire {
         let cursor = cursor.map(|cursor| format!("cursor={}&", percent(cursor))).unwrap_or_default();
         let uri = format!("{PULL_PATH}?{cursor}wait={wait_seconds}");
         self.call(Call { method: "GET", uri, standing, body: None }).await
+    }
+}
+
+impl Referee for Wire {
+    async fn digest(&self, standing: Standing, asked: &DigestAsked) -> Result<Digested, Trouble> {
+        self.post(DIGEST_PATH, standing, asked).await
+    }
+
+    async fn images(&self, standing: Standing, asked: &ImagesAsked) -> Result<Imaged, Trouble> {
+        self.post(IMAGES_PATH, standing, asked).await
     }
 }
 
