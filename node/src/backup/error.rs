@@ -90,17 +90,14 @@ impl BackupError {
     /// Wraps an error of the file system with what we were doing and to what.
     pub(super) fn file(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| match source.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Self::DiskFull { path },
-            _ => Self::File { doing, path, source },
+        move |source| {
+            let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
+            if full.contains(&source.kind()) { Self::DiskFull { path } } else { Self::File { doing, path, source } }
         }
     }
 
     /// What the database's error is while `path` is written: a full disk is the backup's.
     pub(super) fn written(path: &Path, error: NodeError) -> Self {
-        match error {
-            NodeError::DiskFull => Self::DiskFull { path: path.into() },
-            other => Self::Node(other),
-        }
+        if let NodeError::DiskFull = error { Self::DiskFull { path: path.into() } } else { Self::Node(error) }
     }
 }

@@ -104,10 +104,11 @@ pub fn read_header(path: &Path) -> Result<Header, BackupError> {
 /// Opens a backup: what it says of itself, and what follows.
 pub(super) fn open(path: &Path) -> Result<(Header, BufReader<File>), BackupError> {
     let not = || BackupError::NotABackup { path: path.into() };
-    let file = File::open(path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => not(),
-        _ => BackupError::file("read", path)(error),
-    })?;
+    let missing = |error: io::Error| match error.kind() == ErrorKind::NotFound {
+        true => not(),
+        false => BackupError::file("read", path)(error),
+    };
+    let file = File::open(path).map_err(missing)?;
     let mut reader = BufReader::with_capacity(PIECE, file);
     let kind = line(&mut reader).filter(|kind| kind == KIND).ok_or_else(not)?;
     drop(kind);
@@ -136,9 +137,9 @@ pub(super) fn unpack(path: &Path, header: &Header, from: impl BufRead, to: &Path
     let mut file = made.map_err(BackupError::file("write", to))?;
     let (mut hash, mut piece, mut bytes) = (Sha256::new(), vec![0; PIECE], 0);
     loop {
-        let read = unpacking.read(&mut piece).map_err(|error| match error.kind() {
-            ErrorKind::UnexpectedEof => BackupError::Truncated { path: path.into() },
-            _ => altered(),
+        let read = unpacking.read(&mut piece).map_err(|error| match error.kind() == ErrorKind::UnexpectedEof {
+            true => BackupError::Truncated { path: path.into() },
+            false => altered(),
         })?;
         if read == 0 {
             break;

@@ -127,7 +127,7 @@ fn a_backup_with_tables_of_a_newer_program_is_refused() {
     let (shop, folder, _) = backed_up(&card());
     shop.node
         .db()
-        .write(|tx| Ok(tx.execute("insert into migrations (name, digest) values ('9999_future', x'00')", [])?))
+        .write(|tx| Ok(tx.execute("insert into migrations (name, digest) values ('9999_future', zeroblob(32))", [])?))
         .expect("a newer program was here");
     let file = folder.path().join("newer.backup");
     assert_eq!(back_up(shop.folder.path(), &file, &*world()).expect("backed up").migration, "9999_future");

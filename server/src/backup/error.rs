@@ -148,11 +148,11 @@ impl BackupError {
 
     /// The same while something is written into `folder`, where a full disk has its own word.
     pub(super) fn written(folder: &Path, path: &Path, source: io::Error) -> Self {
-        match source.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-                Self::DiskFull { folder: folder.into() }
-            }
-            _ => Self::File { doing: "write", path: path.into(), source },
+        let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
+        if full.contains(&source.kind()) {
+            Self::DiskFull { folder: folder.into() }
+        } else {
+            Self::File { doing: "write", path: path.into(), source }
         }
     }
 }

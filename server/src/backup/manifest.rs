@@ -92,9 +92,11 @@ impl Manifest {
     pub fn read(backup: &Path) -> Result<Self, BackupError> {
         let not = |why: String| BackupError::NotABackup { path: backup.into(), why };
         let path = backup.join(MANIFEST);
-        let about = fs::metadata(&path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound | ErrorKind::NotADirectory => not(format!("it has no {MANIFEST}")),
-            _ => BackupError::file("read", &path)(error),
+        let about = fs::metadata(&path).map_err(|error| {
+            match [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) {
+                true => not(format!("it has no {MANIFEST}")),
+                false => BackupError::file("read", &path)(error),
+            }
         })?;
         if about.len() > BYTES_MAX {
             return Err(not(format!("its {MANIFEST} is larger than any")));
@@ -127,9 +129,9 @@ impl Manifest {
     /// [`BackupError::Truncated`], [`BackupError::Altered`].
     pub fn check_dump(&self, backup: &Path, moved: impl Fn(u64)) -> Result<PathBuf, BackupError> {
         let path = backup.join(DUMP);
-        let mut file = File::open(&path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => BackupError::Truncated { path: path.clone(), has: 0, wanted: self.dump.bytes },
-            _ => BackupError::file("read", &path)(error),
+        let mut file = File::open(&path).map_err(|error| match error.kind() == ErrorKind::NotFound {
+            true => BackupError::Truncated { path: path.clone(), has: 0, wanted: self.dump.bytes },
+            false => BackupError::file("read", &path)(error),
         })?;
         let has = file.metadata().map_err(BackupError::file("read", &path))?.len();
         if has < self.dump.bytes {

@@ -79,10 +79,8 @@ impl Cluster {
 fn check_base(archive: &Path, base: &Path, account: &Account, binaries: &Binaries) -> Result<(), ClusterError> {
     let mut command = account.command(&binaries.client("pg_verifybackup")?);
     command.args(["--no-parse-wal", "--quiet"]).arg(base);
-    run("pg_verifybackup", &mut command).map_err(|error| match error {
-        ClusterError::Program { output, .. } => ClusterError::ArchiveDamaged { archive: archive.into(), what: output },
-        other => other,
-    })
+    run("pg_verifybackup", &mut command)
+        .map_err(|error| ClusterError::ArchiveDamaged { archive: archive.into(), what: error.to_string() })
 }
 
 /// Copies the base, owners and rights too.

@@ -58,9 +58,8 @@ pub(super) fn needed(archive: &Path, base: &Path, wal: &Path) -> Result<Vec<Segm
     segments.retain(|segment| segment.number >= first);
     segments.sort();
     segments.dedup_by(|later, earlier| later.name == earlier.name);
-    let mut next = first;
-    for segment in &segments {
-        if segment.number != next {
+    for (expected, segment) in (first..).zip(&segments) {
+        if segment.number != expected {
             return Err(damaged(format!("the log before {} is missing", segment.name)));
         }
         let bytes = fs::metadata(&segment.path).map_err(ClusterError::file("read", &segment.path))?.len();
@@ -70,7 +69,6 @@ pub(super) fn needed(archive: &Path, base: &Path, wal: &Path) -> Result<Vec<Segm
                 segment.path.display()
             )));
         }
-        next += 1;
     }
     if segments.is_empty() { Err(damaged(format!("the log from {start} on is missing"))) } else { Ok(segments) }
 }
