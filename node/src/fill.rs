@@ -114,7 +114,11 @@ impl Node {
             None => Ok(None),
         })?;
         Ok(match row.map(|row| row.way) {
-            None | Some(Way::FeedAside | Way::Feed) => Filling::Not,
+            None => {
+                self.tidy_up()?;
+                Filling::Not
+            }
+            Some(Way::FeedAside | Way::Feed) => Filling::Not,
             Some(Way::Over) => Filling::Here,
             Some(Way::File) => match Landing::begun(self.db().folder()) {
                 Some(landed) if landed.is_whole() => Filling::Here,
@@ -295,6 +299,12 @@ impl Node {
         let merged = self.merge_ranges();
         self.db().detach_aside()?;
         merged?;
+        self.tidy_up()
+    }
+
+    /// What a killed process left once all of it was taken over.
+    fn tidy_up(&self) -> Result<(), Error> {
+        self.drop_file()?;
         self.close_aside()
     }
 

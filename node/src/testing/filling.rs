@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use outpost_schema::order::OrderStatus;
+use outpost_schema::{id::OrderId, order::OrderStatus};
 use outpost_sync::round::Anew;
 
 use super::*;

@@ -82,15 +82,9 @@ async fn head_office_killed_while_it_makes_a_file_makes_it_at_the_next_start() {
     let (mut shop, _) = shop_with_many().await;
     let files = shop.spare_folder("head office");
     for stage in ["bootstrap.written", "bootstrap.named", "bootstrap.kept"] {
-        let arguments = [
-            "--database",
-            shop.database.url(),
-            "--listen",
-            "127.0.0.1:0",
-            "--data",
-            files.to_str().expect("a path"),
-            "serve",
-        ];
+        let data = files.to_string_lossy();
+        let arguments = ["--database", shop.database.url(), "--listen", "127.0.0.1:0", "--data", &data, "serve"];
+        let arguments = arguments.map(str::to_owned);
         let number = shop.add_till(shop.high_street, Rule::Physical).await;
         let (card, folder) = switch_off(&mut shop, number);
         begin_another_life(&shop).await;
