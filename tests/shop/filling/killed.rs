@@ -115,7 +115,7 @@ async fn a_disk_that_is_full_half_way_leaves_the_old_tables_and_no_half_file() {
     begin_another_life(&shop).await;
     let (card, folder) = switch_off(&mut shop, 0);
     // No file may grow beyond this: the packed one fits, the unpacked one does not.
-    let script = "trap '' XFSZ; ulimit -f 300; exec \"$0\" \"$@\"";
+    let script = "trap '' XFSZ; ulimit -f 1200; exec \"$0\" \"$@\"";
     let program = process::program("outpost-node").to_string_lossy().into_owned();
     let arguments = [vec!["-c".to_owned(), script.to_owned(), program], round(&serving, &folder)].concat();
     let full = tokio::process::Command::new("sh").args(arguments).output().await.expect("runs");
