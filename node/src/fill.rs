@@ -10,6 +10,7 @@
 //! Without a file the same is filled by reading the feed from its start. Only a blank device, which
 //! has nothing to lose, then reads it into its own tables.
 
+mod bad;
 mod landing;
 mod progress;
 mod unpack;
@@ -28,9 +29,11 @@ use outpost_sync::{
     wire::Page,
 };
 use rusqlite::Connection;
-use thiserror::Error;
 
-pub use self::progress::{Doing, Progress};
+pub use self::{
+    bad::BadFile,
+    progress::{Doing, Progress},
+};
 
 use self::{landing::Landing, progress::Shown};
 use crate::{
@@ -49,45 +52,6 @@ const FILES_TRIED: i64 = 2;
 
 /// Between two ranges that are taken over: whoever waits to write gets its turn.
 const PAUSE: Duration = Duration::from_millis(1);
-
-/// What is wrong with a file. It is thrown away, and what is in use is as it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum BadFile {
-    /// Fewer bytes came than were told.
-    #[error("the file to fill from ended before its end; the next round goes on from there")]
-    Truncated,
-    /// More bytes than were told, or others than their digest covers.
-    #[error("the file to fill from was altered on the way or at the server; the next round fetches it again")]
-    Altered,
-    /// The rest that was sent is another file's.
-    #[error("the file to fill from changed while it was fetched; the next round begins with the new one")]
-    Changed,
-    /// It is another network's, or for other places.
-    #[error("the file to fill from is not for this device; look whether the server's address is the right one")]
-    Foreign,
-    /// Its tables are not those of this program.
-    #[error("the file to fill from was made for another version of this program; update the older of the two")]
-    OtherSchema,
-    /// It belongs to another life of the server's database.
-    #[error(
-        "the file to fill from is of another life of the server's database; the next round asks for the present one"
-    )]
-    OtherEpoch,
-}
-
-impl BadFile {
-    /// The stable code that programs match on.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Truncated => "file_truncated",
-            Self::Altered => "file_altered",
-            Self::Changed => "file_changed",
-            Self::Foreign => "file_foreign",
-            Self::OtherSchema => "file_other_schema",
-            Self::OtherEpoch => "file_other_epoch",
-        }
-    }
-}
 
 /// What a node keeps open while it is filled.
 #[derive(Debug, Default)]
@@ -114,7 +78,11 @@ impl Node {
             None => Ok(None),
         })?;
         Ok(match row.map(|row| row.way) {
-            None | Some(Way::FeedAside | Way::Feed) => Filling::Not,
+            None => {
+                self.tidy_up()?;
+                Filling::Not
+            }
+            Some(Way::FeedAside | Way::Feed) => Filling::Not,
             Some(Way::Over) => Filling::Here,
             Some(Way::File) => match Landing::begun(self.db().folder()) {
                 Some(landed) if landed.is_whole() => Filling::Here,
@@ -298,6 +266,12 @@ impl Node {
         let merged = self.merge_ranges();
         self.db().detach_aside()?;
         merged?;
+        self.tidy_up()
+    }
+
+    /// What a killed process left once all of it was taken over.
+    fn tidy_up(&self) -> Result<(), Error> {
+        self.drop_file()?;
         self.close_aside()
     }
 
@@ -319,12 +293,14 @@ impl Node {
     /// room is thrown away, so that selling has the room.
     fn give_up_file(&self, error: &Error) {
         self.filler().shown.clear();
-        let given_up = match error {
-            Error::BadFile(BadFile::Truncated) => Ok(()),
-            Error::BadFile(_) | Error::Damaged { .. } => self.note_bad_file(),
-            Error::DiskFull => self.drop_file().and_then(|()| self.close_aside()),
-            Error::Files { cause, .. } if is_full(cause) => self.drop_file().and_then(|()| self.close_aside()),
-            _ => Ok(()),
+        let given_up = if matches!(error, Error::BadFile(BadFile::Truncated)) {
+            Ok(())
+        } else if matches!(error, Error::BadFile(_) | Error::Damaged { .. }) {
+            self.note_bad_file()
+        } else if matches!(error, Error::DiskFull) {
+            self.tidy_up()
+        } else {
+            Ok(())
         };
         if let Err(error) = given_up {
             tracing::warn!(%error, "a file that is worth nothing could not be thrown away");

@@ -287,23 +287,22 @@ async fn make(
 
 /// Whether a file serves this caller, and whether it is time for the next one.
 async fn age(server: &Server, opening: &Opening, manifest: &Manifest) -> Result<Age, Error> {
-    if manifest.snapshot.xmin() <= opening.dropped || manifest.snapshot.xmax() > opening.snapshot.xmax() {
-        return Ok(Age::Lost);
-    }
     let node_id = opening.scopes.node_id;
     let scopes = opening.scopes.all();
     let (since, scopes) = (&manifest.snapshot, &scopes);
     let is_in_it = manifest.nodes.binary_search(&node_id).is_ok();
-    let (is_whole, tail) = server
+    let (is_whole, is_ahead, tail) = server
         .db
         .snapshot(|tx| async move {
             let is_whole = is_in_it || rows::is_newer(&tx, node_id, since).await?;
-            Ok((is_whole, rows::tail(&tx, scopes, since, TAIL_LOST + 1).await?))
+            // One that was put back without a word would be behind its own file.
+            let is_ahead = since.xmax() > rows::present(&tx).await?.xmax();
+            Ok((is_whole, is_ahead, rows::tail(&tx, scopes, since, TAIL_LOST + 1).await?))
         })
         .await?;
     let seconds = server.now().seconds_since(manifest.made_at);
     Ok(match tail {
-        _ if !is_whole => Age::Lost,
+        _ if !is_whole || is_ahead || since.xmin() <= opening.dropped => Age::Lost,
         tail if tail > TAIL_LOST => Age::Lost,
         tail if tail > TAIL_MAX || seconds.unsigned_abs() > FRESH_FOR.as_secs() => Age::Old,
         _ => Age::Fresh,

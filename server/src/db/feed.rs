@@ -220,6 +220,15 @@ pub async fn moment(tx: &Tx, warehouses: &[WarehouseId]) -> Result<Moment, Error
     })
 }
 
+/// This moment.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn present(tx: &Tx) -> Result<Snapshot, Error> {
+    let row = tx.query_one("select pg_current_snapshot()::text", &[]).await?;
+    Ok(row.try_get::<_, SnapshotText>(0)?.0)
+}
+
 /// Whether a node had been told nothing of its own by `since`, and has pushed nothing to this moment:
 /// as one that was set up later.
 ///

@@ -82,9 +82,9 @@ async fn head_office_killed_while_it_makes_a_file_makes_it_at_the_next_start() {
     let (mut shop, _) = shop_with_many().await;
     let files = shop.spare_folder("head office");
     for stage in ["bootstrap.written", "bootstrap.named", "bootstrap.kept"] {
-        let url = shop.database.url().to_owned();
-        let arguments =
-            ["--database", &url, "--listen", "127.0.0.1:0", "--data", files.to_str().expect("a path"), "serve"];
+        let data = files.to_string_lossy();
+        let arguments = ["--database", shop.database.url(), "--listen", "127.0.0.1:0", "--data", &data, "serve"];
+        let arguments = arguments.map(str::to_owned);
         let number = shop.add_till(shop.high_street, Rule::Physical).await;
         let (card, folder) = switch_off(&mut shop, number);
         begin_another_life(&shop).await;
@@ -115,7 +115,7 @@ async fn a_disk_that_is_full_half_way_leaves_the_old_tables_and_no_half_file() {
     begin_another_life(&shop).await;
     let (card, folder) = switch_off(&mut shop, 0);
     // No file may grow beyond this: the packed one fits, the unpacked one does not.
-    let script = "trap '' XFSZ; ulimit -f 300; exec \"$0\" \"$@\"";
+    let script = "trap '' XFSZ; ulimit -f 1200; exec \"$0\" \"$@\"";
     let program = process::program("outpost-node").to_string_lossy().into_owned();
     let arguments = [vec!["-c".to_owned(), script.to_owned(), program], round(&serving, &folder)].concat();
     let full = tokio::process::Command::new("sh").args(arguments).output().await.expect("runs");
