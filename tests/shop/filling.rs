@@ -325,7 +325,9 @@ fn request(till: &Till, headers: &[(&str, &str)]) -> Request<Body> {
 fn code_of(failure: &Failure<Error>) -> String {
     match failure {
         Failure::Local(error) => error.code().to_owned(),
-        Failure::Remote(Trouble::Told(problem) | Trouble::Garbled(problem) | Trouble::Busy(problem, _)) => problem.code.clone(),
+        Failure::Remote(Trouble::Told(problem) | Trouble::Garbled(problem) | Trouble::Busy(problem, _)) => {
+            problem.code.clone()
+        }
         Failure::Remote(Trouble::Cut(_)) | Failure::RolledBack | Failure::Frozen | Failure::NoAgreement => {
             failure.to_string()
         }

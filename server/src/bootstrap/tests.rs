@@ -14,7 +14,8 @@ struct Office {
 impl Office {
     async fn open() -> Self {
         let (network, folder) = (Network::open(3).await, TempDir::new().unwrap());
-        network.server.keep_files(folder.path()).unwrap();
+        let epoch = network.server.epoch().await.unwrap().epoch_id;
+        network.server.keep_files(folder.path(), epoch).unwrap();
         network.stock(0..10, 5).await;
         Self { network, folder }
     }
@@ -26,7 +27,8 @@ impl Office {
     /// Another process over the same database and folder.
     async fn again(&self) -> Arc<Server> {
         let server = Server::open(self.network.database.config(), Arc::new(Seeded::new(4))).await.unwrap();
-        server.keep_files(self.folder.path()).unwrap();
+        let epoch = server.epoch().await.unwrap().epoch_id;
+        server.keep_files(self.folder.path(), epoch).unwrap();
         Arc::new(server)
     }
 
