@@ -1,4 +1,4 @@
-//! The command line, one file per verb. Every verb but `join` and `serve` speaks to the device's own
+//! The command line, one file per verb. Every verb but `join`, `serve`, `backup` and `restore` speaks to the device's own
 //! API: to the process that serves it, or, if none does, to one that lives as long as the verb.
 
 /// Prints a line. Whoever stops reading wants no more, and that is no failure.
@@ -9,12 +9,14 @@ macro_rules! say {
     }};
 }
 
+pub mod backup;
 pub mod count;
 pub mod find;
 pub mod goods;
 mod house;
 pub mod join;
 pub mod orders;
+pub mod restore;
 pub mod round;
 pub mod sell;
 pub mod serve;

@@ -8,8 +8,10 @@
 //! - [`sell`], [`stockroom`], [`people`]: verbs that write
 //! - [`catalogue`], [`orders`], [`status`]: what is looked up
 //! - [`mod@line`]: the node's end of a round
+//! - [`backup`]: the whole device in a file, and back
 //! - [`db`]: the database, beneath all of these
 
+pub mod backup;
 pub mod carts;
 pub mod catalogue;
 pub mod command;

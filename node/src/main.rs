@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use outpost_node::{
-    command::{Failure, count, find, goods, join, orders, round, sell, serve, status, stock},
+    command::{Failure, backup, count, find, goods, join, orders, restore, round, sell, serve, status, stock},
     config::{Config, LogFormat, Settings},
 };
 use outpost_sync::wire::Problem;
@@ -44,6 +44,8 @@ enum Verb {
     Round,
     /// Show how this device stands with head office
     Status,
+    Backup(backup::Backup),
+    Restore(restore::Restore),
 }
 
 fn main() -> ExitCode {
@@ -75,6 +77,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Orders(orders) => orders::run(&config, &orders),
         Verb::Round => round::run(&config),
         Verb::Status => status::run(&config),
+        Verb::Backup(wanted) => backup::run(&config, &wanted),
+        Verb::Restore(wanted) => restore::run(&config, &wanted),
     }
 }
 

@@ -9,8 +9,8 @@ use crate::{
     clock::Timestamp,
     device::{IncarnationState, LifeReason, NodeKind},
     id::{
-        AddressId, CartId, CategoryId, ConcernId, EpochId, HoldId, IncarnationId, NodeId, OrderId, OrderItemId,
-        PaymentId, ProductId, ReviewId, UserId, WarehouseId,
+        AddressId, BackupId, CartId, CategoryId, ConcernId, EpochId, HoldId, IncarnationId, NodeId, OrderId,
+        OrderItemId, PaymentId, ProductId, ReviewId, UserId, WarehouseId,
     },
     journal::Hash,
     money::{Currency, Money},
@@ -79,7 +79,7 @@ mod sqlite {
     }
 
     ids! {
-        AddressId CartId CategoryId ConcernId EpochId HoldId IncarnationId NodeId OrderId OrderItemId
+        AddressId BackupId CartId CategoryId ConcernId EpochId HoldId IncarnationId NodeId OrderId OrderItemId
         PaymentId ProductId ReviewId UserId WarehouseId
     }
 
@@ -170,7 +170,7 @@ mod postgres {
     }
 
     ids! {
-        AddressId CartId CategoryId ConcernId EpochId HoldId IncarnationId NodeId OrderId OrderItemId
+        AddressId BackupId CartId CategoryId ConcernId EpochId HoldId IncarnationId NodeId OrderId OrderItemId
         PaymentId ProductId ReviewId UserId WarehouseId
     }
 

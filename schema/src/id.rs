@@ -85,6 +85,8 @@ ids! {
     ConcernId,
     /// One life of the server's database.
     EpochId,
+    /// A backup of the server's database.
+    BackupId,
 }
 
 impl UserId {

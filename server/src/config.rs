@@ -20,7 +20,8 @@ use tracing_subscriber::EnvFilter;
 pub const VARIABLES: &str = "OUTPOST_SERVER_";
 
 /// The names that follow [`VARIABLES`].
-const KNOWN: [&str; 7] = ["CONFIG", "DATABASE", "DATA", "LISTEN", "CURRENCY", "LOG", "LOG_FORMAT"];
+const KNOWN: [&str; 9] =
+    ["CONFIG", "DATABASE", "DATA", "LISTEN", "CURRENCY", "LOG", "LOG_FORMAT", "ARCHIVE", "OUTPUT_COMMIT"];
 
 /// Where the private cluster lies, if nothing is said.
 const DATA: &str = ".outpost/server";
@@ -60,6 +61,16 @@ pub enum LogFormat {
     Json,
 }
 
+/// Where a commit must be safe, besides the database's own disk, before it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutputCommit {
+    /// Nowhere else.
+    Local,
+    /// At a synchronous standby of the database that --database names.
+    Standby,
+}
+
 /// What may be set, as flags and in the environment.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Settings {
@@ -84,6 +95,12 @@ pub struct Settings {
     /// How log lines look [default: text]
     #[arg(long, global = true, value_name = "FORMAT", env = "OUTPOST_SERVER_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
+    /// serve: keep all that is answered in this folder too, on another disk (the private Postgres only); restore: take it from there
+    #[arg(long, global = true, value_name = "FOLDER", env = "OUTPOST_SERVER_ARCHIVE")]
+    pub archive: Option<PathBuf>,
+    /// serve: answer only what is safe at a synchronous standby too, and refuse to start without one [default: local]
+    #[arg(long, global = true, value_name = "WHERE", env = "OUTPOST_SERVER_OUTPUT_COMMIT")]
+    pub output_commit: Option<OutputCommit>,
 }
 
 /// What may stand in the file.
@@ -96,6 +113,8 @@ struct InFile {
     currency: Option<String>,
     log: Option<String>,
     log_format: Option<LogFormat>,
+    archive: Option<PathBuf>,
+    output_commit: Option<OutputCommit>,
 }
 
 /// Where the tables lie.
@@ -124,6 +143,10 @@ pub struct Config {
     pub is_log_asked: bool,
     /// How log lines look.
     pub log_format: LogFormat,
+    /// The private cluster's archive, if it is to have one.
+    pub archive: Option<PathBuf>,
+    /// Whether commits must be safe at a standby.
+    pub is_standby_required: bool,
 }
 
 /// Why the settings cannot be used.
@@ -174,6 +197,16 @@ pub enum ConfigError {
     /// Not a currency.
     #[error("--currency: {0}")]
     Currency(#[from] Fault),
+    /// An archive of somebody else's database.
+    #[error(
+        "--archive keeps the private Postgres; for the one that --database names, set up a standby and give --output-commit standby"
+    )]
+    NotArchived,
+    /// A standby of the private cluster.
+    #[error(
+        "--output-commit standby is for the Postgres that --database names; for the private one give --archive FOLDER"
+    )]
+    NoStandby,
     /// Not a filter for the log.
     #[error("--log {text:?} is no filter; use error, warn, info, debug or trace")]
     NotAFilter {
@@ -193,6 +226,8 @@ impl ConfigError {
             Self::NotAnAddress { .. } => "not_an_address",
             Self::NotLoopback { .. } => "not_loopback",
             Self::Currency(fault) => fault.code(),
+            Self::NotArchived => "not_archived",
+            Self::NoStandby => "no_standby",
             Self::NotAFilter { .. } => "not_a_filter",
         }
     }
@@ -209,8 +244,18 @@ impl Config {
         let log = settings.log.or(file.log);
         let is_log_asked = log.is_some();
         let currency = settings.currency.or(file.currency).map(|code| code.parse()).transpose()?;
+        let database = settings.database.or(file.database).map_or(Ok(Database::Private), |url| database(&url))?;
+        let archive = settings.archive.or(file.archive);
+        let is_standby_required = settings.output_commit.or(file.output_commit) == Some(OutputCommit::Standby);
+        match &database {
+            Database::At(_) if archive.is_some() => return Err(ConfigError::NotArchived),
+            Database::Private if is_standby_required => return Err(ConfigError::NoStandby),
+            Database::At(_) | Database::Private => {}
+        }
         Ok(Self {
-            database: settings.database.or(file.database).map_or(Ok(Database::Private), |url| database(&url))?,
+            database,
+            archive,
+            is_standby_required,
             data: settings.data.or(file.data).unwrap_or_else(|| DATA.into()),
             listen: listen(&settings.listen.or(file.listen).unwrap_or_else(|| LISTEN.to_owned()))?,
             currency,
@@ -307,6 +352,11 @@ mod tests {
         assert_eq!(code(Settings { currency: some("euro"), ..Settings::default() }), "not_a_currency");
         assert_eq!(code(Settings { log: some("a=b=c"), ..Settings::default() }), "not_a_filter");
         assert_eq!(code(Settings { config: Some("/nowhere".into()), ..Settings::default() }), "config_unreadable");
+        let database = || "postgres://u@h/d".parse().ok();
+        let archive = Some("/mnt/archive".into());
+        assert_eq!(code(Settings { database: database(), archive, ..Settings::default() }), "not_archived");
+        let output_commit = Some(OutputCommit::Standby);
+        assert_eq!(code(Settings { output_commit, ..Settings::default() }), "no_standby");
         for url in ["tomato", "postgres://", "mysql://u:p@h/d"] {
             let settings = Settings { database: url.parse().ok(), ..Settings::default() };
             assert_eq!(code(settings), "not_a_database", "{url}");

@@ -6,7 +6,10 @@ use outpost_sync::wire::Problem;
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
-use crate::db::{MigrateError, said};
+use crate::{
+    db::{MigrateError, said},
+    output::Elsewhere,
+};
 
 /// Why the server could not do what it was asked.
 #[derive(Debug, Error)]
@@ -76,6 +79,27 @@ pub enum Error {
     /// The connection broke while a transaction was being committed.
     #[error("the connection to Postgres broke during a commit; ask again, a repeat changes nothing: {}", said(.0))]
     CommitUnknown(tokio_postgres::Error),
+    /// What is told must first be safe elsewhere, and cannot be now.
+    #[error(
+        "what head office answers must first be safe in its {}, which is not there now; send it again later, a repeat \
+         changes nothing", elsewhere.word()
+    )]
+    ArchiveBehind {
+        /// Where.
+        elsewhere: Elsewhere,
+    },
+    /// A backup was being restored here, and was not found to be whole.
+    #[error(
+        "a restore into this database was begun and never finished; restore again, with --replace, or into another \
+         empty database"
+    )]
+    RestoreUnfinished,
+    /// The standby that was asked for is none.
+    #[error("--output-commit standby: {missing}; then start again")]
+    NoStandby {
+        /// What is missing, and the cure.
+        missing: &'static str,
+    },
 }
 
 impl Error {
@@ -95,6 +119,9 @@ impl Error {
             Self::NoConnection(_) => "no_connection",
             Self::Db(_) => "database_failed",
             Self::CommitUnknown(_) => "commit_unknown",
+            Self::ArchiveBehind { .. } => "archive_behind",
+            Self::RestoreUnfinished => "restore_unfinished",
+            Self::NoStandby { .. } => "standby_missing",
         }
     }
 
@@ -110,15 +137,23 @@ impl Error {
             | Self::HomeTaken { .. }
             | Self::OtherCurrency { .. }
             | Self::LifeTaken
-            | Self::Migrate(_) => true,
-            Self::NoConnection(_) | Self::Db(_) | Self::CommitUnknown(_) => false,
+            | Self::Migrate(_)
+            | Self::RestoreUnfinished
+            | Self::NoStandby { .. } => true,
+            Self::NoConnection(_) | Self::Db(_) | Self::CommitUnknown(_) | Self::ArchiveBehind { .. } => false,
         }
     }
 
     /// Whether the machine failed, so that somebody at head office must look, and not the caller.
     pub fn is_our_failure(&self) -> bool {
         match self {
-            Self::Migrate(_) | Self::NoConnection(_) | Self::Db(_) | Self::CommitUnknown(_) => true,
+            Self::Migrate(_)
+            | Self::NoConnection(_)
+            | Self::Db(_)
+            | Self::CommitUnknown(_)
+            | Self::ArchiveBehind { .. }
+            | Self::RestoreUnfinished
+            | Self::NoStandby { .. } => true,
             Self::Fault(_)
             | Self::UnknownNode
             | Self::BrokenChain { .. }
@@ -165,7 +200,10 @@ impl Error {
             | Self::LifeTaken
             | Self::Migrate(_)
             | Self::NoConnection(_)
-            | Self::CommitUnknown(_) => None,
+            | Self::CommitUnknown(_)
+            | Self::ArchiveBehind { .. }
+            | Self::RestoreUnfinished
+            | Self::NoStandby { .. } => None,
         }
     }
 }

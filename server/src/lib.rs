@@ -6,6 +6,7 @@
 
 pub mod accept;
 pub mod api;
+pub mod backup;
 pub mod carts;
 pub mod cluster;
 pub mod command;
@@ -18,6 +19,7 @@ pub mod hold;
 pub mod import;
 pub mod lives;
 pub mod nodes;
+pub mod output;
 pub mod publish;
 pub mod server;
 pub mod stage;

@@ -8,8 +8,9 @@ use tokio::sync::watch;
 use tokio_postgres::Config;
 
 use crate::{
-    db::{Db, databases, epochs, laws, migrate, settings},
+    db::{Db, backups, databases, epochs, laws, migrate, settings},
     error::Error,
+    output::Safety,
 };
 
 /// Head office. Shared behind an [`Arc`]; every use case is a function that takes it.
@@ -41,16 +42,30 @@ impl Server {
     /// Those of [`Server::open`], and [`Error::OtherCurrency`].
     pub async fn open_with(config: Config, world: Arc<dyn World>, currency: Option<Currency>) -> Result<Self, Error> {
         let db = Db::new(config);
-        migrate(&mut databases::connect(db.config()).await?).await?;
+        let mut client = databases::connect(db.config()).await?;
+        if backups::is_half_restored(&client).await? {
+            return Err(Error::RestoreUnfinished);
+        }
+        migrate(&mut client).await?;
         let now = world.now();
         let fresh = EpochId::new(now, world.id_chance());
         let (epoch, currency) = db
             .transaction(|tx| async move {
-                let epoch = epochs::present(&tx, fresh, now).await?;
+                // Whoever restores a backup begins the next epoch by opening it, however often that is cut short.
+                let epoch = match backups::end_restore(&tx).await? {
+                    Some(reason) => epochs::begin(&tx, fresh, now, &reason).await?,
+                    None => epochs::present(&tx, fresh, now).await?,
+                };
                 Ok((epoch, settings::currency(&tx, currency).await?))
             })
             .await?;
         Ok(Self { db, world, epoch, currency, bell: watch::Sender::new(0) })
+    }
+
+    /// The same, where every commit must be safe elsewhere too before it is answered.
+    #[must_use]
+    pub fn watched(self, safety: Arc<Safety>) -> Self {
+        Self { db: self.db.watched(safety), ..self }
     }
 
     /// The laws of the book that are broken, as sentences; none if all is well. Reads everything.

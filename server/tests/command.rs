@@ -2,6 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
+#[path = "command/archive.rs"]
+mod archive;
+#[path = "command/backup.rs"]
+mod backup;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
@@ -155,11 +160,26 @@ impl Running {
     }
 
     fn get(&self, path: &str) -> String {
+        self.ask(&format!("GET {path}"), "", "")
+    }
+
+    fn post(&self, path: &str, headers: &str, json: &str) -> String {
+        let headers = format!("content-type: application/json\r\ncontent-length: {}\r\n{headers}", json.len());
+        self.ask(&format!("POST {path}"), &headers, json)
+    }
+
+    fn ask(&self, what: &str, headers: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address).unwrap();
+        let host = &self.address;
+        write!(stream, "{what} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{headers}\r\n{body}").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
     }
 
     fn stop(mut self) -> bool {
@@ -181,7 +201,7 @@ async fn a_server_answers_until_it_is_told_to_stop() {
 
 #[tokio::test]
 async fn a_private_cluster_is_shared_with_the_verbs_and_stopped_at_the_end() {
-    let folder = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o711)).tempdir().unwrap();
+    let folder = tempfile::Builder::new().permissions(closed_but_for_walking()).tempdir().unwrap();
     let data = folder.path().join("data");
     let on_it = |line: &[&str]| {
         let mut command = program();
@@ -195,6 +215,11 @@ async fn a_private_cluster_is_shared_with_the_verbs_and_stopped_at_the_end() {
     assert!(server.get("/v1/warehouses").contains("Shop"), "a verb does not stop the server's cluster");
     assert!(server.stop());
     assert!(!has_postgres(&data));
+}
+
+/// Rights of a folder that whoever runs Postgres can walk through.
+fn closed_but_for_walking() -> fs::Permissions {
+    fs::Permissions::from_mode(0o711)
 }
 
 /// Whether Postgres's lock file lies anywhere below.

@@ -8,6 +8,7 @@
 mod cable;
 mod support;
 
+mod backups;
 mod bad_input;
 mod carts;
 mod catalogue;
@@ -20,6 +21,7 @@ mod last_unit;
 mod line;
 mod pages;
 mod people;
+mod recovery_page;
 mod resume;
 mod set_aside;
 mod shown;

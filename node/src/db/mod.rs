@@ -5,6 +5,7 @@ pub(crate) mod carts;
 pub(crate) mod catalogue;
 pub(crate) mod checkpoint;
 pub(crate) mod concerns;
+pub(crate) mod copy;
 pub(crate) mod identity;
 pub(crate) mod inbox;
 pub(crate) mod journal;
@@ -161,7 +162,11 @@ fn lock_of<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn lock(folder: &Path) -> Result<File, Error> {
+/// Holds a folder, so that nobody else opens it.
+///
+/// # Errors
+/// `locked`.
+pub(crate) fn lock(folder: &Path) -> Result<File, Error> {
     let path = folder.join(LOCK_FILE);
     let files = |cause| Error::Files { what: path.display().to_string(), cause };
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(files)?;

@@ -47,11 +47,15 @@ pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// The database answers too.
+/// The database answers too, and its commits are safe wherever they must be.
 pub(super) async fn readyz(State(api): State<Arc<Api>>) -> Result<&'static str, Failure> {
     let is_ready = tokio::time::timeout(READY_WITHIN, answers(&api.server.db)).await.is_ok_and(|answer| answer.is_ok());
     let away = "head office's database does not answer; look whether Postgres runs";
-    if is_ready { Ok("ready\n") } else { Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "database_away", away)) }
+    if !is_ready {
+        return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "database_away", away));
+    }
+    api.server.db.is_safe()?;
+    Ok("ready\n")
 }
 
 /// The figures, as Prometheus reads them.

@@ -73,9 +73,13 @@ impl From<Error> for Failure {
             Error::NameTaken { .. } | Error::HomeTaken { .. } | Error::OtherCurrency { .. } | Error::LifeTaken => {
                 StatusCode::CONFLICT
             }
-            Error::Migrate(_) | Error::NoConnection(_) | Error::Db(_) | Error::CommitUnknown(_) => {
-                return ours(&error);
-            }
+            Error::Migrate(_)
+            | Error::NoConnection(_)
+            | Error::Db(_)
+            | Error::CommitUnknown(_)
+            | Error::ArchiveBehind { .. }
+            | Error::RestoreUnfinished
+            | Error::NoStandby { .. } => return ours(&error),
         };
         Self { status, problem: error.into() }
     }
@@ -89,6 +93,8 @@ pub fn ours(error: &Error) -> Failure {
             let sentence = "whether this was kept is not known, because head office's database went away; send it again, a repeat changes nothing";
             Failure::new(StatusCode::SERVICE_UNAVAILABLE, "commit_unknown", sentence)
         }
+        // The log says so once, when it begins and when it ends.
+        Error::ArchiveBehind { .. } => Failure::new(StatusCode::SERVICE_UNAVAILABLE, error.code(), error.to_string()),
         Error::NoConnection(_) | Error::Db(_) if is_away(error) => {
             tracing::warn!("the database is away: {error}");
             let sentence = "head office's database is away; nothing was changed, ask again in a moment";
@@ -97,6 +103,8 @@ pub fn ours(error: &Error) -> Failure {
         Error::NoConnection(_)
         | Error::Db(_)
         | Error::Migrate(_)
+        | Error::RestoreUnfinished
+        | Error::NoStandby { .. }
         | Error::Fault(_)
         | Error::UnknownNode
         | Error::BrokenChain { .. }

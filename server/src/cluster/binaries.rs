@@ -38,6 +38,15 @@ impl Binaries {
         Self::among(candidates(), data, Installer::detect())
     }
 
+    /// Programs that can speak to a server of this version and read what it wrote: of that one or newer.
+    pub fn at_least(major: u32) -> Result<Self, ClusterError> {
+        let mut found = candidates().into_iter().filter_map(Self::at);
+        found.find(|one| one.major >= major).ok_or_else(|| ClusterError::NoBinaries {
+            min: major,
+            install: Installer::command(Installer::detect(), Some(major)),
+        })
+    }
+
     fn among(
         candidates: impl IntoIterator<Item = PathBuf>,
         data: &Path,
@@ -63,6 +72,13 @@ impl Binaries {
         }
         let major = major_of(&said_by(Command::new(folder.join("postgres")).arg("--version"))?)?;
         Some(Self { folder, major })
+    }
+
+    /// One of the programs that speak to a running server; some systems package them apart.
+    pub fn client(&self, program: &'static str) -> Result<PathBuf, ClusterError> {
+        let path = self.folder.join(program);
+        let install = || Installer::clients(Installer::detect(), self.major);
+        if path.is_file() { Ok(path) } else { Err(ClusterError::NoProgram { program, path, install: install() }) }
     }
 
     /// The program that makes a data folder.
@@ -141,6 +157,16 @@ impl Installer {
         [("apt-get", Self::Apt), ("dnf", Self::Dnf), ("brew", Self::Brew)]
             .into_iter()
             .find_map(|(program, installer)| has(program).then_some(installer))
+    }
+
+    /// The command that installs the programs that speak to a running server.
+    fn clients(installer: Option<Self>, major: u32) -> String {
+        let sudo = if geteuid().is_root() { "" } else { "sudo " };
+        match installer {
+            Some(Self::Apt) => format!("{sudo}apt-get install -y postgresql-client-{major}"),
+            Some(Self::Dnf) => format!("{sudo}dnf install -y postgresql{major}"),
+            Some(Self::Brew) | None => Self::command(installer, Some(major)),
+        }
     }
 
     fn command(installer: Option<Self>, major: Option<u32>) -> String {

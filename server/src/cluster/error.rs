@@ -20,6 +20,59 @@ pub enum ClusterError {
         /// The command that installs it here.
         install: String,
     },
+    /// The server is there, and one of the programs that speak to it is not.
+    #[error("{program} is not at {}; install it with `{install}`", path.display())]
+    NoProgram {
+        /// Which program.
+        program: &'static str,
+        /// Where it should be.
+        path: PathBuf,
+        /// The command that installs it here.
+        install: String,
+    },
+    /// What needs the cluster at rest found it running.
+    #[error("the PostgreSQL of {} is running; stop `outpost-server serve` first, then do this again", data.display())]
+    Running {
+        /// The data folder.
+        data: PathBuf,
+    },
+    /// The folder named as archive holds something else, or another cluster's archive.
+    #[error(
+        "{} is not this server's archive; name the folder that `outpost-server serve --archive` was given, or a new one",
+        archive.display()
+    )]
+    ForeignArchive {
+        /// The folder.
+        archive: PathBuf,
+    },
+    /// Another server keeps the archive up.
+    #[error("another server keeps the archive in {} up; start this one without --archive", archive.display())]
+    ArchiveBusy {
+        /// The folder.
+        archive: PathBuf,
+    },
+    /// Not everything in the archive can be read.
+    #[error(
+        "the archive in {} is damaged: {what}; if you have a copy of it, restore that, otherwise restore the newest backup \
+         with `outpost-server restore --from`", archive.display()
+    )]
+    ArchiveDamaged {
+        /// The folder.
+        archive: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The archive's receiver does not come up.
+    #[error(
+        "the archive in {} cannot be kept up, so nothing could be answered; mend what its receiver names and start again, \
+         or start without --archive: {said}", archive.display()
+    )]
+    ArchiveBehind {
+        /// The folder.
+        archive: PathBuf,
+        /// What the receiver said last.
+        said: String,
+    },
     /// The data was written by a Postgres that is no longer installed.
     #[error(
         "the data in {} was written by PostgreSQL {major}, which is not on this machine; \
@@ -126,6 +179,12 @@ impl ClusterError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NoBinaries { .. } => "postgres_missing",
+            Self::NoProgram { .. } => "postgres_program_missing",
+            Self::Running { .. } => "server_running",
+            Self::ForeignArchive { .. } => "foreign_archive",
+            Self::ArchiveBusy { .. } => "archive_busy",
+            Self::ArchiveDamaged { .. } => "archive_damaged",
+            Self::ArchiveBehind { .. } => "archive_behind",
             Self::OtherVersion { .. } => "postgres_other_version",
             Self::NoAccount => "postgres_no_account",
             Self::NamelessUser { .. } => "postgres_nameless_user",
@@ -141,7 +200,7 @@ impl ClusterError {
     }
 
     /// Wraps an error of the file system with what we were doing and to what.
-    pub(super) fn file(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn file(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { doing, path, source }
     }

@@ -68,9 +68,28 @@ impl Folders {
         Ok(folders)
     }
 
+    /// The same folders, with Postgres's own at another place.
+    pub fn at(&self, data: PathBuf) -> Self {
+        Self { data, ..self.clone() }
+    }
+
     /// True once `initdb` has finished here.
     pub fn has_data(&self) -> bool {
         self.data.join("PG_VERSION").is_file()
+    }
+
+    /// The id of Postgres's first process, as its lock says; none after it has stopped.
+    pub fn pid(&self) -> Option<u32> {
+        let lock = fs::read_to_string(self.postmaster_lock()).ok()?;
+        lock.lines().next()?.trim().parse().ok()
+    }
+
+    /// Gives Postgres's folder a name that says that it is not used, and says which.
+    pub fn set_aside(&self, moment: &str) -> Result<PathBuf, ClusterError> {
+        let aside = self.root.join(format!("data-before-{moment}"));
+        fs::rename(&self.data, &aside).map_err(ClusterError::file("move aside", &self.data))?;
+        synced(&self.root)?;
+        Ok(aside)
     }
 
     /// Postgres's own lock: it is there while Postgres runs, and after a crash.
@@ -114,8 +133,7 @@ impl Folders {
     /// Puts finished data in its place, for good: the name is on disk when this returns.
     pub fn keep(&self, making: &Path) -> Result<(), ClusterError> {
         fs::rename(making, &self.data).map_err(ClusterError::file("put in place", &self.data))?;
-        let parent = File::open(&self.root).and_then(|folder| folder.sync_all());
-        parent.map_err(ClusterError::file("write to disk", &self.root))
+        synced(&self.root)
     }
 
     /// Removes what killed attempts left. What can't be removed now is tried again at the next start.
@@ -149,6 +167,17 @@ impl Folders {
     }
 }
 
+/// Whether the data folder `parent` has a cluster.
+pub(super) fn is_made(parent: &Path) -> bool {
+    parent.join("postgres").join("data").join("PG_VERSION").is_file()
+}
+
+/// The names in a folder are on disk when this returns.
+fn synced(folder: &Path) -> Result<(), ClusterError> {
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(ClusterError::file("write to disk", folder))
+}
+
 fn tail(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
@@ -159,13 +188,13 @@ fn tail(path: &Path) -> io::Result<String> {
 }
 
 /// The part of `path` that is there already, without links.
-fn existing_part(path: &Path) -> Result<PathBuf, ClusterError> {
+pub(super) fn existing_part(path: &Path) -> Result<PathBuf, ClusterError> {
     let existing = path.ancestors().find(|folder| folder.exists()).unwrap_or(path);
     existing.canonicalize().map_err(ClusterError::file("look at", existing))
 }
 
 /// Makes `path` and the folders above it that are missing, each with `mode` whatever the umask.
-fn make_each(path: &Path, mode: u32) -> Result<(), ClusterError> {
+pub(super) fn make_each(path: &Path, mode: u32) -> Result<(), ClusterError> {
     let mut missing: Vec<&Path> =
         path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
     while let Some(folder) = missing.pop() {
@@ -188,7 +217,7 @@ fn short_run(root: &Path) -> PathBuf {
 
 /// Makes a folder that only the account (and root) can enter, and refuses one that somebody else
 /// made before us: below [`SHORT_PARENT`] anybody may.
-fn make_private(path: &Path, account: &Account) -> Result<(), ClusterError> {
+pub(super) fn make_private(path: &Path, account: &Account) -> Result<(), ClusterError> {
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}

@@ -6,16 +6,20 @@
 //! left for Postgres itself to judge. Stopping waits until it is gone.
 
 mod account;
+mod archive;
 mod binaries;
+mod client;
 mod error;
 mod folders;
 mod postmaster;
+mod receiver;
+mod recover;
+mod wal;
 
 use std::{
     ffi::OsString,
-    fs,
     os::unix::ffi::{OsStrExt, OsStringExt},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output},
     time::Duration,
 };
@@ -24,6 +28,8 @@ use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
 use tokio::time::sleep;
 use tokio_postgres::{Config, NoTls};
 
+pub(crate) use archive::{Archive, release};
+pub(crate) use client::Client;
 pub use error::ClusterError;
 
 use self::{account::Account, binaries::Binaries, folders::Folders, postmaster::Postmaster};
@@ -62,6 +68,9 @@ const STOP_SECONDS_MAX: u64 = 120;
 /// How many connections Postgres takes: the server's pool, and room for the people who look inside.
 const CONNECTIONS_MAX: u32 = 200;
 
+/// The port in the name of the socket.
+const PORT: u16 = 5432;
+
 /// What must survive what. Production keeps everything; the other two are for data made to be
 /// thrown away, and survive the kill of any process, but not (or not surely) a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +91,7 @@ pub struct Cluster {
     folders: Folders,
     binaries: Binaries,
     postmaster: Option<Postmaster>,
+    port: u16,
 }
 
 impl Cluster {
@@ -97,7 +107,7 @@ impl Cluster {
         let binaries = Binaries::find(&folders.data)?;
         let _right_to_start = folders.lock().await?;
         folders.remove_half_made();
-        let mut cluster = Self { account, folders, binaries, postmaster: None };
+        let mut cluster = Self { account, folders, binaries, postmaster: None, port: PORT };
         if !cluster.folders.has_data() {
             cluster.make_data(durability)?;
         }
@@ -107,10 +117,30 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// Whether a data folder has a cluster.
+    pub(crate) fn is_in(data: &Path) -> bool {
+        folders::is_made(data)
+    }
+
+    /// Moves the cluster of a data folder aside, under a name that ends in `moment`, and says where it
+    /// is now; none if there is none. It must be at rest.
+    pub(crate) async fn set_aside(data: &Path, moment: &str) -> Result<Option<PathBuf>, ClusterError> {
+        if !Self::is_in(data) {
+            return Ok(None);
+        }
+        let account = Account::choose()?;
+        let folders = Folders::prepare(data, &account)?;
+        let _right_to_start = folders.lock().await?;
+        if folders.pid().is_some_and(exists) {
+            return Err(ClusterError::Running { data: folders.data });
+        }
+        folders.set_aside(moment).map(Some)
+    }
+
     /// How to connect to one of its databases.
     pub fn config(&self, database: &str) -> Config {
         let mut config = Config::new();
-        config.host_path(&self.folders.run).user(ROLE).dbname(database).connect_timeout(CONNECT_WAIT);
+        config.host_path(&self.folders.run).port(self.port).user(ROLE).dbname(database).connect_timeout(CONNECT_WAIT);
         config
     }
 
@@ -127,8 +157,7 @@ impl Cluster {
 
     /// The id of Postgres's first process, as its lock says; none after it has stopped.
     pub fn pid(&self) -> Option<u32> {
-        let lock = fs::read_to_string(self.folders.postmaster_lock()).ok()?;
-        lock.lines().next()?.trim().parse().ok()
+        self.folders.pid()
     }
 
     /// Stops Postgres, whoever started it, and waits until it is gone. Open transactions end;
@@ -159,6 +188,11 @@ impl Cluster {
     /// A Postgres that ends and leaves a lock behind was refused by that lock: somebody else's
     /// processes still use the data, and it is tried again. One that ends without is broken.
     async fn wake(&mut self, durability: Durability) -> Result<(), ClusterError> {
+        self.wake_with(durability, &[]).await
+    }
+
+    /// As [`Cluster::wake`], with further settings for this one start.
+    async fn wake_with(&mut self, durability: Durability, more: &[(&str, &str)]) -> Result<(), ClusterError> {
         let began = Stopwatch::start();
         let mut pause = POLL;
         while !self.answers().await {
@@ -180,7 +214,7 @@ impl Cluster {
                 }
                 sleep(RETRY).await;
             }
-            self.postmaster = Some(self.spawn(durability)?);
+            self.postmaster = Some(self.spawn(durability, more)?);
         }
         self.postmaster = self.postmaster.take().filter(|postmaster| self.pid() == Some(postmaster.pid()));
         Ok(())
@@ -190,10 +224,11 @@ impl Cluster {
         self.config(MAINTENANCE).connect(NoTls).await.is_ok()
     }
 
-    fn spawn(&self, durability: Durability) -> Result<Postmaster, ClusterError> {
+    fn spawn(&self, durability: Durability, more: &[(&str, &str)]) -> Result<Postmaster, ClusterError> {
         let mut command = self.account.command(&self.binaries.postgres());
         command.arg("-D").arg(&self.folders.data).arg("-k").arg(listed(&self.folders.run));
-        for (name, value) in settings(durability) {
+        let more = more.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        for (name, value) in settings(durability, self.port).into_iter().chain(more) {
             command.arg("-c").arg(format!("{name}={value}"));
         }
         let log = self.folders.open_log()?;
@@ -214,6 +249,19 @@ impl Cluster {
     }
 
     fn shut_down(&mut self) -> Result<(), ClusterError> {
+        self.end()?;
+        if let Some(postmaster) = self.postmaster.take() {
+            postmaster.wait();
+        }
+        Ok(())
+    }
+
+    /// As [`Cluster::stop`], for one that others hold too.
+    pub(crate) fn stop_shared(&self) -> Result<(), ClusterError> {
+        self.end()
+    }
+
+    fn end(&self) -> Result<(), ClusterError> {
         if self.is_running() {
             let mut command = self.account.command(&self.binaries.pg_ctl());
             command.arg("stop").arg("-D").arg(&self.folders.data).args(["-s", "-w", "-m", "fast", "-t"]);
@@ -221,9 +269,6 @@ impl Cluster {
             if self.is_running() {
                 stopped?;
             }
-        }
-        if let Some(postmaster) = self.postmaster.take() {
-            postmaster.wait();
         }
         Ok(())
     }
@@ -248,8 +293,9 @@ impl Drop for Cluster {
 }
 
 /// What every start says anew, so that nothing depends on a file in the data folder.
-fn settings(durability: Durability) -> Vec<(&'static str, String)> {
+fn settings(durability: Durability, port: u16) -> Vec<(&'static str, String)> {
     let mut settings = vec![
+        ("port", port.to_string()),
         ("listen_addresses", String::new()),
         ("unix_socket_permissions", "0700".into()),
         ("max_connections", CONNECTIONS_MAX.to_string()),

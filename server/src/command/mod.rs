@@ -1,13 +1,16 @@
 //! The command line: one file per verb. A verb opens the network, does one thing, prints, and closes.
 
+mod backup;
 mod check;
 mod concern;
+mod house;
 mod import;
 mod node;
 mod opened;
 mod order;
 mod price;
 mod product;
+mod restore;
 mod serve;
 mod stock;
 mod table;
@@ -66,6 +69,10 @@ enum Verb {
     Concerns(concern::Verb),
     /// Check the whole book against its laws
     Check,
+    /// Write everything into a folder, while the server works
+    Backup(backup::Args),
+    /// Bring everything back from a backup or from the archive, into an empty place
+    Restore(restore::Args),
 }
 
 /// Does what the command line says.
@@ -80,6 +87,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Problem> {
     if let Verb::Serve = verb {
         return serve::run(&config).await.map(|()| ExitCode::SUCCESS);
     }
+    if let Verb::Restore(args) = verb {
+        return restore::run(&args, &config).await.map(|()| ExitCode::SUCCESS);
+    }
     let opened = Opened::open(&config).await?;
     let done = act(verb, &opened, &config).await;
     opened.close().await?;
@@ -89,7 +99,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Problem> {
 async fn act(verb: Verb, opened: &Opened, config: &Config) -> Result<ExitCode, Problem> {
     let server = &opened.server;
     match verb {
-        Verb::Serve => Ok(()),
+        Verb::Serve | Verb::Restore(_) => Ok(()),
         Verb::Warehouse(verb) => warehouse::run(verb, server).await,
         Verb::Node(verb) => node::run(verb, server, config).await,
         Verb::Product(verb) => product::run(verb, server).await,
@@ -98,6 +108,7 @@ async fn act(verb: Verb, opened: &Opened, config: &Config) -> Result<ExitCode, P
         Verb::Stock(verb) => stock::run(verb, server).await,
         Verb::Orders(verb) => order::run(verb, server).await,
         Verb::Concerns(verb) => concern::run(verb, server).await,
+        Verb::Backup(args) => backup::run(&args, server).await,
         Verb::Check => return check::run(server).await,
     }
     .map(|()| ExitCode::SUCCESS)
@@ -125,6 +136,12 @@ fn print_json<T: serde::Serialize>(value: &T) -> Result<(), Problem> {
     let line = serde_json::to_string(value).map_err(|error| Problem::new("not_printed", error.to_string()))?;
     println!("{line}");
     Ok(())
+}
+
+/// Prints a line. What was done stays done, whether or not anybody reads on.
+fn say(line: impl std::fmt::Display) {
+    use std::io::Write as _;
+    let _nobody_reads = writeln!(std::io::stdout(), "{line}");
 }
 
 /// A moment as people write it, in UTC.

@@ -8,8 +8,12 @@ use super::told;
 use crate::{
     cluster::{Cluster, ClusterError, DATABASE},
     config::{Config, Database},
-    db::{databases, presence},
+    db::{
+        databases, presence,
+        replication::{self, Standbys},
+    },
     error::Error,
+    output::{Elsewhere, Safety},
     server::Server,
     time::Real,
 };
@@ -22,16 +26,17 @@ pub(super) struct Opened {
 
 impl Opened {
     pub(super) async fn open(config: &Config) -> Result<Self, Problem> {
-        let cluster = match &config.database {
-            Database::Private => Some(Cluster::start(&config.data).await.map_err(stopped)?),
-            Database::At(_) => None,
+        let (database, cluster) = match &config.database {
+            Database::Private => {
+                let cluster = Cluster::start(&config.data).await.map_err(stopped)?;
+                (cluster.config(DATABASE), Some(cluster))
+            }
+            Database::At(database) => ((**database).clone(), None),
         };
-        let database = match (&cluster, &config.database) {
-            (Some(cluster), _) => cluster.config(DATABASE),
-            (None, Database::At(database)) => (**database).clone(),
-            (None, Database::Private) => tokio_postgres::Config::new(),
+        let server = match cluster {
+            Some(_) => beside_archive(database, config).await?,
+            None => Server::open_with(database, Arc::new(Real), config.currency).await?,
         };
-        let server = Server::open_with(database, Arc::new(Real), config.currency).await?;
         Ok(Self { server: Arc::new(server), cluster })
     }
 
@@ -49,6 +54,25 @@ impl Opened {
         }
         cluster.stop().map_err(stopped)
     }
+}
+
+/// A verb's commits wait for the archive while a server keeps it up, and are refused while it is away.
+/// Without a server they would wait for ever, so they don't: they reach the archive before anything that
+/// the next server answers.
+async fn beside_archive(mut database: tokio_postgres::Config, config: &Config) -> Result<Server, Problem> {
+    let client = databases::connect(&database).await.map_err(Error::from)?;
+    let is_served = presence::is_shown(&client).await.map_err(Error::from)?;
+    let seen = replication::standbys(&client).await.map_err(Error::from)?;
+    if !is_served {
+        database.options("-c synchronous_commit=local");
+    }
+    let server = Server::open_with(database, Arc::new(Real), config.currency).await?;
+    if !is_served || seen == Standbys::NotAskedFor {
+        return Ok(server);
+    }
+    let safety = Safety::new(Elsewhere::Archive);
+    safety.note(seen);
+    Ok(server.watched(Arc::new(safety)))
 }
 
 /// What the cluster could not do.

@@ -11,15 +11,8 @@ use tokio::{
     time::sleep,
 };
 
-use super::opened::{Opened, stopped};
-use crate::{
-    api,
-    config::Config,
-    db::{databases, nodes, presence},
-    error::Error,
-    server::Server,
-    web,
-};
+use super::house::House;
+use crate::{api, config::Config, db::nodes, server::Server, web};
 
 /// How long requests may take to end once the server was told to stop: longer than any that works,
 /// shorter than those that only wait for news.
@@ -29,18 +22,13 @@ pub(super) async fn run(config: &Config) -> Result<(), Problem> {
     // Before anything that takes time, so that a second server on one address is told at once.
     let listener = listen(config.listen).await?;
     let mut told_to_stop = stop_signals()?;
-    let opened = tokio::select! {
-        opened = Opened::open(config) => opened?,
+    let house = tokio::select! {
+        house = House::open(config) => house?,
         () = told(&mut told_to_stop) => return Ok(()),
     };
-    let shown = databases::connect(opened.server.db.config()).await.map_err(Error::from)?;
-    presence::show(&shown).await.map_err(Error::from)?;
-    greet(&opened.server, listener.local_addr().unwrap_or(config.listen)).await?;
-    let served = answer(listener, opened.server.clone(), told_to_stop).await;
-    drop((shown, opened.server));
-    if let Some(cluster) = opened.cluster {
-        cluster.stop().map_err(stopped)?;
-    }
+    greet(&house.server, listener.local_addr().unwrap_or(config.listen)).await?;
+    let served = answer(listener, house.server.clone(), told_to_stop).await;
+    house.close().await?;
     tracing::info!("stopped");
     served
 }

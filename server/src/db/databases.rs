@@ -14,6 +14,12 @@ pub async fn connect(config: &Config) -> Result<Client, Error> {
     Ok(client)
 }
 
+/// The server's major version.
+pub async fn major(client: &Client) -> Result<u32, Error> {
+    let row = client.query_one("select current_setting('server_version_num')::integer / 10000", &[]).await?;
+    Ok(row.try_get::<_, i32>(0)?.unsigned_abs())
+}
+
 /// Whether there is a database of that name.
 pub async fn exists(client: &Client, name: &str) -> Result<bool, Error> {
     Ok(client.query_opt("select 1 from pg_database where datname = $1", &[&name]).await?.is_some())

@@ -36,3 +36,20 @@ pub async fn present(tx: &Tx, fresh: EpochId, now: Timestamp) -> Result<EpochId,
         .await?;
     Ok(row.try_get(0)?)
 }
+
+/// Begins the next epoch, under the id `fresh`, whatever the newest known is: a backup was restored.
+///
+/// # Errors
+/// If it cannot be kept.
+pub async fn begin(tx: &Tx, fresh: EpochId, now: Timestamp, reason: &str) -> Result<EpochId, Error> {
+    tx.execute("lock table epochs in share row exclusive mode", &[]).await?;
+    tx.execute(
+        "insert into epochs (number, epoch_id, system_identifier, timeline, started_at)
+         select coalesce((select max(number) from epochs), 0) + 1, $1, s.system_identifier::text, c.timeline_id, $2
+         from pg_control_system() s, pg_control_checkpoint() c",
+        &[&fresh, &now],
+    )
+    .await?;
+    tracing::info!("a new epoch begins: {reason}");
+    Ok(fresh)
+}

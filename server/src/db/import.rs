@@ -21,7 +21,7 @@ impl Db {
         is_dry_run: bool,
         work: impl AsyncFnOnce(&Tx) -> Result<T, E>,
     ) -> Result<T, E> {
-        let tx = Tx::begin(self.client().await?, "begin").await?;
+        let tx = Tx::begin(self, "begin").await?;
         let answer = work(&tx).await;
         match &answer {
             Ok(_) if !is_dry_run => tx.commit().await?,

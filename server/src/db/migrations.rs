@@ -25,7 +25,8 @@ pub const MIGRATIONS: &[(&str, &str)] = embedded![
     "0004_orders",
     "0005_concerns",
     "0006_feed",
-    "0007_lives"
+    "0007_lives",
+    "0009_backups",
 ];
 
 /// The lock that every migrating server takes; any number will do that nothing else uses.

@@ -3,6 +3,7 @@
 //! Work is done in transactions: [`Db::transaction`] for what changes something, [`Db::snapshot`]
 //! for what reads many things as of one moment. Every statement is prepared once per connection.
 
+pub mod backups;
 pub mod carts;
 pub mod catalogue;
 pub mod concerns;
@@ -26,6 +27,7 @@ pub mod nodes;
 pub mod office;
 pub mod ops;
 pub mod presence;
+pub mod replication;
 pub mod settings;
 
 use std::{
@@ -42,11 +44,12 @@ use outpost_schema::{
     id::{ProductId, WarehouseId},
     stock::StockKey,
 };
+use tokio::time::timeout;
 use tokio_postgres::{Config, NoTls, Row, Statement, types::ToSql};
 
 pub use migrations::{MIGRATIONS, MigrateError, migrate};
 
-use crate::error::Error;
+use crate::{error::Error, output::Safety};
 
 /// Connections to Postgres: more callers than this wait in line, which is faster than more backends
 /// that wait for each other's locks and cores.
@@ -58,6 +61,10 @@ const CONNECTION_WAIT: Duration = Duration::from_secs(10);
 /// A transaction that lost a race is tried again at most this often.
 const TRIES_MAX: u32 = 6;
 
+/// A commit that must be safe elsewhere too is waited for this long; longer than a restarted receiver
+/// takes to connect, and short enough that its caller still listens.
+const COMMIT_WAIT: Duration = Duration::from_secs(8);
+
 /// A parameter list, as the statements take it.
 pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
@@ -66,6 +73,7 @@ pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 pub struct Db {
     pool: Pool,
     config: Config,
+    safety: Option<Arc<Safety>>,
 }
 
 impl Db {
@@ -82,7 +90,21 @@ impl Db {
             ..PoolConfig::default()
         };
         let pool = Pool::builder(manager).config(limits).runtime(Runtime::Tokio1).build();
-        Self { pool: pool.expect("a pool with timeouts has its runtime"), config }
+        Self { pool: pool.expect("a pool with timeouts has its runtime"), config, safety: None }
+    }
+
+    /// The same, where every commit must be safe elsewhere too before it is answered.
+    #[must_use]
+    pub fn watched(self, safety: Arc<Safety>) -> Self {
+        Self { safety: Some(safety), ..self }
+    }
+
+    /// Whether commits can be safe wherever they must be.
+    ///
+    /// # Errors
+    /// [`Error::ArchiveBehind`].
+    pub fn is_safe(&self) -> Result<(), Error> {
+        self.safety.as_ref().map_or(Ok(()), |safety| safety.check())
     }
 
     /// How it connects, for a connection of its own: one that listens, or that migrates.
@@ -102,7 +124,8 @@ impl Db {
     /// failure) or its connection before anything was told to commit, all of it is done again.
     ///
     /// # Errors
-    /// What `work` says, and [`Error::CommitUnknown`] if the connection broke while it committed.
+    /// What `work` says, [`Error::CommitUnknown`] if the connection broke while it committed, and
+    /// [`Error::ArchiveBehind`] if it can't be, or was not in time, safe where it must be.
     pub async fn transaction<T, F>(&self, work: impl Fn(Tx) -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Error>>,
@@ -110,6 +133,7 @@ impl Db {
         let mut tries = 0;
         loop {
             tries += 1;
+            self.is_safe()?;
             match self.attempt("begin", &work).await {
                 Err(error) if error.is_worth_another_try() && tries < TRIES_MAX => {
                     tracing::debug!(tries, "a transaction is tried again: {error}");
@@ -134,7 +158,7 @@ impl Db {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let tx = Tx::begin(self.client().await?, begin).await?;
+        let tx = Tx::begin(self, begin).await?;
         let answer = work(tx.clone()).await;
         match answer {
             Ok(_) => tx.commit().await?,
@@ -153,14 +177,17 @@ pub struct Tx {
 /// A connection within a transaction.
 struct Open {
     client: Option<Object>,
+    safety: Option<Arc<Safety>>,
     has_failed: AtomicBool,
     is_over: AtomicBool,
 }
 
 impl Tx {
-    async fn begin(client: Object, begin: &str) -> Result<Self, Error> {
+    async fn begin(db: &Db, begin: &str) -> Result<Self, Error> {
+        let client = db.client().await?;
         let open = Arc::new(Open {
             client: Some(client),
+            safety: db.safety.clone(),
             has_failed: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
         });
@@ -217,7 +244,13 @@ impl Tx {
 
     async fn commit(&self) -> Result<(), Error> {
         assert!(!self.open.has_failed.load(Ordering::Relaxed), "an error within a transaction was passed over");
-        self.open.client().batch_execute("commit").await.map_err(|error| match error.as_db_error() {
+        let committing = self.open.client().batch_execute("commit");
+        let committed = match &self.open.safety {
+            None => committing.await,
+            // Whoever stops waiting leaves the commit to itself: it shows only once it is safe.
+            Some(safety) => timeout(COMMIT_WAIT, committing).await.map_err(|_| safety.behind())?,
+        };
+        committed.map_err(|error| match error.as_db_error() {
             Some(_) => Error::Db(error),
             None => Error::CommitUnknown(error),
         })?;

@@ -144,6 +144,32 @@ pub async fn warehouse_by_name(tx: &Tx, name: &str) -> Result<Option<Warehouse>,
     tx.query_opt(&sql, &[&name, &id]).await?.as_ref().map(warehouse).transpose()
 }
 
+/// A device, for a list that people read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// What people call it.
+    pub name: String,
+    /// Where it stands.
+    pub place: String,
+    /// When it was last heard.
+    pub seen_at: Option<Timestamp>,
+}
+
+/// The devices whose journals are still taken, by name.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn devices(tx: &Tx) -> Result<Vec<Device>, Error> {
+    let sql = "select n.name, w.name as place, n.seen_at
+               from nodes n join warehouses w using (warehouse_id)
+               where exists (select from incarnations i where i.node_id = n.node_id and i.state = 'active')
+               order by n.name";
+    let device = |row: &tokio_postgres::Row| {
+        Ok(Device { name: row.try_get("name")?, place: row.try_get("place")?, seen_at: row.try_get("seen_at")? })
+    };
+    tx.query(sql, &[]).await?.iter().map(device).collect()
+}
+
 /// A device to be kept.
 #[derive(Clone, Debug)]
 pub struct NewNode<'a> {
