@@ -91,7 +91,7 @@ async fn a_pull_says_who_calls_and_where_it_stands() {
         (NODE_HEADER, node.as_str()),
         (HEAD_HEADER, &head),
         (ACKED_HEADER, &head),
-        (PROTOCOL_HEADER, "1"),
+        (PROTOCOL_HEADER, "2"),
         ("accept-encoding", "zstd"),
     ] {
         assert_eq!(headers.get(name).and_then(|value| value.to_str().ok()), Some(value), "{name}");
