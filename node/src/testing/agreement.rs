@@ -72,13 +72,18 @@ impl Model {
         let stock = book.known.levels.iter().map(|(key, level)| image(key.product_id, level.balance, level.promised));
         let totals = book.known.allotments.iter();
         let totals = totals.map(|(key, own)| told_totals(key.product_id, own.granted, own.reclaimed));
+        let catalogue = [
+            product(TEA, "Green Tea", Some("2.50")),
+            product(CAKE, "Cake", Some("3.00")),
+            Aggregate::User(Box::new(user(ADA, None))),
+        ];
         let set_aside = book.verdicts.iter().filter(|(_, verdict)| verdict.is_set_aside()).map(|(seq, _)| *seq);
         Page {
             epoch: EpochId(Uuid::from_u128(40)),
             cursor: format!("model {}", book.pages),
             level: true,
             seen: String::new(),
-            aggregates: stock.chain(totals).collect(),
+            aggregates: catalogue.into_iter().chain(stock).chain(totals).collect(),
             acked: vec![Acked { incarnation_id: LIFE, mark: book.acked, set_aside: set_aside.collect(), archived: 0 }],
             server_time: Timestamp::from_micros(0),
             protocol: outpost_sync::wire::PROTOCOL,

@@ -99,6 +99,7 @@ fn another_life_of_the_server_is_told_everything_in_pages() {
 
     let next = EpochId(Uuid::from_u128(41));
     shop.node.start_anew(&Anew::OtherEpoch(next)).expect("notes");
+    shop.node.do_without_file().expect("notes");
     let shop = shop.reopened();
     let push = shop.node.unsent().expect("waits");
     assert_eq!((push.epoch, push.carts.len()), (None, 1), "its mark is of the last life; its carts go again");
@@ -128,6 +129,7 @@ fn a_page_of_a_life_that_was_not_announced_is_noticed() {
     shop.stock(TEA, 30, 7);
     shop.node.reported(&shop.node.report().expect("reads").expect("owed")).expect("notes");
     shop.node.start_anew(&Anew::TooLongAway).expect("notes");
+    shop.node.do_without_file().expect("notes");
     let next = EpochId(Uuid::from_u128(42));
     let page = Page { epoch: next, recovering: true, ..shop.page(vec![], vec![]) };
     shop.node.apply(None, &page).expect("applies");

@@ -12,7 +12,7 @@ use crate::error::Error;
 
 /// Held by whoever begins an epoch, so that of two who notice the same thing one does it. Taken before
 /// any journal is locked.
-const LOCK: i64 = 0x6f75_7470_6f73_7403;
+const LOCK: i64 = 0x6f75_7470_6f73_7407;
 
 /// The machine's side of a database's life: another pair is another life.
 #[derive(Clone, Debug, PartialEq, Eq)]
