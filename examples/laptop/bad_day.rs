@@ -1,5 +1,5 @@
-//! Everything that goes wrong in a shop's life, in one evening: a device that sleeps through it, a new
-//! one in a hurry, a server that dies, a device that is put back to its morning copy.
+//! Everything that goes wrong in a shop's life, in one evening: a new device in
+//! a hurry, one that sleeps through it, a server that dies, a device that is put back to its morning copy.
 
 use std::{error::Error, path::Path};
 
@@ -20,16 +20,14 @@ type Done = Result<(), Box<dyn Error>>;
 /// # Errors
 /// If a device or the server fails at something it promised.
 pub async fn live(town: &mut Town, plan: &Plan, ledger: &Ledger) -> Done {
-    chapter(
-        "A bad evening begins: head office is backed up while it works, and somebody drops the handheld into a drawer",
-    );
+    chapter("A bad evening begins: a new till is unpacked at the High Street");
+    new_till(town, plan, ledger).await?;
+
+    chapter("Head office is backed up while it works, and somebody drops the handheld into a drawer");
     let backup = town.back_up_office()?;
     town.handheld.switch_off().await?;
 
-    chapter("A new till is unpacked at the High Street");
-    new_till(town, plan, ledger).await?;
-
-    chapter("The kiosk and the new till sell on; the backup knows nothing of it");
+    chapter("The kiosk sells on; the backup knows nothing of it");
     sell_baskets(&town.kiosk.till, plan, ledger, &plan.kiosk.evening).await?;
     note(&format!("{} sales that no backup has", plan.kiosk.evening.len()));
     all_level(town).await?;

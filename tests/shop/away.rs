@@ -277,4 +277,6 @@ async fn who_was_away_beyond_the_horizon_pushes_first_and_starts_the_feed_anew()
     assert_eq!((away.waiting(), shop.number("select count(*) from orders").await), (0, 1), "nothing is lost");
     assert_eq!((away.shown(tea).balance, away.open(tea)), (27, 7));
     assert!(there.round().await.expect("a round").is_level, "who was there never hears of it");
+    assert_eq!(away.node.product(ghost).expect("readable"), None, "the books were compared");
+    shop.agree().await;
 }
