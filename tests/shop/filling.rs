@@ -146,6 +146,7 @@ async fn a_till_that_was_away_too_long_pushes_and_is_filled_anew() {
     let fetched = till.line.files().len();
     till.until_level().await;
     assert!(till.waiting() == 0 && till.line.files().len() > fetched, "pushed first, then filled");
+    shop.all_level().await;
     shop.agree().await;
     nothing_is_left(&shop.tills[number]);
 }

@@ -1,6 +1,9 @@
 //! Devices and head office killed while something is filled, and disks that are full.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use outpost_schema::device::Card;
 
@@ -115,9 +118,10 @@ async fn a_disk_that_is_full_half_way_leaves_the_old_tables_and_no_half_file() {
     begin_another_life(&shop).await;
     let (card, folder) = switch_off(&mut shop, 0);
     // No file may grow beyond this: the packed one fits, the unpacked one does not.
-    let script = "trap '' XFSZ; ulimit -f 1200; exec \"$0\" \"$@\"";
+    let blocks = unpacked(&shop) / 512 - 100;
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
     let program = process::program("outpost-node").to_string_lossy().into_owned();
-    let arguments = [vec!["-c".to_owned(), script.to_owned(), program], round(&serving, &folder)].concat();
+    let arguments = [vec!["-c".to_owned(), script, program], round(&serving, &folder)].concat();
     let full = tokio::process::Command::new("sh").args(arguments).output().await.expect("runs");
     let said = String::from_utf8_lossy(&full.stderr).into_owned();
     assert!(!full.status.success() && said.contains("disk_full"), "{said}");
@@ -127,6 +131,14 @@ async fn a_disk_that_is_full_half_way_leaves_the_old_tables_and_no_half_file() {
     shop.tills[0].sell(goods[1], 1).expect("and sell");
     shop.all_level().await;
     shop.agree().await;
+}
+
+/// How long the file is that head office made, once it is unpacked.
+fn unpacked(shop: &Shop) -> u64 {
+    let mut paths = std::fs::read_dir(shop.files()).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let manifest = paths.find(|path| path.extension().is_some_and(|ending| ending == "json"));
+    let text = std::fs::read(manifest.expect("a manifest")).expect("readable");
+    serde_json::from_slice::<serde_json::Value>(&text).expect("JSON")["unpacked"].as_u64().expect("a number")
 }
 
 /// Runs a round that dies at this stage, and then one that ends.
@@ -152,6 +164,8 @@ fn switch_off(shop: &mut Shop, number: usize) -> (Card, PathBuf) {
 }
 
 fn switch_on(shop: &mut Shop, number: usize, card: &Card, folder: &Path) {
-    let till = shop.start(card.clone(), folder.to_owned(), 70);
+    // Another chance each time, or two sales would have one id.
+    static SEED: AtomicU64 = AtomicU64::new(1_000);
+    let till = shop.start(card.clone(), folder.to_owned(), SEED.fetch_add(1, Ordering::Relaxed));
     shop.tills.insert(number, till);
 }
