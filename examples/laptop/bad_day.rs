@@ -50,7 +50,6 @@ pub async fn live(town: &mut Town, plan: &Plan, ledger: &Ledger) -> Done {
 
 /// A box is opened, and a customer is waiting.
 async fn new_till(town: &mut Town, plan: &Plan, ledger: &Ledger) -> Done {
-    #[expect(clippy::disallowed_methods, reason = "a person waits, and wants to know how long")]
     let begun = Instant::now();
     town.unpack_till().await?;
     let till = town.till.as_ref().ok_or("the till was just unpacked")?;

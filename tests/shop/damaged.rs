@@ -16,13 +16,16 @@ use crate::support::{
     process::{Running, run},
 };
 
+/// What is done to a folder.
+type Harm = fn(&Path);
+
 /// sled's folder in a node's.
 const SLED: &str = "carts.sled";
 
 #[tokio::test]
 async fn whatever_becomes_of_the_fast_copy_the_carts_are_there() {
     let (mut shop, card, cart, folder) = a_till_with_a_cart().await;
-    let harms: [(&str, fn(&Path)); 4] = [
+    let harms: [(&str, Harm); 4] = [
         ("deleted", |sled| fs::remove_dir_all(sled).expect("it is there")),
         ("garbled", |sled| every_file(sled, |bytes| bytes.fill(0x5a))),
         ("cut short", |sled| every_file(sled, |bytes| bytes.truncate(bytes.len() / 2))),

@@ -121,8 +121,11 @@ async fn goes_on(device: &golden::OldDevice) {
     assert_eq!(node.unsent().expect("readable").entries, device.entries, "byte for byte");
 }
 
+/// An entry of the journal: its number, body, hash and verdict.
+type Row = (i64, Vec<u8>, Vec<u8>, Option<String>);
+
 /// What version 1 wrote that no migration may touch: the journal with its hashes and verdicts.
-fn contents(file: &Path) -> Vec<(i64, Vec<u8>, Vec<u8>, Option<String>)> {
+fn contents(file: &Path) -> Vec<Row> {
     let database = Connection::open(file).expect("it opens");
     let mut statement =
         database.prepare("select seq, body, hash, verdict from journal order by seq").expect("readable");

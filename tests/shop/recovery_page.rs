@@ -14,7 +14,14 @@ fn commands() -> Vec<(String, Vec<String>)> {
     lines
         .filter_map(|line| {
             let command = &line[line.find("outpost-")?..];
-            let mut words = command.replace('"', "").split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            // What stands between quotes is one word.
+            let parts = command.split('"').enumerate();
+            let mut words = parts
+                .flat_map(|(at, part)| match at % 2 {
+                    0 => part.split_whitespace().map(str::to_owned).collect::<Vec<_>>(),
+                    _ => vec![part.to_owned()],
+                })
+                .collect::<Vec<_>>();
             Some((words.remove(0), words))
         })
         .collect()

@@ -57,9 +57,10 @@ async fn bytes_of_a_round(shop: &Shop, till: &Till, goods: &[ProductId], cable: 
     assert!(matches!(first, Pulled::Page(page) if !page.level), "the news take several pages");
     let before = cable.carried();
     let done = round::run(&*till.node, uplink, 0).await.expect("a whole round");
+    let whole = cable.carried() - before;
     assert!(done.pushed == 1 && done.received > LONG, "{done:?}");
     until_level(&till.node, uplink).await;
-    cable.carried() - before
+    whole
 }
 
 /// Something at both ends: a sale and a cart here, new prices there.

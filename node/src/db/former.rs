@@ -34,12 +34,13 @@ pub(super) fn keep(conn: &Connection, file: &Path, migration: &str) -> Result<()
         return Err(Error::NoRoomToMigrate { needed });
     }
     discard(&making)?;
-    conn.execute("vacuum into ?1", [making.to_string_lossy()]).map_err(|error| match error.into() {
-        Error::DiskFull => {
-            drop(discard(&making));
-            Error::NoRoomToMigrate { needed }
+    conn.execute("vacuum into ?1", [making.to_string_lossy()]).map_err(|error| {
+        let error = Error::from(error);
+        if !matches!(error, Error::DiskFull) {
+            return error;
         }
-        other => other,
+        drop(discard(&making));
+        Error::NoRoomToMigrate { needed }
     })?;
     settle(&making, &kept).map_err(|cause| Error::files(&kept, cause))?;
     stage::reach_in(&format!("migration.{migration}"), "copied");

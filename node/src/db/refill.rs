@@ -281,11 +281,9 @@ impl Over<'_> {
 
     /// The next range of a table.
     fn range(&self, table: &str, key: &str, rows: i64) -> Result<Range, Error> {
-        let begin = match &self.row.after {
-            // Below every key that there is.
-            Value::Null => Value::Blob(Vec::new()),
-            after => after.clone(),
-        };
+        // An empty key is below every one that there is.
+        let is_first = self.row.after == Value::Null;
+        let begin = if is_first { Value::Blob(Vec::new()) } else { self.row.after.clone() };
         let mut statement = self.conn.prepare_cached(&next_end(table, key))?;
         let end = statement.query_row(params![begin, rows - 1], |row| row.get(0))?;
         Ok(Range { begin, end })

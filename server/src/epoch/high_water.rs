@@ -58,15 +58,21 @@ pub fn beside(data: &Path) -> PathBuf {
 /// without it notices less.
 pub async fn look(server: &Server, file: &Path) -> Result<(), Error> {
     let kept = read(file);
-    let is = server.db.transaction(|tx| async move { compare(server, &tx, kept).await }).await?;
+    let is = server.db.snapshot(|tx| async move { reached(&tx).await }).await?;
+    // Who only reads goes on while nothing can be written safely, so most looks write nothing.
+    let is = match kept.filter(|kept| kept.is_ahead_of(&is)) {
+        Some(kept) => server.db.transaction(|tx| async move { compare(server, &tx, kept).await }).await?,
+        None => is,
+    };
     keep(file, &is);
     Ok(())
 }
 
-async fn compare(server: &Server, tx: &Tx, kept: Option<Mark>) -> Result<Mark, Error> {
+/// Compares once more, now that nobody else begins an epoch meanwhile.
+async fn compare(server: &Server, tx: &Tx, kept: Mark) -> Result<Mark, Error> {
     epochs::lock(tx).await?;
     let is = reached(tx).await?;
-    if let Some(kept) = kept.filter(|kept| kept.is_ahead_of(&is)) {
+    if kept.is_ahead_of(&is) {
         begin(tx, &*server.world, &Reason::SetBack { reached: kept.xmax, is: is.xmax }).await?;
         return reached(tx).await;
     }

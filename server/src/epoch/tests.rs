@@ -41,10 +41,9 @@ async fn pulled(server: &Server, cursor: Option<&Cursor>) -> Pulled {
 }
 
 async fn a_page(server: &Server, cursor: Option<&Cursor>) -> Page {
-    match pulled(server, cursor).await {
-        Pulled::Page(page) => *page,
-        other => panic!("a page was expected: {other:?}"),
-    }
+    let pulled = pulled(server, cursor).await;
+    let Pulled::Page(page) = pulled else { panic!("a page was expected: {pulled:?}") };
+    *page
 }
 
 #[tokio::test]

@@ -178,7 +178,8 @@ async fn what_is_asked_wrongly_is_told_so() {
     let mut read: Cursor = cursor.parse().expect("the server's own");
     read.since = "900000000:900000000:".parse().expect("a snapshot");
     let (ahead, _) = asked(&till.node, read.to_string());
-    assert_eq!(code(till.line.digest(standing, &ahead).await), "cursor_ahead");
+    let pull_first = till.line.digest(standing, &ahead).await;
+    assert_eq!(pull_first, Ok(Digested::PullFirst), "a pull tells what is wrong with it");
     let mut read: Cursor = cursor.parse().expect("the server's own");
     read.epoch = EpochId(Uuid::from_u128(7));
     let (other_epoch, _) = asked(&till.node, read.to_string());
