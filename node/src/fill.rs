@@ -3,9 +3,9 @@
 //! it is whole; until then, and while it is taken over, this device sells, counts and looks things up
 //! over what it has.
 //!
-//! - [`landing`]: a file on its way, which may take several rounds
-//! - [`unpack`]: from what crossed the line to a database
-//! - what is aside, and how it is taken over: [`crate::db::aside`], [`crate::db::refill`]
+//! - `landing`: a file on its way, which may take several rounds
+//! - `unpack`: from what crossed the line to a database
+//! - what is aside, and how it is taken over: `db::aside`, `db::refill`
 //!
 //! Without a file the same is filled by reading the feed from its start. Only a blank device, which
 //! has nothing to lose, then reads it into its own tables.

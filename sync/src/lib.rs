@@ -8,7 +8,7 @@
 //! the reply to a push settles the journal and nothing else.
 //!
 //! Between the two a node that has nothing yet, or whose tables no longer belong to the server's
-//! database, is *filled*: from a ready-made [`file`] if there is one, or else by reading the feed from
+//! database, is *filled*: from a ready-made [file](mod@file) if there is one, or else by reading the feed from
 //! its start, and in both cases beside the tables that are in use.
 //!
 //! Every request says where the journal stands, its head and the last acknowledged mark. If the
