@@ -95,7 +95,7 @@ impl Ledger {
 /// # Errors
 /// If a device or the server fails at something it promised.
 pub async fn live(town: &mut Town, plan: &Plan, ledger: &Ledger) -> Done {
-    chapter("The devices fill themselves by pulling the feed from its start");
+    chapter("The devices fill themselves from the file that head office keeps");
     all_level(town).await?;
 
     chapter("Morning: the line is up, two tills sell real baskets");

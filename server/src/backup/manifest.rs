@@ -40,7 +40,7 @@ const PIECE: usize = 1 << 16;
 /// What a backup says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Always [`KIND`].
+    /// Always `KIND`.
     pub kind: String,
     /// Which backup.
     pub backup_id: BackupId,

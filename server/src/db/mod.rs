@@ -295,8 +295,8 @@ impl Tx {
         self.open.client().execute(&statement, params).await.map_err(|error| self.failed(error))
     }
 
-    /// The rows of a `copy .. to stdout`, one by one as Postgres sends them; see [`Tx::failed`] for
-    /// what goes wrong on the way.
+    /// The rows of a `copy .. to stdout`, one by one as Postgres sends them. What goes wrong on
+    /// the way is told to the transaction with `Tx::failed`.
     ///
     /// # Errors
     /// What Postgres says; the transaction can then only be rolled back.
