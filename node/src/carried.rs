@@ -94,7 +94,7 @@ impl Node {
             let head = Head {
                 sort: Sort::Export,
                 protocol: PROTOCOL,
-                node_id: identity.node_id(),
+                node_id: Some(identity.node_id()),
                 incarnation_id: standing.incarnation_id,
                 head: standing.head,
                 acked: standing.acked,
@@ -124,7 +124,7 @@ impl Node {
     pub fn import(&self, file: impl Read + Seek) -> Result<Heard, NotCarried> {
         let mut file = Reader::open(file, Sort::Reply, PROTOCOL_OLDEST..=PROTOCOL)?;
         let identity = self.identity()?.ok_or(Error::NotJoined)?;
-        if file.head.node_id != identity.node_id() {
+        if file.head.node_id != Some(identity.node_id()) {
             return Err(NotCarried::OtherDevice);
         }
         if file.head.incarnation_id != identity.incarnation_id() {

@@ -10,6 +10,7 @@ macro_rules! say {
 }
 
 pub mod backup;
+pub mod card;
 pub mod carry;
 pub mod count;
 pub mod find;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use outpost_node::{
     command::{
-        Failure, backup, carry, count, find, goods, join, orders, restore, round, salvage, sell, serve, status, stock,
-        verify,
+        Failure, backup, card, carry, count, find, goods, join, orders, restore, round, salvage, sell, serve, status,
+        stock, verify,
     },
     config::{Config, LogFormat, Settings},
 };
@@ -30,6 +30,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Join(join::Join),
+    Card(card::Card),
     /// Serve the pages and the API and keep the line; what happens if no command is given
     Serve,
     Sell(sell::Sell),
@@ -74,6 +75,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     log(&config, usual)?;
     match verb {
         Verb::Join(join) => join::run(&config, &join),
+        Verb::Card(card) => card::run(&config, &card),
         Verb::Serve => serve::run(&config),
         Verb::Sell(sell) => sell::run(&config, &sell),
         Verb::Find(find) => find::run(&config, &find),

@@ -4,18 +4,19 @@
 use std::io::{Read, Seek, Write};
 
 use outpost_schema::{
+    id::NodeId,
     journal::{Entry, Mark},
     verdict::Verdict,
 };
 use outpost_sync::{
     carried::{Answer, BadFile, Head, Reader, Sort, Told, Writer},
-    wire::{Caller, PROTOCOL, PROTOCOL_OLDEST, Problem, Pulled, Push, Pushed, Standing},
+    wire::{Caller, Hole, PROTOCOL, PROTOCOL_OLDEST, Problem, Pulled, Push, Pushed, Standing},
 };
 use thiserror::Error;
 
 use crate::{
     accept,
-    db::{Tx, feed as rows, ops},
+    db::{Tx, feed as rows, lives, ops},
     error::Error,
     feed::{self, Limits, Unserved, cursor::Cursor},
     server::Server,
@@ -67,6 +68,8 @@ impl From<NotTaken> for Problem {
 pub struct Taken {
     /// What stands at its head.
     pub head: Head,
+    /// Whose device wrote it.
+    pub node_id: NodeId,
     /// How far head office has the journal now.
     pub acked: Mark,
     /// What is answered, part by part.
@@ -100,7 +103,7 @@ impl Taken {
     }
 
     fn caller(&self) -> Caller {
-        Caller { node_id: self.head.node_id, incarnation_id: self.head.incarnation_id }
+        Caller { node_id: self.node_id, incarnation_id: self.head.incarnation_id }
     }
 
     fn standing(&self) -> Standing {
@@ -116,10 +119,10 @@ impl Taken {
 pub async fn take(server: &Server, file: impl Read + Seek) -> Result<Taken, NotTaken> {
     let mut file = Reader::open(file, Sort::Export, PROTOCOL_OLDEST..=PROTOCOL)?;
     let head = file.head.clone();
-    let first = look_through(&mut file)?;
-    let mut taken = Taken { acked: head.acked, answers: Vec::new(), new: 0, known: 0, missing: None, head };
+    let after = look_through(&mut file)?.unwrap_or(head.acked.seq);
+    let node_id = whose(server, &head).await?;
+    let mut taken = Taken { acked: head.acked, answers: Vec::new(), new: 0, known: 0, missing: None, node_id, head };
     let is_ours = stand(server, &mut taken).await?;
-    let after = first.map_or(taken.head.acked.seq, |seq| seq - 1);
     if after > taken.acked.seq {
         taken.missing = Some((taken.acked.seq + 1, after));
         let pushed = Pushed::Elsewhere { acked: taken.acked };
@@ -135,20 +138,37 @@ pub async fn take(server: &Server, file: impl Read + Seek) -> Result<Taken, NotT
     Ok(taken)
 }
 
-/// Reads every part once, and says which entry is the first.
+/// Reads every part once, and says after which entry the first one goes on.
 fn look_through(file: &mut Reader<impl Read + Seek>) -> Result<Option<i64>, NotTaken> {
-    let (mut first, mut before) = (None, None::<Mark>);
+    let (mut after, mut before) = (None, None::<Mark>);
     while let Some(push) = file.next_part::<Push>()? {
+        // Behind a hole the entries go on from a mark that nobody has.
+        if let Some(hole) = push.hole {
+            after = after.or(Some(hole.after.seq));
+            before = push.entries.first().map(|first| Mark { seq: first.seq - 1, hash: first.prev_hash });
+        }
         for entry in &push.entries {
             if before.is_some_and(|before| entry.seq != before.seq + 1 || entry.prev_hash != before.hash) {
                 return Err(NotTaken::Disordered { seq: entry.seq });
             }
-            first = first.or(Some(entry.seq));
+            after = after.or(Some(entry.seq - 1));
             before = Some(entry.mark());
         }
     }
     file.rewind()?;
-    Ok(first)
+    Ok(after)
+}
+
+/// The device that wrote the file: by its own word, or else the one whose journal this is.
+async fn whose(server: &Server, head: &Head) -> Result<NodeId, Error> {
+    let life = head.incarnation_id;
+    match head.node_id {
+        Some(node_id) => Ok(node_id),
+        None => {
+            let of_life = server.db.snapshot(|tx| async move { lives::device(&tx, life).await }).await?;
+            of_life.ok_or(Error::UnknownNode)
+        }
+    }
 }
 
 /// Looks how far the journal is in the book, and whether the book has what the device took for its end.
@@ -171,6 +191,7 @@ async fn take_part(server: &Server, taken: &mut Taken, is_ours: bool, push: Push
     // A file may be older than what the line brought meanwhile. That is no sign of an old image: where it
     // stood is in the book, so it stands where the book does.
     let standing = if is_ours { taken.standing() } else { Standing { acked: taken.head.acked, ..taken.standing() } };
+    let push = Push { hole: push.hole.and_then(|hole| still_open(hole, before)), ..push };
     let pushed = accept::push(server, taken.caller(), standing, &push).await?;
     if let Pushed::Settled { acked, .. } = &pushed {
         taken.acked = *acked;
@@ -182,6 +203,11 @@ async fn take_part(server: &Server, taken: &mut Taken, is_ours: bool, push: Push
     let last = push.entries.last().map(Entry::mark);
     taken.answers.push(Answer { after, last, carts: push.carts, pushed });
     Ok(())
+}
+
+/// What is left of a hole: the line may have brought meanwhile what was missing.
+fn still_open(hole: Hole, acked: Mark) -> Option<Hole> {
+    (acked.seq + 1 < hole.before.seq).then_some(Hole { after: acked, ..hole })
 }
 
 /// What a reply holds beside the answers.

@@ -250,6 +250,15 @@ pub async fn give_up(server: &Server, incarnation_id: IncarnationId) -> Result<(
     Ok(())
 }
 
+/// A life that is over and told sells nothing any more, so nobody waits for what it was granted.
+///
+/// # Errors
+/// If Postgres fails.
+pub(crate) async fn let_go(server: &Server, tx: &Tx, incarnation_id: IncarnationId) -> Result<(), Error> {
+    epochs::note_reported(tx, incarnation_id).await?;
+    end_if_all_heard(server, tx).await
+}
+
 /// Ends the recovery once nobody is waited for: homes get what became available meanwhile.
 async fn end_if_all_heard(server: &Server, tx: &Tx) -> Result<(), Error> {
     if epochs::end_recovery(tx, server.now()).await? {

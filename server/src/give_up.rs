@@ -77,7 +77,7 @@ pub async fn reclaim(server: &Server, incarnation_id: IncarnationId) -> Result<i
 /// [`Error::UnknownNode`], or the database's.
 pub async fn reclaim_within(server: &Server, tx: &Tx, incarnation_id: IncarnationId) -> Result<i64, Error> {
     nodes::lock_journal(tx, incarnation_id).await?.ok_or(Error::UnknownNode)?;
-    let freed = db::grants::reclaim(tx, incarnation_id, server.now()).await?;
+    let freed = db::grants::reclaim(tx, incarnation_id, None, server.now()).await?;
     grants::after_change(server, tx, &freed.keys).await?;
     Ok(freed.units)
 }

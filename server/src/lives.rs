@@ -14,7 +14,8 @@ use outpost_sync::wire::{Born, Caller, LifeWanted, Standing, UNSETTLED_MAX};
 use serde_json::json;
 
 use crate::{
-    db::{Tx, concerns, lives as rows, ops},
+    db::{Tx, concerns, grants as promised, lives as rows, ops},
+    epoch,
     error::Error,
     grants,
     server::Server,
@@ -89,12 +90,17 @@ pub async fn end(server: &Server, tx: &Tx, author: &Author, ended: &[Incarnation
     for life in ended {
         let now = server.now();
         let homes: Vec<_> = author.homes.iter().copied().collect();
-        rows::reclaim_at(tx, *life, &homes, now).await?;
+        promised::reclaim(tx, *life, Some(&homes), now).await?;
         rows::note_ended(tx, *life, now).await?;
         for home in &homes {
             grants::top_up_warehouse(server, tx, *home).await?;
         }
-        if !rows::has_forked(tx, *life).await? && rows::open_units(tx, *life).await? == 0 {
+        // Of a fork, the second device may still sell from what it was granted.
+        if rows::has_forked(tx, *life).await? {
+            continue;
+        }
+        epoch::let_go(server, tx, *life).await?;
+        if rows::open_units(tx, *life).await? == 0 {
             concerns::close(tx, &[(ConcernKind::LifeBegun, life.to_string())], now).await?;
         }
     }

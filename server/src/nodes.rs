@@ -13,7 +13,7 @@ use outpost_schema::{
 use crate::{
     accept,
     db::{
-        Tx,
+        Tx, epochs, lives,
         nodes::{self, NewNode, NodeSeen},
     },
     error::Error,
@@ -102,11 +102,75 @@ async fn add(server: &Server, tx: &Tx, wanted: &NodeWanted) -> Result<Card, Erro
     })
 }
 
+/// What became of a card that was shown again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readmitted {
+    /// The book has this life of this device.
+    Known,
+    /// It was forgotten, and is awaited now: it owes a report.
+    Taken,
+}
+
+/// Takes back a device, or a life of its journal, that the database forgot because it was put back to a
+/// moment before it. Nothing is granted to it before it has told what it was granted.
+///
+/// # Errors
+/// [`Error::NotFound`] if its warehouse was forgotten too, [`Error::NameTaken`] if another device has been
+/// given its name or its receipt prefix since, [`Error::LifeTaken`] if its journal is another device's,
+/// [`Error::OtherCurrency`].
+pub async fn readmit(server: &Server, card: &Card) -> Result<Readmitted, Error> {
+    if card.currency != server.currency {
+        return Err(Error::OtherCurrency { chosen: server.currency });
+    }
+    let taken = server.db.transaction(|tx| async move { take_back(server, &tx, card).await }).await;
+    let taken = taken.map_err(|error| name_taken(error, "nodes_name_key", "node", &card.name))?;
+    server.ring();
+    accept::retry_set_aside(server).await?;
+    Ok(taken)
+}
+
+async fn take_back(server: &Server, tx: &Tx, card: &Card) -> Result<Readmitted, Error> {
+    let prefixes = nodes::lock_prefixes(tx).await?;
+    let Card { node_id, incarnation_id, warehouse_id, kind, .. } = *card;
+    match lives::device(tx, incarnation_id).await? {
+        Some(device) if device == node_id => return Ok(Readmitted::Known),
+        Some(_) => return Err(Error::LifeTaken),
+        None => {}
+    }
+    let now = server.now();
+    if !lives::begin_forgotten(tx, card, now).await? {
+        if prefixes.contains(&card.prefix) {
+            return Err(Error::NameTaken { what: "device with receipts", name: card.prefix.clone() });
+        }
+        let scope = places(tx, vec![warehouse_id]).await?;
+        let node = NewNode {
+            node_id,
+            name: &card.name,
+            kind,
+            warehouse_id,
+            scope: &scope,
+            prefix: &card.prefix,
+            created_at: now,
+        };
+        nodes::insert_node(tx, &node, incarnation_id).await?;
+        if card.is_home && !nodes::give_home(tx, warehouse_id, node_id).await? {
+            return Err(home_taken(tx, warehouse_id).await?);
+        }
+    }
+    epochs::await_report(tx, incarnation_id).await?;
+    Ok(Readmitted::Taken)
+}
+
 /// Where it stands, then what else it receives; each must be there.
 async fn scope(tx: &Tx, wanted: &NodeWanted) -> Result<Vec<WarehouseId>, Error> {
-    let there: BTreeSet<_> = nodes::warehouses(tx).await?.iter().map(|warehouse| warehouse.warehouse_id).collect();
     let mut scope = vec![wanted.warehouse_id];
     scope.extend(wanted.also.iter().filter(|id| **id != wanted.warehouse_id));
+    places(tx, scope).await
+}
+
+/// These places, if each of them is there.
+async fn places(tx: &Tx, scope: Vec<WarehouseId>) -> Result<Vec<WarehouseId>, Error> {
+    let there: BTreeSet<_> = nodes::warehouses(tx).await?.iter().map(|warehouse| warehouse.warehouse_id).collect();
     match scope.iter().find(|id| !there.contains(id)) {
         Some(id) => Err(Error::NotFound { what: "warehouse", name: id.to_string() }),
         None => Ok(scope),
@@ -117,9 +181,13 @@ async fn move_in(server: &Server, tx: &Tx, warehouse_id: WarehouseId, node_id: N
     if nodes::give_home(tx, warehouse_id, node_id).await? {
         return grants::top_up_warehouse(server, tx, warehouse_id).await;
     }
+    Err(home_taken(tx, warehouse_id).await?)
+}
+
+async fn home_taken(tx: &Tx, warehouse_id: WarehouseId) -> Result<Error, Error> {
     let others = nodes::nodes(tx).await?;
     let owner = others.into_iter().find(|node| node.is_home && node.warehouse_id == warehouse_id);
-    Err(Error::HomeTaken { node: owner.map_or_else(|| "another node".to_owned(), |node| node.name) })
+    Ok(Error::HomeTaken { node: owner.map_or_else(|| "another node".to_owned(), |node| node.name) })
 }
 
 /// The first letter of the name and the smallest number that makes it unique: K1, K2, P1.

@@ -44,7 +44,8 @@ const DIGEST: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sort {
-    /// A device's pushes; each part is a [`crate::wire::Push`].
+    /// A device's pushes; each part is a [`crate::wire::Push`]. One that comes behind entries which a
+    /// damaged device cannot read any more brings the hole.
     Export,
     /// Head office's answers to them and pages of the feed; each part is a [`Told`].
     Reply,
@@ -57,8 +58,8 @@ pub struct Head {
     pub sort: Sort,
     /// The protocol of its parts.
     pub protocol: u16,
-    /// Whose device.
-    pub node_id: NodeId,
+    /// Whose device; none if it is damaged and does not know any more.
+    pub node_id: Option<NodeId>,
     /// Which life of its journal.
     pub incarnation_id: IncarnationId,
     /// The journal's last entry when the export was made.

@@ -156,7 +156,6 @@ pub mod carried;
 pub mod codec;
 pub mod file;
 pub mod model;
-pub mod parcel;
 pub mod retry;
 pub mod round;
 pub mod speak;

@@ -365,7 +365,7 @@ fn head(sort: Sort) -> Head {
     Head {
         sort,
         protocol: 2,
-        node_id: outpost_schema::id::NodeId(uuid::Uuid::from_u128(1)),
+        node_id: Some(outpost_schema::id::NodeId(uuid::Uuid::from_u128(1))),
         incarnation_id: sample::INCARNATION,
         head: push.entries.last().expect("entries").mark(),
         acked: Mark::START,

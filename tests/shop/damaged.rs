@@ -9,7 +9,6 @@ use std::{
 
 use outpost_node::db::FILE;
 use outpost_schema::{device::Card, id::CartId};
-use outpost_sync::parcel::Parcel;
 
 use crate::support::{
     Rule, Shop, amount,
@@ -74,18 +73,43 @@ async fn a_damaged_database_is_left_as_it_is_and_what_waits_is_carried_out_of_it
         assert!(fs::read(&file).expect("readable") == bytes, "{verb:?} changed it");
     }
 
-    let parcel = shop.spare_folder("till.parcel");
-    let to = parcel.to_string_lossy().into_owned();
+    let to = shop.spare_folder("till.outpost").to_string_lossy().into_owned();
     let salvaged = run("outpost-node", &on(&folder, &["salvage", "--to", &to, "--put-aside"]), None).await;
     assert!(salvaged.status.success(), "{}", said(&salvaged));
     let told = String::from_utf8_lossy(&salvaged.stdout).into_owned();
     assert!(told.contains("3 entries") && told.contains("could be read"), "{told}");
-    let carried = Parcel::from_bytes(&fs::read(&parcel).expect("it is there")).expect("a parcel");
-    assert_eq!(carried.entries.len(), 3);
+    let office = ["--database", shop.database.url(), "import-ops", &to];
+    for (new, known) in [(3, 0), (0, 3)] {
+        let taken = run("outpost-server", &office, None).await;
+        let told = format!("{new} entries were taken, {known} were known already");
+        assert!(taken.status.success() && said_out(&taken).contains(&told), "{}", said_out(&taken));
+    }
+    assert_eq!(shop.number("select count(*) from orders").await, 3);
     assert!(!file.exists(), "the folder can begin again");
     let aside = fs::read_dir(&folder).expect("a folder").flatten().map(|entry| entry.path());
     let aside: Vec<PathBuf> = aside.filter(|path| path.to_string_lossy().contains("outpost.db.damaged-")).collect();
     assert!(fs::read(&aside[0]).expect("readable") == bytes, "it is kept as it was");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_any_more_is_a_hole_in_head_offices_book() {
+    let (shop, _, _, folder) = a_till_with_a_cart().await;
+    let conn = rusqlite::Connection::open(folder.join(FILE)).expect("opens");
+    // Of three sales the second is spoiled, and so is the device's own name.
+    conn.execute("update journal set body = x'c0' where seq = 2", []).expect("spoiled");
+    conn.execute("delete from identity", []).expect("spoiled");
+    drop(conn);
+    let to = shop.spare_folder("till.outpost").to_string_lossy().into_owned();
+    let salvaged = run("outpost-node", &on(&folder, &["salvage", "--to", &to]), None).await;
+    assert!(said_out(&salvaged).contains("cannot be read any more: 2"), "{}", said_out(&salvaged));
+    let office = ["--database", shop.database.url(), "import-ops", &to];
+    for told in ["2 entries were taken, 0 were known already", "0 entries were taken, 2 were known already"] {
+        let taken = run("outpost-server", &office, None).await;
+        assert!(taken.status.success() && said_out(&taken).contains(told), "{} {}", said_out(&taken), said(&taken));
+    }
+    assert_eq!(shop.number("select count(*) from orders").await, 2);
+    assert_eq!(shop.number("select count(*) from holes").await, 1, "somebody is told what is missing");
+    assert_eq!(shop.server.laws().await.expect("readable"), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -142,6 +166,10 @@ async fn a_till_with_a_cart() -> (Shop, Card, CartId, PathBuf) {
     let (card, folder) = (till.card.clone(), till.folder.clone());
     drop(till);
     (shop, card, cart, folder)
+}
+
+fn said_out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 fn every_file(folder: &Path, harm: fn(&mut Vec<u8>)) {

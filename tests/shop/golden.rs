@@ -28,7 +28,6 @@ use outpost_schema::{
 use outpost_server::{server::Server, testing::TestDatabase};
 use outpost_sync::{
     codec::{self, Form},
-    parcel::Parcel,
     round::Local as _,
     wire::{Born, LifeWanted, Pulled, Push, Pushed},
 };
@@ -70,7 +69,6 @@ fn an_answer_of_any_version_reads() {
     reads::<Pushed>(PRESENT, "push_elsewhere", &Pushed::Elsewhere { acked });
     reads::<LifeWanted>(PRESENT, "life_wanted", &sample::life_wanted());
     reads::<Born>(PRESENT, "born", &sample::born());
-    reads::<Parcel>(PRESENT, "parcel", &sample::parcel());
 }
 
 #[test]

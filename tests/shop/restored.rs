@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use outpost_node::Error;
 use outpost_schema::{
+    device::Card,
     id::{HoldId, ProductId},
     order::Order,
     verdict::{Refusal, Verdict},
@@ -15,6 +16,7 @@ use outpost_server::{
     epoch::{self, Recovery},
     give_up,
     hold::Desk,
+    nodes::{self, Readmitted},
     testing::TestDatabase,
 };
 use outpost_sync::wire::HoldWanted;
@@ -22,7 +24,7 @@ use outpost_sync::wire::HoldWanted;
 use crate::support::{
     Rule, Shop, amount, caller,
     chance::{Chance, Told, seeds},
-    line, money,
+    copy_folder, line, money,
 };
 
 /// Puts the database back, as `outpost-server restore` does.
@@ -167,6 +169,95 @@ async fn a_device_that_never_comes_back_is_given_up_and_nobody_sells_what_it_had
     let sold = [shop.tills[1].sell(tea, 4).expect("allotted"), till.sell(tea, 6).expect("allotted")];
     shop.all_level().await;
     has_every_sale(&shop, &sold).await;
+}
+
+#[tokio::test]
+async fn a_device_that_was_added_in_the_lost_hours_is_taken_back_with_its_card() {
+    let mut shop = Shop::open(1).await;
+    let tea = shop.product("TEA", "2.50", 30).await;
+    shop.allot(0, tea, 6).await;
+    shop.all_level().await;
+    let backup = shop.database.copy().await;
+    let added = shop.add_till(shop.high_street, Rule::Shared).await;
+    shop.all_level().await;
+    shop.allot(added, tea, 9).await;
+    let mut sold = vec![shop.tills[added].sell(tea, 4).expect("allotted")];
+    shop.all_level().await;
+
+    restore(&shop, &backup).await;
+    let till = &shop.tills[added];
+    sold.push(till.sell(tea, 2).expect("sales go on"));
+    till.round().await.expect_err("head office does not know it");
+    shop.tills[0].until_level().await;
+    assert!(!recovery(&shop).await.epoch.is_recovering(), "nobody else is waited for");
+
+    let foreign = Card { incarnation_id: shop.tills[0].life(), ..till.card.clone() };
+    assert_eq!(nodes::readmit(&shop.server, &foreign).await.expect_err("another device's").code(), "life_taken");
+    let prefix = Card { prefix: shop.tills[0].card.prefix.clone(), ..till.card.clone() };
+    assert_eq!(nodes::readmit(&shop.server, &prefix).await.expect_err("taken").code(), "name_taken");
+    for outcome in [Readmitted::Taken, Readmitted::Known] {
+        assert_eq!(nodes::readmit(&shop.server, &till.card).await.expect("its own"), outcome);
+    }
+    assert_eq!(awaited(&shop).await, std::slice::from_ref(&till.card.name));
+    shop.all_level().await;
+    has_every_sale(&shop, &sold).await;
+    assert_eq!((till.open(tea), awaited(&shop).await.len()), (3, 0), "what it was granted stands");
+}
+
+#[tokio::test]
+async fn a_life_that_was_begun_in_the_lost_hours_is_taken_back() {
+    let mut shop = Shop::open(1).await;
+    let tea = shop.product("TEA", "2.50", 30).await;
+    shop.allot(0, tea, 6).await;
+    shop.all_level().await;
+    let backup = shop.database.copy().await;
+    let mut sold = vec![shop.tills[0].sell(tea, 1).expect("allotted")];
+    shop.all_level().await;
+    // It is put back, and begins another life, of which the backup knows nothing.
+    let copy = shop.spare_folder("copy");
+    copy_folder(&shop.tills[0].folder, &copy);
+    shop.restart(0, 50);
+    sold.push(shop.tills[0].sell(tea, 2).expect("allotted"));
+    shop.all_level().await;
+    let put_back = shop.start(shop.tills[0].card.clone(), copy, 60);
+    put_back.until_level().await;
+    shop.allot_to(&put_back, tea, 5).await;
+    sold.push(put_back.sell(tea, 3).expect("allotted"));
+    put_back.until_level().await;
+
+    restore(&shop, &backup).await;
+    put_back.round().await.expect_err("head office does not know this life");
+    let card = put_back.node.identity().expect("readable").expect("joined").card;
+    assert_eq!(nodes::readmit(&shop.server, &card).await.expect("its own"), Readmitted::Taken);
+    put_back.until_level().await;
+    let told = shop.server_receipts().await;
+    assert!(told.contains(&sold[2].receipt.to_string()), "{told:?}");
+    assert_eq!(put_back.open(tea), 2, "what this life was granted stands");
+    shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_life_that_is_over_and_told() {
+    let mut shop = Shop::open(1).await;
+    let tea = shop.product("TEA", "2.50", 30).await;
+    shop.allot(0, tea, 6).await;
+    shop.all_level().await;
+    let backup = shop.database.copy().await;
+    let copy = shop.spare_folder("copy");
+    copy_folder(&shop.tills[0].folder, &copy);
+    shop.restart(0, 50);
+    let sold = shop.tills[0].sell(tea, 2).expect("allotted");
+    shop.tills[0].until_level().await;
+    // It has heard of the sale's place in the book, and is then put back; so is head office.
+    let put_back = shop.start(shop.tills[0].card.clone(), copy, 60);
+    put_back.until_level().await;
+    restore(&shop, &backup).await;
+    let card = put_back.node.identity().expect("readable").expect("joined").card;
+    assert_eq!(nodes::readmit(&shop.server, &card).await.expect("its own"), Readmitted::Taken);
+    assert_eq!(awaited(&shop).await.len(), 2, "both lives: the old one may have been granted anything");
+    put_back.until_level().await;
+    assert_eq!(awaited(&shop).await, Vec::<String>::new(), "{sold:?}");
+    shop.keeps_its_laws().await;
 }
 
 #[tokio::test]

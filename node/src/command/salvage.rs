@@ -23,11 +23,11 @@ pub struct Salvage {
 /// # Errors
 /// If nothing can be read, or the file cannot be written.
 pub fn run(config: &Config, wanted: &Salvage) -> Result<(), Failure> {
-    let found = salvage::salvage(&config.data)?;
-    salvage::write(&found.parcel, &wanted.to)?;
-    let (entries, carts) = (found.parcel.entries.len(), found.parcel.carts.len());
-    let acked = found.parcel.acked.seq;
+    let found = salvage::salvage(&config.data, Real.now())?;
+    salvage::write(&found, &wanted.to)?;
+    let (entries, carts, acked) = (found.entries(), found.carts(), found.head.acked.seq);
     say!("{entries} entries after number {acked} and {carts} carts are in {}.", wanted.to.display());
+    say!("Carry it to head office: `outpost-server import-ops {}`.", wanted.to.display());
     match runs(&found.unreadable).as_slice() {
         [] => say!("Every entry that waited could be read."),
         lost => say!("These entries cannot be read any more: {}. Tell head office.", lost.join(", ")),

@@ -4,14 +4,17 @@
 use std::path::Path;
 
 use outpost_schema::{
-    cart::Cart,
+    clock::Timestamp,
     id::{IncarnationId, NodeId},
     journal::{Entry, Mark},
 };
-use outpost_sync::parcel::Parcel;
+use outpost_sync::{
+    carried::{Head, Sort},
+    wire::{Hole, PROTOCOL, PUSH_BYTES_MAX, PUSH_CARTS_MAX, PUSH_ENTRIES_MAX, Push},
+};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use super::{BUSY_MAX, FILE, carts, identity, journal, lock};
+use super::{BUSY_MAX, FILE, carts, identity, inbox, journal, lock};
 use crate::{error::Error, salvage::Salvaged};
 
 /// Where the journal's end cannot be read, entries are asked for until this many in a row are not
@@ -23,7 +26,7 @@ const PROBES_MAX: i64 = 10_000;
 /// # Errors
 /// `missing_folder`, `locked` while another process works on it, `damaged` if not even the journal
 /// can be found.
-pub(crate) fn read(folder: &Path) -> Result<Salvaged, Error> {
+pub(crate) fn read(folder: &Path, now: Timestamp) -> Result<Salvaged, Error> {
     if !folder.is_dir() {
         return Err(Error::MissingFolder { folder: folder.to_owned() });
     }
@@ -36,8 +39,20 @@ pub(crate) fn read(folder: &Path) -> Result<Salvaged, Error> {
     let mut reading = Reading { conn: &conn, incarnation_id, entries: Vec::new(), unreadable: Vec::new() };
     reading.all_after(acked)?;
     let Reading { entries, unreadable, .. } = reading;
-    let parcel = Parcel { node_id, incarnation_id, acked, entries, carts: unsent_carts(&conn) };
-    Ok(Salvaged { parcel, unreadable })
+    let head = Head {
+        sort: Sort::Export,
+        protocol: PROTOCOL,
+        node_id,
+        incarnation_id,
+        head: entries.last().map_or(acked, Entry::mark),
+        acked,
+        cursor: inbox::position(&conn).ok().and_then(|position| position.cursor),
+        epoch: None,
+        made_at: now,
+    };
+    let mut pushes = in_pushes(acked, entries);
+    pushes.extend(unsent_carts(&conn));
+    Ok(Salvaged { head, pushes, unreadable })
 }
 
 /// Whose journal it is: by the device's own word, or else by that of any entry.
@@ -49,8 +64,36 @@ fn whose(conn: &Connection) -> Result<(Option<NodeId>, IncarnationId), Error> {
     any.map(|incarnation| (None, incarnation)).ok_or(Error::NotJoined)
 }
 
-fn unsent_carts(conn: &Connection) -> Vec<Cart> {
-    carts::unsent(conn, None, usize::MAX, usize::MAX).unwrap_or_default()
+/// Entries in order, within the wire's limits. What comes behind a gap begins a push of its own.
+fn in_pushes(acked: Mark, entries: Vec<Entry>) -> Vec<Push> {
+    let (mut pushes, mut before, mut bytes) = (Vec::new(), acked, 0);
+    for entry in entries {
+        let gap = (entry.seq != before.seq + 1).then(|| Hole { after: before, before: entry.mark() });
+        (before, bytes) = (entry.mark(), bytes + entry.body.0.len());
+        match pushes.last_mut() {
+            Some(Push { entries, .. })
+                if gap.is_none() && entries.len() < PUSH_ENTRIES_MAX && bytes <= PUSH_BYTES_MAX =>
+            {
+                entries.push(entry);
+            }
+            Some(_) | None => {
+                bytes = entry.body.0.len();
+                pushes.push(Push { hole: gap, entries: vec![entry], ..Push::default() });
+            }
+        }
+    }
+    pushes
+}
+
+/// The carts that wait, as far as they can be read.
+fn unsent_carts(conn: &Connection) -> Vec<Push> {
+    let (mut pushes, mut after) = (Vec::new(), None);
+    while let Ok(carts) = carts::unsent(conn, after, PUSH_CARTS_MAX, PUSH_BYTES_MAX) {
+        let Some(last) = carts.last() else { break };
+        after = Some(last.cart_id());
+        pushes.push(Push { carts, ..Push::default() });
+    }
+    pushes
 }
 
 struct Reading<'a> {

@@ -52,8 +52,8 @@ fn not_taken(bad: BadFile) -> Problem {
 /// What people call the device.
 async fn name(server: &Server, taken: &Taken) -> Result<String, Problem> {
     let nodes = server.db.snapshot(|tx| async move { nodes::nodes(&tx).await }).await?;
-    let found = nodes.into_iter().find(|node| node.node_id == taken.head.node_id);
-    Ok(found.map_or_else(|| taken.head.node_id.to_string(), |node| node.name))
+    let found = nodes.into_iter().find(|node| node.node_id == taken.node_id);
+    Ok(found.map_or_else(|| taken.node_id.to_string(), |node| node.name))
 }
 
 fn sentences(taken: &Taken, name: &str) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! `outpost-server node add | list`.
+//! `outpost-server node add | list | readmit | give-up`.
 
 use std::{
     fs::OpenOptions,
@@ -23,7 +23,7 @@ use crate::{
     epoch,
     error::Error,
     give_up::{self, Life},
-    nodes::{self, NodeWanted},
+    nodes::{self, NodeWanted, Readmitted},
     server::Server,
 };
 
@@ -37,6 +37,12 @@ pub(super) enum Verb {
         /// As JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Take back a device, or the present life of its journal, that a restored database does not know
+    Readmit {
+        /// Its card: the one that it joined with, or what `outpost-node card` prints
+        #[arg(value_name = "CARD.toml")]
+        card: PathBuf,
     },
     /// Stop waiting for a device that will not come back; what it may still sell stays promised to it
     GiveUp(GiveUp),
@@ -92,7 +98,25 @@ pub(super) async fn run(verb: Verb, server: &Server, config: &Config) -> Result<
         Verb::Add(wanted) => add(wanted, server, config).await,
         Verb::List { json } => list(server, json).await,
         Verb::GiveUp(wanted) => give_up(wanted, server).await,
+        Verb::Readmit { card } => readmit(&card, server).await,
     }
+}
+
+async fn readmit(file: &Path, server: &Server) -> Result<(), Problem> {
+    let bad = |why: String| {
+        let sentence = format!("{} is no card ({why}); print it anew with `outpost-node card`", file.display());
+        Problem::new("bad_card", sentence)
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
+    let card: Card = toml::from_str(&text).map_err(|error| bad(error.message().to_owned()))?;
+    match nodes::readmit(server, &card).await? {
+        Readmitted::Known => println!("{} is in the book as it is; nothing was done.", card.name),
+        Readmitted::Taken => println!(
+            "{} is in the book again. When it next hears head office it tells what it has, and its sales are booked.",
+            card.name
+        ),
+    }
+    Ok(())
 }
 
 async fn give_up(wanted: GiveUp, server: &Server) -> Result<(), Problem> {

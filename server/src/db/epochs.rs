@@ -180,6 +180,16 @@ async fn count_awaited(tx: &Tx) -> Result<i64, Error> {
     Ok(tx.query_one(sql, &[]).await?.try_get(0)?)
 }
 
+/// This journal owes a report, as if it had been there when the epoch began.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn await_report(tx: &Tx, incarnation_id: IncarnationId) -> Result<(), Error> {
+    let sql = "update incarnations set report_owed = true, report_head = null where incarnation_id = $1";
+    tx.execute(sql, &[&incarnation_id]).await?;
+    Ok(())
+}
+
 /// The journal has told all of its totals; it has reported once the server has it up to `head`.
 ///
 /// # Errors

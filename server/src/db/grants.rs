@@ -135,19 +135,24 @@ pub struct Open {
     pub units: i64,
 }
 
-/// Takes back all that a journal, which is locked, has open: its W rises by that, and the units are
-/// promised to nobody. The stock rows are locked in the order of their keys before anything is counted.
+/// Takes back what a journal, which is locked, has open at these places: its W rises by that, and the units
+/// are promised to nobody. None means every place. The stock rows are locked in the order of their keys before anything is counted.
 ///
 /// # Errors
 /// If Postgres fails.
-pub async fn reclaim(tx: &Tx, incarnation_id: IncarnationId, now: Timestamp) -> Result<Open, Error> {
+pub async fn reclaim(
+    tx: &Tx,
+    incarnation_id: IncarnationId,
+    places: Option<&[WarehouseId]>,
+    now: Timestamp,
+) -> Result<Open, Error> {
     tx.execute(
         "select from allotments a join stock s using (product_id, warehouse_id)
-         where a.incarnation_id = $1
+         where a.incarnation_id = $1 and ($2::uuid[] is null or a.warehouse_id = any($2))
            and a.granted + a.received - a.consumed - a.returned - a.reclaimed > 0
          order by s.product_id, s.warehouse_id
          for no key update of s",
-        &[&incarnation_id],
+        &[&incarnation_id, &places],
     )
     .await?;
     let rows = tx
@@ -155,7 +160,8 @@ pub async fn reclaim(tx: &Tx, incarnation_id: IncarnationId, now: Timestamp) -> 
             "with open as (
                  select product_id, warehouse_id, granted + received - consumed - returned - reclaimed as units
                  from allotments
-                 where incarnation_id = $1 and granted + received - consumed - returned - reclaimed > 0
+                 where incarnation_id = $1 and ($3::uuid[] is null or warehouse_id = any($3))
+                   and granted + received - consumed - returned - reclaimed > 0
              ), taken as (
                  update allotments a set reclaimed = a.reclaimed + o.units
                  from open o
@@ -165,7 +171,7 @@ pub async fn reclaim(tx: &Tx, incarnation_id: IncarnationId, now: Timestamp) -> 
              from open o
              where s.product_id = o.product_id and s.warehouse_id = o.warehouse_id
              returning s.product_id, s.warehouse_id, o.units",
-            &[&incarnation_id, &now],
+            &[&incarnation_id, &now, &places],
         )
         .await?;
     let mut open = Open::default();

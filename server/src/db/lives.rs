@@ -2,7 +2,8 @@
 
 use outpost_schema::{
     clock::Timestamp,
-    id::{IncarnationId, WarehouseId},
+    device::Card,
+    id::{IncarnationId, NodeId},
 };
 use outpost_sync::wire::{Caller, LifeWanted};
 
@@ -34,6 +35,37 @@ pub async fn lock_elder(tx: &Tx, caller: Caller) -> Result<Option<Elder>, Error>
         )
         .await?;
     row.map(|row| Ok(Elder { node_prefix: row.try_get(0)?, lives: row.try_get(1)? })).transpose()
+}
+
+/// The device that has this life; none if there is no such life.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn device(tx: &Tx, life: IncarnationId) -> Result<Option<NodeId>, Error> {
+    let row = tx.query_opt("select node_id from incarnations where incarnation_id = $1", &[&life]).await?;
+    row.map(|row| Ok(row.try_get(0)?)).transpose()
+}
+
+/// Keeps a life that the database forgot, after the newest one that it has of the same device. False if it
+/// does not know the device either.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn begin_forgotten(tx: &Tx, card: &Card, now: Timestamp) -> Result<bool, Error> {
+    let begun = tx
+        .execute(
+            "with elder as (
+                 select incarnation_id, number from incarnations where node_id = $2 order by number desc limit 1
+             ), over as (
+                 update incarnations i set state = 'superseded' from elder e
+                 where i.incarnation_id = e.incarnation_id and i.state = 'active'
+             )
+             insert into incarnations (incarnation_id, node_id, number, prefix, after_id, created_at)
+             select $1, $2, e.number + 1, $3, e.incarnation_id, $4 from elder e",
+            &[&card.incarnation_id, &card.node_id, &card.prefix, &now],
+        )
+        .await?;
+    Ok(begun == 1)
 }
 
 /// A life that was begun otherwise, or by another device.
@@ -111,36 +143,6 @@ pub async fn open_units(tx: &Tx, life: IncarnationId) -> Result<i64, Error> {
 pub async fn has_forked(tx: &Tx, life: IncarnationId) -> Result<bool, Error> {
     let sql = "select from incarnations where incarnation_id = $1 and state = 'frozen'";
     Ok(tx.query_opt(sql, &[&life]).await?.is_some())
-}
-
-/// Takes back what a life has open at these places: W grows by it, and it is promised no longer. The
-/// stock rows are locked in the order of their keys before anything is counted.
-///
-/// # Errors
-/// If Postgres fails.
-pub async fn reclaim_at(tx: &Tx, life: IncarnationId, places: &[WarehouseId], now: Timestamp) -> Result<(), Error> {
-    tx.execute(
-        "with open as (
-             select s.product_id, s.warehouse_id,
-                    a.granted + a.received - a.consumed - a.returned - a.reclaimed as units
-             from allotments a
-             join stock s using (product_id, warehouse_id)
-             where a.incarnation_id = $1 and a.warehouse_id = any($2)
-               and a.granted + a.received - a.consumed - a.returned - a.reclaimed > 0
-             order by s.product_id, s.warehouse_id
-             for no key update of s
-         ), taken as (
-             update allotments a set reclaimed = a.reclaimed + o.units
-             from open o
-             where a.incarnation_id = $1 and a.product_id = o.product_id and a.warehouse_id = o.warehouse_id
-         )
-         update stock s set promised = s.promised - o.units, updated_at = $3
-         from open o
-         where s.product_id = o.product_id and s.warehouse_id = o.warehouse_id",
-        &[&life, &places, &now],
-    )
-    .await?;
-    Ok(())
 }
 
 /// The device has told all of this life.

@@ -9,7 +9,7 @@ fn head() -> Head {
     Head {
         sort: Sort::Export,
         protocol: 1,
-        node_id: NodeId(Uuid::from_u128(1)),
+        node_id: Some(NodeId(Uuid::from_u128(1))),
         incarnation_id: IncarnationId(Uuid::from_u128(2)),
         head: Mark::START,
         acked: Mark::START,

@@ -9,7 +9,7 @@ use outpost_schema::{
     clock::{Hlc, Timestamp},
     device::LifeReason,
     feed::Aggregate,
-    id::{CartId, EpochId, IncarnationId, NodeId, OrderId, ProductId, UserId, WarehouseId},
+    id::{CartId, EpochId, IncarnationId, OrderId, ProductId, UserId, WarehouseId},
     journal::{Entry, Mark},
     op::{Cancel, Carried, Count, CountLine, Customer, Goods, LifeEnded, Line, Op, Sale, StatusTold},
     order::{Order, OrderStatus},
@@ -17,7 +17,6 @@ use outpost_schema::{
     verdict::{Grant, Refusal, SetAside, Verdict},
 };
 use outpost_sync::{
-    parcel::Parcel,
     round::Local as _,
     wire::{Born, LifeWanted, Pulled, Push, Pushed},
 };
@@ -175,13 +174,6 @@ pub fn life_wanted() -> LifeWanted {
 /// The life that was wanted.
 pub fn born() -> Born {
     Born { incarnation_id: IncarnationId(id(51)), prefix: "B1b".to_owned(), known: 3 }
-}
-
-/// What is carried to head office by hand.
-pub fn parcel() -> Parcel {
-    let Push { entries, carts, .. } = push(Version::Second);
-    let node_id = Some(NodeId(id(1)));
-    Parcel { node_id, incarnation_id: INCARNATION, acked: Mark::START, entries, carts }
 }
 
 /// A stall with twelve of honey receives none, sells two, and writes a customer down.
