@@ -18,7 +18,7 @@ use outpost_node::{
 };
 use outpost_schema::{
     device::{Card, NodeKind},
-    id::ProductId,
+    id::{ProductId, WarehouseId},
     quantity::Amount,
     stock::SalePolicy,
 };
@@ -60,23 +60,26 @@ fn measure(report: &mut Report) -> Outcome {
 
 async fn rounds(report: &mut Report, postgres: &Postgres) -> Outcome {
     let (server, outside) = postgres.server("bootstrap").await?;
-    let card = fill(&server, &outside).await?;
+    let places = fill(&server, &outside).await?;
     let product =
         ProductId(outside.query_one("select product_id from stock order by balance desc limit 1", &[]).await?.get(0));
     let config = server.db.config().clone();
+    let mut cards = Vec::new();
+    for number in 0..2 * ROUNDS {
+        cards.push(card(&server, &places, number).await?);
+    }
     drop(server);
     let folder = disk::folder()?;
     let (mut cold, mut warm, mut anew) = (Rounds::default(), Rounds::default(), Rounds::default());
     let mut sizes = (0.0, 0.0);
     for round in 0..ROUNDS {
         let (address, files) = serve(&config, &folder.path().join(format!("files {round}"))).await?;
-        let at = |name: &str| Turn {
-            folder: folder.path().join(format!("{name} {round}")),
-            card: card.clone(),
-            address,
-            product,
+        // Each turn is another device: one that comes twice with an empty folder was set back.
+        let mut at = |name: &str| -> Outcome<Turn> {
+            let card = cards.pop().ok_or("a card for each turn")?;
+            Ok(Turn { folder: folder.path().join(format!("{name} {round}")), card, address, product })
         };
-        let (first, second, copy) = (at("cold"), at("warm"), folder.path().join(format!("copy {round}")));
+        let (first, second, copy) = (at("cold")?, at("warm")?, folder.path().join(format!("copy {round}")));
         let took = tokio::task::spawn_blocking(move || turns(&first, &second, &copy)).await??;
         cold.note(took.cold, took.copy);
         warm.note(took.warm, took.copy);
@@ -183,8 +186,8 @@ fn megabytes(files: &Path) -> Outcome<f64> {
     Ok(bytes as f64 / 1e6)
 }
 
-/// The shop, and the card of a device that hears of all of it.
-async fn fill(server: &Arc<Server>, outside: &Client) -> Outcome<Card> {
+/// The shop; its places.
+async fn fill(server: &Arc<Server>, outside: &Client) -> Outcome<Vec<WarehouseId>> {
     let mut places = Vec::new();
     for name in ["High Street", "Station", "Depot"] {
         places.push(add_warehouse(server, name).await?.warehouse_id);
@@ -206,8 +209,13 @@ async fn fill(server: &Arc<Server>, outside: &Client) -> Outcome<Card> {
         )
         .await?;
     outside.batch_execute("vacuum analyze").await?;
+    Ok(places)
+}
+
+/// The card of a device that hears of all places.
+async fn card(server: &Server, places: &[WarehouseId], number: usize) -> Outcome<Card> {
     let wanted = NodeWanted {
-        name: "Till".to_owned(),
+        name: format!("Till {number}"),
         kind: NodeKind::Till,
         warehouse_id: places[0],
         also: places[1..].to_vec(),

@@ -101,18 +101,18 @@ async fn fill(client: &Client) -> Outcome {
         let also = WarehouseId(Uuid::from_u128(number));
         client
             .execute(
-                "insert into warehouses (warehouse_id, name, created_at) values ($1, 'Also ' || $2::text, now())",
+                "insert into warehouses (warehouse_id, name, created_at) values ($1::uuid, 'Also ' || $2::text, now())",
                 &[&also, &number.to_string()],
             )
             .await?;
         client
             .execute(
                 "insert into stock (product_id, warehouse_id, balance, promised, updated_at)
-                 select product_id, $1, 7, 0, now() from products",
+                 select product_id, $1::uuid, 7, 0, now() from products",
                 &[&also],
             )
             .await?;
-        client.execute("update nodes set scope = scope || $1", &[&also]).await?;
+        client.execute("update nodes set scope = scope || $1::uuid", &[&also]).await?;
     }
     Ok(client.batch_execute("vacuum analyze").await?)
 }
