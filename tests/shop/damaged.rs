@@ -113,6 +113,24 @@ async fn what_cannot_be_read_any_more_is_a_hole_in_head_offices_book() {
 }
 
 #[tokio::test]
+async fn what_head_office_has_already_is_no_hole() {
+    let (shop, _, _, folder) = a_till_with_a_cart().await;
+    let import = async |name: &str, told: &str| {
+        let to = shop.spare_folder(name).to_string_lossy().into_owned();
+        let salvaged = run("outpost-node", &on(&folder, &["salvage", "--to", &to]), None).await;
+        assert!(salvaged.status.success(), "{}", said(&salvaged));
+        let taken = run("outpost-server", &["--database", shop.database.url(), "import-ops", &to], None).await;
+        assert!(taken.status.success() && said_out(&taken).contains(told), "{} {}", said_out(&taken), said(&taken));
+    };
+    import("whole.outpost", "3 entries were taken, 0 were known already").await;
+    let conn = rusqlite::Connection::open(folder.join(FILE)).expect("opens");
+    conn.execute("update journal set body = x'c0' where seq = 2", []).expect("spoiled");
+    drop(conn);
+    import("rest.outpost", "0 entries were taken, 2 were known already").await;
+    assert_eq!(shop.number("select count(*) from holes").await, 0);
+}
+
+#[tokio::test]
 async fn a_log_or_a_database_that_somebody_deleted_is_noticed_before_head_office_is_heard() {
     let (_shop, _, _, folder) = a_till_with_a_cart().await;
     // The power goes before the log is moved into the database.
