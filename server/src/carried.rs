@@ -273,7 +273,7 @@ impl News<'_> {
     async fn pull(&self, cursor: Option<&Cursor>) -> Result<Pulled, NotTaken> {
         let (caller, standing) = (self.taken.caller(), self.taken.standing());
         match feed::page(self.server, caller, standing, cursor, Limits::default()).await {
-            Err(Unserved::TooLongAway) => Ok(Pulled::TooLongAway),
+            Err(Unserved::TooLongAway | Unserved::OtherPlaces) => Ok(Pulled::TooLongAway),
             served => Ok(served?.pulled),
         }
     }

@@ -29,7 +29,7 @@ use serde::Serialize as _;
 use thiserror::Error;
 
 use self::{
-    cursor::{BadCursor, Cursor, Position, Run, Snapshot},
+    cursor::{BadCursor, Cursor, Places, Position, Run, Snapshot},
     lane::Lane,
 };
 use crate::{
@@ -83,6 +83,9 @@ pub enum Unserved {
     /// Since then, notes of what is gone have been dropped.
     #[error("this device was away too long for the changes to be told one by one; push what waits, then fill it anew")]
     TooLongAway,
+    /// The cursor was told for other places than those that the caller hears of now.
+    #[error("this cursor belongs to a device that hears of other places; push what waits, then fill it anew")]
+    OtherPlaces,
     /// Every place in which a pull may wait is taken.
     #[error("too many devices wait for news at this server; ask again later")]
     TooManyWaiting,
@@ -101,6 +104,7 @@ impl Unserved {
             Self::BadCursor(_) => "bad_cursor",
             Self::CursorAhead => "cursor_ahead",
             Self::TooLongAway => "too_long_away",
+            Self::OtherPlaces => "other_places",
             Self::TooManyWaiting => "too_many_waiting",
             Self::BusyCatchingUp => "busy_catching_up",
             Self::Server(error) => error.code(),
@@ -312,6 +316,10 @@ fn admit(opening: &Opening, standing: Standing, cursor: Option<&Cursor>) -> Resu
     if !agrees(opening, standing) {
         return Ok(Admitted::Told(Pulled::Elsewhere { acked: opening.acked }));
     }
+    let places = Places::of(&opening.scopes.warehouses);
+    if cursor.and_then(|cursor| cursor.places).is_some_and(|told_for| told_for != places) {
+        return Err(Unserved::OtherPlaces);
+    }
     let since = cursor.map_or_else(Snapshot::nothing, |cursor| cursor.since.clone());
     let run = cursor.and_then(|cursor| cursor.run.as_ref());
     for snapshot in [Some(&since), run.map(|run| &run.upto)].into_iter().flatten() {
@@ -361,11 +369,12 @@ async fn fill(
     let content = content(tx, &opening.scopes, &keys, limits.bytes).await?;
     // Behind the last aggregate that is told, unless all of them are.
     let after = changes[..content.told].last().filter(|_| is_longer || content.told < changes.len());
+    let (epoch, places) = (opening.epoch, Some(Places::of(&opening.scopes.warehouses)));
     let cursor = match after {
-        None => Cursor { epoch: opening.epoch, since: step.upto.clone(), run: None },
+        None => Cursor { epoch, places, since: step.upto.clone(), run: None },
         Some(last) => {
             let run = Run { upto: step.upto.clone(), after: last.position.clone() };
-            Cursor { epoch: opening.epoch, since: step.since.clone(), run: Some(run) }
+            Cursor { epoch, places, since: step.since.clone(), run: Some(run) }
         }
     };
     Ok(Some(Page {

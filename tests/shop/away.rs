@@ -280,3 +280,22 @@ async fn who_was_away_beyond_the_horizon_pushes_first_and_starts_the_feed_anew()
     assert_eq!(away.node.product(ghost).expect("readable"), None, "the books were compared");
     shop.agree().await;
 }
+
+#[tokio::test]
+async fn who_hears_of_another_place_from_now_on_is_told_all_that_is_there() {
+    let shop = Shop::open(2).await;
+    let tea = shop.product("TEA", "2.50", 30).await;
+    shop.allot(0, tea, 5).await;
+    let depot = shop.add_place("Depot").await;
+    shop.stock("Depot", &[("TEA".to_owned(), 40)]).await;
+    shop.all_level().await;
+    let till = &shop.tills[0];
+    till.sell(tea, 2).expect("allotted");
+    let wider = "update nodes set scope = scope || $2::uuid where node_id = $1";
+    shop.client().await.execute(wider, &[&till.card.node_id, &depot]).await.expect("a wider scope");
+    till.until_level().await;
+    let known = till.node.stock_of(tea).expect("readable").into_iter().find(|(key, _)| key.warehouse_id == depot);
+    assert_eq!(known.map(|(_, level)| level.balance), Some(40), "it was there before");
+    assert_eq!((till.waiting(), till.open(tea)), (0, 3), "nothing of its own is lost");
+    shop.keeps_its_laws().await;
+}

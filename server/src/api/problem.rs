@@ -156,7 +156,7 @@ impl From<Unserved> for Failure {
             Unserved::Server(error) => return error.into(),
             Unserved::BadCursor(_) => StatusCode::BAD_REQUEST,
             Unserved::CursorAhead => StatusCode::CONFLICT,
-            Unserved::TooLongAway => StatusCode::GONE,
+            Unserved::TooLongAway | Unserved::OtherPlaces => StatusCode::GONE,
             Unserved::TooManyWaiting | Unserved::BusyCatchingUp => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, unserved.code(), unserved.to_string())

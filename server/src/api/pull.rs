@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::{Api, body::Wanted, caller::Calling, problem::Failure};
 use crate::feed::{self, Unserved, cursor::Cursor};
 
-/// The protocol since which [`Pulled::TooLongAway`] is an answer.
+/// The protocol since which [`Pulled::TooLongAway`] is an answer: it begins the feed anew, whatever the cause.
 const TOO_LONG_AWAY_SINCE: u16 = 2;
 
 /// What a pull asks for.
@@ -42,7 +42,9 @@ pub(super) async fn pull(
     let wait = Duration::from_secs(asked.wait.min(WAIT_SECONDS_MAX));
     let pulled = match feed::follow(&api.server, &api.pulls, caller, cursor.as_ref(), wait).await {
         // An older device knows this as a problem only.
-        Err(Unserved::TooLongAway) if calling.protocol >= TOO_LONG_AWAY_SINCE => Pulled::TooLongAway,
+        Err(Unserved::TooLongAway | Unserved::OtherPlaces) if calling.protocol >= TOO_LONG_AWAY_SINCE => {
+            Pulled::TooLongAway
+        }
         pulled => pulled?,
     };
     if let Pulled::Page(page) = &pulled {

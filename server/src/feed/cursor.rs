@@ -3,9 +3,9 @@
 //! As text a cursor is opaque to nodes. It ends with a check of all that stands before it, because a
 //! snapshot that lost its last digit on the way would still be one, and rows would be missed unseen.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
-use outpost_schema::id::EpochId;
+use outpost_schema::id::{EpochId, WarehouseId};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use uuid::Uuid;
@@ -14,7 +14,10 @@ use uuid::Uuid;
 pub const CURSOR_BYTES_MAX: usize = 32 * 1024;
 
 /// The first part of every cursor: how the others are to be read.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
+
+/// Cursors that say nothing of places.
+const VERSION_WITHOUT_PLACES: &str = "1";
 
 /// Which transactions were over at one moment, as Postgres tells it: `xmin:xmax:running`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,11 +117,28 @@ pub struct Run {
     pub after: Position,
 }
 
+/// The places that a reader hears of, as a mark. Who hears of others than a cursor was told for would never
+/// be told what was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Places([u8; 4]);
+
+impl Places {
+    /// The mark of these, in whatever order they stand.
+    pub fn of(warehouses: &[WarehouseId]) -> Self {
+        let ids: BTreeSet<_> = warehouses.iter().map(|warehouse| warehouse.0).collect();
+        let all: Vec<u8> = ids.iter().flat_map(|id| *id.as_bytes()).collect();
+        let digest = Sha256::digest(&all);
+        Self([digest[0], digest[1], digest[2], digest[3]])
+    }
+}
+
 /// Where a reader goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     /// Which life of the server's database it belongs to.
     pub epoch: EpochId,
+    /// What its reader hears of; none in one from before that was noted.
+    pub places: Option<Places>,
     /// What the reader has been told in full.
     pub since: Snapshot,
     /// The run in which it stands; none between runs.
@@ -141,7 +161,11 @@ impl fmt::Display for Cursor {
 
 impl Cursor {
     fn body(&self) -> String {
-        let begin = format!("{VERSION}.{}.{}", self.epoch.0.simple(), self.since);
+        let (epoch, since) = (self.epoch.0.simple(), &self.since);
+        let begin = match self.places {
+            Some(Places(mark)) => format!("{VERSION}.{}.{epoch}.{since}", hex(&mark)),
+            None => format!("{VERSION_WITHOUT_PLACES}.{epoch}.{since}"),
+        };
         match &self.run {
             None => begin,
             Some(Run { upto, after }) => {
@@ -160,13 +184,21 @@ impl FromStr for Cursor {
             return Err(BadCursor);
         }
         let parts: Vec<&str> = body.split('.').collect();
-        match parts.as_slice() {
-            [VERSION, epoch, since] => Ok(Self { epoch: id(epoch)?, since: snapshot(since)?, run: None }),
-            [VERSION, epoch, since, upto, changed, kind, key] => {
+        let (places, parts) = match parts.as_slice() {
+            [VERSION, mark, parts @ ..] => {
+                let mark = unhex(mark)?.try_into().map_err(|_| BadCursor)?;
+                (Some(Places(mark)), parts)
+            }
+            [VERSION_WITHOUT_PLACES, parts @ ..] => (None, parts),
+            _ => return Err(BadCursor),
+        };
+        match parts {
+            [epoch, since] => Ok(Self { epoch: id(epoch)?, places, since: snapshot(since)?, run: None }),
+            [epoch, since, upto, changed, kind, key] => {
                 let changed = number(Some(changed)).map_err(|_| BadCursor)?;
                 let after = Position { changed, kind: kind.parse().map_err(|_| BadCursor)?, key: unhex(key)? };
                 let run = Some(Run { upto: snapshot(upto)?, after });
-                Ok(Self { epoch: id(epoch)?, since: snapshot(since)?, run })
+                Ok(Self { epoch: id(epoch)?, places, since: snapshot(since)?, run })
             }
             _ => Err(BadCursor),
         }
@@ -206,12 +238,19 @@ mod tests {
     fn cursor() -> Cursor {
         let after = Position { changed: 103, kind: 8, key: vec![0, 255, 16] };
         let run = Some(Run { upto: snapshot_of("100:110:101,105"), after });
-        Cursor { epoch: EpochId(Uuid::from_u128(7)), since: snapshot_of("90:95:90,94"), run }
+        let places = Some(Places([0, 7, 255, 16]));
+        Cursor { epoch: EpochId(Uuid::from_u128(7)), places, since: snapshot_of("90:95:90,94"), run }
     }
 
     #[test]
     fn a_cursor_reads_back_as_it_was_written() {
-        for cursor in [cursor(), Cursor { run: None, ..cursor() }, Cursor { since: Snapshot::nothing(), ..cursor() }] {
+        let cursors = [
+            cursor(),
+            Cursor { run: None, ..cursor() },
+            Cursor { since: Snapshot::nothing(), ..cursor() },
+            Cursor { places: None, ..cursor() },
+        ];
+        for cursor in cursors {
             let text = cursor.to_string();
             assert_eq!(text.parse(), Ok(cursor));
             assert!(text.bytes().all(|byte| byte.is_ascii_graphic() && !b"&=#%+\"\\".contains(&byte)), "{text}");

@@ -28,9 +28,14 @@ fn tables(folder: &Path) -> Tables {
         let columns = names(&format!(
             "select name from pragma_table_xinfo('{name}') where name not in ('level_at', 'contact_at')"
         ));
-        // When a cart was told here is the node's own clock's word.
-        let columns: Vec<String> =
-            columns.into_iter().filter(|column| name != "cart_states" || column != "updated_at").collect();
+        // When a cart was told here is the node's own clock's word. Where the feed goes on moves with whatever
+        // else the same Postgres does meanwhile.
+        let is_own = |column: &str| match name.as_str() {
+            "cart_states" => column == "updated_at",
+            "feed_position" => ["cursor", "seen"].contains(&column),
+            _ => false,
+        };
+        let columns: Vec<String> = columns.into_iter().filter(|column| !is_own(column)).collect();
         let sql = format!("select {} from {name} order by 1, 2", columns.join(", "));
         let mut statement = conn.prepare(&sql).expect("reads");
         let rows = statement

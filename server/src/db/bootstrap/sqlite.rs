@@ -12,7 +12,7 @@ use super::{
     schema::{APPLIED, FORMAT, MIGRATIONS, OWN, digest_of},
     tables::Table,
 };
-use crate::feed::cursor::Cursor;
+use crate::feed::cursor::{Cursor, Places};
 
 /// The page cache in KiB: an index of 100,000 names is sorted within it.
 const CACHE_KIB: i64 = 32 * 1024;
@@ -97,7 +97,8 @@ fn append(conn: &Connection, table: &'static Table, lot: &[u8]) -> Result<u64, N
 
 /// Writes what the file says of itself, and where its reader goes on.
 fn sign(conn: &Connection, about: &About) -> rusqlite::Result<()> {
-    let cursor = Cursor { epoch: about.epoch, since: about.snapshot.clone(), run: None }.to_string();
+    let places = Some(Places::of(&about.warehouses));
+    let cursor = Cursor { epoch: about.epoch, places, since: about.snapshot.clone(), run: None }.to_string();
     let seen = about.snapshot.to_string();
     conn.execute("update feed_position set cursor = ?1, seen = ?2", params![cursor, seen])?;
     conn.execute(

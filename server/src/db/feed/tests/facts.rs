@@ -129,7 +129,7 @@ async fn a_page_tells_what_is_set_aside() {
 async fn cursors_of_another_life_or_another_moment_are_told_apart() {
     let network = Network::open(1).await;
     let epoch = network.server.epoch().await.unwrap().epoch_id;
-    let cursor = |epoch, since: &str| Cursor { epoch, since: since.parse().unwrap(), run: None };
+    let cursor = |epoch, since: &str| Cursor { epoch, places: None, since: since.parse().unwrap(), run: None };
     let other = cursor(EpochId(Uuid::from_u128(1)), "1:1:");
     let served = page(&network.server, TILL, AT_START, Some(&other), Limits::default()).await.unwrap();
     assert_eq!(served.pulled, Pulled::OtherEpoch { epoch });
@@ -146,6 +146,20 @@ async fn cursors_of_another_life_or_another_moment_are_told_apart() {
     let stranger = Caller { node_id: TILL.node_id, incarnation_id: crate::db::fixture::OFFICE.incarnation_id };
     let answer = refused(&network, stranger, AT_START, None).await;
     assert!(matches!(answer, Unserved::Server(Error::UnknownNode)), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_cursor_of_other_places_is_told_apart() {
+    let network = Network::open(1).await;
+    let cursor: Cursor = pull(&network, None, Limits::default()).await.cursor.parse().unwrap();
+    let also = "with also as (insert into warehouses (warehouse_id, name, created_at)
+                              values (gen_random_uuid(), 'Another place', now()) returning warehouse_id)
+                update nodes set scope = scope || (select warehouse_id from also) where node_id = $1";
+    network.client.execute(also, &[&TILL.node_id]).await.unwrap();
+    let answer = refused(&network, TILL, AT_START, Some(cursor.clone())).await;
+    assert!(matches!(answer, Unserved::OtherPlaces), "{answer:?}");
+    let of_before = Cursor { places: None, ..cursor };
+    pull(&network, Some(&of_before.to_string()), Limits::default()).await;
 }
 
 #[tokio::test]
