@@ -216,6 +216,17 @@ impl Running {
     }
 }
 
+/// A test that failed leaves no server behind, and no Postgres of that server's.
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let (Ok(None), Ok(id)) = (self.process.try_wait(), self.process.id().try_into())
+            && kill(Pid::from_raw(id), Signal::SIGTERM).is_ok()
+        {
+            drop(self.process.wait());
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_server_answers_until_it_is_told_to_stop() {
     let network = Network::open().await;

@@ -1,6 +1,10 @@
 //! Devices that were copied, and devices that were set back.
 
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use outpost_node::{
     Node, State,
@@ -24,8 +28,7 @@ use crate::support::{Rule, Shop, amount, copy_folder, wire::Fate};
 #[tokio::test]
 async fn of_a_copied_device_both_go_on_and_nothing_of_either_is_lost() {
     let (mut shop, tea) = a_till_with_ten().await;
-    let copy = shop.spare_folder("copy");
-    copy_folder(&shop.tills[0].folder, &copy);
+    let copy = image(&shop);
     shop.restart(0, 50);
     let twin = shop.start(shop.tills[0].card.clone(), copy, 60);
     let first = &shop.tills[0];
@@ -60,8 +63,7 @@ async fn of_a_copied_device_both_go_on_and_nothing_of_either_is_lost() {
 #[tokio::test]
 async fn a_device_that_was_set_back_begins_another_life_that_inherits_nothing() {
     let (mut shop, tea) = a_till_with_ten().await;
-    let backup = shop.spare_folder("backup");
-    copy_folder(&shop.tills[0].folder, &backup);
+    let backup = image(&shop);
     shop.restart(0, 50);
     shop.tills[0].sell(tea, 4).expect("allotted");
     shop.tills[0].until_level().await;
@@ -91,8 +93,7 @@ async fn a_device_that_was_set_back_begins_another_life_that_inherits_nothing() 
 #[tokio::test]
 async fn a_life_that_is_asked_for_twice_is_one_life() {
     let (mut shop, tea) = a_till_with_ten().await;
-    let backup = shop.spare_folder("backup");
-    copy_folder(&shop.tills[0].folder, &backup);
+    let backup = image(&shop);
     shop.restart(0, 50);
     shop.tills[0].sell(tea, 4).expect("allotted");
     shop.tills[0].until_level().await;
@@ -114,8 +115,7 @@ async fn what_the_image_had_not_sent_counts_once_whichever_life_tells_it() {
     shop.restart(0, 45);
     shop.tills[0].sell(tea, 1).expect("allotted");
     shop.restart(0, 46);
-    let backup = shop.spare_folder("backup");
-    copy_folder(&shop.tills[0].folder, &backup);
+    let backup = image(&shop);
     shop.tills[0].sell(tea, 2).expect("allotted");
     shop.tills[0].until_level().await;
 
@@ -131,14 +131,8 @@ async fn what_the_image_had_not_sent_counts_once_whichever_life_tells_it() {
 
 #[tokio::test]
 async fn at_a_home_the_next_life_gets_what_the_old_one_had_once_all_of_it_is_told() {
-    let mut shop = Shop::open(0).await;
-    let kiosk = shop.add_place("Kiosk").await;
-    shop.add_till(kiosk, Rule::Home).await;
-    let tea = shop.product_at("Kiosk", "TEA", "2.50", 20).await;
-    shop.tills[0].until_level().await;
-    shop.restart(0, 40);
-    let backup = shop.spare_folder("backup");
-    copy_folder(&shop.tills[0].folder, &backup);
+    let (mut shop, tea) = a_home_with_twenty().await;
+    let backup = image(&shop);
     shop.restart(0, 50);
     shop.tills[0].sell(tea, 4).expect("its own");
     shop.tills[0].until_level().await;
@@ -155,14 +149,8 @@ async fn at_a_home_the_next_life_gets_what_the_old_one_had_once_all_of_it_is_tol
 
 #[tokio::test]
 async fn at_a_home_that_sold_nothing_since_the_image_nobody_has_to_do_anything() {
-    let mut shop = Shop::open(0).await;
-    let kiosk = shop.add_place("Kiosk").await;
-    shop.add_till(kiosk, Rule::Home).await;
-    let tea = shop.product_at("Kiosk", "TEA", "2.50", 20).await;
-    shop.tills[0].until_level().await;
-    shop.restart(0, 40);
-    let backup = shop.spare_folder("backup");
-    copy_folder(&shop.tills[0].folder, &backup);
+    let (mut shop, tea) = a_home_with_twenty().await;
+    let backup = image(&shop);
     shop.restart(0, 50);
     shop.tills[0].sell(tea, 4).expect("its own");
     shop.tills[0].until_level().await;
@@ -177,8 +165,7 @@ async fn at_a_home_that_sold_nothing_since_the_image_nobody_has_to_do_anything()
 #[tokio::test]
 async fn an_old_database_beside_a_younger_witness_is_noticed_before_anybody_was_heard() {
     let (mut shop, tea) = a_till_with_ten().await;
-    let old = shop.spare_folder("old");
-    copy_folder(&shop.tills[0].folder, &old);
+    let old = image(&shop);
     shop.restart(0, 50);
     shop.tills[0].sell(tea, 4).expect("allotted");
     // Only the database was put back; its folder remembers what was sold since.
@@ -259,14 +246,8 @@ async fn nobody_begins_a_life_that_is_not_his() {
 
 #[tokio::test]
 async fn a_home_that_knows_it_was_put_back_sells_on_and_gives_no_receipt_number_twice() {
-    let mut shop = Shop::open(0).await;
-    let kiosk = shop.add_place("Kiosk").await;
-    shop.add_till(kiosk, Rule::Home).await;
-    let tea = shop.product_at("Kiosk", "TEA", "2.50", 20).await;
-    shop.tills[0].until_level().await;
-    shop.restart(0, 40);
-    let old = shop.spare_folder("old");
-    copy_folder(&shop.tills[0].folder, &old);
+    let (shop, tea) = a_home_with_twenty().await;
+    let old = image(&shop);
     let told = shop.tills[0].sell(tea, 4).expect("its own");
     shop.tills[0].until_level().await;
     std::fs::copy(shop.tills[0].folder.join(WITNESS), old.join(WITNESS)).expect("a file");
@@ -289,6 +270,24 @@ async fn a_home_that_knows_it_was_put_back_sells_on_and_gives_no_receipt_number_
 const IN_DOUBT: &str =
     "select coalesce(sum(greatest(0, granted + received - consumed - returned - reclaimed)), 0)::bigint
     from allotments join incarnations using (incarnation_id) where state <> 'active'";
+
+/// A home and all its stock.
+async fn a_home_with_twenty() -> (Shop, ProductId) {
+    let mut shop = Shop::open(0).await;
+    let kiosk = shop.add_place("Kiosk").await;
+    shop.add_till(kiosk, Rule::Home).await;
+    let tea = shop.product_at("Kiosk", "TEA", "2.50", 20).await;
+    shop.tills[0].until_level().await;
+    shop.restart(0, 40);
+    (shop, tea)
+}
+
+/// A copy of the first till's folder, as a backup program or a virtual machine makes one.
+fn image(shop: &Shop) -> PathBuf {
+    let folder = shop.spare_folder("image");
+    copy_folder(&shop.tills[0].folder, &folder);
+    folder
+}
 
 /// A till that may sell ten of tea and is switched off.
 async fn a_till_with_ten() -> (Shop, ProductId) {

@@ -16,9 +16,6 @@ use serde::Deserialize;
 use super::{Api, body::Wanted, caller::Calling, problem::Failure};
 use crate::feed::{self, Unserved, cursor::Cursor};
 
-/// The protocol since which [`Pulled::TooLongAway`] is an answer: it begins the feed anew, whatever the cause.
-const TOO_LONG_AWAY_SINCE: u16 = 2;
-
 /// What a pull asks for.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,10 +38,8 @@ pub(super) async fn pull(
     let caller = (calling.caller, calling.standing()?);
     let wait = Duration::from_secs(asked.wait.min(WAIT_SECONDS_MAX));
     let pulled = match feed::follow(&api.server, &api.pulls, caller, cursor.as_ref(), wait).await {
-        // An older device knows this as a problem only.
-        Err(Unserved::TooLongAway | Unserved::OtherPlaces) if calling.protocol >= TOO_LONG_AWAY_SINCE => {
-            Pulled::TooLongAway
-        }
+        // Whatever the cause, the device begins the feed anew.
+        Err(Unserved::TooLongAway | Unserved::OtherPlaces) => Pulled::TooLongAway,
         pulled => pulled?,
     };
     if let Pulled::Page(page) = &pulled {
