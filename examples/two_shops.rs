@@ -33,7 +33,12 @@ pub async fn main() -> Result<(), Box<dyn Error>> {
         let home = json!({ "warehouse_id": warehouse_id, "name": card.name, "home_of": node_id, "created_at": 0 });
         server.add_warehouse(serde_json::from_value(home)?);
         let caller = Caller { node_id, incarnation_id };
-        server.add_node(Author { homes: [warehouse_id].into(), ..model::author(caller, warehouse_id) });
+        let author = model::author(caller, warehouse_id);
+        server.add_node(Author {
+            homes: [warehouse_id].into(),
+            warehouses: cards.each_ref().map(|card| card.warehouse_id).into(),
+            ..author
+        });
         let path = folder.path().join(&card.name);
         std::fs::create_dir(&path)?;
         let node = Node::open(&path, Arc::new(Seeded::new(seed)))?;

@@ -31,7 +31,7 @@ use crate::{
     db::{self, FILE, copy},
     error::Error,
     node::Node,
-    stage,
+    stage::{self, Moment, Work},
 };
 
 /// Takes a backup of the device that lives in `folder`, whether or not somebody serves it.
@@ -47,7 +47,7 @@ pub fn back_up(folder: &Path, to: &Path, world: &dyn World) -> Result<Header, Ba
     copy::copy(folder, &database).map_err(|error| BackupError::written(to, error))?;
     let copied = copy::look(&database)?;
     let header = file::pack(&database, &packed, &copied, world.now()).map_err(BackupError::file("write", to))?;
-    stage::reach("backup.packed");
+    stage::reach(Work::Backup, Moment::Ready);
     fs::rename(&packed, to).and_then(|()| synced(&parent(to))).map_err(BackupError::file("write", to))?;
     Ok(header)
 }
@@ -80,8 +80,9 @@ pub fn restore(from: &Path, folder: &Path, replace: bool, world: Arc<dyn World>)
     file::unpack(from, &header, packed, &making.0.join(FILE))?;
     let now = world.now();
     examine(from, &header, &making.0, world)?;
-    stage::reach("restore.ready");
+    stage::reach(Work::Restore, Moment::Ready);
     let aside = if folder.exists() { Some(set_aside(folder, is_used, now)?) } else { None };
+    stage::reach(Work::Restore, Moment::Aside);
     fs::rename(&making.0, folder).map_err(BackupError::file("put in place", folder))?;
     synced(&parent(folder)).map_err(BackupError::file("write to disk", folder))?;
     drop(lock);
@@ -98,7 +99,7 @@ fn examine(from: &Path, header: &Header, folder: &Path, world: Arc<dyn World>) -
     if (copied.node_id, copied.incarnation_id, copied.head) != (header.node_id, header.incarnation_id, header.head) {
         return Err(BackupError::Altered { path: from.into() });
     }
-    db::Db::open(folder)?.write(|tx| copy::quarantine(tx, chance))?;
+    db::Db::open(folder)?.write_at(Work::Quarantine, |tx| copy::quarantine(tx, chance))?;
     let files = File::open(folder.join(FILE)).and_then(|file| file.sync_all()).and_then(|()| synced(folder));
     files.map_err(BackupError::file("write to disk", folder))
 }

@@ -27,6 +27,7 @@ use crate::{
     db::{carts, catalogue},
     error::{Error, Refused},
     node::{Node, Writing},
+    stage::Work,
 };
 
 /// The open carts of a node.
@@ -54,7 +55,7 @@ impl Carts {
     /// # Errors
     /// `not_joined`; if it cannot be kept.
     pub fn begin(&self, owner: Option<UserId>) -> Result<Cart, Error> {
-        let cart = self.node.write("cart", |writing| {
+        let cart = self.node.write(Work::Cart, |writing| {
             let (now, world) = (writing.now(), writing.world);
             let cart_id = CartId::new(now, world.id_chance());
             let owner = owner.unwrap_or_else(|| UserId::new(now, world.id_chance()));
@@ -200,7 +201,7 @@ impl Carts {
         cart_id: CartId,
         work: impl FnOnce(&mut Cart, &mut Writing<'_>) -> Result<(), Error>,
     ) -> Result<Cart, Error> {
-        let cart = self.node.write("cart", |writing| {
+        let cart = self.node.write(Work::Cart, |writing| {
             let known = carts::load(writing.conn(), cart_id)?;
             let mut cart = known.ok_or(Refused::UnknownCart { cart: cart_id })?;
             work(&mut cart, writing)?;

@@ -44,7 +44,7 @@ use crate::{
     },
     error::Error,
     node::Node,
-    stage,
+    stage::{self, Moment, Work},
 };
 
 /// After so many files that were not what they should be the feed is read instead.
@@ -139,7 +139,7 @@ impl Node {
     pub(crate) fn do_without(&self) -> Result<(), Error> {
         self.drop_file()?;
         self.close_aside()?;
-        self.db().write_at("fill", |tx| {
+        self.db().write_at(Work::Fill, |tx| {
             let Some(row) = filling::find(tx)? else { return Ok(()) };
             let is_blank = row.why == Why::New && filling::is_blank(tx)?;
             filling::go_on(tx, &row, if is_blank { Way::Feed } else { Way::FeedAside })
@@ -154,7 +154,7 @@ impl Node {
             Anew::OtherEpoch(epoch) => (Why::OtherEpoch, Some(*epoch)),
             Anew::TooLongAway => (Why::TooLongAway, None),
         };
-        self.db().write_at("fill", |tx| {
+        self.db().write_at(Work::Fill, |tx| {
             epoch.map_or(Ok(()), |epoch| epochs::begin(tx, epoch))?;
             filling::begin(tx, why, epoch)
         })
@@ -178,7 +178,7 @@ impl Node {
         let now = self.world().now();
         let card = self.db().read(identity::load)?.card;
         self.with_aside(|conn| aside::apply(conn, asked, page, now))?;
-        self.db().write_at("apply_aside", |tx| aside::hear(tx, page, now))?;
+        self.db().write_at(Work::ApplyAside, |tx| aside::hear(tx, page, now))?;
         self.filler().shown.add(Doing::Reading, page.aggregates.len() as u64);
         if !page.level {
             return Ok(());
@@ -215,7 +215,7 @@ impl Node {
         self.filler().shown.put(Doing::Unpacking, 0, landed.unpacked());
         let path = aside::path(folder);
         unpack::unpack(&landed, &path)?;
-        stage::reach("fill.unpacked");
+        stage::reach(Work::Fill, Moment::Unpacked);
         let (card, acked) = self.db().read(|conn| {
             let card = identity::load(conn)?.card;
             let acked = journal::acked(conn, card.incarnation_id)?;
@@ -223,7 +223,7 @@ impl Node {
         })?;
         aside::admit(&path, &card, row.epoch, acked)?;
         aside::make_certain(&path)?;
-        stage::reach("fill.admitted");
+        stage::reach(Work::Fill, Moment::Admitted);
         Ok(())
     }
 
@@ -249,7 +249,7 @@ impl Node {
 
     /// From here on the database aside is what the node goes on from, also after a restart.
     fn begin_merge(&self) -> Result<(), Error> {
-        self.db().write_at("fill", |tx| match filling::find(tx)? {
+        self.db().write_at(Work::Fill, |tx| match filling::find(tx)? {
             Some(row) => filling::go_on(tx, &row, Way::Over),
             None => Ok(()),
         })?;
@@ -276,10 +276,10 @@ impl Node {
     }
 
     fn merge_ranges(&self) -> Result<(), Error> {
-        let rows = self.db().write(|tx| refill::rows(tx))?;
+        let rows = self.db().write_at(Work::Measure, |tx| refill::rows(tx))?;
         self.filler().shown.put(Doing::TakingOver, 0, rows);
         loop {
-            let step = self.db().write_at("merge", |tx| refill::step(tx, self.world().now()))?;
+            let step = self.db().write_at(Work::Merge, |tx| refill::step(tx, self.world().now()))?;
             self.tell_carts(&step.carts);
             self.filler().shown.add(Doing::TakingOver, step.rows);
             if step.is_last {
@@ -310,7 +310,7 @@ impl Node {
     fn note_bad_file(&self) -> Result<(), Error> {
         self.drop_file()?;
         self.close_aside()?;
-        let failed = self.db().write(|tx| match filling::find(tx)? {
+        let failed = self.db().write_at(Work::NoteBadFile, |tx| match filling::find(tx)? {
             Some(row) => filling::note_failed(tx, &row).map(|()| row.failed + 1),
             None => Ok(0),
         })?;

@@ -11,6 +11,8 @@
 //! - [`backup`]: the whole device in a file, and back
 //! - [`db`]: the database, beneath all of these
 
+#![forbid(unsafe_code)]
+
 pub mod backup;
 pub mod carried;
 pub mod carts;

@@ -1,6 +1,11 @@
 //! The node's end of a round: its journal and its fed tables, one transaction a call.
 
-use outpost_schema::{clock::Timestamp, id::IncarnationId, journal::Mark};
+use outpost_schema::{
+    clock::Timestamp,
+    id::IncarnationId,
+    journal::Mark,
+    planted::{Bug, is_planted},
+};
 use outpost_sync::{
     file::{FilePart, Filling},
     round::{Anew, Local},
@@ -8,9 +13,10 @@ use outpost_sync::{
 };
 
 use crate::{
-    db::{epochs, identity, inbox, journal, lives, outbox},
+    db::{epochs, identity, inbox, journal, lives, outbox, planted},
     error::Error,
     node::Node,
+    stage::Work,
 };
 
 /// Days that an entry stays in the journal at least, archived or not: a month's questions can be answered
@@ -32,15 +38,15 @@ impl Local for Node {
     }
 
     fn settle(&self, sent: &Push, answer: &Pushed) -> Result<(), Error> {
-        self.db().write_from_reserve("settle", |tx| outbox::settle(tx, sent, answer, self.world().now()))
+        self.db().write_from_reserve(Work::Settle, |tx| outbox::settle(tx, sent, answer, self.world().now()))
     }
 
     fn stand_at(&self, acked: Mark) -> Result<bool, Error> {
-        self.db().write_from_reserve("stand_at", |tx| outbox::stand_at(tx, acked, self.world()))
+        self.db().write_from_reserve(Work::StandAt, |tx| outbox::stand_at(tx, acked, self.world()))
     }
 
     fn freeze(&self) -> Result<(), Error> {
-        self.db().write_from_reserve("freeze", |tx| identity::freeze(tx))
+        self.db().write_from_reserve(Work::Freeze, |tx| outbox::freeze(tx))
     }
 
     fn cursor(&self) -> Result<Option<String>, Error> {
@@ -53,10 +59,13 @@ impl Local for Node {
         }
         // One page after another: parts of two that were asked for at once must not mix.
         let _applying = self.applying();
+        if is_planted(Bug::CursorBeforePage) {
+            return planted::cursor_before_page(self.db(), asked, page, self.world().now());
+        }
         let mut from = 0;
         loop {
             let (now, is_wanted) = (self.world().now(), || self.db().is_wanted());
-            let taken = self.db().write_at("apply", |tx| inbox::apply(tx, (asked, page), from, now, is_wanted))?;
+            let taken = self.db().write_at(Work::Apply, |tx| inbox::apply(tx, (asked, page), from, now, is_wanted))?;
             self.tell_carts(&taken.carts);
             if taken.upto >= page.aggregates.len() {
                 return Ok(());
@@ -70,7 +79,7 @@ impl Local for Node {
     }
 
     fn reported(&self, sent: &Report) -> Result<(), Error> {
-        self.db().write_at("reported", |tx| epochs::reported(tx, sent))
+        self.db().write_at(Work::Reported, |tx| epochs::reported(tx, sent))
     }
 
     fn start_anew(&self, why: &Anew) -> Result<(), Error> {
@@ -102,11 +111,11 @@ impl Local for Node {
             return Ok(None);
         }
         let fresh = IncarnationId::new(self.world().now(), self.world().id_chance());
-        self.db().write_at("life_wanted", |tx| lives::wanted(tx, fresh))
+        self.db().write_at(Work::LifeWanted, |tx| lives::wanted(tx, fresh))
     }
 
     fn begin_life(&self, born: &Born) -> Result<(), Error> {
-        let begun = self.db().write_at("begin_life", |tx| lives::begin(tx, born, self.world()))?;
+        let begun = self.db().write_at(Work::BeginLife, |tx| lives::begin(tx, born, self.world()))?;
         self.bear_witness(begun);
         Ok(())
     }
@@ -120,7 +129,7 @@ impl Node {
     /// If the database cannot be written.
     pub fn forget_archived(&self) -> Result<usize, Error> {
         let before = Timestamp::from_micros(self.world().now().micros() - KEPT_DAYS * 86_400 * 1_000_000);
-        self.db().write_at("forget", |tx| journal::forget(tx, before, FORGOTTEN_MAX))
+        self.db().write_at(Work::Forget, |tx| journal::forget(tx, before, FORGOTTEN_MAX))
     }
 
     /// Notes why the last round failed, for the status page.
@@ -128,6 +137,6 @@ impl Node {
     /// # Errors
     /// If the note cannot be kept.
     pub fn note_problem(&self, problem: &str) -> Result<(), Error> {
-        self.db().write(|tx| inbox::note_problem(tx, problem))
+        self.db().write_at(Work::NoteProblem, |tx| inbox::note_problem(tx, problem))
     }
 }

@@ -1,5 +1,7 @@
 //! `outpost-node`: one device of the shop on the command line.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -9,6 +11,7 @@ use outpost_node::{
         stock, verify,
     },
     config::{Config, LogFormat, Settings},
+    stage,
 };
 use outpost_sync::wire::Problem;
 use tracing_subscriber::EnvFilter;
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
+    stage::check()?;
     let config = cli.settings.settle(std::env::vars_os())?;
     let verb = cli.verb.unwrap_or(Verb::Serve);
     let usual = if matches!(verb, Verb::Serve) { "info" } else { "warn" };

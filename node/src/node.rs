@@ -23,6 +23,7 @@ use crate::{
     },
     error::Error,
     fill::Filler,
+    stage::Work,
     witness::{Seen, Witnesses},
 };
 
@@ -65,7 +66,7 @@ impl Node {
             tracing::warn!(
                 "this device was put back to an older copy of its files; it sells nothing from its allotments"
             );
-            db.write_at("set_back", |tx| identity::set_back(tx, State::RolledBack, world.chance()))?;
+            db.write_at(Work::SetBack, |tx| identity::set_back(tx, State::RolledBack, world.chance()))?;
         }
         Ok(Self {
             db,
@@ -82,7 +83,7 @@ impl Node {
     /// # Errors
     /// `other_card`.
     pub fn join(&self, card: &Card) -> Result<(), Error> {
-        self.db.write_at("join", |tx| identity::join(tx, card))
+        self.db.write_at(Work::Join, |tx| identity::join(tx, card))
     }
 
     /// Who this node is; none before it has joined.
@@ -127,7 +128,7 @@ impl Node {
     /// One transaction that writes as this node; refused before it has joined.
     pub(crate) fn write<T>(
         &self,
-        name: &str,
+        name: Work,
         work: impl FnOnce(&mut Writing<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let (made, written) = self.db.write_at(name, |tx| {

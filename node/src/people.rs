@@ -11,6 +11,7 @@ use crate::{
     db::{catalogue, people},
     error::{Error, Refused},
     node::{Node, Writing},
+    stage::Work,
 };
 
 /// People or reviews in one list.
@@ -64,7 +65,7 @@ impl Node {
     /// `email_known` names the customer who has that e-mail here; `empty` without e-mail and name;
     /// what else is wrong with the text; or what the disk says.
     pub fn add_customer(&self, new: &NewCustomer) -> Result<User, Error> {
-        self.write("add_customer", |writing| writing.add_customer(new))
+        self.write(Work::AddCustomer, |writing| writing.add_customer(new))
     }
 
     /// Writes a further address of a customer down.
@@ -72,7 +73,7 @@ impl Node {
     /// # Errors
     /// `unknown_customer`, what is wrong with the text, or what the disk says.
     pub fn add_address(&self, user: UserId, new: &NewAddress) -> Result<Address, Error> {
-        self.write("add_address", |writing| {
+        self.write(Work::AddAddress, |writing| {
             writing.check_customer(user)?;
             let address = writing.address(user, new);
             writing.append(&Op::AddressAdded(Box::new(address.clone())))?;
@@ -86,7 +87,7 @@ impl Node {
     /// # Errors
     /// `unknown_customer`, `unknown_product`, what is wrong with the text, or what the disk says.
     pub fn add_review(&self, new: &NewReview) -> Result<Review, Error> {
-        self.write("add_review", |writing| writing.add_review(new))
+        self.write(Work::AddReview, |writing| writing.add_review(new))
     }
 
     /// The customer, if known here.

@@ -21,7 +21,7 @@ use crate::{
     error::{Error, Refused},
     goods::Effects,
     node::{Node, Writing},
-    stage,
+    stage::{self, Moment, Work},
 };
 
 /// One line of a sale.
@@ -99,7 +99,7 @@ impl Node {
     /// What is wrong with the lines, prices or tenders; `allotment_spent`, `rolled_back`,
     /// `not_joined`; or what the disk says.
     pub fn sell(&self, wanted: &SaleWanted) -> Result<Sold, Error> {
-        self.write("sale", |writing| writing.sell(&wanted.lines, &wanted.terms, UserId::GUEST, None))
+        self.write(Work::Sale, |writing| writing.sell(&wanted.lines, &wanted.terms, UserId::GUEST, None))
     }
 
     /// Sells what a cart shows, and clears it. Later and unseen adds stay in it.
@@ -107,7 +107,7 @@ impl Node {
     /// # Errors
     /// Those of [`Node::sell`], `unknown_cart`, and `no_lines` if the cart shows nothing.
     pub fn checkout(&self, wanted: &CheckoutWanted) -> Result<Sold, Error> {
-        let sold = self.write("sale", |writing| writing.checkout(wanted))?;
+        let sold = self.write(Work::Sale, |writing| writing.checkout(wanted))?;
         self.tell_carts(&[wanted.cart_id]);
         Ok(sold)
     }
@@ -146,7 +146,7 @@ impl Writing<'_> {
         let (order, change) = self.order(items, terms, buyer)?;
         let effects = self.take_goods(&order)?;
         let entry = self.append(&Op::Sale(Box::new(Sale { order: order.clone(), sold: units })))?;
-        stage::reach("sale.journaled");
+        stage::reach(Work::Sale, Moment::Journaled);
         effects.save(self, &entry)?;
         orders::merge(self.conn(), &order)?;
         Ok(Sold { order, change })

@@ -7,6 +7,7 @@ use outpost_schema::{
     journal::Mark,
     op::{Cancel, Count, CountLine, Goods, Line, Op, StatusTold},
     order::{Fulfilment, Order, OrderStatus},
+    planted::{Bug, is_planted},
     stock::Reason,
 };
 
@@ -15,6 +16,7 @@ use crate::{
     error::{Error, Refused},
     goods::Effects,
     node::{Node, Writing},
+    stage::Work,
 };
 
 /// "I saw 7" of one product.
@@ -32,7 +34,7 @@ impl Node {
     /// # Errors
     /// `no_lines`, `too_many_lines`, `unknown_product`, or what the disk says.
     pub fn receive(&self, lines: &[Line]) -> Result<Mark, Error> {
-        self.write("receive", |writing| {
+        self.write(Work::Receive, |writing| {
             let mut effects = Effects::default();
             for (line, number) in lines.iter().zip(0..) {
                 let key = writing.identity.stock_of(line.product_id);
@@ -48,7 +50,7 @@ impl Node {
     /// `not_home` where others sell too, `product_twice`, `amount_out_of_range`, and those of
     /// [`Node::receive`].
     pub fn count(&self, seen: &[Seen]) -> Result<Vec<CountLine>, Error> {
-        self.write("count", |writing| writing.count(seen))
+        self.write(Work::Count, |writing| writing.count(seen))
     }
 
     /// Gives part of this node's allotment back, so that others may sell it.
@@ -56,7 +58,7 @@ impl Node {
     /// # Errors
     /// `more_than_open`, `rolled_back`, and those of [`Node::receive`].
     pub fn give_back(&self, lines: &[Line]) -> Result<Mark, Error> {
-        self.write("give_back", |writing| writing.give_back(lines))
+        self.write(Work::GiveBack, |writing| writing.give_back(lines))
     }
 
     /// Asks for more allotment; nothing changes until it is granted.
@@ -64,7 +66,7 @@ impl Node {
     /// # Errors
     /// Those of [`Node::receive`].
     pub fn ask(&self, lines: &[Line]) -> Result<Mark, Error> {
-        self.write("ask", |writing| writing.note_goods(lines, Effects::default(), Op::AllotmentAsked))
+        self.write(Work::Ask, |writing| writing.note_goods(lines, Effects::default(), Op::AllotmentAsked))
     }
 
     /// Moves an order on: processed, shipped or delivered. The goods of an order that was to be
@@ -74,7 +76,7 @@ impl Node {
     /// `unknown_order`, `other_warehouse`, `already_there`, `unknown_word` for a status that cannot
     /// be told, or what the disk says.
     pub fn advance(&self, order: OrderId, status: OrderStatus) -> Result<Order, Error> {
-        self.write("advance", |writing| writing.advance(order, status))
+        self.write(Work::Advance, |writing| writing.advance(order, status))
     }
 
     /// Asks for an order to be called off; nothing changes until head office agrees.
@@ -82,7 +84,7 @@ impl Node {
     /// # Errors
     /// `unknown_order`, `other_warehouse`, `already_there`, or what the disk says.
     pub fn cancel(&self, order: OrderId) -> Result<Mark, Error> {
-        self.write("cancel", |writing| {
+        self.write(Work::Cancel, |writing| {
             let order = writing.order_here(order)?;
             if !order.is_promised() {
                 return Err(Refused::AlreadyThere { status: order.status }.into());
@@ -137,12 +139,14 @@ impl Writing<'_> {
             }
             effects.allot(self, key, |allotment| allotment.give_back(line.amount.units()))?;
         }
+        let effects = if is_planted(Bug::ReturnToldBeforeCommit) { Effects::default() } else { effects };
         self.note_goods(lines, effects, Op::GaveBack)
     }
 
     fn advance(&mut self, order_id: OrderId, status: OrderStatus) -> Result<Order, Error> {
         let mut order = self.order_here(order_id)?;
-        let told = StatusTold { order_id, status, at: self.now() };
+        let called_off = order.status == OrderStatus::Cancelled;
+        let told = StatusTold { order_id, status, at: self.now(), called_off };
         let op = Op::StatusTold(told);
         op.check()?;
         if status <= order.status {

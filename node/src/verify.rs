@@ -22,6 +22,7 @@ use crate::{
     },
     error::Error,
     node::Node,
+    stage::Work,
 };
 
 impl Holder for Node {
@@ -30,12 +31,12 @@ impl Holder for Node {
     }
 
     fn put_off(&self) -> Result<(), Error> {
-        self.db().write(|tx| checks::put_off(tx))
+        self.db().write_at(Work::PutOff, |tx| checks::put_off(tx))
     }
 
     fn held(&self, anew: bool, rows: usize) -> Result<Option<Held>, Error> {
         if anew {
-            self.db().write(|tx| checks::begin(tx))?;
+            self.db().write_at(Work::Walk, |tx| checks::begin(tx))?;
         }
         self.db().read(|conn| {
             let Some(cursor) = inbox::position(conn)?.cursor else { return Ok(None) };
@@ -56,7 +57,7 @@ impl Holder for Node {
 
     fn mend(&self, cursor: &str, covered: &KeyRange, page: &Page) -> Result<Option<Vec<Mended>>, Error> {
         let made_here = self.made_here(page)?;
-        let done = self.db().write_at("mend", |tx| {
+        let done = self.db().write_at(Work::Mend, |tx| {
             let now = self.world().now();
             let done = mend::mend(tx, cursor, covered, page, &made_here, now)?;
             if let Some((mended, _)) = &done {
@@ -80,13 +81,14 @@ impl Holder for Node {
         if report.fresh.is_empty() {
             return Ok(());
         }
-        self.db().write(|tx| checks::findings_heard(tx, &report.fresh))
+        self.db().write_at(Work::FindingsHeard, |tx| checks::findings_heard(tx, &report.fresh))
     }
 
     fn move_on(&self, held: &Held, compared: &Compared) -> Result<(), Error> {
         let rows = compared.rows.iter().map(|(_, rows)| rows).sum();
-        self.db()
-            .write_at("move_on", |tx| checks::move_on(tx, &held.next, rows, compared.unexplained, self.world().now()))
+        self.db().write_at(Work::MoveOn, |tx| {
+            checks::move_on(tx, &held.next, rows, compared.unexplained, self.world().now())
+        })
     }
 }
 

@@ -35,6 +35,7 @@
 mod belief;
 mod form;
 mod register;
+mod shelf;
 mod sold;
 
 #[cfg(test)]
@@ -50,6 +51,7 @@ use crdts::{CmRDT, Dot, VClock};
 use self::register::Register;
 pub use self::{
     belief::Belief,
+    shelf::Shelf,
     sold::{Overlap, Sold, SoldLine, SoldUnits, Span},
 };
 use crate::{
@@ -58,6 +60,7 @@ use crate::{
     foreign,
     id::{CartId, IncarnationId, ProductId, UserId, WarehouseId},
     money::Money,
+    planted::{Bug, is_planted},
     quantity::{AMOUNT_MAX, Amount},
 };
 
@@ -334,6 +337,9 @@ impl Cart {
 
     /// Removes a line: all of it that was seen here.
     pub fn remove(&mut self, product: ProductId) {
+        if is_planted(Bug::CounterInAMap) {
+            self.lines.remove(&product);
+        }
         if let Some(line) = self.lines.get_mut(&product) {
             line.clear();
         }

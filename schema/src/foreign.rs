@@ -21,10 +21,14 @@ pub type Fields = BTreeMap<String, Foreign>;
 /// Unknown fields in one thing, and values in one of them: more than any version will add.
 const FIELDS_MAX: usize = 64;
 
+/// Lists and maps in one another: what every reader of what it stands in can follow.
+const DEPTH_MAX: usize = 16;
+
 /// Bytes of text and bytes in the unknown fields of one thing.
 const BYTES_MAX: usize = 16 * 1024;
 
-/// A value whose meaning is not known. JSON has no bytes, so there they read back as numbers.
+/// A value whose meaning is not known. JSON has no bytes, so there they read back as numbers, and no keys but text,
+/// so a map with others reads back as pairs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Foreign {
     /// Null.
@@ -63,7 +67,10 @@ pub fn merge(own: &mut Fields, other: &Fields) {
 pub fn check(fields: &Fields) -> Result<(), Fault> {
     let sizes = fields.iter().map(|(name, value)| value.size().plus(name.len()));
     let all = sizes.fold(Size::default(), Size::and);
-    let is_within = fields.len() <= FIELDS_MAX && all.values <= FIELDS_MAX * FIELDS_MAX && all.bytes <= BYTES_MAX;
+    let is_within = fields.len() <= FIELDS_MAX
+        && all.values <= FIELDS_MAX * FIELDS_MAX
+        && all.bytes <= BYTES_MAX
+        && all.depth <= DEPTH_MAX;
     if is_within { Ok(()) } else { Err(Fault::TooLong { field: "unknown fields", max: BYTES_MAX }) }
 }
 
@@ -72,27 +79,40 @@ pub fn check(fields: &Fields) -> Result<(), Fault> {
 struct Size {
     values: usize,
     bytes: usize,
+    depth: usize,
 }
 
 impl Size {
-    const fn and(self, other: Self) -> Self {
-        Self { values: self.values + other.values, bytes: self.bytes + other.bytes }
+    fn and(self, other: Self) -> Self {
+        Self { values: self.values + other.values, bytes: self.bytes + other.bytes, depth: self.depth.max(other.depth) }
     }
 
     const fn plus(self, bytes: usize) -> Self {
         Self { bytes: self.bytes + bytes, ..self }
     }
+
+    /// Of something that holds all this.
+    const fn around(self) -> Self {
+        Self { values: self.values + 1, depth: self.depth + 1, ..self }
+    }
 }
 
 impl Foreign {
+    const fn is_text(&self) -> bool {
+        matches!(self, Self::Text(_))
+    }
+
     fn size(&self) -> Size {
-        let one = Size { values: 1, bytes: 0 };
+        let one = Size { values: 1, ..Size::default() };
         match self {
             Self::Nothing | Self::Truth(_) | Self::Whole(_) | Self::Real(_) => one,
             Self::Text(text) => one.plus(text.len()),
             Self::Bytes(bytes) => one.plus(bytes.len()),
-            Self::List(values) => values.iter().map(Self::size).fold(one, Size::and),
-            Self::Map(values) => values.iter().map(|(key, value)| key.size().and(value.size())).fold(one, Size::and),
+            Self::List(values) => values.iter().map(Self::size).fold(Size::default(), Size::and).around(),
+            Self::Map(values) => {
+                let sizes = values.iter().map(|(key, value)| key.size().and(value.size()));
+                sizes.fold(Size::default(), Size::and).around()
+            }
         }
     }
 }
@@ -112,6 +132,10 @@ impl Serialize for Foreign {
             Self::Text(text) => serializer.serialize_str(text),
             Self::Bytes(bytes) => serializer.serialize_bytes(bytes),
             Self::List(values) => serializer.collect_seq(values),
+            // JSON has no keys but text: there such a map is a list of pairs.
+            Self::Map(values) if serializer.is_human_readable() && !values.keys().all(Self::is_text) => {
+                serializer.collect_seq(values)
+            }
             Self::Map(values) => serializer.collect_map(values),
         }
     }
@@ -205,6 +229,12 @@ mod tests {
     }
 
     #[test]
+    fn a_map_keyed_by_anything_is_shown_to_people_as_pairs() {
+        let map = Foreign::Map([(Foreign::List(vec![]), Foreign::Whole(1)), (text("x"), Foreign::Nothing)].into());
+        assert_eq!(serde_json::to_string(&map).expect("encodes"), r#"[["x",null],[[],1]]"#);
+    }
+
+    #[test]
     fn whatever_arrives_first_the_greater_value_stays() {
         let of = |values: &[(&str, i128)]| -> Fields {
             values.iter().map(|(name, whole)| ((*name).to_owned(), Foreign::Whole(*whole))).collect()
@@ -233,6 +263,8 @@ mod tests {
         assert_eq!(check(&of(everything())), Ok(()));
         check(&of(text(&"x".repeat(BYTES_MAX + 1)))).expect_err("too long");
         check(&of(Foreign::List(vec![Foreign::Nothing; 5_000]))).expect_err("too many");
+        check(&of((0..=DEPTH_MAX).fold(Foreign::Nothing, |inner, _| Foreign::List(vec![inner]))))
+            .expect_err("too deep");
         let many = (0..=FIELDS_MAX).map(|number| (number.to_string(), Foreign::Nothing)).collect();
         check(&many).expect_err("too many fields");
     }

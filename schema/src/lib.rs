@@ -1,5 +1,7 @@
 //! The words and rules of the shop. Pure: this crate reads no clock, file, socket or randomness.
 
+#![forbid(unsafe_code)]
+
 pub mod barcode;
 pub mod cart;
 pub mod catalogue;
@@ -17,6 +19,7 @@ pub mod money;
 pub mod op;
 pub mod order;
 pub mod people;
+pub mod planted;
 pub mod quantity;
 pub mod settle;
 pub mod stock;

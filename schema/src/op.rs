@@ -99,6 +99,10 @@ pub struct StatusTold {
     pub status: OrderStatus,
     /// When that happened.
     pub at: Timestamp,
+    /// Whether its till knew that the order had been called off. Goods that it hands over all the same were
+    /// nobody's, so they count against the till; where it did not know, its own book says that they do not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub called_off: bool,
 }
 
 /// A wish to call an order off.

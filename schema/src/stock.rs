@@ -11,7 +11,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ProductId, WarehouseId};
+use crate::{
+    id::{ProductId, WarehouseId},
+    quantity::AMOUNT_MAX,
+};
+
+/// The largest sum of a stock row or total of an allotment: a thousand million of the largest amounts. Five of
+/// them, and an op's worth more, still fit 64 bits.
+pub const SUM_MAX: i64 = AMOUNT_MAX * 1_000_000_000;
+
+/// The largest total of an allotment that a device is believed, of which a thousand still fit [`SUM_MAX`]: it is far
+/// beyond what anybody was granted, and one damaged number must not use up what a row can hold.
+pub const TOTAL_TOLD_MAX: i64 = AMOUNT_MAX * 1_000_000;
 
 /// Names a stock row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -57,6 +68,11 @@ pub struct Level {
 }
 
 impl Level {
+    /// Whether one of its sums is beyond [`SUM_MAX`].
+    pub fn is_beyond(self) -> bool {
+        self.balance.unsigned_abs() > SUM_MAX.unsigned_abs() || self.promised > SUM_MAX
+    }
+
     /// Units on hand.
     pub fn quantity(self) -> i64 {
         self.balance.max(0)
@@ -69,7 +85,7 @@ impl Level {
 
     /// Units that left although the book had none.
     pub fn owed(self) -> i64 {
-        (-self.balance).max(0)
+        self.balance.min(0).saturating_neg()
     }
 
     /// Units promised that are no longer there.
@@ -79,7 +95,7 @@ impl Level {
 
     /// Units that may still be promised to somebody.
     pub fn available(self) -> i64 {
-        self.quantity() - self.reserved()
+        self.quantity().saturating_sub(self.reserved())
     }
 }
 
@@ -100,6 +116,11 @@ pub struct Allotment {
 }
 
 impl Allotment {
+    /// Whether one of its totals is beyond [`SUM_MAX`].
+    pub fn is_beyond(self) -> bool {
+        [self.granted, self.reclaimed, self.consumed, self.returned, self.received].iter().any(|total| *total > SUM_MAX)
+    }
+
     /// G + E - C - R - W; below 0 after physical sales beyond the allotment.
     pub fn rest(self) -> i64 {
         self.granted + self.received - self.consumed - self.returned - self.reclaimed

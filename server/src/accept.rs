@@ -7,6 +7,7 @@
 
 mod again;
 mod hole;
+mod planted;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,8 @@ use outpost_schema::{
     clock::Timestamp,
     device::IncarnationState,
     id::{EpochId, IncarnationId},
-    journal::{Entry, Hash, Mark},
+    journal::{Entry, Hash, Mark, SEQ_MAX},
+    planted::{Bug, is_planted},
     settle::{Author, Raised, Settled, Touched, decode, settle},
     stock::StockKey,
     text,
@@ -33,7 +35,7 @@ use crate::{
     error::Error,
     grants, lives,
     server::Server,
-    stage,
+    stage::{self, Moment, Work},
 };
 
 /// Times that a batch may be overtaken by a row that comes or goes while it is decided.
@@ -51,7 +53,7 @@ pub async fn push(server: &Server, caller: Caller, standing: Standing, push: &Pu
     check_limits(push)?;
     check_chain(caller.incarnation_id, &push.entries)?;
     let mut taken = taken(server, caller, standing, push).await?;
-    stage::reach("push.after_commit");
+    stage::reach(Work::Push, Moment::AfterCommit);
     if let Some(said) = taken.is_ahead {
         let claim = Claim::Acknowledged(standing.acked.seq);
         if let Some(epoch) = epoch::hear_claim(server, caller, said, claim).await? {
@@ -83,6 +85,9 @@ impl Taken {
 }
 
 async fn taken(server: &Server, caller: Caller, standing: Standing, push: &Push) -> Result<Taken, Error> {
+    if is_planted(Bug::AnsweredBeforeCommit) && server.world.chance()[0] < 16 {
+        return planted::answered_before_commit(server, caller, standing, push).await;
+    }
     let mut tries = 0;
     loop {
         tries += 1;
@@ -122,7 +127,7 @@ fn check_chain(incarnation_id: IncarnationId, entries: &[Entry]) -> Result<(), E
     }
     let mut before = Mark { seq: first.seq - 1, hash: first.prev_hash };
     for entry in entries {
-        if before.seq == i64::MAX || !entry.follows(incarnation_id, before) {
+        if before.seq >= SEQ_MAX || !entry.follows(incarnation_id, before) {
             return Err(Error::BrokenChain { seq: entry.seq });
         }
         before = entry.mark();
@@ -157,7 +162,8 @@ async fn take(server: &Server, tx: &Tx, caller: Caller, standing: Standing, push
             if let Some(hole) = hole {
                 hole::pass(server, tx, &journal.author, &hole, now).await?;
             }
-            let verdicts = known.into_iter().map(|(seq, (_, verdict))| (seq, verdict)).collect();
+            let first = |verdict| if is_planted(Bug::VerdictForgotten) { Verdict::Accepted } else { verdict };
+            let verdicts = known.into_iter().map(|(seq, (_, verdict))| (seq, first(verdict))).collect();
             book(server, tx, &journal, verdicts, new, push, now).await
         }
     }
@@ -193,6 +199,9 @@ enum Stand<'a> {
 }
 
 fn compare<'a>(acked: Mark, standing: Standing, entries: &'a [Entry], known: &KnownOps) -> Stand<'a> {
+    if is_planted(Bug::NoBaseHash) {
+        return Stand::Here { new: &entries[known.len()..] };
+    }
     let contradicts = |entry: &&Entry| known.get(&entry.seq).is_some_and(|(hash, _)| *hash != entry.hash);
     if let Some(entry) = entries.iter().find(contradicts) {
         return Stand::Forked { seq: entry.seq };
@@ -251,16 +260,17 @@ async fn book(
     now: Timestamp,
 ) -> Result<Taken, Error> {
     let author = &journal.author;
-    let mut settled = decide(server, tx, journal, new, now, Book::First).await?;
+    let (mut settled, moved) = decide(server, tx, journal, new, now, Book::First).await?;
     settled.opened.extend(carts::take(tx, author, &push.carts, now).await?);
     concerns::open(tx, &*server.world, Some(author.incarnation_id), &settled.opened, now).await?;
     concerns::close(tx, &settled.closed, now).await?;
+    concerns::look_at_stock(tx, &*server.world, &moved, now).await?;
     let acked = new.last().map_or(journal.acked, Entry::mark);
     nodes::acknowledge(tx, author, acked, now).await?;
     if journal.report_owed && journal.report_head.is_some_and(|head| head <= acked.seq) {
         epoch::report::finish(server, tx, author).await?;
     }
-    stage::reach("push.before_commit");
+    stage::reach(Work::Push, Moment::BeforeCommit);
 
     let ids = ids_made(&settled).chain(ops::lacked(&settled.verdicts).map(|(_, id)| id)).collect();
     verdicts.extend(settled.verdicts);
@@ -276,7 +286,8 @@ enum Book {
     Again,
 }
 
-/// Loads what entries touch, decides them and writes all of it but the concerns.
+/// Loads what entries touch, decides them and writes all of it but the concerns. Names the stock rows that moved
+/// by more than the ops say: their concerns are looked at when those of the ops are kept.
 async fn decide(
     server: &Server,
     tx: &Tx,
@@ -284,9 +295,9 @@ async fn decide(
     entries: &[Entry],
     now: Timestamp,
     book: Book,
-) -> Result<Settled, Error> {
+) -> Result<(Settled, BTreeSet<StockKey>), Error> {
     if entries.is_empty() {
-        return Ok(Settled::default());
+        return Ok(Default::default());
     }
     let author = &journal.author;
     let ops: Vec<_> = entries.iter().filter_map(|entry| decode(entry).ok()).collect();
@@ -296,6 +307,12 @@ async fn decide(
     known.is_recovering = journal.is_recovering;
     let sold_before = known.sold.keys().copied().collect();
     let settled = settle(&mut known, author, entries);
+    if is_planted(Bug::GrantToldBeforeCommit) {
+        for key in &settled.allotments {
+            let open = known.allotments.get(key).map_or(0, |allotment| allotment.open());
+            known.levels.entry(*key).and_modify(|level| level.promised -= open.min(level.promised));
+        }
+    }
     match book {
         Book::First => ops::insert(tx, author.incarnation_id, entries, &settled.verdicts, now).await?,
         Book::Again => {
@@ -304,12 +321,12 @@ async fn decide(
         }
     }
     effects::write(tx, author.incarnation_id, &known, &sold_before, &settled, now).await?;
-    lives::end(server, tx, author, &settled.ended).await?;
+    let mut moved = lives::end(server, tx, author, &settled.ended).await?;
     let available = |key: &&StockKey| known.levels.get(key).is_some_and(|level| level.available() > 0);
     top_up_homes(server, tx, settled.levels.iter().chain(&loaded.released).filter(available).copied().collect())
         .await?;
-    concerns::look_at_stock(tx, &*server.world, &loaded.released, now).await?;
-    Ok(settled)
+    moved.extend(loaded.released);
+    Ok((settled, moved))
 }
 
 /// Of the stock rows that have something available, those at a home are its node's to sell.

@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_schema::{
-    cart::{Belief, Cart},
+    cart::{Cart, Shelf},
     clock::Timestamp,
-    fault::Fault,
     id::{CartId, IncarnationId, UserId},
     settle::{Author, Raised},
     verdict::ConcernKind,
@@ -17,54 +16,6 @@ use crate::{
     db::{Tx, carts as kept},
     error::Error,
 };
-
-/// What the server has of one cart.
-#[derive(Default)]
-struct Shelf {
-    known: Option<Cart>,
-    aside: Vec<(IncarnationId, Cart)>,
-    is_merged: bool,
-    is_aside_changed: bool,
-    refused: Vec<(IncarnationId, Fault)>,
-}
-
-impl Shelf {
-    /// Takes in a state: it is put aside first, and then whatever can be judged is.
-    fn take_in(&mut self, author: &Author, cart: Cart) {
-        let aside_before = self.aside.clone();
-        self.aside.retain(|(other, _)| *other != author.incarnation_id);
-        self.aside.push((author.incarnation_id, cart));
-        while let Some((place, belief)) = self.next_judged(author) {
-            let (author, cart) = self.aside.remove(place);
-            match belief {
-                Belief::Merge => self.merge(cart),
-                Belief::Refuse(fault) => self.refused.push((author, fault)),
-                Belief::KeepAside { .. } => unreachable!("such a state stays where it is"),
-            }
-        }
-        self.is_aside_changed |= self.aside != aside_before;
-    }
-
-    fn next_judged(&self, sender: &Author) -> Option<(usize, Belief)> {
-        let nobody = BTreeSet::new();
-        let judged = self.aside.iter().map(|(author, cart)| {
-            let elders = if *author == sender.incarnation_id { &sender.elders } else { &nobody };
-            cart.believable(self.known.as_ref(), *author, elders, &self.aside)
-        });
-        judged.enumerate().find(|(_, belief)| match belief {
-            Belief::Merge | Belief::Refuse(_) => true,
-            Belief::KeepAside { .. } => false,
-        })
-    }
-
-    fn merge(&mut self, cart: Cart) {
-        self.is_merged = true;
-        match &mut self.known {
-            Some(known) => known.merge(&cart),
-            None => self.known = Some(cart),
-        }
-    }
-}
 
 /// Takes in the carts of a push; tells what people must look at.
 ///
@@ -113,7 +64,7 @@ fn sort_in(shelves: &mut BTreeMap<CartId, Shelf>, author: &Author, sent: &[Cart]
     for cart in sent {
         let mut cart = cart.clone();
         was_capped |= cart.cap(now);
-        shelves.entry(cart.cart_id()).or_default().take_in(author, cart);
+        shelves.entry(cart.cart_id()).or_default().take_in(author.incarnation_id, &author.elders, cart);
     }
     was_capped
 }

@@ -28,6 +28,7 @@ use crate::{
     db::{Tx, concerns, epochs, grants, nodes, settings},
     error::Error,
     server::Server,
+    stage::{self, Moment, Work},
 };
 
 /// Why an epoch begins.
@@ -160,6 +161,7 @@ pub async fn begin(tx: &Tx, world: &dyn World, reason: &Reason) -> Result<Epoch,
     if last.is_some() {
         tell(tx, world, &epoch, reason, waits_for).await?;
     }
+    stage::reach(Work::Epoch, Moment::BeforeCommit);
     Ok(epoch)
 }
 

@@ -23,6 +23,7 @@ use outpost_schema::{
     device::IncarnationState,
     feed::{Aggregate, Key},
     id::EpochId,
+    planted::{Bug, is_planted},
 };
 use outpost_sync::wire::{Caller, PAGE_MAX, PROTOCOL, Page, Pulled, Standing};
 use serde::Serialize as _;
@@ -333,6 +334,7 @@ fn admit(opening: &Opening, standing: Standing, cursor: Option<&Cursor>) -> Resu
     }
     let (upto, after) = match run {
         Some(run) => (run.upto.clone(), run.after.clone()),
+        None if is_planted(Bug::WatermarkAsCursor) => (opening.snapshot.all_before_xmin(), Position::start(&since)),
         None => (opening.snapshot.clone(), Position::start(&since)),
     };
     Ok(Admitted::Go(Step { since, upto, after, is_first: run.is_none() }))
@@ -371,6 +373,9 @@ async fn fill(
     let after = changes[..content.told].last().filter(|_| is_longer || content.told < changes.len());
     let (epoch, places) = (opening.epoch, Some(Places::of(&opening.scopes.warehouses)));
     let cursor = match after {
+        None if is_planted(Bug::SequenceAsCursor) => {
+            Cursor { epoch, places, since: step.upto.all_before_xmax(), run: None }
+        }
         None => Cursor { epoch, places, since: step.upto.clone(), run: None },
         Some(last) => {
             let run = Run { upto: step.upto.clone(), after: last.position.clone() };

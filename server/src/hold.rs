@@ -4,26 +4,28 @@
 //! one transaction commits, the next callers gather, and all that wait are settled by the next one.
 //! A row is locked once for all of them instead of once for each, so more callers make it faster.
 
-pub mod decide;
-
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use outpost_schema::{
     clock::Timestamp,
     id::HoldId,
+    planted::{Bug, is_planted},
     stock::{Level, StockKey},
 };
-use outpost_sync::wire::{Caller, HOLD_SECONDS_MAX, HoldPlaced, HoldWanted};
+use outpost_sync::{
+    hold::{Answer, Decided, decide, key_of},
+    wire::{Caller, HOLD_SECONDS_MAX, HoldPlaced, HoldWanted},
+};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
-use self::decide::{Answer, Decided, decide, key_of};
 use crate::{
     db::{Tx, ground, holds},
     epoch,
     error::Error,
     grants,
     server::Server,
+    stage::{self, Moment, Work},
     wake::Task,
 };
 
@@ -134,7 +136,7 @@ pub struct Desk {
 impl Desk {
     /// Opens the desk on the current runtime.
     pub fn open(server: &Arc<Server>) -> Self {
-        let mut tasks = vec![Task::start(keep_swept(Arc::clone(server)))];
+        let mut tasks = Vec::new();
         let mut lane = || {
             let (sender, receiver) = mpsc::channel(QUEUE_MAX);
             tasks.push(Task::start(serve(Arc::clone(server), receiver)));
@@ -186,13 +188,18 @@ async fn settle(server: &Server, callers: &[Caller], wanted: &[HoldWanted]) -> R
     let mut tries = 0;
     let (answers, has_news) = loop {
         tries += 1;
-        let work = |tx: Tx| async move { settle_within(server, &tx, callers, wanted, now).await };
+        let work = |tx: Tx| async move {
+            let settled = settle_within(server, &tx, callers, wanted, now).await?;
+            stage::reach(Work::Hold, Moment::BeforeCommit);
+            Ok(settled)
+        };
         match server.db.transaction(work).await {
             // Two processes were given one hold id for two products.
             Err(error) if error.is_overtaken() && tries < 3 => {}
             answer => break answer.map_err(Arc::new)?,
         }
     };
+    stage::reach(Work::Hold, Moment::AfterCommit);
     if has_news {
         server.ring();
     }
@@ -210,7 +217,7 @@ async fn settle_within(
     let keys = wanted.iter().map(key_of).collect();
     let plans = holds::keep_plans(tx);
     let ((), known, levels) = tokio::try_join!(plans, holds::known(tx, callers), ground::stock(tx, &keys, now))?;
-    if known.is_recovering() {
+    if known.is_recovering() && !is_planted(Bug::NoBarrier) {
         let refused = Unheld::Recovering { waits_for: epoch::waited_for(tx).await?.unwrap_or_default() };
         return Ok((vec![Err(refused); callers.len()], false));
     }
@@ -233,7 +240,7 @@ async fn decide_within(
 ) -> Result<Decided, Error> {
     let mut decided = decide(holds::book(tx, levels.clone(), wanted).await?, wanted, now);
     let short = decided.short.clone();
-    if !short.is_empty() {
+    if !short.is_empty() && !is_planted(Bug::ExpiryLeftToSweeper) {
         let mut levels = levels;
         // Nobody is refused because of a hold that is over.
         let released = ground::release_expired(tx, &short, now).await?;
@@ -298,6 +305,7 @@ async fn release_within(
 pub async fn allot(server: &Server, caller: Caller, hold_id: HoldId) -> Result<(), Unheld> {
     let now = server.now();
     server.db.transaction(|tx| async move { allot_within(&tx, caller, hold_id, now).await }).await??;
+    stage::reach(Work::HoldAllotted, Moment::AfterCommit);
     server.ring();
     Ok(())
 }
@@ -319,11 +327,13 @@ async fn allot_within(tx: &Tx, caller: Caller, hold_id: HoldId, now: Timestamp) 
     let before = holds::allotment(tx, caller.incarnation_id, found.held.key).await?;
     let after = before.grant(found.held.amount.units());
     holds::allot(tx, &found.held, (caller.incarnation_id, before, after), now).await?;
+    stage::reach(Work::HoldAllotted, Moment::BeforeCommit);
     Ok(Ok(()))
 }
 
-/// Releases expired holds now and then. Nothing rests on it but how fresh the feed is.
-async fn keep_swept(server: Arc<Server>) {
+/// Releases expired holds now and then, for as long as it is polled. Nothing rests on it but how fresh the
+/// feed is.
+pub async fn keep_swept(server: Arc<Server>) {
     loop {
         tokio::time::sleep(SWEEP).await;
         if let Err(error) = sweep(&server).await {

@@ -5,6 +5,8 @@
 //! devices, [`grants`] gives a home what it may sell, [`epoch`] hears from all devices again when the
 //! database was restored, and [`digest`] lets a device compare what it was told. All SQL lies in [`db`].
 
+#![forbid(unsafe_code)]
+
 pub mod accept;
 pub mod api;
 pub mod backup;

@@ -5,9 +5,13 @@
 //! promised, *in doubt*, until somebody says that no second device sells from it. At its home, where only
 //! it sells, the next life gets what the old one had as soon as everything of that has been told.
 
+use std::collections::BTreeSet;
+
 use outpost_schema::{
     id::IncarnationId,
+    planted::{Bug, is_planted},
     settle::{Author, Raised},
+    stock::StockKey,
     verdict::ConcernKind,
 };
 use outpost_sync::wire::{Born, Caller, LifeWanted, Standing, UNSETTLED_MAX};
@@ -19,6 +23,7 @@ use crate::{
     error::Error,
     grants,
     server::Server,
+    stage::{self, Moment, Work},
 };
 
 /// Begins the life that is wanted after the caller's. A repeat is answered as the first time.
@@ -30,8 +35,13 @@ pub async fn begin(server: &Server, caller: Caller, standing: Standing, wanted: 
     if count > UNSETTLED_MAX {
         return Err(Error::TooMuch { what: "hashes", count, max: UNSETTLED_MAX });
     }
-    let born =
-        server.db.transaction(|tx| async move { begin_within(server, &tx, caller, standing, wanted).await }).await?;
+    let work = |tx: Tx| async move {
+        let born = begin_within(server, &tx, caller, standing, wanted).await?;
+        stage::reach(Work::Life, Moment::BeforeCommit);
+        Ok(born)
+    };
+    let born = server.db.transaction(work).await?;
+    stage::reach(Work::Life, Moment::AfterCommit);
     server.ring();
     Ok(born)
 }
@@ -65,6 +75,9 @@ async fn add(
     let prefix = format!("{}{}", elder.node_prefix, letters(elder.lives));
     rows::supersede(tx, caller.incarnation_id).await?;
     rows::insert(tx, caller, elder.lives + 1, &prefix, wanted, now).await?;
+    if is_planted(Bug::LifeInherits) {
+        rows::inherit(tx, caller.incarnation_id, wanted.incarnation_id).await?;
+    }
     let begun = Raised {
         kind: ConcernKind::LifeBegun,
         subject: caller.incarnation_id.to_string(),
@@ -83,14 +96,21 @@ async fn add(
 
 /// The device says that it has told all of these lives: at its home, what they had open is the new one's.
 /// Where nothing is left open, nothing is in doubt; but of a fork somebody must look for the second device.
+/// Says which stock rows that moved.
 ///
 /// # Errors
 /// If Postgres fails.
-pub async fn end(server: &Server, tx: &Tx, author: &Author, ended: &[IncarnationId]) -> Result<(), Error> {
+pub async fn end(
+    server: &Server,
+    tx: &Tx,
+    author: &Author,
+    ended: &[IncarnationId],
+) -> Result<BTreeSet<StockKey>, Error> {
+    let mut moved = BTreeSet::new();
     for life in ended {
         let now = server.now();
         let homes: Vec<_> = author.homes.iter().copied().collect();
-        promised::reclaim(tx, *life, Some(&homes), now).await?;
+        moved.extend(promised::reclaim(tx, *life, Some(&homes), now).await?.keys);
         rows::note_ended(tx, *life, now).await?;
         for home in &homes {
             grants::top_up_warehouse(server, tx, *home).await?;
@@ -104,7 +124,7 @@ pub async fn end(server: &Server, tx: &Tx, author: &Author, ended: &[Incarnation
             concerns::close(tx, &[(ConcernKind::LifeBegun, life.to_string())], now).await?;
         }
     }
-    Ok(())
+    Ok(moved)
 }
 
 /// The first further life is B, the 26th AA. A device's own prefix ends with a digit, so no two are alike.

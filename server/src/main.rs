@@ -1,5 +1,7 @@
 //! `outpost-server`: head office. This page only hands over to `command`.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use clap::Parser;

@@ -19,6 +19,7 @@ use crate::{
     error::Error,
     grants,
     server::Server,
+    stage::{self, Moment, Work},
 };
 
 /// Sets up a place that holds stock. The first one is also the guest's home.
@@ -67,8 +68,14 @@ pub struct NodeWanted {
 /// [`Error::NameTaken`], [`Error::HomeTaken`], [`Error::NotFound`] for a warehouse.
 pub async fn add_node(server: &Server, wanted: &NodeWanted) -> Result<Card, Error> {
     text::require("name", &wanted.name, text::LINE_MAX)?;
-    let card = server.db.transaction(|tx| async move { add(server, &tx, wanted).await }).await;
+    let work = |tx: Tx| async move {
+        let card = add(server, &tx, wanted).await?;
+        stage::reach(Work::AddNode, Moment::BeforeCommit);
+        Ok(card)
+    };
+    let card = server.db.transaction(work).await;
     let card = card.map_err(|error| name_taken(error, "nodes_name_key", "node", &wanted.name))?;
+    stage::reach(Work::AddNode, Moment::AfterCommit);
     server.ring();
     accept::retry_set_aside(server).await?;
     Ok(card)

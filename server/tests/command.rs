@@ -165,7 +165,7 @@ async fn an_import_that_is_killed_leaves_nothing() {
     let network = Network::open().await;
     network.file("products.csv", "sku,name\nTEA,Tea\n");
     let import = ["import", "products", "products.csv"];
-    let killed = network.command(&import).env("OUTPOST_DIE_AT", "import_decided").output().unwrap();
+    let killed = network.command(&import).env("OUTPOST_DIE_AT", "import.before_commit").output().unwrap();
     assert!(!killed.status.success());
     assert!(network.say(&["product", "show", "TEA"]).is_err());
     network.say(&import).unwrap();

@@ -10,6 +10,14 @@ const LEVEL: i32 = 3;
 /// Bodies shorter than this are sent as they are; a frame's header would eat the gain.
 const COMPRESS_FROM: usize = 512;
 
+/// Lists and maps in one another in a binary body: twice what a JSON reader takes, and far from what a thread's
+/// stack bears, which the format's own limit of 1,024 is not.
+const DEPTH_MAX: usize = 256;
+
+/// The largest window of a zstd frame, as a power of 2: what a whole body fits in. A frame of ten bytes may ask for
+/// more memory than that.
+const WINDOW_LOG_MAX: u32 = INFLATED_MAX.ilog2();
+
 /// The form of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -96,7 +104,8 @@ fn inflate(bytes: &[u8]) -> Result<Vec<u8>, Problem> {
     use std::io::Read as _;
     let damaged =
         |_| Problem::new("not_compressed", "the body is not a whole zstd frame; send it again, or without compression");
-    let frame = zstd::Decoder::new(bytes).map_err(damaged)?;
+    let mut frame = zstd::Decoder::new(bytes).map_err(damaged)?;
+    frame.window_log_max(WINDOW_LOG_MAX).map_err(damaged)?;
     let mut plain = Vec::new();
     frame.take(INFLATED_MAX as u64 + 1).read_to_end(&mut plain).map_err(damaged)?;
     if plain.len() > INFLATED_MAX { Err(too_large(INFLATED_MAX)) } else { Ok(plain) }
@@ -104,7 +113,11 @@ fn inflate(bytes: &[u8]) -> Result<Vec<u8>, Problem> {
 
 fn read<T: DeserializeOwned>(form: Form, plain: &[u8]) -> Result<T, Problem> {
     match form {
-        Form::Binary => rmp_serde::from_slice(plain).map_err(|error| unreadable(&error)),
+        Form::Binary => {
+            let mut binary = rmp_serde::Deserializer::from_read_ref(plain);
+            binary.set_max_depth(DEPTH_MAX);
+            T::deserialize(&mut binary).map_err(|error| unreadable(&error))
+        }
         Form::Json => serde_json::from_slice(plain).map_err(|error| unreadable(&error)),
     }
 }

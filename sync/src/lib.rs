@@ -152,9 +152,12 @@
 //! # }
 //! ```
 
+#![forbid(unsafe_code)]
+
 pub mod carried;
 pub mod codec;
 pub mod file;
+pub mod hold;
 pub mod model;
 pub mod retry;
 pub mod round;

@@ -1,6 +1,8 @@
 //! Damaged files, found by the shipped program: what is derived is made anew, what is ground is left as
 //! it is, and what head office does not have yet can be carried there.
 
+mod table;
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -1,7 +1,7 @@
 //! Tills that are filled: new ones, and ones whose tables no longer belong to head office's database.
 
 mod bad;
-mod killed;
+pub mod killed;
 mod same;
 
 use std::sync::Arc;

@@ -1,10 +1,24 @@
 //! The shipped programs, killed wherever it hurts: what they acknowledged is there, and nothing is there twice.
 
-use std::path::{Path, PathBuf};
+mod backups;
+mod checks;
+mod every;
+mod lives;
+mod office;
+mod rounds;
+mod till;
 
-use outpost_node::uplink::Uplink;
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use outpost_node::{
+    stage::{Moment, Stage, Work},
+    uplink::Uplink,
+};
 use outpost_schema::{device::Card, id::ProductId};
-use outpost_server::publish;
+use outpost_server::{publish, stage as at_office};
 use outpost_sync::round;
 use serde_json::{Value, json};
 
@@ -12,9 +26,22 @@ use crate::support::{
     Rule, Serving, Shop,
     chance::Chance,
     money,
-    process::{Running, run},
+    process::{DieAt, Running, dies_at, run},
     until_level,
 };
+
+/// The work of a till that dies in the stories of this page.
+const AT_TILL: [Work; 4] = [Work::Sale, Work::Settle, Work::Apply, Work::Checkpoint];
+
+/// The stages of these works.
+fn stages(works: &[Work]) -> Vec<Stage> {
+    works.iter().flat_map(|work| work.stages()).collect()
+}
+
+/// The same at head office.
+fn office_stages(works: &[at_office::Work]) -> Vec<at_office::Stage> {
+    works.iter().flat_map(|work| work.stages()).collect()
+}
 
 /// What is on the shelf; more than any story here sells.
 const ON_HAND: i64 = 100_000;
@@ -24,12 +51,10 @@ async fn a_till_killed_at_any_stage_of_a_sale_has_all_of_it_or_nothing() {
     let (mut shop, tea) = shop_with_tea().await;
     let (card, folder) = switch_off(&mut shop);
     let mut sold = 0;
-    for (stage, sells) in
-        [("sale.begun", 0), ("sale.journaled", 0), ("sale.before_commit", 0), ("sale.after_commit", 1)]
-    {
-        let died = run("outpost-node", &sell(&folder), Some(stage)).await;
-        assert!(!died.status.success() && died.stdout.is_empty(), "{stage}: a receipt before it is certain");
-        sold += sells;
+    for stage in Work::Sale.stages() {
+        let died = dies_at(stage, &sell(&folder)).await;
+        assert!(died.stdout.is_empty(), "{stage}: a receipt before it is certain");
+        sold += i64::from(stage.moment() == Moment::AfterCommit);
         switch_on(&mut shop, &card, &folder);
         let till = &shop.tills[0];
         till.node.examine().expect("its journal is whole");
@@ -55,20 +80,12 @@ async fn a_till_killed_while_it_takes_in_answers_and_pages_ends_level() {
     let (card, folder) = switch_off(&mut shop);
     let serving = Serving::begin(&shop).await;
     let server = format!("http://{}", serving.address);
-    let stages = [
-        "settle.begun",
-        "settle.before_commit",
-        "settle.after_commit",
-        "apply.begun",
-        "apply.before_commit",
-        "apply.after_commit",
-    ];
-    for (stage, sold) in stages.iter().zip(1..) {
+    for (stage, sold) in stages(&[Work::Settle, Work::Apply]).into_iter().zip(1..) {
         assert!(run("outpost-node", &sell(&folder), None).await.status.success(), "it sells before {stage}");
         let price = Some(money(&format!("{sold}.50")));
         publish::reprice(&shop.server, &[(tea, price)]).await.expect("news");
         let round = [&on(&folder)[..], &["--server".into(), server.clone(), "round".into()]].concat();
-        assert!(!run("outpost-node", &round, Some(stage)).await.status.success(), "it dies at {stage}");
+        dies_at(stage, &round).await;
         let again = run("outpost-node", &round, None).await;
         assert!(again.status.success(), "after {stage}: {}", String::from_utf8_lossy(&again.stdout));
         switch_on(&mut shop, &card, &folder);
@@ -83,12 +100,12 @@ async fn a_till_killed_while_it_takes_in_answers_and_pages_ends_level() {
 async fn head_office_killed_around_the_commit_of_a_push_books_it_once() {
     let (shop, tea) = shop_with_tea().await;
     let till = &shop.tills[0];
-    for (stage, sold, booked) in [("push.before_commit", 1, 0), ("push.after_commit", 2, 2)] {
-        let server = head_office(&shop, Some(stage)).await;
+    for (stage, sold, booked) in office_stages(&[at_office::Work::Push]).into_iter().zip([(1, 0), (2, 2)]).map(flat) {
+        let server = head_office(&shop, Some(stage.into())).await;
         till.sell(tea, 1).expect("sold");
         let uplink = Uplink::new(&server.url, till.card.node_id).expect("loopback");
         assert!(round::run(&*till.node, &uplink, 0).await.is_err(), "{stage}: nobody answers");
-        assert!(!server.dies().await.success());
+        server.dies().await;
         assert_eq!(shop.number("select count(*) from orders").await, booked, "{stage}");
 
         let server = head_office(&shop, None).await;
@@ -134,13 +151,13 @@ async fn a_till_killed_around_a_checkpoint_keeps_every_sale_it_acknowledged() {
     let (mut shop, tea) = shop_with_tea().await;
     let (card, folder) = switch_off(&mut shop);
     let mut acknowledged = 0;
-    for stage in ["checkpoint.begun", "checkpoint.done"] {
-        let serving = Running::start("outpost-node", &serve(&folder), Some(stage)).await;
+    for stage in Work::Checkpoint.stages() {
+        let serving = Running::start("outpost-node", &serve(&folder), Some(stage.into())).await;
         while sell_over_http(&serving.url, tea).await.is_some() {
             acknowledged += 1;
             assert!(acknowledged < 2_000, "no checkpoint comes");
         }
-        assert!(!serving.dies().await.success(), "{stage}");
+        serving.dies().await;
         switch_on(&mut shop, &card, &folder);
         let there = ON_HAND - shop.tills[0].shown(tea).balance;
         assert!((acknowledged..=acknowledged + 1).contains(&there), "{stage}: {there} of {acknowledged}");
@@ -180,6 +197,10 @@ async fn head_office_whose_power_goes_while_tills_push_books_everything_once() {
     shop.agree().await;
 }
 
+fn flat<A, B, C>((first, (second, third)): (A, (B, C))) -> (A, B, C) {
+    (first, second, third)
+}
+
 /// A shop with one till that sells what is in the customer's hand, and plenty of tea.
 async fn shop_with_tea() -> (Shop, ProductId) {
     let mut shop = Shop::open(0).await;
@@ -195,11 +216,13 @@ fn switch_off(shop: &mut Shop) -> (Card, PathBuf) {
 }
 
 fn switch_on(shop: &mut Shop, card: &Card, folder: &Path) {
-    let till = shop.start(card.clone(), folder.to_owned(), 70);
+    // Another chance each time, or two sales would have one id.
+    static SEED: AtomicU64 = AtomicU64::new(7_000);
+    let till = shop.start(card.clone(), folder.to_owned(), SEED.fetch_add(1, Ordering::Relaxed));
     shop.tills.insert(0, till);
 }
 
-async fn head_office(shop: &Shop, die_at: Option<&str>) -> Running {
+async fn head_office(shop: &Shop, die_at: Option<DieAt>) -> Running {
     let data = shop.spare_folder("head office");
     let data = data.to_str().expect("a path in text");
     let arguments = ["--database", shop.database.url(), "--listen", "127.0.0.1:0", "--data", data, "serve"];
@@ -219,17 +242,36 @@ fn serve(folder: &Path) -> Vec<String> {
     [on(folder), nowhere.map(str::to_owned).to_vec()].concat()
 }
 
+/// A round of the till in this folder, with the office at this address.
+fn round_with(folder: &Path, server: &str) -> Vec<String> {
+    [on(folder), ["--server", server, "round"].map(str::to_owned).to_vec()].concat()
+}
+
+/// Asks something of a program over HTTP; none if it died over it.
+async fn post(url: &str, path: &str, headers: &[(&str, &str)], said: &Value) -> Option<Value> {
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let mut request = client.post(format!("{url}{path}")).header("content-type", "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let answer = request.body(said.to_string()).send().await.ok()?;
+    let (status, bytes) = (answer.status(), answer.bytes().await.ok()?);
+    assert!(status.is_success(), "{path}: {status} {}", String::from_utf8_lossy(&bytes));
+    Some(serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+}
+
+/// A sale of one, over the counter or to be sent.
+fn sale_of(product: ProductId, fulfilment: &str) -> Value {
+    json!({
+        "lines": [{ "product_id": product, "quantity": 1 }],
+        "tenders": [{ "card": { "reference": "terminal 1" } }],
+        "fulfilment": fulfilment
+    })
+}
+
 /// Sells one through the till's own API; the receipt, if it answered.
 async fn sell_over_http(url: &str, product: ProductId) -> Option<String> {
-    let sale = json!({
-        "lines": [{ "product_id": product, "quantity": 1 }],
-        "tenders": [{ "card": { "reference": "terminal 1" } }]
-    });
-    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let request = client.post(format!("{url}/v1/sales")).header("content-type", "application/json");
-    let answer = request.body(sale.to_string()).send().await.ok()?;
-    assert!(answer.status().is_success(), "{}", answer.status());
-    let sold: Value = serde_json::from_slice(&answer.bytes().await.ok()?).ok()?;
+    let sold = post(url, "/v1/sales", &[], &sale_of(product, "carry_out")).await?;
     let receipt = &sold["order"]["receipt"];
     Some(format!("{}-{:06}", receipt["prefix"].as_str()?, receipt["number"].as_i64()?))
 }

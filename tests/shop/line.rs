@@ -10,9 +10,10 @@ use outpost_sync::{
 
 use crate::support::{
     Rule, Shop, amount,
-    chance::{Chance, Told, seeds},
+    chance::{Chance, seeds},
     line,
-    wire::Fate,
+    told::Told,
+    wire::{Fate, Harm},
 };
 
 #[tokio::test]
@@ -147,8 +148,12 @@ async fn a_day_in_bad_weather(seed: u64) {
         let number = chance.below(shop.tills.len());
         receipts.extend(something_happens(&shop, number, &goods, &mut chance).await);
     }
+    for Harm { dropped, repeated, reordered, truncated, .. } in shop.tills.iter().map(|till| till.line.harm()) {
+        assert!(dropped + repeated + reordered + truncated > 0, "the weather was fine");
+    }
     shop.tills.iter().for_each(|till| till.line.mend());
     shop.all_level().await;
+    assert!(shop.tills.iter().all(|till| !till.line.is_late()), "what was held back arrived");
     assert_eq!(shop.server_receipts().await, receipts);
     shop.agree().await;
 }

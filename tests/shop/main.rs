@@ -6,6 +6,8 @@
 
 #[path = "../../examples/laptop/line.rs"]
 mod cable;
+#[path = "../../examples/figures/herd/device.rs"]
+mod light;
 mod support;
 
 mod away;
@@ -14,6 +16,7 @@ mod bad_input;
 mod carried;
 mod carts;
 mod catalogue;
+mod clocks;
 mod copies;
 mod damaged;
 mod examples;
@@ -21,16 +24,19 @@ mod facts;
 mod filling;
 mod full_disk;
 mod golden;
+mod herd;
 mod killed;
 mod last_unit;
 mod line;
 mod migrating;
 mod pages;
 mod people;
+mod postgres;
 mod recovery_page;
 mod restored;
 mod resume;
 mod set_aside;
 mod shown;
+mod texts;
 mod verify;
 mod versions;

@@ -7,16 +7,20 @@ use std::{
     sync::Arc,
 };
 
-use outpost_node::{Node, db::FILE};
+use outpost_node::{
+    Node,
+    db::FILE,
+    stage::{Moment, Stage, Work},
+};
 use outpost_schema::{journal::Hash, world::Seeded};
-use outpost_server::{api, nodes, server::Server, testing::TestDatabase};
+use outpost_server::{api, nodes, server::Server, stage as at_office, testing::TestDatabase};
 use outpost_sync::round::Local as _;
 use rusqlite::Connection;
 
 use crate::{
     golden,
     support::{
-        process::{Running, run},
+        process::{Running, dies_at, run},
         until_level,
         wire::Wire,
     },
@@ -30,27 +34,67 @@ async fn a_device_of_version_1_that_is_killed_while_it_is_brought_up_to_date_is_
     let names = names("node");
     let untouched = golden::old_device();
     let whole = contents(&untouched.folder.path().join(FILE));
-    for (name, number) in names.iter().zip(1..).skip(OF_VERSION_1[0]) {
-        for (moment, applied) in
-            [("copied", number - 1), ("begun", number - 1), ("before_commit", number - 1), ("after_commit", number)]
-        {
-            // Only the first of them is begun on an untouched database, so only there is it copied.
-            if moment == "copied" && applied != OF_VERSION_1[0] {
-                continue;
-            }
-            let device = golden::old_device();
-            let stage = format!("migration.{name}.{moment}");
-            let died = run("outpost-node", &status(device.folder.path()), Some(&stage)).await;
-            assert!(!died.status.success(), "it dies at {stage}");
-            let file = device.folder.path().join(FILE);
-            assert_eq!(schema(&file), schema_after(applied), "{stage}");
-            assert_eq!(contents(&file), whole, "{stage}: what was told is untouched");
-            let copy = device.folder.path().join(format!("{FILE}.before-{}", names[OF_VERSION_1[0]]));
-            assert_eq!((schema(&copy), contents(&copy)), (schema_after(OF_VERSION_1[0]), whole.clone()), "{stage}");
-            goes_on(&device).await;
+    for stage in Work::Migration.stages() {
+        let number = number_of(&names, stage.migration());
+        if number <= OF_VERSION_1[0] {
+            continue;
         }
+        let device = golden::old_device();
+        // Only what is begun on an untouched database copies it: an earlier death leaves it at the one before.
+        let is_copy = stage.moment() == Moment::Copied;
+        if is_copy && number > OF_VERSION_1[0] + 1 {
+            let earlier = Work::Migration.stages().into_iter().find(|earlier| {
+                earlier.migration() == Some(&*names[number - 2]) && earlier.moment() == Moment::AfterCommit
+            });
+            dies_at(earlier.expect("each is committed"), &status(device.folder.path())).await;
+        }
+        dies_at(stage, &status(device.folder.path())).await;
+        let applied = if stage.moment() == Moment::AfterCommit { number } else { number - 1 };
+        let file = device.folder.path().join(FILE);
+        assert_eq!(schema(&file), schema_after(applied), "{stage}");
+        assert_eq!(contents(&file), whole, "{stage}: what was told is untouched");
+        let copied = if is_copy { number - 1 } else { OF_VERSION_1[0] };
+        let copy = device.folder.path().join(format!("{FILE}.before-{}", names[copied]));
+        assert_eq!((schema(&copy), contents(&copy)), (schema_after(copied), whole.clone()), "{stage}");
+        goes_on(&device).await;
     }
     goes_on(&untouched).await;
+}
+
+#[tokio::test]
+async fn a_new_device_killed_while_its_tables_are_made_goes_on_with_them() {
+    let names = names("node");
+    for stage in Work::Migration.stages() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let number = number_of(&names, stage.migration());
+        let before = |earlier: &Stage| {
+            number > 1 && earlier.migration() == Some(&*names[number - 2]) && earlier.moment() == Moment::AfterCommit
+        };
+        if stage.moment() == Moment::Copied {
+            let earlier = Work::Migration.stages().into_iter().find(before).expect("each is committed");
+            dies_at(earlier, &status(folder.path())).await;
+        }
+        dies_at(stage, &status(folder.path())).await;
+        let applied = if stage.moment() == Moment::AfterCommit { number } else { number - 1 };
+        assert_eq!(schema(&folder.path().join(FILE)), schema_after(applied), "{stage}");
+        Node::open(folder.path(), Arc::new(Seeded::new(1))).expect("it goes on");
+        assert_eq!(schema(&folder.path().join(FILE)), schema_after(names.len()), "{stage}");
+    }
+}
+
+/// Which migration it is, counted from 1.
+fn number_of(names: &[String], wanted: Option<&str>) -> usize {
+    1 + names.iter().position(|name| Some(&**name) == wanted).expect("every migration is a file")
+}
+
+/// The stages at which a device dies here: each of every migration.
+pub fn at_till() -> Vec<Stage> {
+    Work::Migration.stages()
+}
+
+/// The same at head office.
+pub fn at_office() -> Vec<at_office::Stage> {
+    at_office::Work::Migration.stages()
 }
 
 #[tokio::test]
@@ -176,22 +220,37 @@ fn status(folder: &Path) -> Vec<String> {
 #[tokio::test]
 async fn head_office_of_version_1_that_is_killed_while_it_is_brought_up_to_date_is_old_or_new() {
     let names = names("server");
-    for (name, number) in names.iter().zip(1..).skip(OF_VERSION_1[1]) {
-        for (moment, applied) in [("begun", number - 1), ("before_commit", number - 1), ("after_commit", number)] {
-            let stage = format!("migration.{name}.{moment}");
-            let (database, client) = golden::old_head_office().await;
-            let before = golden::counted(&client).await;
-            let arguments = ["--database", database.url(), "--listen", "127.0.0.1:0", "serve"];
-            let died = run("outpost-server", &arguments, Some(&stage)).await;
-            assert!(!died.status.success(), "it dies at {stage}");
-            let there = client.query("select name from migrations order by name", &[]).await.expect("readable");
-            let there: Vec<String> = there.iter().map(|row| row.get(0)).collect();
-            assert_eq!(there, names[..applied], "{stage}");
+    for stage in at_office() {
+        let number = number_of(&names, stage.migration());
+        let is_old = number > OF_VERSION_1[1];
+        // What version 1 knew already is made on an empty database.
+        let (database, client) = if is_old {
+            golden::old_head_office().await
+        } else {
+            let database = TestDatabase::empty().await;
+            let client = database.connect().await;
+            (database, client)
+        };
+        let before = if is_old { golden::counted(&client).await } else { Vec::new() };
+        let arguments = ["--database", database.url(), "--listen", "127.0.0.1:0", "serve"];
+        dies_at(stage, &arguments).await;
+        let applied = if stage.moment() == at_office::Moment::AfterCommit { number } else { number - 1 };
+        assert_eq!(applied_in(&client).await, names[..applied], "{stage}");
+        if is_old {
             let after = golden::counted(&client).await;
             assert!(before.iter().all(|row| after.contains(row)), "{stage}: {before:?}, {after:?}");
-            Running::start("outpost-server", &arguments, None).await.kill().await;
-            let there = client.query_one("select count(*) from migrations", &[]).await.expect("readable");
-            assert_eq!(there.get::<_, i64>(0), names.len() as i64, "{stage}");
         }
+        Running::start("outpost-server", &arguments, None).await.kill().await;
+        assert_eq!(applied_in(&client).await, names, "{stage}");
     }
+}
+
+/// The migrations that a head office has, in order.
+async fn applied_in(client: &tokio_postgres::Client) -> Vec<String> {
+    let made = client.query_one("select to_regclass('migrations') is not null", &[]).await.expect("readable");
+    if !made.get::<_, bool>(0) {
+        return Vec::new();
+    }
+    let there = client.query("select name from migrations order by name", &[]).await.expect("readable");
+    there.iter().map(|row| row.get(0)).collect()
 }

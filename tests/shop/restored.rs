@@ -14,11 +14,7 @@ use outpost_server::{
     testing::TestDatabase,
 };
 
-use crate::support::{
-    Rule, Shop, amount,
-    chance::{Told, seeds},
-    copy_folder, line, money,
-};
+use crate::support::{Rule, Shop, amount, chance::seeds, copy_folder, line, money, told::Told};
 
 /// Puts the database back, as `outpost-server restore` does.
 async fn restore(shop: &Shop, backup: &TestDatabase) {

@@ -20,7 +20,8 @@ use tokio_postgres::Client;
 
 use crate::support::{
     Rule, Shop, Till, caller,
-    chance::{Chance, Told, seeds},
+    chance::{Chance, seeds},
+    told::Told,
     until_level,
 };
 

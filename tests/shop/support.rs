@@ -5,6 +5,7 @@ pub mod agree;
 pub mod chance;
 pub mod process;
 mod till;
+pub mod told;
 pub mod wire;
 
 use std::{

@@ -136,9 +136,11 @@ pub(crate) fn apply(conn: &mut Connection, asked: Option<&str>, page: &Page, now
     Ok(tx.commit()?)
 }
 
-/// It equals the server at one moment: notes which, and leaves it as one file.
+/// It equals the server at one moment: notes which, and leaves it as one file. If it was noted before, and
+/// the node then stopped without taking it over, this moment replaces that one.
 pub(crate) fn complete(conn: &mut Connection, page: &Page, card: &Card) -> Result<(), Error> {
     let tx = conn.transaction()?;
+    undress(&tx)?;
     tx.execute_batch(OWN)?;
     tx.execute(
         "insert into file (format, epoch, cursor, seen, currency, made_at) values (?1, ?2, ?3, ?4, ?5, ?6)",

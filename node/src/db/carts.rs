@@ -37,11 +37,17 @@ pub(crate) fn merge(conn: &Connection, told: &Cart, now: Timestamp) -> Result<()
     let merged = match load(conn, told.cart_id())? {
         None => told.clone(),
         Some(mut known) => {
-            known.merge(told);
+            known.hear(told, is_unsent(conn, told.cart_id())?);
             known
         }
     };
     keep(conn, &merged, now, Change::Told)
+}
+
+/// Whether something of a cart waits to be pushed.
+fn is_unsent(conn: &Connection, cart_id: CartId) -> Result<bool, Error> {
+    let mut statement = conn.prepare_cached("select unsent > 0 from cart_states where cart_id = ?1")?;
+    Ok(statement.query_row([cart_id], |row| row.get(0)).optional()?.unwrap_or(false))
 }
 
 /// The feed says that a cart is gone: it goes, unless something of it waits to be pushed.

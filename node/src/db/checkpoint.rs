@@ -16,7 +16,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::lock_of;
-use crate::stage;
+use crate::stage::{self, Moment, Work};
 
 /// Commits between checkpoints: a log of some 20 MB, so that fewer than one sale in a hundred can
 /// meet a checkpoint even where nobody pauses between sales.
@@ -70,8 +70,8 @@ impl Checkpointer {
         }
     }
 
-    /// Now, because the disk is full and the log need not be long.
-    pub(super) fn make_room(&self, writer: &Connection) {
+    /// Now, due or not: the disk is full, or somebody wants it quiet.
+    pub(super) fn do_now(&self, writer: &Connection) {
         checkpoint_or_warn(writer, &self.since);
     }
 
@@ -110,12 +110,12 @@ fn checkpoint_or_warn(conn: &Connection, since: &Since) {
 }
 
 fn checkpoint(conn: &Connection) -> rusqlite::Result<()> {
-    stage::reach("checkpoint.begun");
+    stage::reach(Work::Checkpoint, Moment::Begun);
     let pages: i64 = conn.query_row("pragma wal_checkpoint(passive)", [], |row| row.get(1))?;
     if pages > PAGES_LARGE {
         conn.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
     }
-    stage::reach("checkpoint.done");
+    stage::reach(Work::Checkpoint, Moment::Done);
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use outpost_schema::{
     feed::Granted,
     id::{EpochId, IncarnationId, ProductId, WarehouseId},
+    planted::{Bug, is_planted},
 };
 use outpost_sync::wire::{REPORT_MAX, Report};
 use rusqlite::{Connection, params};
@@ -82,7 +83,7 @@ pub(crate) fn report(conn: &Connection) -> Result<Option<Report>, Error> {
 /// The totals after the last row that was told.
 fn granted(conn: &Connection, incarnation: IncarnationId, limit: usize) -> Result<Vec<Granted>, Error> {
     let mut statement = conn.prepare_cached(
-        "select a.product_id, a.warehouse_id, a.granted, a.reclaimed
+        "select a.product_id, a.warehouse_id, a.granted, a.reclaimed, a.returned
          from allotments a, server_epoch e
          where a.incarnation_id = ?1 and (a.granted > 0 or a.reclaimed > 0)
            and (a.product_id, a.warehouse_id) >
@@ -95,7 +96,8 @@ fn granted(conn: &Connection, incarnation: IncarnationId, limit: usize) -> Resul
             product_id: row.get(0)?,
             warehouse_id: row.get(1)?,
             granted: row.get(2)?,
-            reclaimed: row.get(3)?,
+            reclaimed: row.get::<_, i64>(3)?
+                + if is_planted(Bug::TotalsAheadOfOps) { row.get::<_, i64>(4)? } else { 0 },
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

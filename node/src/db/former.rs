@@ -11,7 +11,11 @@ use std::{
 
 use rusqlite::Connection;
 
-use crate::{disk, error::Error, stage};
+use crate::{
+    disk,
+    error::Error,
+    stage::{self, Moment},
+};
 
 /// Between the database's name and that of the migration.
 const BEFORE: &str = ".before-";
@@ -26,7 +30,7 @@ const MARGIN_BYTES: u64 = 8 * 1024 * 1024;
 ///
 /// # Errors
 /// `no_room_to_migrate`, and nothing is then left behind; or what the disk says.
-pub(super) fn keep(conn: &Connection, file: &Path, migration: &str) -> Result<(), Error> {
+pub(super) fn keep(conn: &Connection, file: &Path, migration: &'static str) -> Result<(), Error> {
     let kept = beside(file, &format!("{BEFORE}{migration}"));
     let making = beside(&kept, MAKING);
     let needed = size(conn)? + MARGIN_BYTES;
@@ -43,7 +47,7 @@ pub(super) fn keep(conn: &Connection, file: &Path, migration: &str) -> Result<()
         Error::NoRoomToMigrate { needed }
     })?;
     settle(&making, &kept).map_err(|cause| Error::files(&kept, cause))?;
-    stage::reach_in(&format!("migration.{migration}"), "copied");
+    stage::reach_migration(migration, Moment::Copied);
     tracing::info!(copy = %kept.display(), "the database was copied before the migration {migration}");
     Ok(())
 }

@@ -6,6 +6,7 @@ use outpost_schema::{
     id::{IncarnationId, NodeId, WarehouseId},
     money::Currency,
     order::Receipt,
+    planted::{Bug, is_planted},
     stock::{SalePolicy, StockKey},
 };
 use outpost_sync::wire::Born;
@@ -193,11 +194,13 @@ pub(crate) fn name_next_life(conn: &Connection, fresh: IncarnationId) -> Result<
 /// Goes on as another life, whose receipts count anew under a prefix of their own.
 pub(crate) fn begin_life(conn: &Connection, identity: &mut Identity, born: &Born) -> Result<(), Error> {
     identity.card.incarnation_id = born.incarnation_id;
-    identity.card.prefix.clone_from(&born.prefix);
+    if !is_planted(Bug::ReceiptsOfAnotherLife) {
+        identity.card.prefix.clone_from(&born.prefix);
+    }
     (identity.state, identity.receipts, identity.next_life) = (State::Active, 0, None);
     conn.execute(
         "update identity set incarnation_id = ?1, prefix = ?2, state = ?3, receipts = 0, next_life = null",
-        params![born.incarnation_id, born.prefix, identity.state],
+        params![born.incarnation_id, identity.card.prefix, identity.state],
     )?;
     Ok(())
 }

@@ -51,15 +51,22 @@ pub(crate) fn begin(conn: &Connection, born: &Born, world: &dyn World) -> Result
 }
 
 /// Whether a witness knows an entry of this device's journal that is not in it: the database is older.
+/// A witness that still knows only a life which has ended here was not written when the power went.
 pub(crate) fn is_behind(conn: &Connection, seen: &[Seen]) -> Result<bool, Error> {
     let Some(identity) = identity::find(conn)? else { return Ok(false) };
     for seen in seen.iter().filter(|seen| seen.node_id == identity.node_id()) {
         let Seen { incarnation_id: life, mark, .. } = *seen;
-        if journal::is_hidden(conn, life, mark)? {
+        if journal::is_hidden(conn, life, mark)? && !has_ended(conn, life)? {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Whether a later life says in its journal that this one is over.
+fn has_ended(conn: &Connection, life: IncarnationId) -> Result<bool, Error> {
+    let ended = journal::of_kind(conn, OpKind::LifeEnded)?;
+    Ok(ended.iter().any(|entry| matches!(decode(entry), Ok(Op::LifeEnded(told)) if told.incarnation_id == life)))
 }
 
 /// What the elder itself had carried goes on under the name of the life that wrote it.

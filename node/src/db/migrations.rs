@@ -8,7 +8,10 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use sha2::{Digest as _, Sha256};
 
 use super::former;
-use crate::{error::Error, stage};
+use crate::{
+    error::Error,
+    stage::{self, Moment},
+};
 
 /// One step: its name and its SQL.
 type Migration = (&'static str, &'static str);
@@ -47,6 +50,11 @@ pub(super) fn is_current(conn: &Connection) -> Result<bool, Error> {
     Ok(has_list && applied(conn)?.into_iter().eq(ours))
 }
 
+/// The names of the migrations, in order.
+pub(crate) fn names() -> Vec<&'static str> {
+    MIGRATIONS.iter().map(|(name, _)| *name).collect()
+}
+
 /// Names this program's schema: the digest of its last migration.
 pub(crate) fn schema() -> Hash {
     MIGRATIONS.last().map_or(Hash::START, |(_, sql)| digest_of(sql))
@@ -55,7 +63,7 @@ pub(crate) fn schema() -> Hash {
 fn migrate_by(
     conn: &mut Connection,
     migrations: &[Migration],
-    keep_former: impl FnOnce(&Connection, &str) -> Result<(), Error>,
+    keep_former: impl FnOnce(&Connection, &'static str) -> Result<(), Error>,
 ) -> Result<usize, Error> {
     conn.execute_batch(APPLIED)?;
     let applied = applied(conn)?;
@@ -83,16 +91,13 @@ fn applied(conn: &Connection) -> Result<Vec<(String, Hash)>, Error> {
 }
 
 fn apply(conn: &mut Connection, (name, sql): Migration) -> Result<(), Error> {
-    let stages = format!("migration.{name}");
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    stage::reach_in(&stages, "begun");
+    stage::reach_migration(name, Moment::Begun);
     tx.execute_batch(sql)?;
     tx.execute("insert into migrations (name, digest) values (?1, ?2)", params![name, digest_of(sql)])?;
-    stage::reach("migration.before_commit");
-    stage::reach_in(&stages, "before_commit");
+    stage::reach_migration(name, Moment::BeforeCommit);
     tx.commit()?;
-    stage::reach("migration.after_commit");
-    stage::reach_in(&stages, "after_commit");
+    stage::reach_migration(name, Moment::AfterCommit);
     Ok(())
 }
 
@@ -149,7 +154,7 @@ mod tests {
         let folder = tempfile::TempDir::new().expect("a folder");
         let file = folder.path().join("some.db");
         let mut conn = Connection::open(&file).expect("opens");
-        let copy = |conn: &Connection, first: &str| former::keep(conn, &file, first);
+        let copy = |conn: &Connection, first: &'static str| former::keep(conn, &file, first);
         migrate_by(&mut conn, &[FIRST], copy).expect("made");
         assert_eq!(former::copies(&file).expect("readable").len(), 0, "nothing was there before");
         conn.execute("insert into a (x) values (7)", []).expect("written");

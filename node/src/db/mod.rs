@@ -17,10 +17,11 @@ pub(crate) mod inbox;
 pub(crate) mod journal;
 pub(crate) mod lives;
 pub(crate) mod mend;
-mod migrations;
+pub(crate) mod migrations;
 pub(crate) mod orders;
 pub(crate) mod outbox;
 pub(crate) mod people;
+pub(crate) mod planted;
 pub(crate) mod refill;
 pub(crate) mod salvage;
 pub(crate) mod stock;
@@ -33,16 +34,20 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
-use outpost_schema::{clock::Timestamp, id::CartId};
+use outpost_schema::{
+    clock::Timestamp,
+    id::CartId,
+    planted::{Bug, is_planted},
+};
 
 use self::checkpoint::Checkpointer;
 pub(crate) use self::migrations::schema;
 use crate::{
     disk::{Disk, Reserve},
     error::Error,
-    stage,
+    stage::{self, Moment, Work},
 };
 
 /// The database's file in its folder.
@@ -114,6 +119,7 @@ impl Db {
         };
         let changed = migrations::migrate(&mut writer, &file)?;
         journal::check_end(&writer)?;
+        keep_log_at_close(&writer, false)?;
         if changed == 0 {
             former::forget(&file)?;
         }
@@ -136,28 +142,30 @@ impl Db {
         self.reserve.look()
     }
 
-    /// Runs `work` in one transaction that no other writer is beside; committed if it succeeds.
+    /// Runs `work` in one transaction that no other writer is beside; committed if it succeeds. A test may
+    /// end the process at the stages of what it is.
     ///
     /// # Errors
     /// What `work` says, or the database; nothing is then written.
-    pub fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        self.write_at("write", work)
-    }
-
-    /// Like [`Db::write`], with stages of this name at which a test may end the process.
     pub(crate) fn write_at<T>(
         &self,
-        name: &str,
+        name: Work,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         if self.reserve.is_whole() { self.commit(name, work) } else { Err(Error::DiskFull) }
+    }
+
+    /// A test's own transaction.
+    #[cfg(test)]
+    pub(crate) fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        self.write_at(Work::Apply, work)
     }
 
     /// Like [`Db::write_at`], for what head office answered. On a full disk the reserve is given up
     /// for it, and what it leaves in the log is moved into the database at once.
     pub(crate) fn write_from_reserve<T>(
         &self,
-        name: &str,
+        name: Work,
         work: impl Fn(&Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let done = match self.commit(name, &work) {
@@ -165,22 +173,28 @@ impl Db {
             done => done,
         };
         if !self.reserve.is_whole() {
-            self.checkpointer.make_room(&lock_of(&self.writer));
+            self.checkpointer.do_now(&lock_of(&self.writer));
         }
         done
     }
 
-    fn commit<T>(&self, name: &str, work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    fn commit<T>(&self, name: Work, work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let mut writer = self.writer_in_turn();
         self.checkpointer.catch_up(&writer);
         let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        stage::reach_in(name, "begun");
+        stage::reach(name, Moment::Begun);
         let made = work(&tx)?;
-        stage::reach_in(name, "before_commit");
+        stage::reach(name, Moment::BeforeCommit);
         tx.commit()?;
-        stage::reach_in(name, "after_commit");
+        stage::reach(name, Moment::AfterCommit);
         self.checkpointer.note(&writer);
         Ok(made)
+    }
+
+    /// Moves the log into the file now, before that is due: for whoever must know that no thread does it
+    /// meanwhile.
+    pub fn checkpoint(&self) {
+        self.checkpointer.do_now(&lock_of(&self.writer));
     }
 
     fn writer_in_turn(&self) -> MutexGuard<'_, Connection> {
@@ -222,11 +236,12 @@ impl Db {
         }
         let carts = refill::move_in(aside, &self.file, now)?;
         lock_of(&self.readers).clear();
-        stage::reach("adopt.moved_in");
+        stage::reach(Work::Adopt, Moment::MovedIn);
         let replaced = self.rename_over(&mut writer, aside);
         // Whichever file has the name now is the node's.
         *writer = open_writer(&self.file)?;
-        stage::reach("adopt.done");
+        keep_log_at_close(&writer, false)?;
+        stage::reach(Work::Adopt, Moment::Done);
         replaced.map(|()| Some(carts))
     }
 
@@ -235,10 +250,10 @@ impl Db {
         writer.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
         writer.pragma_update(None, "journal_mode", "delete")?;
         drop(std::mem::replace(writer, Connection::open_in_memory()?));
-        stage::reach("adopt.before_rename");
+        stage::reach(Work::Adopt, Moment::BeforeRename);
         let folder = self.file.parent().unwrap_or(Path::new("."));
         let renamed = std::fs::rename(aside, &self.file).and_then(|()| {
-            stage::reach("adopt.after_rename");
+            stage::reach(Work::Adopt, Moment::AfterRename);
             File::open(folder)?.sync_all()
         });
         renamed.map_err(|cause| Error::Files { what: self.file.display().to_string(), cause })
@@ -317,11 +332,19 @@ fn open_writer(file: &Path) -> Result<Connection, Error> {
     log.push("-wal");
     let was_cut_off = length(Path::new(&log)) > 0;
     let writer = Connection::open(file)?;
+    keep_log_at_close(&writer, true)?;
     prepare_writer(&writer)?;
     if was_cut_off || length(file) <= LOOKED_AT_MAX {
         quick_check(&writer)?;
     }
     Ok(writer)
+}
+
+/// Whether closing leaves the log as it is: a file that is found to be damaged is left as it was, and its log
+/// beside it, for whoever salvages them.
+fn keep_log_at_close(conn: &Connection, is_kept: bool) -> Result<(), Error> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, is_kept)?;
+    Ok(())
 }
 
 fn quick_check(conn: &Connection) -> Result<(), Error> {
@@ -335,7 +358,7 @@ fn prepare_writer(conn: &Connection) -> Result<(), Error> {
     // Reads the header, so that a file that is no database is found before anything is done to it.
     conn.query_row("pragma schema_version", [], |row| row.get::<_, i64>(0))?;
     conn.pragma_update(None, "journal_mode", "wal")?;
-    conn.pragma_update(None, "synchronous", "full")?;
+    conn.pragma_update(None, "synchronous", if is_planted(Bug::SynchronousNormal) { "normal" } else { "full" })?;
     conn.pragma_update(None, "wal_autocheckpoint", 0)?;
     conn.pragma_update(None, "foreign_keys", false)?;
     conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;

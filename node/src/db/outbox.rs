@@ -6,13 +6,15 @@ use rusqlite::Connection;
 use super::{
     carts, epochs,
     identity::{self, Identity, State},
-    inbox, journal,
+    inbox, journal, planted,
 };
 use crate::error::Error;
 
 use outpost_schema::{
     clock::Timestamp,
+    id::IncarnationId,
     journal::{Entry, Mark},
+    planted::{Bug, is_planted},
     world::World,
 };
 
@@ -78,6 +80,12 @@ pub(crate) fn settle(conn: &Connection, sent: &Push, answer: &Pushed, now: Times
         Pushed::Settled { acked, verdicts, .. } => {
             for (seq, verdict) in verdicts {
                 journal::note_first_verdict(conn, incarnation, *seq, verdict)?;
+                if is_planted(Bug::GrantTakenFromAnswer) {
+                    planted::take_grant(conn, &identity::load(conn)?, verdict)?;
+                }
+            }
+            if is_planted(Bug::AckedTakenForContained) {
+                planted::drop_overlay(conn, incarnation, acked.seq)?;
             }
             journal::raise_acked(conn, incarnation, *acked)?;
             for entry in sent.entries.iter().filter(|entry| entry.seq <= acked.seq) {
@@ -98,7 +106,25 @@ pub(crate) fn stand_at(conn: &Connection, acked: Mark, world: &dyn World) -> Res
         journal::set_acked(conn, incarnation, acked)?;
         journal::forget_verdicts(conn, incarnation, acked)?;
     } else {
+        forget_acknowledgements_of_another_epoch(conn, incarnation)?;
         identity::set_back(conn, State::RolledBack, world.chance())?;
     }
     Ok(is_there)
+}
+
+/// The server froze the journal.
+pub(crate) fn freeze(conn: &Connection) -> Result<(), Error> {
+    forget_acknowledgements_of_another_epoch(conn, identity::load(conn)?.incarnation_id())?;
+    identity::freeze(conn)
+}
+
+/// What another life of the server's database acknowledged this one may never have had: all that is still here
+/// is told it again by the next life, which counts once what it has.
+fn forget_acknowledgements_of_another_epoch(conn: &Connection, incarnation: IncarnationId) -> Result<(), Error> {
+    if epochs::known(conn)?.is_marked {
+        return Ok(());
+    }
+    let start = journal::start(conn, incarnation)?;
+    journal::set_acked(conn, incarnation, start)?;
+    journal::forget_verdicts(conn, incarnation, start)
 }

@@ -11,7 +11,10 @@ use outpost_sync::file::{Begun, FileHead};
 use serde::{Deserialize, Serialize};
 
 use super::{BadFile, at, remove};
-use crate::{error::Error, stage};
+use crate::{
+    error::Error,
+    stage::{self, Moment, Work},
+};
 
 /// The bytes so far, in the node's folder.
 const PART: &str = "outpost.db.part";
@@ -106,7 +109,7 @@ impl Landing {
         }
         self.file.write_all(bytes).map_err(at(&self.path))?;
         self.received += bytes.len() as u64;
-        stage::reach("fill.landing");
+        stage::reach(Work::Fill, Moment::Landing);
         Ok(())
     }
 

@@ -6,7 +6,15 @@ use outpost_schema::{id::OrderId, order::OrderStatus};
 use outpost_sync::round::Anew;
 
 use super::*;
-use crate::{people::NewCustomer, stage};
+use crate::{
+    db::aside,
+    people::NewCustomer,
+    stage::{
+        self,
+        Moment::{AfterCommit, BeforeCommit},
+        Work,
+    },
+};
 
 /// Names the folder that the killed process works on.
 const FOLDER: &str = "OUTPOST_TEST_FOLDER_TO_FILL";
@@ -77,6 +85,27 @@ fn an_own_op_counts_once_whether_the_new_images_contain_it_or_not() {
             assert_eq!(shop.level(TEA).balance, 13, "and once it has all of them, not a second time");
         }
     }
+}
+
+#[test]
+fn a_node_that_stopped_right_before_taking_over_goes_on_with_what_is_aside() {
+    let shop = Shop::new(&physical());
+    shop.node.start_anew(&Anew::TooLongAway).expect("notes");
+    shop.node.do_without_file().expect("notes");
+    let last = shop.page(vec![], vec![product(TEA, "Tea", Some("2.60")), image(TEA, 9, 0)]);
+    let card = shop.node.identity().expect("reads").expect("joined").card;
+    let mut aside = aside::open(shop.folder.path(), &card).expect("opens");
+    aside::apply(&mut aside, None, &last, Timestamp::from_micros(0)).expect("applies");
+    aside::complete(&mut aside, &last, &card).expect("complete");
+    drop(aside);
+
+    let shop = shop.reopened();
+    assert_eq!(shop.node.cursor().expect("cursor"), Some(last.cursor.clone()), "what is aside is not read again");
+    let next = shop.page(vec![], vec![image(TEA, 8, 0)]);
+    shop.node.apply(Some(&last.cursor), &next).expect("takes over");
+    assert_eq!((shop.level(TEA).balance, shop.count("products")), (8, 1));
+    assert_eq!(shop.node.filled(), None);
+    assert_eq!(shop.node.cursor().expect("cursor"), Some(next.cursor));
 }
 
 #[test]
@@ -160,15 +189,8 @@ fn the_one_who_is_killed_while_it_is_filled() {
 
 #[test]
 fn a_node_killed_while_it_takes_over_goes_on_with_it_and_sells_before() {
-    let stages = [
-        "apply_aside.before_commit",
-        "apply_aside.after_commit",
-        "fill.before_commit",
-        "fill.after_commit",
-        "merge.before_commit",
-        "merge.after_commit",
-    ];
-    for stage in stages {
+    let works = [Work::ApplyAside, Work::Fill, Work::Merge];
+    for stage in works.into_iter().flat_map(|work| [work.at(BeforeCommit), work.at(AfterCommit)]) {
         let shop = Shop::new(&physical());
         shop.stock(TEA, 10, 0);
         shop.tell(many(0..2_000, "1.00"));
@@ -179,7 +201,7 @@ fn a_node_killed_while_it_takes_over_goes_on_with_it_and_sells_before() {
         let killed = Command::new(me)
             .args(["--exact", "testing::filling::the_one_who_is_killed_while_it_is_filled", "--test-threads", "1"])
             .env(FOLDER, folder.path())
-            .env(stage::VARIABLE, stage)
+            .env(stage::VARIABLE, stage.to_string())
             .output()
             .expect("runs");
         assert!(!killed.status.success(), "it was to die at {stage}");
@@ -206,7 +228,7 @@ fn a_node_killed_while_it_takes_over_goes_on_with_it_and_sells_before() {
     }
 }
 
-fn check_filled(shop: &Shop, stage: &str) {
+fn check_filled(shop: &Shop, stage: stage::Stage) {
     assert_eq!(
         (shop.count("products"), shop.count("stock")),
         (2_001, 2_001),

@@ -83,7 +83,7 @@ fn while_the_reserve_is_given_up_answers_are_noted_and_nothing_is_sold() {
     let answer = Pushed::Settled { acked: shop.mark(1), verdicts: vec![(1, Verdict::Accepted)], carts: vec![] };
     // The answer's first try finds no room; the second has the reserve's.
     let tries = std::cell::Cell::new(0);
-    let settled = shop.node.db().write_from_reserve("settle", |tx| {
+    let settled = shop.node.db().write_from_reserve(crate::stage::Work::Settle, |tx| {
         tries.set(tries.get() + 1);
         if tries.get() == 1 {
             return Err(Error::DiskFull);

@@ -3,7 +3,11 @@
 use std::process::Command;
 
 use super::*;
-use crate::stage;
+use crate::stage::{
+    self,
+    Moment::{AfterCommit, BeforeCommit, Begun, Copied, Journaled},
+    Stage, Work,
+};
 
 /// Names the folder that the killed process works on.
 const FOLDER: &str = "OUTPOST_TEST_FOLDER";
@@ -32,12 +36,12 @@ fn the_one_who_is_killed() {
     node.apply(node.cursor().expect("cursor").as_deref(), &page).expect("applies");
 }
 
-fn kill_at(stage: &str, folder: &TempDir) {
+fn kill_at(stage: Stage, folder: &TempDir) {
     let me = std::env::current_exe().expect("this program");
     let output = Command::new(me)
         .args(["--exact", "testing::killed::the_one_who_is_killed", "--test-threads", "1"])
         .env(FOLDER, folder.path())
-        .env(stage::VARIABLE, stage)
+        .env(stage::VARIABLE, stage.to_string())
         .output()
         .expect("runs");
     assert!(!output.status.success(), "it was to die at {stage}");
@@ -46,12 +50,12 @@ fn kill_at(stage: &str, folder: &TempDir) {
 #[test]
 fn a_killed_till_has_sold_all_of_it_or_nothing() {
     let cases = [
-        ("sale.begun", 0),
-        ("sale.journaled", 0),
-        ("sale.before_commit", 0),
-        ("sale.after_commit", 1),
-        ("apply.before_commit", 1),
-        ("apply.after_commit", 1),
+        (Work::Sale.at(Begun), 0),
+        (Work::Sale.at(Journaled), 0),
+        (Work::Sale.at(BeforeCommit), 0),
+        (Work::Sale.at(AfterCommit), 1),
+        (Work::Apply.at(BeforeCommit), 1),
+        (Work::Apply.at(AfterCommit), 1),
     ];
     for (stage, sales) in cases {
         let Shop { node, folder, pages } = Shop::new(&physical());
@@ -64,7 +68,7 @@ fn a_killed_till_has_sold_all_of_it_or_nothing() {
         assert_eq!(shop.count("payments"), sales, "{stage}");
         let receipts = shop.node.identity().expect("reads").expect("joined").receipts;
         assert_eq!(receipts, sales, "{stage}");
-        let balance = if stage == "apply.after_commit" { 3 - 2 } else { -2 * sales };
+        let balance = if stage == Work::Apply.at(AfterCommit) { 3 - 2 } else { -2 * sales };
         assert_eq!(shop.level(TEA).balance, balance, "{stage}");
         shop.sell(&[(TEA, 1)]).expect("the till goes on");
         shop.node.examine().expect("whole");
@@ -73,7 +77,7 @@ fn a_killed_till_has_sold_all_of_it_or_nothing() {
 
 #[test]
 fn a_folder_killed_while_it_was_made_is_made_again() {
-    for stage in ["migration.before_commit", "migration.after_commit"] {
+    for stage in Work::Migration.stages().into_iter().filter(|stage| stage.moment() != Copied) {
         let folder = TempDir::new().expect("a folder");
         kill_at(stage, &folder);
         Node::open(folder.path(), Arc::new(Seeded::new(1))).expect("goes on").join(&card()).expect("joins");

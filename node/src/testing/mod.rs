@@ -282,7 +282,7 @@ pub(crate) fn told_totals(product_id: ProductId, granted: i64, reclaimed: i64) -
 }
 
 pub(crate) fn a_cart(shop: &Shop, number: u128, lines: &[(ProductId, i64)]) -> outpost_schema::cart::Cart {
-    let at = shop.node.write("cart", |writing| writing.stamp()).expect("a stamp");
+    let at = shop.node.write(crate::stage::Work::Cart, |writing| writing.stamp()).expect("a stamp");
     let mut cart = outpost_schema::cart::Cart::open(CartId(Uuid::from_u128(number)), ADA, HERE, LIFE, at);
     for &(product, units) in lines {
         cart.add(LIFE, product, amount(units), Some(money("2.00")), at.at).expect("adds");
@@ -291,5 +291,7 @@ pub(crate) fn a_cart(shop: &Shop, number: u128, lines: &[(ProductId, i64)]) -> o
 }
 
 pub(crate) fn keep_cart(shop: &Shop, cart: &outpost_schema::cart::Cart) {
-    shop.node.write("cart", |writing| crate::db::carts::save(writing.conn(), cart, writing.now())).expect("keeps");
+    shop.node
+        .write(crate::stage::Work::Cart, |writing| crate::db::carts::save(writing.conn(), cart, writing.now()))
+        .expect("keeps");
 }

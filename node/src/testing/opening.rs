@@ -155,7 +155,7 @@ fn readers_cannot_write_and_see_whole_transactions() {
 fn a_transaction_that_fails_or_panics_leaves_nothing() {
     let shop = Shop::new(&physical());
     let before = shop.rows();
-    let failed = shop.node.write("sale", |writing| {
+    let failed = shop.node.write(crate::stage::Work::Sale, |writing| {
         writing.stamp()?;
         writing.tx.execute("delete from users", [])?;
         Err::<(), _>(Error::Busy)

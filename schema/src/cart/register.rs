@@ -45,6 +45,15 @@ impl<T: Ord + Clone> Register<T> {
         }
     }
 
+    /// Takes in what the server keeps. What is written here and waits to be told wins by its stamp; but of what
+    /// the server has, the server's stamp counts, which may be lower than the one that it was written with.
+    pub(super) fn hear(&mut self, told: &Self, is_unsent: bool) {
+        let is_the_same = self.by == told.by && self.value == told.value;
+        if is_the_same || !is_unsent || told > self {
+            self.clone_from(told);
+        }
+    }
+
     pub(super) fn cap(&mut self, wall: Timestamp) -> bool {
         let (at, was_capped) = self.at.capped(wall);
         self.at = at;
@@ -79,9 +88,19 @@ impl Cart {
         self.home.write(home, actor, at);
     }
 
+    /// Takes in what the server keeps of this cart; `is_unsent` if something of it waits to be pushed. A
+    /// device whose clock ran ahead hears so at which stamps its writes were capped; else they would go on
+    /// winning there, and only there.
+    pub fn hear(&mut self, told: &Self, is_unsent: bool) {
+        self.owner.hear(&told.owner, is_unsent);
+        self.home.hear(&told.home, is_unsent);
+        self.parked.hear(&told.parked, is_unsent);
+        self.label.hear(&told.label, is_unsent);
+        self.merge(told);
+    }
+
     /// Caps the stamps of owner, home, parking and label at `wall` and drift, and says whether one
-    /// had to be. The server does this to what it is sent; a device whose clock ran ahead does it to
-    /// its own carts once it hears the right time, or its stamps would go on winning there.
+    /// had to be. The server does this to what it is sent.
     pub fn cap(&mut self, wall: Timestamp) -> bool {
         let capped = [self.owner.cap(wall), self.home.cap(wall), self.parked.cap(wall), self.label.cap(wall)];
         capped.contains(&true)

@@ -281,6 +281,19 @@ fn a_stamp_from_2099_is_capped_and_then_beaten() {
 }
 
 #[test]
+fn a_till_whose_clock_ran_ahead_hears_what_others_do_to_its_cart() {
+    let mut till = Till::first();
+    till.cart.park("", till.actor, hlc(4_070_908_800_000_000)).expect("a short label");
+    let mut server = till.cart.clone();
+    assert!(server.cap(moment(1_000)));
+    till.cart.hear(&server, false);
+    assert_eq!(till.cart, server, "the two say the same, stamps too");
+    server.resume(actor(2), hlc(2 * crate::clock::DRIFT_MAX_MICROS));
+    till.cart.hear(&server, true);
+    assert!(!till.cart.is_parked(), "what somebody did later wins, though something else waits here");
+}
+
+#[test]
 fn another_cart_says_nothing_about_this_one() {
     let mut till = Till::first();
     let mut stranger = till.clone();

@@ -266,7 +266,7 @@ fn an_op_is_laid_over_what_it_shows() {
     let order = order(&[(1, "1.00")]);
     let (order_id, user_id) = (order.order_id, UserId(id(6)));
     let goods = Goods { warehouse_id: WarehouseId(id(1)), lines: vec![] };
-    let told = StatusTold { order_id, status: OrderStatus::Shipped, at: AT };
+    let told = StatusTold { order_id, status: OrderStatus::Shipped, at: AT, called_off: false };
     let customer = Customer { user: user(), address: Some(address()) };
     let mut sold = cart();
     let from_cart = Sale { order: order.clone(), sold: Some(sold.checkout().expect("sold")) };

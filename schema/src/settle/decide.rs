@@ -15,6 +15,7 @@ use crate::{
     op::{Cancel, Count, Customer, Goods, Line, Op, Sale, StatusTold},
     order::{Fulfilment, Order, OrderStatus, is_promised},
     people::{Address, Review},
+    planted::{Bug, is_planted},
     quantity::Amount,
     stock::{Allotment, Level, Movement, Reason, StockKey},
     verdict::{ConcernKind, Grant, Refusal, SetAside, Verdict},
@@ -96,12 +97,15 @@ impl Batch<'_> {
         lacks.extend((!self.known.users.contains(&order.user_id)).then_some(order.user_id.0));
         let addresses = order.shipping_address_id.iter().chain(&order.billing_address_id);
         lacks.extend(addresses.filter(|id| !self.known.addresses.contains(id)).map(|id| id.0));
-        nothing_lacked(lacks)?;
-
         let lines =
             order.items.iter().map(|item| Line { product_id: item.product_id, amount: item.quantity }).collect();
         let known =
             KnownOrder { warehouse_id: order.warehouse_id, fulfilment: order.fulfilment, status: order.status, lines };
+        if is_planted(Bug::LostSavepoint) && !lacks.is_empty() {
+            self.take_goods(at, &known);
+        }
+        nothing_lacked(lacks)?;
+        self.has_room(order.warehouse_id, order.items.iter().map(|item| item.product_id))?;
         self.take_goods(at, &known);
         self.known.orders.insert(order.order_id, known);
         self.look_at_sums(at.seq, &order);
@@ -129,14 +133,14 @@ impl Batch<'_> {
 
     fn status_told(&mut self, at: At, told: StatusTold) -> Decision {
         let mut order = self.order(told.order_id.0, told.order_id)?;
-        if told.status <= order.status {
+        if told.status <= order.status && !is_planted(Bug::LatestStatusWins) {
             return Ok(Verdict::Accepted);
         }
         let leaves = order.fulfilment == Fulfilment::Ship
             && order.status < OrderStatus::Shipped
             && told.status >= OrderStatus::Shipped;
         if leaves {
-            self.hand_over(at, &order);
+            self.hand_over(at, &order, told.called_off);
         }
         if leaves && order.status == OrderStatus::Cancelled {
             let detail = json!({ "order": told.order_id, "node": self.author.node_id });
@@ -149,16 +153,18 @@ impl Batch<'_> {
         Ok(Verdict::Accepted)
     }
 
-    /// The goods of an order leave the book. Its promise ends; if it had been called off, the units
-    /// were nobody's, and count against whoever took them out.
-    fn hand_over(&mut self, at: At, order: &KnownOrder) {
+    /// The goods of an order leave the book, and its promise ends. If the till knew that it had been called
+    /// off, the units were nobody's and count against it, in its own book and so in this one: what it may still
+    /// sell is never less here than there.
+    fn hand_over(&mut self, at: At, order: &KnownOrder, was_known_called_off: bool) {
         let was_promised = is_promised(order.fulfilment, order.status);
         for (line, number) in order.lines.iter().zip(0..) {
             let key = StockKey { product_id: line.product_id, warehouse_id: order.warehouse_id };
             let units = line.amount.units();
             if was_promised {
                 self.promise(key, -units);
-            } else {
+            }
+            if was_known_called_off {
                 self.change_allotment(key, |allotment| allotment.consume(units));
             }
             self.move_stock(at, number, key, -units, Reason::Sold);
@@ -187,6 +193,7 @@ impl Batch<'_> {
     fn order(&self, id: Uuid, order_id: crate::id::OrderId) -> Result<KnownOrder, SetAside> {
         let order = self.known.orders.get(&order_id).ok_or_else(|| SetAside::Lacks { ids: vec![id] })?;
         self.may_act_at(order.warehouse_id)?;
+        self.has_room(order.warehouse_id, order.lines.iter().map(|line| line.product_id))?;
         Ok(order.clone())
     }
 
@@ -323,6 +330,7 @@ impl Batch<'_> {
     fn counted(&mut self, at: At, count: &Count) -> Decision {
         self.may_act_at(count.warehouse_id)?;
         nothing_lacked(self.lacked_goods(count.warehouse_id, count.lines.iter().map(|line| line.product_id)))?;
+        self.has_room(count.warehouse_id, count.lines.iter().map(|line| line.product_id))?;
         for (line, number) in count.lines.iter().zip(0..) {
             let key = StockKey { product_id: line.product_id, warehouse_id: count.warehouse_id };
             self.put_or_take(at, number, key, line.delta, Reason::Counted);
@@ -356,7 +364,7 @@ impl Batch<'_> {
         if self.author.is_superseded {
             return Ok(Verdict::Refused(Refusal::LifeOver));
         }
-        if self.known.is_recovering {
+        if self.known.is_recovering && !is_planted(Bug::NoBarrier) {
             return Ok(Verdict::Refused(Refusal::Recovering));
         }
         let mut grants = Vec::new();
@@ -373,7 +381,8 @@ impl Batch<'_> {
 
     fn goods_may_move(&self, goods: &Goods) -> Result<(), SetAside> {
         self.may_act_at(goods.warehouse_id)?;
-        nothing_lacked(self.lacked_goods(goods.warehouse_id, goods.lines.iter().map(|line| line.product_id)))
+        nothing_lacked(self.lacked_goods(goods.warehouse_id, goods.lines.iter().map(|line| line.product_id)))?;
+        self.has_room(goods.warehouse_id, goods.lines.iter().map(|line| line.product_id))
     }
 
     fn may_act_at(&self, warehouse_id: WarehouseId) -> Result<(), SetAside> {
@@ -454,12 +463,12 @@ impl Batch<'_> {
                 (ConcernKind::Unbacked, before.unbacked(), after.unbacked()),
             ];
             for (kind, was, is) in figures {
-                let subject = format!("{}/{}", key.product_id, key.warehouse_id);
+                let subject = || format!("{}/{}", key.product_id, key.warehouse_id);
                 if is > 0 && is != was {
                     let detail = json!({ "product": key.product_id, "warehouse": key.warehouse_id, "units": is });
-                    self.raise(kind, subject, detail, key.warehouse_id.0, None);
+                    self.raise(kind, subject(), detail, key.warehouse_id.0, None);
                 } else if is == 0 && was > 0 {
-                    self.settled.closed.push((kind, subject));
+                    self.settled.closed.push((kind, subject()));
                 }
             }
         }

@@ -8,6 +8,7 @@
 
 mod carried;
 mod decide;
+mod room;
 #[cfg(test)]
 mod tests;
 mod touched;

@@ -140,7 +140,7 @@ fn shipped_later(number: u128, units: i64) -> Op {
 }
 
 fn told(number: u128, status: OrderStatus) -> Op {
-    Op::StatusTold(StatusTold { order_id: OrderId(id(number)), status, at: NOW })
+    Op::StatusTold(StatusTold { order_id: OrderId(id(number)), status, at: NOW, called_off: false })
 }
 
 fn cancel(number: u128) -> Op {
@@ -258,6 +258,17 @@ fn physical_facts_beat_words() {
     assert_eq!(concerns(&settled), [ConcernKind::ShippedThoughCancelled]);
     let settled = run(&mut known, &author(), &[told(100, OrderStatus::Processed)]);
     assert!(settled.statuses.is_empty(), "a late word lowers nothing");
+}
+
+#[test]
+fn what_is_handed_over_though_called_off_counts_against_a_till_that_knew_it() {
+    for (called_off, open) in [(false, 1), (true, 0)] {
+        let mut known = allotted(10, 4);
+        let shipped = StatusTold { order_id: OrderId(id(100)), status: OrderStatus::Shipped, at: NOW, called_off };
+        run(&mut known, &author(), &[shipped_later(100, 3), cancel(100), Op::StatusTold(shipped)]);
+        assert_eq!(known.allotments[&key()].open(), open, "as the till's own book says");
+        assert_eq!(known.levels[&key()], Level { balance: 7, promised: open });
+    }
 }
 
 #[test]

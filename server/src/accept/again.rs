@@ -100,12 +100,13 @@ async fn retry(
     let found = ops::to_retry(tx, incarnation_id, cause, after).await?;
     let (entries, before): (Vec<Entry>, Vec<Verdict>) = found.into_iter().unzip();
     let now = server.now();
-    let mut settled = decide(server, tx, &journal, &entries, now, Book::Again).await?;
+    let (mut settled, moved) = decide(server, tx, &journal, &entries, now, Book::Again).await?;
     let over = settled.verdicts.iter().filter(|(_, verdict)| !verdict.is_set_aside());
     let over: Vec<_> = over.map(|(seq, _)| (ConcernKind::SetAside, format!("{incarnation_id}/{seq}"))).collect();
     settled.closed.extend(over);
     concerns::open(tx, &*server.world, Some(incarnation_id), &settled.opened, now).await?;
     concerns::close(tx, &settled.closed, now).await?;
+    concerns::look_at_stock(tx, &*server.world, &moved, now).await?;
     let has_moved = settled.verdicts.iter().map(|(_, verdict)| verdict).ne(&before);
     Ok(Lot { has_moved, last: entries.last().map(|entry| entry.seq) })
 }

@@ -33,7 +33,8 @@ pub(super) async fn claimed(tx: &Tx, journal: &Journal, push: &Push) -> Result<O
     let Some(hole) = push.hole else { return Ok(None) };
     let has_room = 0 <= hole.after.seq && hole.after.seq < hole.before.seq.saturating_sub(1);
     let first = push.entries.first().filter(|first| has_room && first.mark() == hole.before);
-    let upto = Mark { seq: hole.before.seq - 1, hash: first.ok_or(Error::HoleMisfit)?.prev_hash };
+    let first = first.ok_or(Error::HoleMisfit)?;
+    let upto = Mark { seq: hole.before.seq - 1, hash: first.prev_hash };
     if hole.after == journal.acked {
         return Ok(Some(Passable { hole, upto }));
     }

@@ -53,9 +53,9 @@ struct Api {
     _watch: Task,
 }
 
-/// The routes of the api. Call it on a runtime: it starts the tasks that wake waiting pulls, settle
-/// holds and release expired ones; they end with the router. It has fallbacks, so a router with
-/// further paths is merged into it without any of its own.
+/// The routes of the api. Call it on a runtime: it starts the tasks that wake waiting pulls and settle
+/// holds; they end with the router. It has fallbacks, so a router with further paths is merged into it
+/// without any of its own.
 pub fn router(server: Arc<Server>) -> Router {
     router_with(server, Lane::default())
 }

@@ -42,7 +42,7 @@ use crate::{
         databases,
     },
     server::Server,
-    stage,
+    stage::{self, Moment, Work},
 };
 
 /// Backups kept in a folder, if nothing is said.
@@ -83,9 +83,11 @@ pub async fn take(
     let making = shelf.begin(&compact(server.now()))?;
     let manifest = written(server, &making, &moved).await?;
     let folder = making.keep(&manifest)?;
+    stage::reach(Work::Backup, Moment::Kept);
     let bytes = i64::try_from(manifest.dump.bytes).unwrap_or(i64::MAX);
     let kept = Kept { backup_id: manifest.backup_id, taken_at: manifest.taken_at, folder: folder.clone(), bytes };
     let (missed, away) = counted(server, kept, &manifest, forget_away).await?;
+    stage::reach(Work::Backup, Moment::Counted);
     let pruned = shelf.prune(&manifest, keep)?;
     let gone = &pruned;
     server.db.transaction(|tx| async move { backups::forget(&tx, gone).await }).await?;
@@ -167,7 +169,7 @@ async fn dump(
         .await
         .unwrap_or_else(|error| Err(io::Error::other(error)))
         .map_err(|error| making.written(&path, error))?;
-    stage::reach("backup.dumped");
+    stage::reach(Work::Backup, Moment::Dumped);
     Ok(Dump { bytes, sha256: Hash(hash.finalize().into()) })
 }
 

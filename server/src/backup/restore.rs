@@ -15,7 +15,7 @@ use crate::{
     cluster::Client,
     db::{Db, backups, databases},
     server::Server,
-    stage,
+    stage::{self, Moment, Work},
 };
 
 /// Where a backup is restored into.
@@ -47,14 +47,14 @@ pub async fn restore(dump: &Path, manifest: &Manifest, target: Target) -> Result
     let tools = Client::at_least(databases::major(&client).await?.max(manifest.postgres), &target.database)?;
     let reason = format!("the backup of {} was restored", manifest.taken);
     backups::begin_restore(&client, &reason).await?;
-    stage::reach("restore.begun");
+    stage::reach(Work::Restore, Moment::Begun);
     pour(&tools, dump).await?;
-    stage::reach("restore.poured");
+    stage::reach(Work::Restore, Moment::Poured);
     let db = Db::new(target.database.clone());
     let restored = db.snapshot(|tx| async move { backups::holdings(&tx).await }).await?;
     manifest.compare(&restored)?;
     backups::pass_restore(&client).await?;
-    stage::reach("restore.passed");
+    stage::reach(Work::Restore, Moment::Passed);
     Ok(Server::open_with(target.database, target.world, target.currency).await?)
 }
 

@@ -15,7 +15,11 @@ use super::{
     Manifest, NotMade, Ready,
     manifest::{self, MAKING},
 };
-use crate::{db::bootstrap, server::Server, stage};
+use crate::{
+    db::bootstrap,
+    server::Server,
+    stage::{self, Moment, Work},
+};
 
 /// How hard the file is compressed: the fastest level makes it a sixth longer than the usual one, and
 /// takes half the time that the first caller waits.
@@ -35,7 +39,7 @@ pub(super) async fn make(
     // Under the slot's turn nobody else is at work on it: what is there a killed process left.
     plain.remove();
     let (about, rows) = bootstrap::write(server, warehouses, &plain.0).await?;
-    stage::reach("bootstrap.written");
+    stage::reach(Work::Bootstrap, Moment::Written);
     let packed = Making(folder.join(format!("{MAKING}{name}.zst")));
     let (folder, name) = (folder.to_owned(), name.to_owned());
     let finish = move || {
@@ -44,10 +48,10 @@ pub(super) async fn make(
         let manifest = Manifest { epoch, snapshot, nodes, made_at, rows, bytes, unpacked, digest };
         let path = manifest::path_of(&folder, digest);
         fs::rename(&packed.0, &path)?;
-        stage::reach("bootstrap.named");
+        stage::reach(Work::Bootstrap, Moment::Named);
         manifest::sync(&folder)?;
         manifest::keep(&folder, &name, &manifest)?;
-        stage::reach("bootstrap.kept");
+        stage::reach(Work::Bootstrap, Moment::Kept);
         Ok(Ready { manifest, path })
     };
     spawn_blocking(finish).await.map_err(|_| NotMade::BrokeOff)?

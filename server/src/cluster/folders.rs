@@ -84,6 +84,11 @@ impl Folders {
         lock.lines().next()?.trim().parse().ok()
     }
 
+    /// The folder that they were prepared below.
+    pub fn parent(&self) -> &Path {
+        self.root.parent().unwrap_or(&self.root)
+    }
+
     /// Gives Postgres's folder a name that says that it is not used, and says which.
     pub fn set_aside(&self, moment: &str) -> Result<PathBuf, ClusterError> {
         let aside = self.root.join(format!("data-before-{moment}"));

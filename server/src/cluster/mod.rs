@@ -273,18 +273,25 @@ impl Cluster {
         Ok(())
     }
 
-    /// Whether the Postgres that this value stands for is still there.
-    fn is_running(&self) -> bool {
-        match &self.postmaster {
-            Some(postmaster) => !postmaster.has_ended(),
-            None => self.pid().is_some_and(exists),
-        }
+    /// Starts Postgres anew after it ended by itself. It runs on until [`Cluster::stop_shared`].
+    pub(crate) async fn start_again(&self) -> Result<(), ClusterError> {
+        Self::start(self.folders.parent()).await.map(Self::leave_running)
+    }
+
+    /// Whether a Postgres runs on this data: ours, or one that took its place.
+    pub(crate) fn is_running(&self) -> bool {
+        self.is_ours_running() || self.pid().is_some_and(exists)
+    }
+
+    fn is_ours_running(&self) -> bool {
+        self.postmaster.as_ref().is_some_and(|postmaster| !postmaster.has_ended())
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        if self.postmaster.is_some()
+        // One that took the place of ours is not ours to stop.
+        if self.is_ours_running()
             && let Err(error) = self.shut_down()
         {
             tracing::error!(code = error.code(), "PostgreSQL was not stopped: {error}");

@@ -44,7 +44,8 @@ fn parsed(name: &str) -> Option<(u32, u64)> {
         return None;
     }
     let part = |at: usize| u64::from_str_radix(&name[at..at + 8], 16).ok();
-    Some((u32::try_from(part(0)?).ok()?, part(8)? * PER_FILE + part(16)?))
+    let place = part(16).filter(|place| *place < PER_FILE)?;
+    Some((u32::try_from(part(0)?).ok()?, part(8)? * PER_FILE + place))
 }
 
 /// The segments that a restore needs, from the one that the base begins in, in order and without a gap;
@@ -97,8 +98,8 @@ pub(super) fn drop_before(wal: &Path, start: &str) -> Result<(), ClusterError> {
 pub(super) fn switched_at(history: &str) -> Option<u64> {
     let line = history.lines().rfind(|line| !line.trim().is_empty() && !line.starts_with('#'))?;
     let (high, low) = line.split_whitespace().nth(1)?.split_once('/')?;
-    let (high, low) = (u64::from_str_radix(high, 16).ok()?, u64::from_str_radix(low, 16).ok()?);
-    Some((high << 32) + low)
+    let (high, low) = (u32::from_str_radix(high, 16).ok()?, u32::from_str_radix(low, 16).ok()?);
+    Some((u64::from(high) << 32) + u64::from(low))
 }
 
 /// Where the log ends: a segment is filled with zeros before anything is written to it.
@@ -166,6 +167,7 @@ mod tests {
         assert_eq!(parsed("0000000100000001000000FF"), Some((1, 511)));
         assert_eq!(parsed("000000020000000200000000"), Some((2, 512)));
         assert_eq!((parsed("00000002.history"), parsed("archive.json")), (None, None));
+        assert_eq!(parsed("00000001FFFFFFFFFFFFFFFF"), None, "no file of the log has so many");
         let (folder, _) = archive(&[("0000000100000001000000FF", 1), ("000000010000000200000000.partial", 1)]);
         drop_before(&folder.path().join("wal-1"), "000000010000000200000000").unwrap();
         assert_eq!(fs::read_dir(folder.path().join("wal-1")).unwrap().count(), 1);
@@ -176,5 +178,6 @@ mod tests {
         let history = "1\t0/3000148\tno recovery target specified\n\n2\t1/5000000\tno recovery target specified\n";
         assert_eq!(switched_at(history), Some((1 << 32) + 5 * SEGMENT_BYTES));
         assert_eq!(switched_at("nothing\n"), None);
+        assert_eq!(switched_at("1\tFFFFFFFFFFFFFFFF/FFFFFFFFFFFFFFFF\tx\n"), None, "no place in a log");
     }
 }

@@ -19,13 +19,18 @@ use crate::{
     wake::Task,
 };
 
+/// How often it is looked at whether the private Postgres still runs, and whether we are still shown in it.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The longest pause before a Postgres that does not start is started again.
+const START_PAUSE_MAX: Duration = Duration::from_secs(30);
+
 /// How often it is looked at whether the archive's base is to be renewed.
 const RENEWAL: Duration = Duration::from_secs(3_600);
 
 /// A server's database, open for as long as it serves.
 pub(super) struct House {
     pub(super) server: Arc<Server>,
-    shown: Client,
     tasks: Vec<Task>,
     kept: Option<Private>,
 }
@@ -57,7 +62,9 @@ impl House {
         let shown = databases::connect(&database).await.map_err(Error::from)?;
         presence::show(&shown).await.map_err(Error::from)?;
         let server = Server::open_with(database.clone(), Arc::new(Real), config.currency).await?;
-        let mut tasks: Vec<Task> = kept.iter().filter_map(Private::renewing).collect();
+        let mut tasks = vec![Task::start(keep_shown(database.clone(), shown))];
+        tasks.extend(kept.iter().filter_map(Private::renewing));
+        tasks.extend(kept.iter().map(Private::keeping));
         let server = match elsewhere {
             Some(elsewhere) => {
                 let safety = Arc::new(Safety::new(elsewhere));
@@ -67,12 +74,12 @@ impl House {
             None => server,
         };
         say_where(elsewhere, config);
-        Ok(Self { server: Arc::new(server), shown, tasks, kept })
+        Ok(Self { server: Arc::new(server), tasks, kept })
     }
 
     /// Stops what was started: the cluster first, so that the archive gets the last of its log.
     pub(super) async fn close(self) -> Result<(), Problem> {
-        drop((self.tasks, self.shown, self.server));
+        drop((self.tasks, self.server));
         match self.kept {
             Some(kept) => kept.close().await,
             None => Ok(()),
@@ -108,6 +115,29 @@ impl Private {
         }))
     }
 
+    /// Starts Postgres again whenever it ends without having been told to by us: a crash, or somebody's kill.
+    fn keeping(&self) -> Task {
+        let cluster = Arc::clone(&self.cluster);
+        Task::start(async move {
+            let mut pause = LOOK;
+            loop {
+                sleep(pause).await;
+                pause = LOOK;
+                if cluster.is_running() {
+                    continue;
+                }
+                tracing::error!("the private Postgres has ended, and is started again");
+                match cluster.start_again().await {
+                    Ok(()) => tracing::info!("the private Postgres answers again"),
+                    Err(error) => {
+                        tracing::error!(code = error.code(), "the private Postgres does not start: {error}");
+                        pause = START_PAUSE_MAX;
+                    }
+                }
+            }
+        })
+    }
+
     async fn close(self) -> Result<(), Problem> {
         let Self { cluster, archive } = self;
         if let Some(archive) = &archive {
@@ -119,6 +149,21 @@ impl Private {
             archive.into_inner().finish().await;
         }
         Ok(())
+    }
+}
+
+/// Shows again that a server runs, whenever the connection that shows it has ended with Postgres.
+async fn keep_shown(database: tokio_postgres::Config, mut shown: Client) {
+    loop {
+        while !shown.is_closed() {
+            sleep(LOOK).await;
+        }
+        if let Ok(client) = databases::connect(&database).await
+            && presence::show(&client).await.is_ok()
+        {
+            shown = client;
+        }
+        sleep(LOOK).await;
     }
 }
 

@@ -26,7 +26,10 @@ use outpost_schema::clock::Timestamp;
 use outpost_sync::wire::Problem;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Config, ConfigError, LogFormat, Settings};
+use crate::{
+    config::{Config, ConfigError, LogFormat, Settings},
+    stage,
+};
 
 use opened::Opened;
 
@@ -89,6 +92,7 @@ enum Verb {
 /// # Errors
 /// A sentence that says what to do, with its code.
 pub async fn run(cli: Cli) -> Result<ExitCode, Problem> {
+    stage::check()?;
     let variables = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let config = Config::check(cli.settings, variables).map_err(|error| told(&error, ConfigError::code))?;
     let verb = cli.verb.unwrap_or(Verb::Serve);

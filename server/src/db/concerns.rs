@@ -1,6 +1,6 @@
 //! What people must look at: one open row per kind and subject.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_schema::{
     clock::Timestamp,
@@ -17,7 +17,9 @@ use uuid::Uuid;
 use super::Tx;
 use crate::error::Error;
 
-/// Opens concerns; one that is open already is brought up to date. `by` is whose ops raised them.
+/// Opens concerns; one that is open already is brought up to date, and of two with one kind and subject
+/// the later counts: a clock that is ahead is noticed by an entry and by a cart of one push. `by` is whose
+/// ops raised them.
 ///
 /// # Errors
 /// If Postgres fails.
@@ -31,6 +33,8 @@ pub async fn open(
     if raised.is_empty() {
         return Ok(());
     }
+    let of_each: BTreeMap<_, _> = raised.iter().map(|concern| ((concern.kind, &concern.subject), concern)).collect();
+    let raised: Vec<&Raised> = of_each.into_values().collect();
     let ids: Vec<_> = raised.iter().map(|_| ConcernId::new(now, world.id_chance())).collect();
     let kinds: Vec<_> = raised.iter().map(|concern| concern.kind).collect();
     let subjects: Vec<_> = raised.iter().map(|concern| &concern.subject).collect();

@@ -15,6 +15,7 @@ use outpost_schema::{
     journal::Mark,
     money::Currency,
     op::Line,
+    planted::{Bug, is_planted},
     quantity::Amount,
     settle::{Author, Elder, Known, KnownOrder, Touched},
     stock::{Allotment, Level, StockKey},
@@ -112,13 +113,16 @@ async fn lock_stock(tx: &Tx, keys: &BTreeSet<StockKey>) -> Result<BTreeMap<Stock
         return Ok(BTreeMap::new());
     }
     let (products, warehouses) = columns(keys);
+    let locking = if is_planted(Bug::ReadThenWritten) { "" } else { "for no key update of s" };
     let rows = tx
         .query(
-            "select s.product_id, s.warehouse_id, s.balance, s.promised
-             from unnest($1::uuid[], $2::uuid[]) as k (product_id, warehouse_id)
-             join stock s using (product_id, warehouse_id)
-             order by s.product_id, s.warehouse_id
-             for no key update of s",
+            &format!(
+                "select s.product_id, s.warehouse_id, s.balance, s.promised
+                 from unnest($1::uuid[], $2::uuid[]) as k (product_id, warehouse_id)
+                 join stock s using (product_id, warehouse_id)
+                 order by s.product_id, s.warehouse_id
+                 {locking}"
+            ),
             &[&products, &warehouses],
         )
         .await?;

@@ -8,14 +8,14 @@ use outpost_schema::{
     id::{CartId, HoldId, IncarnationId, NodeId, ProductId, WarehouseId},
     stock::{Allotment, Level, StockKey},
 };
-use outpost_sync::wire::{Caller, HoldWanted};
+use outpost_sync::{
+    hold::{Book, Decided, Held},
+    wire::{Caller, HoldWanted},
+};
 use tokio_postgres::Row;
 
 use super::{Tx, ground};
-use crate::{
-    error::Error,
-    hold::decide::{Book, Decided, Held},
-};
+use crate::error::Error;
 
 /// Lets this transaction use each statement's kept plan: the arrays differ in length at every group,
 /// and planning anew for each took half of Postgres's time.

@@ -8,7 +8,10 @@ use outpost_schema::{
 use uuid::Uuid;
 
 use super::{Db, Tx};
-use crate::error::Error;
+use crate::{
+    error::Error,
+    stage::{self, Moment, Work},
+};
 
 impl Db {
     /// Runs `work` in one transaction, once, for it reads a file that cannot be wound back; then
@@ -24,7 +27,11 @@ impl Db {
         let tx = Tx::begin(self, "begin").await?;
         let answer = work(&tx).await;
         match &answer {
-            Ok(_) if !is_dry_run => tx.commit().await?,
+            Ok(_) if !is_dry_run => {
+                stage::reach(Work::Import, Moment::BeforeCommit);
+                tx.commit().await?;
+                stage::reach(Work::Import, Moment::AfterCommit);
+            }
             Ok(_) | Err(_) => tx.roll_back().await,
         }
         answer

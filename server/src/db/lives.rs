@@ -121,6 +121,21 @@ pub async fn insert(
     Ok(())
 }
 
+/// A mistake for [`outpost_schema::planted::Bug::LifeInherits`]: a life gets what another one had.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn inherit(tx: &Tx, from: IncarnationId, to: IncarnationId) -> Result<(), Error> {
+    tx.execute(
+        "insert into allotments (incarnation_id, product_id, warehouse_id, granted, consumed, returned, received, reclaimed)
+         select $2, product_id, warehouse_id, granted, consumed, returned, received, reclaimed
+         from allotments where incarnation_id = $1",
+        &[&from, &to],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Units that a life may still sell without asking.
 ///
 /// # Errors

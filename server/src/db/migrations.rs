@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio_postgres::{Client, Transaction};
 
-use crate::stage;
+use crate::stage::{self, Moment};
 
 macro_rules! embedded {
     ($($name:literal),* $(,)?) => {
@@ -111,12 +111,11 @@ pub async fn apply(client: &mut Client, list: &[(&str, &str)]) -> Result<usize, 
             tx.commit().await?;
             return Ok(applied_here);
         };
-        let stages = format!("migration.{name}");
-        stage::reach_in(&stages, "begun");
+        stage::reach_migration(name, Moment::Begun);
         apply_one(&tx, name, text).await?;
-        stage::reach_in(&stages, "before_commit");
+        stage::reach_migration(name, Moment::BeforeCommit);
         tx.commit().await?;
-        stage::reach_in(&stages, "after_commit");
+        stage::reach_migration(name, Moment::AfterCommit);
         tracing::info!(migration = name, "migration {name} applied");
         applied_here += 1;
     }

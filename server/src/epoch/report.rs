@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use outpost_schema::{settle::Author, stock::StockKey};
+use outpost_schema::{
+    settle::Author,
+    stock::{StockKey, TOTAL_TOLD_MAX},
+};
 use outpost_sync::wire::{Caller, REPORT_MAX, Report, Reported, Standing};
 
 use super::end_if_all_heard;
@@ -11,6 +14,7 @@ use crate::{
     error::Error,
     grants,
     server::Server,
+    stage::{self, Moment, Work},
 };
 
 /// Takes a page of a report. The larger totals win, so a repeated, late or reordered page changes
@@ -26,8 +30,13 @@ pub async fn take(server: &Server, caller: Caller, standing: Standing, report: &
     if report.granted.iter().any(|told| told.incarnation_id != caller.incarnation_id) {
         return Err(Error::NotYours);
     }
-    let reported =
-        server.db.transaction(|tx| async move { take_within(server, &tx, caller, standing, report).await }).await?;
+    let work = |tx: Tx| async move {
+        let reported = take_within(server, &tx, caller, standing, report).await?;
+        stage::reach(Work::Report, Moment::BeforeCommit);
+        Ok(reported)
+    };
+    let reported = server.db.transaction(work).await?;
+    stage::reach(Work::Report, Moment::AfterCommit);
     if matches!(reported, Reported::Taken { .. }) {
         server.ring();
     }
@@ -82,7 +91,7 @@ async fn hear(server: &Server, tx: &Tx, caller: Caller, report: &Report) -> Resu
         .iter()
         .map(|told| {
             let key = StockKey { product_id: told.product_id, warehouse_id: told.warehouse_id };
-            (key, (told.granted.max(0), told.reclaimed.max(0)))
+            (key, (told.granted.clamp(0, TOTAL_TOLD_MAX), told.reclaimed.clamp(0, TOTAL_TOLD_MAX)))
         })
         .collect();
     let keys: BTreeSet<StockKey> = told.keys().copied().collect();

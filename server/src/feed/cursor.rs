@@ -53,6 +53,17 @@ impl Snapshot {
         xid < self.xmin || (xid < self.xmax && self.running.binary_search(&xid).is_err())
     }
 
+    /// A mistake for [`outpost_schema::planted::Bug::WatermarkAsCursor`]: what ended beside a running
+    /// transaction is not seen.
+    pub(crate) fn all_before_xmin(&self) -> Self {
+        Self { xmin: self.xmin, xmax: self.xmin, running: Vec::new() }
+    }
+
+    /// A mistake for [`outpost_schema::planted::Bug::SequenceAsCursor`]: what still runs is taken for seen.
+    pub(crate) fn all_before_xmax(&self) -> Self {
+        Self { xmin: self.xmax, xmax: self.xmax, running: Vec::new() }
+    }
+
     /// Whether everything that was over in `earlier` was over in this one.
     pub fn covers(&self, earlier: &Self) -> bool {
         self.xmax >= earlier.xmax && self.running.iter().all(|xid| !earlier.sees(*xid))
@@ -222,6 +233,10 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(text: &str) -> Result<Vec<u8>, BadCursor> {
+    // Checked here, because a number may begin with a sign, and may have one digit.
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(BadCursor);
+    }
     let pairs = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).map_err(|_| BadCursor));
     pairs.map(|pair| u8::from_str_radix(pair?, 16).map_err(|_| BadCursor)).collect()
 }

@@ -72,7 +72,6 @@ async fn take(
         progress(Progress { rows: report.rows, bytes });
     }
     rejects.finish().map_err(SourceError::Rejects)?;
-    crate::stage::reach("import_decided");
     Ok(report)
 }
 

@@ -5,41 +5,48 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use outpost_node::stage::{Moment, Stage, Work};
 use outpost_schema::device::Card;
+use outpost_server::stage as at_office;
 
-use super::{begin_another_life, nothing_is_left, shop_with_many};
+use super::{MANY, begin_another_life, nothing_is_left, shop_with_many};
 use crate::support::{
     Rule, Serving, Shop,
-    process::{self, Running, run},
+    process::{self, Running, dies_at, run},
 };
 
 /// The stages of a first filling at which a device may die.
-const FIRST: [&str; 8] = [
-    "fill.landing",
-    "fill.unpacked",
-    "fill.admitted",
-    "adopt.moved_in",
-    "adopt.before_rename",
-    "adopt.after_rename",
-    "adopt.done",
-    "apply.before_commit",
-];
+fn first() -> Vec<Stage> {
+    let file = [Moment::Landing, Moment::Unpacked, Moment::Admitted].map(|moment| Work::Fill.at(moment));
+    [&file[..], &Work::Adopt.stages(), &[Work::Apply.at(Moment::BeforeCommit)]].concat()
+}
 
-/// Those at which one may die that is filled beside its own tables.
-const ANEW: [&str; 6] = [
-    "fill.unpacked",
-    "fill.admitted",
-    "fill.before_commit",
-    "fill.after_commit",
-    "merge.before_commit",
-    "merge.after_commit",
-];
+/// Those at which one may die that is filled from a file beside its own tables.
+fn anew() -> Vec<Stage> {
+    [Work::Fill, Work::Measure, Work::Merge].iter().flat_map(|work| work.stages()).collect()
+}
+
+/// Those at which one may die that reads the feed beside its own tables.
+fn without_file() -> Vec<Stage> {
+    let written = [Moment::Begun, Moment::BeforeCommit, Moment::AfterCommit].map(|moment| Work::Fill.at(moment));
+    [&Work::ApplyAside.stages()[..], &written].concat()
+}
+
+/// Every stage at which a device dies in these stories.
+pub fn at_till() -> Vec<Stage> {
+    [first(), anew(), without_file(), Work::NoteBadFile.stages()].concat()
+}
+
+/// Every stage at which head office does.
+pub fn at_office() -> Vec<at_office::Stage> {
+    at_office::Work::Bootstrap.stages()
+}
 
 #[tokio::test]
 async fn a_new_till_killed_while_it_is_filled_is_filled_by_the_next_round() {
     let (mut shop, goods) = shop_with_many().await;
     let serving = Serving::begin(&shop).await;
-    for stage in FIRST {
+    for stage in first() {
         let number = shop.add_till(shop.high_street, Rule::Physical).await;
         let (card, folder) = switch_off(&mut shop, number);
         dies_and_goes_on(&serving, &folder, stage).await;
@@ -60,13 +67,13 @@ async fn a_till_killed_while_it_is_filled_anew_keeps_all_it_did_and_ends_level()
     let serving = Serving::begin(&shop).await;
     shop.all_level().await;
     let mut sold = 0;
-    for stage in ANEW {
+    for stage in anew() {
         shop.tills[0].sell(goods[0], 1).expect("sold");
         sold += 1;
         begin_another_life(&shop).await;
         let (card, folder) = switch_off(&mut shop, 0);
         let round = round(&serving, &folder);
-        assert!(!run("outpost-node", &round, Some(stage)).await.status.success(), "it dies at {stage}");
+        dies_at(stage, &round).await;
         switch_on(&mut shop, 0, &card, &folder);
         shop.tills[0].sell(goods[1], 1).expect("it sells in between");
         assert_eq!(shop.tills[0].receipts().len(), 2 * sold, "{stage}");
@@ -81,20 +88,69 @@ async fn a_till_killed_while_it_is_filled_anew_keeps_all_it_did_and_ends_level()
 }
 
 #[tokio::test]
+async fn a_till_killed_while_it_reads_the_feed_beside_its_tables_keeps_all_it_did() {
+    let mut shop = Shop::open(0).await;
+    let goods = shop.products(MANY, 5).await;
+    shop.add_till(shop.high_street, Rule::Physical).await;
+    let serving = Serving::begin(&shop).await;
+    shop.all_level().await;
+    for (stage, sold) in without_file().into_iter().zip(1..) {
+        shop.tills[0].sell(goods[0], 1).expect("sold");
+        begin_another_life(&shop).await;
+        let (card, folder) = switch_off(&mut shop, 0);
+        dies_and_goes_on(&serving, &folder, stage).await;
+        switch_on(&mut shop, 0, &card, &folder);
+        shop.all_level().await;
+        assert_eq!(shop.number("select count(*) from orders").await, sold, "{stage}");
+        shop.agree().await;
+        nothing_is_left(&shop.tills[0]);
+    }
+}
+
+#[tokio::test]
+async fn a_till_killed_while_it_notes_a_bad_file_is_filled_by_a_good_one() {
+    let (mut shop, _) = shop_with_many().await;
+    let serving = Serving::begin(&shop).await;
+    shop.all_level().await;
+    for stage in Work::NoteBadFile.stages() {
+        let number = shop.add_till(shop.high_street, Rule::Physical).await;
+        let (card, folder) = switch_off(&mut shop, number);
+        let (file, good) = kept_file(&shop);
+        let mut bad = good.clone();
+        bad[1_000] ^= 1;
+        std::fs::write(&file, bad).expect("written");
+        dies_at(stage, &round(&serving, &folder)).await;
+        std::fs::write(&file, good).expect("written");
+        switch_on(&mut shop, number, &card, &folder);
+        shop.tills[number].until_level().await;
+        nothing_is_left(&shop.tills[number]);
+    }
+    shop.agree().await;
+}
+
+/// The file that head office made, and what is in it.
+fn kept_file(shop: &Shop) -> (PathBuf, Vec<u8>) {
+    let mut paths = std::fs::read_dir(shop.files()).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let file = paths.find(|path| path.extension().is_some_and(|ending| ending == "zst")).expect("it was made");
+    let bytes = std::fs::read(&file).expect("readable");
+    (file, bytes)
+}
+
+#[tokio::test]
 async fn head_office_killed_while_it_makes_a_file_makes_it_at_the_next_start() {
     let (mut shop, _) = shop_with_many().await;
     let files = shop.spare_folder("head office");
-    for stage in ["bootstrap.written", "bootstrap.named", "bootstrap.kept"] {
+    for stage in at_office() {
         let data = files.to_string_lossy();
         let arguments = ["--database", shop.database.url(), "--listen", "127.0.0.1:0", "--data", &data, "serve"];
         let arguments = arguments.map(str::to_owned);
         let number = shop.add_till(shop.high_street, Rule::Physical).await;
         let (card, folder) = switch_off(&mut shop, number);
         begin_another_life(&shop).await;
-        let server = Running::start("outpost-server", &arguments, Some(stage)).await;
+        let server = Running::start("outpost-server", &arguments, Some(stage.into())).await;
         let round = [on(&folder), ["--server".to_owned(), server.url.clone(), "round".to_owned()].to_vec()].concat();
         assert!(!run("outpost-node", &round, None).await.status.success(), "{stage}: nobody answers");
-        assert!(!server.dies().await.success());
+        server.dies().await;
         let server = Running::start("outpost-server", &arguments, None).await;
         let round = [on(&folder), ["--server".to_owned(), server.url.clone(), "round".to_owned()].to_vec()].concat();
         assert!(run("outpost-node", &round, None).await.status.success(), "{stage}");
@@ -142,9 +198,9 @@ fn unpacked(shop: &Shop) -> u64 {
 }
 
 /// Runs a round that dies at this stage, and then one that ends.
-async fn dies_and_goes_on(serving: &Serving, folder: &Path, stage: &str) {
+async fn dies_and_goes_on(serving: &Serving, folder: &Path, stage: Stage) {
     let round = round(serving, folder);
-    assert!(!run("outpost-node", &round, Some(stage)).await.status.success(), "it dies at {stage}");
+    dies_at(stage, &round).await;
     let again = run("outpost-node", &round, None).await;
     assert!(again.status.success(), "after {stage}: {}", String::from_utf8_lossy(&again.stdout));
 }

@@ -90,7 +90,7 @@ fn ops() -> Vec<Op> {
         Op::AllotmentAsked(goods()),
         Op::GaveBack(goods()),
         Op::Sale(Box::new(Sale { order: of(order()), sold: Some(sold.checkout().expect("something is in it")) })),
-        Op::StatusTold(StatusTold { order_id: ORDER, status: OrderStatus::Shipped, at: AT }),
+        Op::StatusTold(StatusTold { order_id: ORDER, status: OrderStatus::Shipped, at: AT, called_off: false }),
         Op::CancelAsked(Cancel { order_id: ORDER, at: AT }),
     ]
 }

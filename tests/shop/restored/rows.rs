@@ -14,8 +14,9 @@ use outpost_sync::wire::HoldWanted;
 use super::{recovery, restore};
 use crate::support::{
     Rule, Shop, amount, caller,
-    chance::{Chance, Told, seeds},
+    chance::{Chance, seeds},
     line,
+    told::Told,
 };
 
 /// What a restored server has forgotten.

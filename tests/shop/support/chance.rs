@@ -38,14 +38,3 @@ pub fn seeds(few: u64) -> std::ops::Range<u64> {
     let wanted = std::env::var("OUTPOST_SEEDS").ok();
     0..wanted.map_or(few, |text| text.parse().expect("OUTPOST_SEEDS is a number"))
 }
-
-/// Names the seed if the story fails while this lives, so that it can be told again.
-pub struct Told(pub u64);
-
-impl Drop for Told {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("this was seed {}", self.0);
-        }
-    }
-}

@@ -1,7 +1,12 @@
 //! A line in memory: the bytes of the real protocol between a node and the real router, and whatever
 //! may happen to them on the way.
 
-use std::{collections::VecDeque, convert::Infallible, io, sync::Mutex};
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    io,
+    sync::{Arc, Mutex},
+};
 
 use axum::{
     Router,
@@ -25,30 +30,17 @@ use outpost_sync::{
 use serde::{Serialize, de::DeserializeOwned};
 use tower::ServiceExt as _;
 
+pub use self::fate::{Fate, Harm};
 use super::chance::Chance;
 
+// By their paths, because this file is a module of more than one test target.
+#[path = "wire/fate.rs"]
+mod fate;
+#[path = "wire/file.rs"]
 mod file;
 
-/// What happens to one call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It arrives, and so does the answer.
-    Passes,
-    /// It never arrives.
-    Lost,
-    /// The line breaks after so many bytes of the request.
-    CutAsking(usize),
-    /// Only so many bytes of the request arrive, as if they were all.
-    ShortAsking(usize),
-    /// It arrives; the answer does not.
-    AnswerLost,
-    /// It arrives; of the answer only so many bytes, as if they were all.
-    ShortAnswer(usize),
-    /// It arrives twice; the second answer is heard.
-    Twice,
-    /// It stays on the way, and arrives after the next call.
-    Late,
-}
+/// Where lines lead: head office, which may be switched off and on again behind them.
+pub type Door = Arc<Mutex<Router>>;
 
 /// One call, ready to be sent again.
 #[derive(Clone)]
@@ -66,7 +58,7 @@ type Tampering = Box<dyn Fn(&mut FileHead, &mut Vec<u8>) + Send + Sync>;
 
 /// One node's line.
 pub struct Wire {
-    router: Router,
+    door: Door,
     node_id: NodeId,
     fates: Mutex<VecDeque<Fate>>,
     weather: Mutex<Option<(Chance, usize)>>,
@@ -75,14 +67,20 @@ pub struct Wire {
     protocol: Mutex<u16>,
     files: Mutex<Option<Vec<u64>>>,
     tampering: Mutex<Option<Tampering>>,
+    harm: Mutex<Harm>,
 }
 
 impl Wire {
     /// A good line.
     pub fn lay(router: Router, node_id: NodeId) -> Self {
-        let (fates, weather, on_the_way, is_cut, files, tampering) = Default::default();
+        Self::lay_to(Arc::new(Mutex::new(router)), node_id)
+    }
+
+    /// A good line to whatever stands behind this door.
+    pub fn lay_to(door: Door, node_id: NodeId) -> Self {
+        let (fates, weather, on_the_way, is_cut, files, tampering, harm) = Default::default();
         let protocol = Mutex::new(PROTOCOL);
-        Self { router, node_id, fates, weather, on_the_way, is_cut, protocol, files, tampering }
+        Self { door, node_id, fates, weather, on_the_way, is_cut, protocol, files, tampering, harm }
     }
 
     /// From now on it speaks as a program of another version does.
@@ -112,6 +110,20 @@ impl Wire {
         self.fates.lock().expect("sound").clear();
     }
 
+    /// Whether something is still on its way.
+    pub fn is_late(&self) -> bool {
+        !self.on_the_way.lock().expect("sound").is_empty()
+    }
+
+    /// What happened on it so far.
+    pub fn harm(&self) -> Harm {
+        *self.harm.lock().expect("sound")
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Harm)) {
+        change(&mut self.harm.lock().expect("sound"));
+    }
+
     fn fate(&self) -> Fate {
         if *self.is_cut.lock().expect("sound") {
             return Fate::Lost;
@@ -124,16 +136,7 @@ impl Wire {
         if !chance.in_a_hundred(*in_a_hundred) {
             return Fate::Passes;
         }
-        let bytes = chance.below(600);
-        *chance.one_of(&[
-            Fate::Lost,
-            Fate::CutAsking(bytes),
-            Fate::ShortAsking(bytes),
-            Fate::AnswerLost,
-            Fate::ShortAnswer(bytes),
-            Fate::Twice,
-            Fate::Late,
-        ])
+        Fate::ill(chance)
     }
 
     async fn post<T: DeserializeOwned>(
@@ -151,11 +154,13 @@ impl Wire {
         let answer = self.meet(call, self.fate()).await;
         for old in late {
             self.send(&old, whole(&old)).await;
+            self.count(|harm| harm.reordered += 1);
         }
         answer
     }
 
     async fn meet<T: DeserializeOwned>(&self, call: Call, fate: Fate) -> Result<T, Trouble> {
+        self.count(|harm| harm.note(fate));
         match fate {
             Fate::Passes => heard(self.send(&call, whole(&call)).await, usize::MAX),
             Fate::Lost => Err(cut()),
@@ -199,7 +204,8 @@ impl Wire {
         if call.body.as_ref().is_some_and(|body| body.is_zstd) {
             request = request.header(header::CONTENT_ENCODING, "zstd");
         }
-        Heard::of(ask(&self.router, request.body(body).expect("a request")).await).await
+        let router = self.door.lock().expect("sound").clone();
+        Heard::of(ask(&router, request.body(body).expect("a request")).await).await
     }
 }
 

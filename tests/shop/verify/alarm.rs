@@ -18,8 +18,9 @@ use uuid::Uuid;
 use super::{customer, full_shop, hear, review, sell_to, walk};
 use crate::support::{
     Shop, Till, amount,
-    chance::{Chance, Told, seeds},
+    chance::{Chance, seeds},
     line, money,
+    told::Told,
 };
 
 /// Steps of one history.

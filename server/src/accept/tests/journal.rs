@@ -1,7 +1,7 @@
 //! What a push does to the journal, whatever its ops say.
 
 use outpost_schema::{
-    journal::{Entry, Mark},
+    journal::{Entry, Mark, SEQ_MAX},
     verdict::{ConcernKind, Refusal, Verdict},
 };
 use outpost_sync::wire::{Caller, Pushed, Standing};
@@ -26,6 +26,19 @@ async fn a_push_that_comes_twice_books_once_and_is_answered_twice() {
     assert_eq!(shop.count("orders").await, 2);
     assert_eq!(shop.level(tea, till.card.warehouse_id).await, (2, 2));
     shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn a_journal_that_counts_beyond_all_bounds_is_refused() {
+    let (shop, till, tea) = shop_with_till(21).await;
+    let goods = outpost_schema::op::Op::Received(till.goods(&[(tea, 1)]));
+    let (life, hlc) = (till.card.incarnation_id, outpost_schema::clock::Hlc::ZERO);
+    for (seq, code) in [(SEQ_MAX, "broken_chain"), (i64::MAX - 1, "broken_chain"), (SEQ_MAX - 1, "elsewhere")] {
+        let head = Mark { seq, ..Mark::START };
+        let told = till.say(&shop, &[Entry::write(life, head, hlc, String::new(), &goods, [0; 16])]).await;
+        let told = told.map_or_else(|error| error.code(), |_| "elsewhere");
+        assert_eq!(told, code, "{seq}");
+    }
 }
 
 #[tokio::test]

@@ -27,7 +27,8 @@ async fn a_sale_of_an_unknown_product_waits_for_it() {
     let mut till = shop.till("Kiosk", warehouse, true).await;
     let (tea, jam) = (shop.product().await, shop.product_id());
     let order = till.order(&[(tea, 1), (jam, 2)]);
-    let told = StatusTold { order_id: order.order_id, status: OrderStatus::Delivered, at: till.now() };
+    let told =
+        StatusTold { order_id: order.order_id, status: OrderStatus::Delivered, at: till.now(), called_off: false };
     let entries = [till.write(&sale(order.clone())), till.write(&Op::StatusTold(told)), till.sell(&[(tea, 1)])];
     let verdicts = till.push(&shop, &entries).await;
     assert_eq!(verdicts, [lacks(&[jam.0]), lacks(&[order.order_id.0]), Verdict::Accepted]);
@@ -172,7 +173,8 @@ async fn what_its_author_had_no_right_to_is_booked_once_it_has() {
     let mut till = shop.till("Kiosk", warehouse, false).await;
     let mut foreign = till.order(&[(tea, 1)]);
     foreign.warehouse_id = elsewhere;
-    let told = StatusTold { order_id: foreign.order_id, status: OrderStatus::Delivered, at: till.now() };
+    let told =
+        StatusTold { order_id: foreign.order_id, status: OrderStatus::Delivered, at: till.now(), called_off: false };
     let entries = [till.write(&sale(foreign.clone())), till.write(&Op::StatusTold(told))];
     let verdicts = till.push(&shop, &entries).await;
     assert_eq!(verdicts, [Verdict::SetAside(SetAside::NoRight), lacks(&[foreign.order_id.0])]);

@@ -95,7 +95,8 @@ async fn an_order_to_be_handed_over_is_promised_until_it_is() {
     let (warehouse, tea) = (shop.warehouse("Depot").await, shop.product().await);
     let mut till = shop.till("One", warehouse, false).await;
     let order = till.order_to_ship(&[(tea, 2)]);
-    let shipped = StatusTold { order_id: order.order_id, status: OrderStatus::Shipped, at: till.now() };
+    let shipped =
+        StatusTold { order_id: order.order_id, status: OrderStatus::Shipped, at: till.now(), called_off: false };
     let entries = [till.receive(&[(tea, 5)]), till.write(&sale(order))];
     till.push(&shop, &entries).await;
     assert_eq!(shop.level(tea, warehouse).await, (5, 2));

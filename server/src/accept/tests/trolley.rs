@@ -4,10 +4,11 @@ use outpost_schema::{
     cart::Cart,
     clock::Hlc,
     id::{CartId, ProductId, UserId},
+    journal::{Entry, Mark},
     op::{Op, Sale},
     quantity::Amount,
 };
-use outpost_sync::wire::{Push, Pushed};
+use outpost_sync::wire::{Push, Pushed, Standing};
 use uuid::Uuid;
 
 use super::*;
@@ -76,6 +77,24 @@ async fn a_state_with_others_units_waits_for_them() {
 }
 
 #[tokio::test]
+async fn a_clock_that_runs_ahead_is_one_concern_for_an_op_and_a_cart_of_one_push() {
+    let shop = Shop::open(53).await;
+    let (warehouse, tea) = (shop.warehouse("Market").await, shop.product().await);
+    let till = shop.till("One", warehouse, false).await;
+    let ahead = Hlc { at: till.now().plus_seconds(3_600), tick: 0 };
+    let goods = Op::Received(till.goods(&[(tea, 1)]));
+    let life = till.card.incarnation_id;
+    let entry = Entry::write(life, Mark::START, ahead, String::new(), &goods, [0; 16]);
+    let cart = Cart::open(CartId(Uuid::from_u128(1)), OWNER, warehouse, life, ahead);
+    // Twice, as a device sends it that changed it in between.
+    let push = Push { entries: vec![entry.clone()], carts: vec![cart.clone(), cart], ..Push::default() };
+    let standing = Standing { head: entry.mark(), ..till.standing() };
+    let answer = super::super::push(&shop.server, till.caller(), standing, &push).await.unwrap();
+    assert!(matches!(answer, Pushed::Settled { acked, .. } if acked == entry.mark()), "{answer:?}");
+    assert_eq!(shop.concern_kinds().await, ["clock_ahead"]);
+}
+
+#[tokio::test]
 async fn a_cart_that_cannot_be_is_a_concern_and_changes_nothing() {
     let shop = Shop::open(52).await;
     let (warehouse, tea) = (shop.warehouse("Market").await, shop.product().await);
@@ -123,4 +142,18 @@ async fn a_stamp_from_the_future_wins_nothing() {
     assert!(later.cap(till.now()), "the till's own stamp still lies ahead");
     later.resume(till.card.incarnation_id, Hlc { at: till.now().plus_seconds(299), tick: 0 });
     send(&shop, &till, &[&later]).await;
+}
+
+#[tokio::test]
+async fn a_clock_that_runs_ahead_may_show_in_an_op_and_in_a_cart_of_one_push() {
+    let shop = Shop::open(56).await;
+    let (warehouse, tea) = (shop.warehouse("Market").await, shop.product().await);
+    let mut till = shop.till("One", warehouse, false).await;
+    let years = 70 * 365 * 86_400;
+    shop.world.pass(years);
+    let push = Push { entries: vec![till.receive(&[(tea, 1)])], carts: vec![open(&till, 1)], ..Push::default() };
+    shop.world.pass(-years);
+    let answer = super::super::push(&shop.server, till.caller(), till.standing(), &push).await.unwrap();
+    assert!(matches!(answer, Pushed::Settled { .. }), "{answer:?}");
+    assert_eq!(shop.count("concerns where kind = 'clock_ahead' and closed_at is null").await, 1);
 }

@@ -1,4 +1,4 @@
-//! Who of many gets a hold: pure, over the rows as they are.
+//! Who of many gets a hold: pure, over the rows as they are. The server decides by it, and so does its model.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -8,7 +8,8 @@ use outpost_schema::{
     quantity::Amount,
     stock::{Level, StockKey},
 };
-use outpost_sync::wire::{HoldPlaced, HoldWanted};
+
+use crate::wire::{HoldPlaced, HoldWanted};
 
 /// A hold in the book.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,103 @@
+//! Mistakes on purpose, to see that a search would find them if they were made by accident.
+//!
+//! Each is one line at the place where somebody could make it. It is chosen at run time, for one thread,
+//! and only in debug builds: a release build has none of it, because [`is_planted`] is always false there.
+
+use std::cell::Cell;
+
+macro_rules! bugs {
+    ($($(#[doc = $doc:literal])* $name:ident,)*) => {
+        /// A mistake that somebody could make.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Bug {
+            $($(#[doc = $doc])* $name,)*
+        }
+
+        impl Bug {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// What is wrong, in a sentence.
+            pub const fn sentence(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($doc),*).trim_ascii(),)*
+                }
+            }
+        }
+    };
+}
+
+bugs! {
+    /// The node's commits do not wait for the disk.
+    SynchronousNormal,
+    /// The node forgets entries once they are acknowledged, not once every backup holds them.
+    PrunedAtAcked,
+    /// What a till gives back is told, and not taken from its own allotment.
+    ReturnToldBeforeCommit,
+    /// A grant is taken from the answer to a push as well as from the feed.
+    GrantTakenFromAnswer,
+    /// An own op is no longer laid over the image as soon as it is acknowledged.
+    AckedTakenForContained,
+    /// A report tells what was given back as a total, ahead of the ops that say so.
+    TotalsAheadOfOps,
+    /// Another life of a journal goes on counting receipts under the old prefix.
+    ReceiptsOfAnotherLife,
+    /// A page is applied in two transactions: the cursor first.
+    CursorBeforePage,
+    /// A push is answered, and then its commit fails.
+    AnsweredBeforeCommit,
+    /// A repeated push is answered as if everything had been accepted.
+    VerdictForgotten,
+    /// A push is taken whatever its entries are based on.
+    NoBaseHash,
+    /// The feed's cursor is a number: whatever began before it and ends later is passed over.
+    SequenceAsCursor,
+    /// The feed's cursor is the oldest transaction that still runs: what ended since is held back.
+    WatermarkAsCursor,
+    /// Stock is read without a lock, and then written.
+    ReadThenWritten,
+    /// Another life of a journal inherits what the old one was granted.
+    LifeInherits,
+    /// A grant is told to a node, and the promise it makes is not kept in the book.
+    GrantToldBeforeCommit,
+    /// A hold that is over counts until somebody sweeps it away.
+    ExpiryLeftToSweeper,
+    /// A restored server grants before it has heard its devices.
+    NoBarrier,
+    /// An op that is set aside leaves a part of what it did.
+    LostSavepoint,
+    /// The latest status of an order that is told wins, not the highest.
+    LatestStatusWins,
+    /// A removed line of a cart counts from nothing again, as a counter within a map does.
+    CounterInAMap,
+}
+
+thread_local! {
+    static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) };
+}
+
+/// Makes this mistake in this thread from now on, and no other; none makes none.
+pub fn plant(bug: Option<Bug>) {
+    PLANTED.set(bug);
+}
+
+/// Whether this mistake is to be made here.
+pub fn is_planted(bug: Bug) -> bool {
+    cfg!(debug_assertions) && PLANTED.get() == Some(bug)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_mistake_at_a_time_and_only_where_it_was_asked_for() {
+        plant(Some(Bug::NoBaseHash));
+        assert_eq!((is_planted(Bug::NoBaseHash), is_planted(Bug::NoBarrier)), (cfg!(debug_assertions), false));
+        let elsewhere = std::thread::spawn(|| is_planted(Bug::NoBaseHash)).join();
+        assert!(!elsewhere.expect("it ends"));
+        plant(None);
+        assert!(!is_planted(Bug::NoBaseHash));
+        assert!(Bug::ALL.iter().all(|bug| bug.sentence().ends_with('.')));
+    }
+}

@@ -1,0 +1,126 @@
+//! A database that was restored has forgotten what it told since. It begins another epoch, and until each
+//! journal that may hold units has reported or is given up, nothing is granted and nothing is held.
+
+use outpost_schema::{
+    device::IncarnationState,
+    feed::NOBODY,
+    id::{EpochId, IncarnationId, NodeId},
+    settle::{Author, Raised},
+    stock::StockKey,
+    verdict::ConcernKind,
+};
+use serde_json::json;
+
+use super::{
+    journal::Journal,
+    ledger::{Backup, Ledger},
+};
+use crate::wire::{Caller, Problem, Report, Reported, Standing};
+
+impl Ledger {
+    /// A copy, after which all that is in it counts as archived.
+    pub(super) fn backup(&mut self) -> Backup {
+        let backup = Backup(Box::new(self.clone()));
+        self.journals.values_mut().for_each(|journal| journal.archived = journal.acked().seq);
+        backup
+    }
+
+    /// Goes on from a copy, in another epoch: every active journal owes a report.
+    pub(super) fn restore(&mut self, Backup(copy): Backup, epoch: EpochId) {
+        let (ids, now) = (self.ids, self.known.now);
+        *self = *copy;
+        (self.ids, self.known.now) = (self.ids.max(ids), now);
+        (self.epoch, self.epoch_text) = (epoch, epoch.to_string());
+        for journal in self.journals.values_mut() {
+            if journal.state == IncarnationState::Active || journal.report_owed {
+                (journal.report_owed, journal.report_head) = (true, None);
+            }
+        }
+        self.is_recovering = self.awaits_somebody();
+        let (kind, subject) = (ConcernKind::ServerRestored, epoch.to_string());
+        self.open_concerns(vec![Raised { kind, subject, detail: json!({}), scope: NOBODY, seq: None }]);
+    }
+
+    fn awaits_somebody(&self) -> bool {
+        self.journals.values().any(|journal| journal.report_owed && !journal.is_given_up)
+    }
+
+    /// Ends the recovery once nobody is waited for: homes get what became available meanwhile.
+    fn end_if_all_heard(&mut self) {
+        if self.is_recovering && !self.awaits_somebody() {
+            self.is_recovering = false;
+            let homes: Vec<_> = self.homes.keys().copied().collect();
+            homes.into_iter().for_each(|home| self.top_up_warehouse(home));
+        }
+    }
+
+    /// The larger totals are kept, and what they open is promised; whatever that makes of the stock row.
+    pub(super) fn report(&mut self, caller: Caller, standing: Standing, report: &Report) -> Result<Reported, Problem> {
+        let life = caller.incarnation_id;
+        if report.granted.iter().any(|told| told.incarnation_id != life) {
+            return Err(Problem::new("not_yours", "a journal reports only what was granted to itself"));
+        }
+        let acked = self.journal(caller)?.acked();
+        if report.epoch != self.epoch {
+            return Ok(Reported::OtherEpoch { epoch: self.epoch });
+        }
+        // A journal that ends before what the server has was set back: it has forgotten grants too.
+        if standing.head.seq < acked.seq || (standing.head.seq == acked.seq && standing.head.hash != acked.hash) {
+            return Ok(Reported::Elsewhere { acked });
+        }
+        for told in &report.granted {
+            let key = StockKey { product_id: told.product_id, warehouse_id: told.warehouse_id };
+            if self.known.products.contains(&key.product_id) && self.known.warehouses.contains(&key.warehouse_id) {
+                self.change_allotment(life, key, |own| own.hear(told.granted.max(0), told.reclaimed.max(0)));
+                self.look_at_stock(key);
+            }
+        }
+        let journal = self.journals.get_mut(&life).filter(|journal| report.last && journal.report_owed);
+        if let Some(journal) = journal {
+            journal.report_head = Some(standing.head.seq);
+            self.finish_report(life);
+        }
+        Ok(Reported::Taken { acked })
+    }
+
+    /// Ends a report if the server has the journal up to the head that it named.
+    pub(super) fn finish_report(&mut self, life: IncarnationId) {
+        let Some(journal) = self.journals.get(&life).filter(|journal| journal.report_owed) else { return };
+        if journal.report_head.is_some_and(|head| head <= journal.acked().seq) {
+            let homes = journal.author.homes.clone();
+            self.let_go(life);
+            // One that had been given up comes when the others are done: what is free at its home is its own.
+            homes.into_iter().for_each(|home| self.top_up_warehouse(home));
+        }
+    }
+
+    /// A life is no longer waited for: it has reported, or it is over and told.
+    pub(super) fn let_go(&mut self, life: IncarnationId) {
+        self.journals.entry(life).and_modify(|journal| (journal.report_owed, journal.is_given_up) = (false, false));
+        self.end_if_all_heard();
+    }
+
+    pub(super) fn give_up(&mut self, node_id: NodeId) {
+        let lives = self.journals.values_mut().filter(|journal| journal.author.node_id == node_id);
+        lives.for_each(|journal| journal.is_given_up = true);
+        self.end_if_all_heard();
+    }
+
+    pub(super) fn readmit(&mut self, author: Author) {
+        let life = author.incarnation_id;
+        if self.journals.contains_key(&life) {
+            return;
+        }
+        let newest = self.lives(author.node_id).max_by_key(|journal| journal.number);
+        let (number, after) = newest.map_or((0, None), |journal| (journal.number, Some(journal.author.incarnation_id)));
+        if let Some(elder) = after.and_then(|elder| self.journals.get_mut(&elder)) {
+            elder.supersede();
+        }
+        let elders = self.lives(author.node_id).map(|journal| journal.author.incarnation_id).collect();
+        let author = Author { elders, is_superseded: false, ..author };
+        self.homes.extend(author.homes.iter().map(|home| (*home, author.node_id)));
+        let journal = Journal { report_owed: true, ..Journal::of(author, number + 1, after, String::new()) };
+        self.journals.insert(life, journal);
+        self.retry_set_aside();
+    }
+}
