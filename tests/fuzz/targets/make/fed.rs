@@ -1,0 +1,115 @@
+//! What the feed tells.
+
+use std::collections::BTreeSet;
+
+use outpost_schema::{
+    barcode::Barcode,
+    catalogue::{Category, Product, Warehouse},
+    feed::{Aggregate, Granted, Key, Kind, Ruling, Stock},
+    id::{CategoryId, ConcernId},
+    quantity::Unit,
+    verdict::{Concern, ConcernKind, Grant, Refusal, SetAside, Verdict},
+    word::Word as _,
+};
+
+use super::{super::cart, *};
+
+pub fn verdict(choices: &mut Choices<'_>) -> Verdict {
+    match choices.place(7) {
+        0 => Verdict::Accepted,
+        1 => Verdict::Granted(
+            choices.some(3, |choices| Grant { product_id: product_id(choices), amount: amount(choices) }),
+        ),
+        2 => Verdict::Refused(choices.one(Refusal::WORDS).0),
+        3 => Verdict::SetAside(SetAside::Newer),
+        4 => Verdict::SetAside(SetAside::Malformed { code: choices.text(9) }),
+        5 => Verdict::SetAside(SetAside::Lacks { ids: choices.some(3, |choices| product_id(choices).0) }),
+        _ => Verdict::SetAside(SetAside::IdTaken { id: order_id(choices).0 }),
+    }
+}
+
+pub fn key(choices: &mut Choices<'_>) -> Key {
+    let kind = choices.one(&Kind::ALL);
+    let width = if choices.once_in(8) { choices.place(5) } else { kind.width() };
+    Key { kind, ids: (0..width).map(|_| product_id(choices).0).collect() }
+}
+
+pub fn aggregate(choices: &mut Choices<'_>) -> Aggregate {
+    match choices.one(&Kind::ALL) {
+        Kind::Warehouse => Aggregate::Warehouse(Warehouse {
+            warehouse_id: warehouse_id(choices),
+            name: choices.text(20),
+            home_of: choices.perhaps(node_id),
+            created_at: at(choices),
+        }),
+        Kind::Category => Aggregate::Category(Category {
+            category_id: CategoryId(choices.id(13, 3)),
+            name: choices.text(20),
+            parent_id: choices.perhaps(|choices| CategoryId(choices.id(13, 3))),
+        }),
+        Kind::Product => Aggregate::Product(Box::new(product(choices))),
+        Kind::Stock => Aggregate::Stock(Stock {
+            product_id: product_id(choices),
+            warehouse_id: warehouse_id(choices),
+            balance: choices.number(),
+            promised: choices.number(),
+            updated_at: at(choices),
+        }),
+        Kind::Allotment => Aggregate::Allotment(granted(choices)),
+        Kind::User => Aggregate::User(Box::new(user(choices))),
+        Kind::Address => Aggregate::Address(Box::new(address(choices))),
+        Kind::Order => Aggregate::Order(Box::new(super::ops::order(choices))),
+        Kind::Review => Aggregate::Review(Box::new(review(choices))),
+        Kind::Cart => Aggregate::Cart(Box::new(cart::some_cart(choices))),
+        Kind::Concern => Aggregate::Concern(Box::new(concern(choices))),
+        Kind::Verdict if choices.once_in(2) => Aggregate::Gone(key(choices)),
+        Kind::Verdict => Aggregate::Verdict(Box::new(Ruling {
+            incarnation_id: life(choices),
+            seq: choices.number(),
+            verdict: verdict(choices),
+        })),
+    }
+}
+
+fn granted(choices: &mut Choices<'_>) -> Granted {
+    Granted {
+        incarnation_id: life(choices),
+        product_id: product_id(choices),
+        warehouse_id: warehouse_id(choices),
+        granted: choices.number(),
+        reclaimed: choices.number(),
+    }
+}
+
+fn concern(choices: &mut Choices<'_>) -> Concern {
+    Concern {
+        concern_id: ConcernId(choices.id(14, 3)),
+        kind: choices.one(ConcernKind::WORDS).0,
+        subject: choices.text(20),
+        detail: json(choices, 2),
+        scope: warehouse_id(choices).0,
+        opened_at: at(choices),
+        closed_at: choices.perhaps(at),
+    }
+}
+
+fn product(choices: &mut Choices<'_>) -> Product {
+    let barcode = |choices: &mut Choices<'_>| Barcode::in_store(choices.place(1_000) as u64).expect("few digits");
+    let barcodes: BTreeSet<Barcode> = choices.some(3, barcode).into_iter().collect();
+    Product {
+        product_id: product_id(choices),
+        sku: choices.perhaps(|choices| choices.text(20)),
+        name: choices.text(20),
+        description: choices.perhaps(|choices| choices.text(100)),
+        price: choices.perhaps(money),
+        unit: choices.one(Unit::WORDS).0,
+        price_per: choices.number(),
+        category_id: choices.perhaps(|choices| CategoryId(choices.id(13, 3))),
+        seller_id: choices.perhaps(user_id),
+        image_urls: choices.some(2, |choices| choices.text(20)),
+        attributes: object(choices, 2),
+        barcodes: barcodes.into_iter().collect(),
+        created_at: at(choices),
+        updated_at: at(choices),
+    }
+}
