@@ -3,6 +3,8 @@
 
 #[path = "tidy/rules.rs"]
 mod rules;
+#[path = "tidy/scenarios.rs"]
+mod scenarios;
 #[path = "tidy/sizes.rs"]
 mod sizes;
 #[path = "tidy/source.rs"]
@@ -84,6 +86,14 @@ fn only_the_cart_names_crdts() {
 }
 
 #[test]
+fn unsafe_code_stands_in_one_place() {
+    all_keep(everything(), rules::unsafe_code);
+    let heads = ["/src/lib.rs", "/src/main.rs"];
+    let heads = rooms().into_iter().filter(|(path, _)| heads.iter().any(|head| path.ends_with(head)));
+    all_keep(heads.collect(), rules::forbids_unsafe);
+}
+
+#[test]
 fn nothing_is_left_behind() {
     all_keep(everything(), rules::left_behind);
 }
@@ -116,8 +126,13 @@ fn migrations_are_numbered_without_gaps() {
 }
 
 #[test]
+fn every_bad_day_is_told_by_a_test_that_exists() {
+    none(scenarios::breaches(&read("tests/SCENARIOS.md"), |path| fs::read_to_string(Path::new(ROOT).join(path)).ok()));
+}
+
+#[test]
 fn documents_name_only_what_exists() {
     let there = below("");
-    let documents = ["README.md", "ARCHITECTURE.md", "server/RECOVERY.md"];
+    let documents = ["README.md", "ARCHITECTURE.md", "server/RECOVERY.md", "tests/SCENARIOS.md"];
     none(documents.iter().flat_map(|document| rules::paths(document, &read(document), &there)).collect());
 }

@@ -11,7 +11,9 @@ mod catch_up;
 mod digest;
 mod disk;
 mod environment;
+mod faults;
 mod goods;
+mod herd;
 mod holds;
 mod http;
 mod import;
@@ -19,9 +21,13 @@ mod journal;
 mod numbers;
 mod postgres;
 mod push;
+#[path = "../../tests/simulation/recorded.rs"]
+mod recorded;
 mod report;
 mod sale;
 mod shop;
+#[path = "../../tests/simulation/tally.rs"]
+mod tally;
 mod till;
 mod watch;
 
@@ -32,7 +38,7 @@ use clap::Parser;
 use crate::report::{Figure, Report};
 
 /// Every figure, in the order in which `all` measures them.
-const FIGURES: [&Figure; 8] = [
+const FIGURES: [&Figure; 10] = [
     &sale::FIGURE,
     &push::FIGURE,
     &holds::FIGURE,
@@ -41,6 +47,8 @@ const FIGURES: [&Figure; 8] = [
     &bootstrap::FIGURE,
     &catch_up::FIGURE,
     &digest::FIGURE,
+    &herd::FIGURE,
+    &faults::FIGURE,
 ];
 
 /// Measures what this machine does, beside a limit measured in the same run.
@@ -56,6 +64,9 @@ struct Asked {
 }
 
 fn main() -> ExitCode {
+    if let Some(served) = herd::serves() {
+        return served.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    }
     let asked = Asked::parse();
     let chosen: Vec<&Figure> = match asked.name.as_str() {
         "list" => return list(),

@@ -32,6 +32,11 @@ impl Postgres {
         Ok(self.cluster.config(name))
     }
 
+    /// How another process connects to the database of this name.
+    pub fn url(&self, name: &str) -> String {
+        self.cluster.url(name)
+    }
+
     /// Head office over a database of this name, made anew.
     pub async fn server(&self, name: &str) -> Outcome<(Arc<Server>, Client)> {
         let config = self.database(name).await?;

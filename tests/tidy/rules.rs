@@ -27,6 +27,9 @@ const TOP: &[&str] = &[
 /// The two doors to the machine's clock and chance.
 const MACHINE: [&str; 2] = ["node/src/time.rs", "server/src/time.rs"];
 
+/// Where unsafe code stands.
+const SEAM: &str = "tests/simulation/disk/vfs.rs";
+
 const CLOCK: &[&str] = &["SystemTime::now", "Instant::now", "Utc::now", "Uuid::now_v7"];
 const CHANCE: &[&str] = &["rand::", "thread_rng", "OsRng", "getrandom", "Uuid::new_v4"];
 
@@ -95,6 +98,20 @@ pub fn cart_crate(path: &str, source: &Source) -> Vec<String> {
 /// Nothing half-done stays, and no test is passed over.
 pub fn left_behind(path: &str, source: &Source) -> Vec<String> {
     named(path, &source.code, LEFT_BEHIND, "finish it or remove it")
+}
+
+/// Only the seam between SQLite and the simulated disk cannot do without.
+pub fn unsafe_code(path: &str, source: &Source) -> Vec<String> {
+    if path == SEAM {
+        return Vec::new();
+    }
+    named(path, &source.code, &["unsafe"], &format!("only {SEAM} is written with it"))
+}
+
+/// A room forbids for itself what the workspace only denies.
+pub fn forbids_unsafe(path: &str, source: &Source) -> Vec<String> {
+    let forbids = source.code.lines().any(|line| line.trim() == "#![forbid(unsafe_code)]");
+    if forbids { Vec::new() } else { vec![format!("{path}: begin with #![forbid(unsafe_code)]")] }
 }
 
 /// No test sleeps: it waits for what it waits for.
@@ -256,6 +273,15 @@ mod tests {
         let bad = ["use crdts::VClock;"];
         tells(code(cart_crate, "node/src/cart.rs"), &bad, &["let crdts_like = 1;", "/* crdts */"]);
         tells(code(cart_crate, "schema/src/cart/line.rs"), &[], &bad);
+    }
+
+    #[test]
+    fn unsafe_code_elsewhere_is_told() {
+        let bad = ["unsafe { f() }", "pub unsafe fn f() {}", "let f: unsafe fn() = g;"];
+        let good = ["#![forbid(unsafe_code)]", "\"unsafe\"", "// unsafe"];
+        tells(code(unsafe_code, "tests/simulation/disk.rs"), &bad, &good);
+        tells(code(unsafe_code, SEAM), &[], &bad);
+        tells(code(forbids_unsafe, "node/src/lib.rs"), &["pub mod db;", "// #![forbid(unsafe_code)]"], &good[..1]);
     }
 
     #[test]

@@ -1,0 +1,127 @@
+//! The laws, each a function that says where it is broken. To add one, write it here and name it in the list.
+
+use outpost_schema::{stock::StockKey, verdict::ConcernKind};
+
+use crate::{
+    depth::Depth,
+    device::Device as _,
+    network::{Check, Network},
+    office::Book,
+};
+
+/// Looks at the book alone.
+type OfBook = fn(&Book) -> Option<String>;
+
+const OF_THE_BOOK: [OfBook; 5] =
+    [own_laws, balance_is_the_sum_of_movements, promised_is_the_sum_of_promises, what_is_short_has_its_concern, sound];
+
+/// Checks every law that can be checked at any moment.
+///
+/// # Errors
+/// The first that is broken.
+pub fn check<D: Depth>(network: &Network<D>) -> Check {
+    OF_THE_BOOK.iter().find_map(|law| law(&network.book)).map_or(Ok(()), Err)?;
+    for key in network.ledger.rows.keys() {
+        no_unit_is_promised_twice(network, *key)?;
+    }
+    what_was_held_is_held(network)?;
+    head_office_never_knows_less(network)
+}
+
+fn own_laws(book: &Book) -> Option<String> {
+    book.broken.first().map(|law| format!("the book says of itself: {law}"))
+}
+
+fn balance_is_the_sum_of_movements(book: &Book) -> Option<String> {
+    let wrong = |(key, level): (&StockKey, &outpost_schema::stock::Level)| {
+        let moved = book.movements.get(key).copied().unwrap_or(0);
+        (moved != level.balance).then(|| format!("movements of {key:?} sum to {moved}, and the book says {level:?}"))
+    };
+    book.levels.iter().find_map(wrong)
+}
+
+fn promised_is_the_sum_of_promises(book: &Book) -> Option<String> {
+    let wrong = |(key, level): (&StockKey, &outpost_schema::stock::Level)| {
+        let promised = book.promises.get(key).copied().unwrap_or(0);
+        (promised != level.promised)
+            .then(|| format!("promises of {key:?} sum to {promised}, and the book says {level:?}"))
+    };
+    book.levels.iter().find_map(wrong)
+}
+
+fn what_is_short_has_its_concern(book: &Book) -> Option<String> {
+    let is_short = |level: &outpost_schema::stock::Level| level.owed() > 0 || level.unbacked() > 0;
+    let rows = book.levels.iter().filter(|(_, level)| is_short(level) || !book.concerns.is_empty());
+    rows.into_iter().find_map(|(key, level)| {
+        let subject = format!("{}/{}", key.product_id, key.warehouse_id);
+        let figures = [(ConcernKind::Owed, level.owed()), (ConcernKind::Unbacked, level.unbacked())];
+        let wrong =
+            figures.into_iter().find(|(kind, units)| (*units > 0) != book.concerns.contains(&(*kind, subject.clone())));
+        wrong.map(|(kind, units)| format!("{key:?} has {units} {kind:?}, and the concern says otherwise"))
+    })
+}
+
+fn sound(book: &Book) -> Option<String> {
+    let negative = |(key, level): (&StockKey, &outpost_schema::stock::Level)| {
+        (level.promised < 0).then(|| format!("{key:?} has {level:?}"))
+    };
+    book.levels.iter().find_map(negative)
+}
+
+/// What all tills may sell without asking, what is held and what is owed is there, up to what a limit allows.
+fn no_unit_is_promised_twice<D: Depth>(network: &Network<D>, key: StockKey) -> Check {
+    let Some(row) = network.ledger.rows.get(&key) else { return Ok(()) };
+    let open: i64 = network.spots.iter().filter_map(|spot| spot.open.get(&key)).sum();
+    let holds = network.ledger.holds.values().filter(|held| held.key == key && !held.is_over);
+    let held: i64 = holds.map(|held| held.units).sum();
+    let owed = network.ledger.owed(key);
+    let promised = open + held + owed;
+    if promised <= row.there + row.excess {
+        return Ok(());
+    }
+    Err(format!(
+        "{key:?}: {open} may be sold without asking, {held} are held, {owed} are owed, and there are {} (a limit allows {} more)",
+        row.there, row.excess
+    ))
+}
+
+/// A hold that somebody was told of stands until it is over.
+fn what_was_held_is_held<D: Depth>(network: &Network<D>) -> Check {
+    for (hold_id, held) in network.ledger.holds.iter().filter(|(_, held)| !held.is_over) {
+        let kept = network.book.holds.get(hold_id);
+        if kept != Some(&(held.key, held.units)) {
+            return Err(format!(
+                "somebody was told of hold {hold_id} of {} units, and the book has {kept:?}",
+                held.units
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Head office has granted at least what a till heard, and knows of at most what it sold and gave back: so it keeps
+/// promised at least what the till may sell, but for goods that came in there and of which it has not heard.
+fn head_office_never_knows_less<D: Depth>(network: &Network<D>) -> Check {
+    let is_settled = |spot: &&crate::network::Spot<D>| !spot.was_doubtful && !network.book.is_recovering;
+    for spot in network.spots.iter().filter(is_settled) {
+        let Some(device) = spot.device.as_ref().filter(|device| !device.is_dark()) else { continue };
+        let life = spot.life;
+        for key in spot.open.keys() {
+            let ours = device.allotment(*key);
+            let theirs = network.book.allotments.get(&(life, *key)).copied().unwrap_or_default();
+            let is_sound = theirs.granted >= ours.granted
+                && theirs.reclaimed >= ours.reclaimed
+                && theirs.consumed <= ours.consumed
+                && theirs.returned <= ours.returned
+                && theirs.received <= ours.received
+                && theirs.rest() - theirs.received >= ours.rest() - ours.received;
+            if ours.reclaimed > 0 {
+                return Err(format!("{} lost {ours:?} of {key:?} to nobody who asked for it", spot.card.name));
+            }
+            if !is_sound {
+                return Err(format!("{} has {ours:?} of {key:?}, and head office {theirs:?}", spot.card.name));
+            }
+        }
+    }
+    Ok(())
+}

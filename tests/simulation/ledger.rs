@@ -1,0 +1,194 @@
+//! The ledger that knows everything, outside the system: what is physically there, what was handed out,
+//! counted and paid, and what people were told. It believes no machine, and no machine reads it.
+//!
+//! Where a limit makes zero oversell impossible (an old copy of a disk that sells before it is heard, goods
+//! handed out beyond the book because they were in the customer's hand, what a restored server had only told),
+//! the limit's own number is added to the *excess* of the row, and the laws hold up to that.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use outpost_schema::{
+    clock::Timestamp,
+    id::{CartId, HoldId, OrderId, ProductId, UserId, WarehouseId},
+    order::OrderStatus,
+    stock::StockKey,
+    verdict::ConcernKind,
+};
+
+use crate::step::Name;
+
+/// Units of a stock row.
+pub type Units = Vec<(StockKey, i64)>;
+
+/// Which ops a disk holds, by their number in the ledger.
+pub type Disk = Vec<usize>;
+
+/// A stock row as it is in the shop, not in any book.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Row {
+    /// What it began with.
+    pub opening: i64,
+    /// What is there now; below 0 if more was handed out than there was.
+    pub there: i64,
+    /// Units that may be promised beyond what is there, because of a limit.
+    pub excess: i64,
+}
+
+/// An op that happened.
+#[derive(Clone, Debug)]
+pub struct Happened {
+    /// What it is called in every book.
+    pub name: Name,
+    /// What it did to the book.
+    pub moved: Units,
+    /// What it took from its till's allotments.
+    pub taken: Units,
+    /// Whether nothing moved but the book: somebody counted.
+    pub is_count: bool,
+    /// The order whose goods it handed over: whoever tells of that, they leave the book once.
+    pub hands_over: Option<OrderId>,
+    /// Whether a fault took every copy of it: it may be in no book, or in one all the same.
+    pub may_be_lost: bool,
+}
+
+/// An order to be handed over.
+#[derive(Clone, Debug)]
+pub struct Owed {
+    /// What is owed.
+    pub lines: Units,
+    /// Where.
+    pub warehouse_id: WarehouseId,
+    /// Whether the goods have left.
+    pub has_left: bool,
+    /// Whether head office has called it off.
+    pub is_cancelled: bool,
+    /// Statuses that were told, each by an op.
+    pub told: Vec<(OrderStatus, usize)>,
+    /// Ops that ask for it to be called off.
+    pub asks: Vec<usize>,
+}
+
+/// A hold that somebody was told of.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// Of what.
+    pub key: StockKey,
+    /// How many.
+    pub units: i64,
+    /// Until when, by head office's clock.
+    pub until: Timestamp,
+    /// Whether it is over: released, turned into allotment, or forgotten by a restored server.
+    pub is_over: bool,
+}
+
+/// What was done to one product in one cart, by all tills together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Filled {
+    /// Units put in.
+    pub added: i64,
+    /// Units checked out.
+    pub sold: i64,
+    /// What the only till that ever had the line in hand shows; none once there were two.
+    pub shown: Option<i64>,
+    /// That till.
+    pub by: Option<usize>,
+    /// Whether units were taken out too, so that what is left does not follow from sums.
+    pub is_doubtful: bool,
+    /// Whether changes may be lost: with a disk, or because the power went out meanwhile.
+    pub is_lost: bool,
+}
+
+/// What happened.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// Stock rows.
+    pub rows: BTreeMap<StockKey, Row>,
+    /// Ops, in the order in which they happened.
+    pub ops: Vec<Happened>,
+    /// Orders to be handed over.
+    pub owed: BTreeMap<OrderId, Owed>,
+    /// Every receipt that was printed, by the op that last did.
+    pub receipts: BTreeMap<String, usize>,
+    /// Every order that was made, by the op that made it.
+    pub orders: BTreeMap<OrderId, usize>,
+    /// Sales that happened while the power went out: nobody saw their receipts.
+    pub unseen_sales: usize,
+    /// Holds.
+    pub holds: BTreeMap<HoldId, Held>,
+    /// Carts, in the order in which they were begun.
+    pub carts: Vec<CartId>,
+    /// What was done to them.
+    pub filled: BTreeMap<(CartId, ProductId), Filled>,
+    /// Customers.
+    pub customers: Vec<UserId>,
+    /// Concerns that something that happened explains.
+    pub explained: BTreeSet<ConcernKind>,
+}
+
+impl Filled {
+    /// A till does something to the line, after which, if no other ever did, it shows what `change` says.
+    pub fn change(&mut self, till: usize, change: impl Fn(i64) -> i64) {
+        let is_alone = self.by.is_none_or(|by| by == till);
+        let before = if self.by.is_none() { Some(0) } else { self.shown };
+        self.shown = before.filter(|_| is_alone).map(change);
+        self.by = Some(till);
+    }
+}
+
+impl Ledger {
+    /// A row of the shop.
+    pub fn row(&mut self, key: StockKey) -> &mut Row {
+        self.rows.entry(key).or_default()
+    }
+
+    /// How many are there; never fewer than none.
+    pub fn there(&self, key: StockKey) -> i64 {
+        self.rows.get(&key).map_or(0, |row| row.there.max(0))
+    }
+
+    /// A limit allows so many more units of these rows to be promised than are there.
+    pub fn allow(&mut self, units: &[(StockKey, i64)]) {
+        for (key, units) in units.iter().filter(|(_, units)| *units > 0) {
+            self.row(*key).excess += units;
+        }
+        if units.iter().any(|(_, units)| *units > 0) {
+            self.explained.extend([ConcernKind::Owed, ConcernKind::Unbacked]);
+        }
+    }
+
+    /// Something happened, on this disk. Says its number.
+    pub fn happened(&mut self, op: Happened, disk: &mut Disk) -> usize {
+        for (key, delta) in op.moved.iter().filter(|_| !op.is_count) {
+            self.row(*key).there += delta;
+        }
+        self.ops.push(op);
+        disk.push(self.ops.len() - 1);
+        self.ops.len() - 1
+    }
+
+    /// After a disk lost what was on it, or head office forgot: ops of `before` that nobody has any more may be
+    /// lost, and what they handed out or promised is beyond every book.
+    pub fn lose(&mut self, before: impl IntoIterator<Item = usize>, is_kept: impl Fn(usize, &Name) -> bool) {
+        for number in before {
+            let op = &mut self.ops[number];
+            if op.may_be_lost || is_kept(number, &op.name) {
+                continue;
+            }
+            op.may_be_lost = true;
+            // What left the book and what was only promised: an op that did both did it once.
+            let gone = op.moved.iter().map(|(key, delta)| (*key, -delta)).chain(op.taken.iter().copied());
+            let mut beyond: BTreeMap<StockKey, i64> = BTreeMap::new();
+            for (key, units) in gone {
+                let most = beyond.entry(key).or_default();
+                *most = (*most).max(units);
+            }
+            self.allow(&beyond.into_iter().collect::<Units>());
+        }
+    }
+
+    /// Units of a row that are owed to customers.
+    pub fn owed(&self, key: StockKey) -> i64 {
+        let open = self.owed.values().filter(|order| !order.has_left && !order.is_cancelled);
+        open.flat_map(|order| &order.lines).filter(|(of, _)| *of == key).map(|(_, units)| units).sum()
+    }
+}

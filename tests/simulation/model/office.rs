@@ -1,0 +1,231 @@
+//! Head office: the model of the server, set up as a network, and its book for somebody who trusts nobody.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use outpost_schema::{
+    catalogue::{Product, ProductEdit, Warehouse},
+    clock::Timestamp,
+    device::{Card, NodeKind},
+    id::{EpochId, IncarnationId, NodeId, ProductId, WarehouseId},
+    money::Money,
+    quantity::{Amount, Unit},
+    settle::Author,
+    stock::StockKey,
+    world::{Seeded, World as _},
+};
+use outpost_sync::{
+    model::{self, Backup, Model},
+    wire::{Caller, HoldWanted, Problem},
+};
+
+use super::line::ModelLine;
+use crate::{
+    office::{Answer, Book, Office, Opening, Place, Shelf},
+    step::Deed,
+};
+
+/// A model of head office.
+pub struct ModelOffice {
+    pub(super) model: Arc<Model>,
+    world: Arc<Seeded>,
+    cards: Vec<Card>,
+    products: Vec<ProductId>,
+    /// The product that a transaction changes which is open.
+    slow: Option<ProductId>,
+}
+
+impl ModelOffice {
+    /// The model itself.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    fn enter_products(&mut self, opening: &Opening, places: &[WarehouseId]) {
+        for (number, cents) in opening.prices.iter().enumerate() {
+            let now = self.world.now();
+            let product = product(ProductId::new(now, self.world.id_chance()), number, *cents, now);
+            let shelves = opening.places.iter().zip(places);
+            let on_hand = shelves.map(|(place, id)| (*id, place.on_hand.get(number).copied().unwrap_or_default()));
+            self.products.push(product.product_id);
+            self.model.add_product(product, &on_hand.collect::<Vec<_>>());
+        }
+    }
+
+    fn let_in(&mut self, place: &Place, warehouse_id: WarehouseId) {
+        for policy in &place.tills {
+            let now = self.world.now();
+            let node_id = NodeId::new(now, self.world.id_chance());
+            let incarnation_id = IncarnationId::new(now, self.world.id_chance());
+            let number = self.cards.len() + 1;
+            let card = Card {
+                node_id,
+                incarnation_id,
+                name: format!("Till {number}"),
+                kind: NodeKind::Till,
+                warehouse_id,
+                is_home: place.is_home,
+                policy: *policy,
+                prefix: format!("T{number}"),
+                currency: currency(),
+                server: "http://127.0.0.1:7070".to_owned(),
+            };
+            self.model.add_node(author(&card));
+            self.cards.push(card);
+        }
+    }
+
+    fn edit(&self, product_id: ProductId, edit: ProductEdit) -> Answer {
+        answer(self.model.edit_product(product_id, edit))
+    }
+}
+
+/// What the server knows of a device by its card.
+fn author(card: &Card) -> Author {
+    let Card { node_id, incarnation_id, warehouse_id, is_home, .. } = *card;
+    let homes = is_home.then_some(warehouse_id).into_iter().collect();
+    Author { homes, ..model::author(Caller { node_id, incarnation_id }, warehouse_id) }
+}
+
+fn currency() -> outpost_schema::money::Currency {
+    "EUR".parse().expect("a currency")
+}
+
+fn product(product_id: ProductId, number: usize, cents: i64, now: Timestamp) -> Product {
+    Product {
+        product_id,
+        sku: None,
+        name: format!("Product {number}"),
+        description: None,
+        price: Money::from_parts(cents * 100).ok(),
+        unit: Unit::Each,
+        price_per: 1,
+        category_id: None,
+        seller_id: None,
+        image_urls: Vec::new(),
+        attributes: serde_json::Map::new(),
+        barcodes: Vec::new(),
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+fn answer<T>(answer: Result<T, Problem>) -> Answer {
+    answer.map_or_else(|problem| Answer::Refused(problem.code), |_| Answer::Done)
+}
+
+impl Office for ModelOffice {
+    type Line = ModelLine;
+    type Backup = Backup;
+
+    async fn open(opening: &Opening, world: &Arc<Seeded>) -> Self {
+        let model = Arc::new(Model::new(currency(), world.now()));
+        let (world, slow) = (Arc::clone(world), None);
+        let mut office = Self { model, world, cards: Vec::new(), products: Vec::new(), slow };
+        let mut places = Vec::new();
+        for number in 1..=opening.places.len() {
+            let now = office.world.now();
+            let warehouse_id = WarehouseId::new(now, office.world.id_chance());
+            let name = format!("Place {number}");
+            office.model.add_warehouse(Warehouse { warehouse_id, name, home_of: None, created_at: now });
+            places.push(warehouse_id);
+        }
+        office.enter_products(opening, &places);
+        opening.places.iter().zip(places).for_each(|(place, id)| office.let_in(place, id));
+        office
+    }
+
+    fn cards(&self) -> Vec<Card> {
+        self.cards.clone()
+    }
+
+    fn products(&self) -> Vec<ProductId> {
+        self.products.clone()
+    }
+
+    fn lay(&self, node: NodeId) -> ModelLine {
+        ModelLine::lay(&self.model, &self.world, node)
+    }
+
+    async fn act(&mut self, deed: &Deed) -> Answer {
+        let model = Arc::clone(&self.model);
+        model.at(self.world.now());
+        match deed {
+            Deed::Reprice { product, price } => {
+                self.edit(*product, ProductEdit { price: Some(*price), ..ProductEdit::default() })
+            }
+            Deed::BeginSlow { product } => {
+                self.slow = Some(*product);
+                Answer::Done
+            }
+            Deed::EndSlow { commit } => match self.slow.take().filter(|_| *commit) {
+                Some(product) => {
+                    let description = Some("edited while others came and went".to_owned());
+                    self.edit(product, ProductEdit { description, ..ProductEdit::default() })
+                }
+                None => Answer::Done,
+            },
+            Deed::Sweep => {
+                model.sweep();
+                Answer::Done
+            }
+            Deed::Hold { by, hold, key, units, seconds } => match wanted(*hold, *key, *units, *seconds) {
+                Ok(wanted) => answer(model.hold(*by, &wanted)),
+                Err(problem) => Answer::Refused(problem.code),
+            },
+            Deed::Release { by, hold } => answer(model.release(*by, *hold)),
+            Deed::Allot { by, hold } => answer(model.allot(*by, *hold)),
+            Deed::GiveUp { node } => {
+                model.give_up(*node);
+                Answer::Done
+            }
+            Deed::Readmit { card } => {
+                model.readmit(author(card));
+                Answer::Done
+            }
+        }
+    }
+
+    async fn book(&mut self) -> Book {
+        self.model.read(|ledger| Book {
+            levels: ledger.levels().clone(),
+            promises: ledger.promises(),
+            movements: ledger.movements().clone(),
+            allotments: ledger.allotments().map(|(life, key, allotment)| ((life, key), allotment)).collect(),
+            holds: ledger.holds().map(|held| (held.hold_id, (held.key, held.amount.units()))).collect(),
+            is_recovering: ledger.is_recovering(),
+            ops: ledger.ops().map(|(life, mark, word)| ((life, mark), word)).collect(),
+            concerns: ledger.concerns().cloned().collect(),
+            broken: Vec::new(),
+        })
+    }
+
+    async fn shelf(&mut self) -> Shelf {
+        self.model.read(|ledger| Shelf {
+            orders: ledger.orders().map(|order| (order.order_id, order.clone())).collect::<BTreeMap<_, _>>(),
+            carts: ledger.carts().cloned().collect(),
+            concerns: ledger.ever().clone(),
+        })
+    }
+
+    async fn back_up(&mut self) -> Backup {
+        self.model.at(self.world.now());
+        self.model.backup()
+    }
+
+    async fn put_back(&mut self, backup: &Backup) {
+        let epoch = EpochId::new(self.world.now(), self.world.id_chance());
+        self.model.at(self.world.now());
+        self.model.restore(backup.clone(), epoch);
+    }
+
+    /// Each change of the model is whole, so there is no middle to end it in but that of a slow edit.
+    async fn restart(&mut self) {
+        self.slow = None;
+    }
+}
+
+fn wanted(hold_id: outpost_schema::id::HoldId, key: StockKey, units: i64, seconds: u64) -> Result<HoldWanted, Problem> {
+    let StockKey { product_id, warehouse_id } = key;
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    Ok(HoldWanted { hold_id, product_id, warehouse_id, amount: Amount::new(units)?, cart_id: None, seconds })
+}

@@ -1,0 +1,58 @@
+//! When the feed is read anew, the tables are made equal to it: what is not told goes, and what is this
+//! till's own stays: its orders, what its uncontained ops made, its carts and allotments.
+
+use std::collections::BTreeSet;
+
+use outpost_schema::{feed::Kind, settle::Touched, stock::Level};
+use uuid::Uuid;
+
+use super::{
+    inbox::Contained,
+    journal::op_of,
+    tables::{Laid, Tables},
+};
+
+impl Tables {
+    /// What uncontained own ops moved is laid over the images again, if an image that contained them is
+    /// replaced by one that does not. What they promised is not: until head office has booked them anew, less
+    /// is shown as free.
+    pub(super) fn lay_anew(&mut self, contained: &Contained<'_>) {
+        let life = self.life();
+        let (upto, set_aside) = contained.of(life);
+        let Self { own, stock, .. } = self;
+        for written in own.uncontained(upto, set_aside) {
+            let seq = written.entry.seq;
+            for (key, balance) in &written.moved {
+                let row = stock.entry(*key).or_default();
+                if !row.laid.iter().any(|laid| (laid.life, laid.seq) == (life, seq)) {
+                    row.laid.push(Laid { life, seq, change: Level { balance: *balance, promised: 0 } });
+                }
+            }
+        }
+    }
+
+    /// The feed was read to its end: what it did not tell is not there.
+    pub(super) fn end_filling(&mut self, contained: &Contained<'_>) {
+        let Some(told) = self.told.take() else { return };
+        let own = self.named(contained);
+        let node_id = self.card.node_id;
+        let stays = |kind, id: Uuid| told.ids.contains(&(kind, id)) || own.contains(&id);
+        self.images.retain(|(kind, id), _| stays(*kind, *id));
+        self.orders.retain(|id, order| order.node_id == node_id || stays(Kind::Order, id.0));
+        for (_, row) in self.stock.iter_mut().filter(|(key, _)| !told.stock.contains(key)) {
+            row.fed = None;
+        }
+        self.stock.retain(|_, row| row.fed.is_some() || !row.laid.is_empty());
+    }
+
+    /// The ids that uncontained ops of this till name.
+    fn named(&self, contained: &Contained<'_>) -> BTreeSet<Uuid> {
+        let ops = self.journals().flat_map(|(life, journal)| {
+            let (upto, set_aside) = contained.of(life);
+            journal.uncontained(upto, set_aside).filter_map(|written| op_of(&written.entry))
+        });
+        let touched = Touched::by(&ops.collect::<Vec<_>>());
+        let people = touched.users.iter().map(|id| id.0).chain(touched.addresses.iter().map(|id| id.0));
+        people.chain(touched.reviews.iter().map(|id| id.0)).chain(touched.orders.iter().map(|id| id.0)).collect()
+    }
+}

@@ -1,0 +1,121 @@
+//! Warehouse work, orders that move on, and customers.
+
+use outpost_schema::{
+    clock::Timestamp,
+    id::{OrderId, ProductId, UserId},
+    op::{Cancel, Count, CountLine, Customer, Goods, Line, Op, StatusTold},
+    order::{Fulfilment, Order, OrderStatus},
+    people::{Role, User},
+    text,
+    world::{Seeded, World as _},
+};
+
+use super::{super::tables::Tables, Code, Effects, Plan, Told, amount, code};
+
+impl Tables {
+    pub(super) fn receive(&self, product: ProductId, units: i64) -> Result<Plan, Code> {
+        let mut effects = Effects::default();
+        effects.put_or_take(self, self.row_of(product), amount(units)?.units());
+        self.note_goods(product, units, effects, units, Op::Received)
+    }
+
+    pub(super) fn give_back(&self, product: ProductId, units: i64) -> Result<Plan, Code> {
+        if self.state.is_old_image() {
+            return Err("rolled_back");
+        }
+        let (key, mut effects) = (self.row_of(product), Effects::default());
+        if units > self.allotment(key).open() {
+            return Err("more_than_open");
+        }
+        effects.allot(self, key, |own| own.give_back(units));
+        self.note_goods(product, units, effects, 0, Op::GaveBack)
+    }
+
+    pub(super) fn note_goods(
+        &self,
+        product_id: ProductId,
+        units: i64,
+        effects: Effects,
+        delta: i64,
+        op: fn(Goods) -> Op,
+    ) -> Result<Plan, Code> {
+        let amount = amount(units)?;
+        self.product(product_id).ok_or("unknown_product")?;
+        let key = self.row_of(product_id);
+        let op = op(Goods { warehouse_id: key.warehouse_id, lines: vec![Line { product_id, amount }] });
+        Ok(Plan::Write { op, effects, cart: None, told: Told::Noted { key: Some(key), delta } })
+    }
+
+    pub(super) fn count(&self, product_id: ProductId, counted: i64) -> Result<Plan, Code> {
+        if !self.card.is_home {
+            return Err("not_home");
+        }
+        self.product(product_id).ok_or("unknown_product")?;
+        let (key, mut effects) = (self.row_of(product_id), Effects::default());
+        let delta = counted.saturating_sub(self.level(key).balance);
+        effects.put_or_take(self, key, delta);
+        let lines = vec![CountLine { product_id, counted, delta }];
+        let op = Op::Counted(Count { warehouse_id: key.warehouse_id, lines });
+        op.check().map_err(code)?;
+        Ok(Plan::Write { op, effects, cart: None, told: Told::Noted { key: Some(key), delta } })
+    }
+
+    fn order_here(&self, order_id: OrderId) -> Result<&Order, Code> {
+        let order = self.orders.get(&order_id).ok_or("unknown_order")?;
+        if order.warehouse_id == self.card.warehouse_id { Ok(order) } else { Err("other_warehouse") }
+    }
+
+    pub(super) fn advance(&self, order_id: OrderId, status: OrderStatus, at: Timestamp) -> Result<Plan, Code> {
+        let order = self.order_here(order_id)?;
+        let called_off = order.status == OrderStatus::Cancelled;
+        let op = Op::StatusTold(StatusTold { order_id, status, at, called_off });
+        op.check().map_err(code)?;
+        if status <= order.status {
+            return Err("already_there");
+        }
+        let leaves = order.fulfilment == Fulfilment::Ship
+            && order.status < OrderStatus::Shipped
+            && status >= OrderStatus::Shipped;
+        let mut effects = Effects::default();
+        for item in order.items.iter().filter(|_| leaves) {
+            let (key, units) = (self.row_of(item.product_id), item.quantity.units());
+            if order.is_promised() {
+                effects.level(key).promised -= units;
+            } else {
+                effects.allot(self, key, |own| own.consume(units));
+            }
+            effects.level(key).balance -= units;
+        }
+        Ok(Plan::Write { op, effects, cart: None, told: Told::Advanced })
+    }
+
+    pub(super) fn cancel(&self, order_id: OrderId, at: Timestamp) -> Result<Plan, Code> {
+        if !self.order_here(order_id)?.is_promised() {
+            return Err("already_there");
+        }
+        let op = Op::CancelAsked(Cancel { order_id, at });
+        Ok(Plan::Write { op, effects: Effects::default(), cart: None, told: Told::Noted { key: None, delta: 0 } })
+    }
+
+    pub(super) fn customer(&self, email: &str, world: &Seeded) -> Result<Plan, Code> {
+        let email = email.trim().to_lowercase();
+        text::email(&email).map_err(code)?;
+        if self.people().any(|known| known.email.as_ref() == Some(&email)) {
+            return Err("email_known");
+        }
+        let now = world.now();
+        let user = User {
+            user_id: UserId::new(now, world.id_chance()),
+            email: Some(email),
+            first_name: None,
+            last_name: None,
+            created_at: now,
+            address_id: None,
+            role: Role::Customer,
+            home: self.card.warehouse_id,
+            alias_of: None,
+        };
+        let op = Op::CustomerAdded(Box::new(Customer { user, address: None }));
+        Ok(Plan::Write { op, effects: Effects::default(), cart: None, told: Told::Customer })
+    }
+}

@@ -1,0 +1,336 @@
+//! What goes wrong, and what the limits then allow.
+
+use std::collections::BTreeSet;
+
+use outpost_schema::{stock::StockKey, verdict::ConcernKind};
+
+use super::{Check, Network, spots::UnderWay, verbs::standing};
+use crate::{
+    depth::Depth,
+    device::{Again, Device as _, Yard as _},
+    ledger::{Disk, Happened, Units},
+    office::{Office as _, Weather as _},
+    step::{Act, Fault, Name},
+};
+
+impl<D: Depth> Network<D> {
+    pub(super) async fn fault(&mut self, fault: &Fault) -> Check {
+        match fault {
+            Fault::PowerCut { till, after } => {
+                self.arm(*till, *after);
+                Ok(())
+            }
+            Fault::Restart { till } => match self.till(*till) {
+                Some(number) => self.restart(number, Again::InOrder),
+                None => Ok(()),
+            },
+            Fault::Copy { till } => {
+                self.copy(*till);
+                Ok(())
+            }
+            Fault::PutBack { till } => self.put_back(*till),
+            Fault::Clone { till } => self.double(*till),
+            Fault::Destroy { till } => {
+                self.destroy(*till);
+                Ok(())
+            }
+            Fault::Clock { till, seconds } => {
+                self.spots[till % self.spots.len()].world.pass(*seconds);
+                self.jumped();
+                Ok(())
+            }
+            Fault::OfficeClock { seconds } => {
+                self.office_world.pass(*seconds);
+                self.holds_expire();
+                self.jumped();
+                Ok(())
+            }
+            Fault::Cut { till } => {
+                self.spots[till % self.spots.len()].line.cut();
+                Ok(())
+            }
+            Fault::Mend { till } => {
+                self.spots[till % self.spots.len()].line.mend();
+                Ok(())
+            }
+            Fault::Weather { till, in_a_hundred } => {
+                let seed = self.chance.below(1 << 30) as u64;
+                self.spots[till % self.spots.len()].line.weather(seed, *in_a_hundred);
+                Ok(())
+            }
+            Fault::OfficePutBack => self.office_put_back().await,
+            Fault::OfficeRestart => {
+                self.tally.office_restarts += 1;
+                self.office.restart().await;
+                self.look_at_the_book().await
+            }
+        }
+    }
+
+    fn jumped(&mut self) {
+        self.tally.clock_jumps += 1;
+        self.ledger.explained.insert(ConcernKind::ClockAhead);
+    }
+
+    fn arm(&mut self, till: usize, after: u64) {
+        let Some(number) = self.till(till) else { return };
+        if let Some(device) = &self.spots[number].device {
+            self.yard.arm(device, after);
+        }
+    }
+
+    /// Every till whose power went out is switched on again.
+    pub(super) async fn wake_the_dark(&mut self) -> Check {
+        for number in 0..self.spots.len() {
+            if self.spots[number].device.as_ref().is_some_and(|device| device.is_dark()) {
+                self.tell(|| format!("    the power of till {number} went out"));
+                self.restart(number, Again::AfterCut)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Off and on again: what was acknowledged is there, and what was under way is there whole, or not at all.
+    pub(super) fn restart(&mut self, number: usize, how: Again) -> Check {
+        let spot = &mut self.spots[number];
+        let Some(device) = spot.device.take() else { return Ok(()) };
+        let (device, damage) = self.yard.restart(device, how, &spot.world, &mut self.chance);
+        spot.device = Some(device);
+        match how {
+            Again::InOrder => self.tally.restarts += 1,
+            Again::AfterCut => self.tally.power_cuts += 1,
+        }
+        self.tally.lost_writes += damage.dropped;
+        self.tally.torn_writes += damage.torn;
+        self.is_whole(number)?;
+        match self.spots[number].under_way.take() {
+            Some(under_way) => self.came_of(number, under_way),
+            None => {
+                self.look(number);
+                self.check()
+            }
+        }
+    }
+
+    fn is_whole(&self, number: usize) -> Check {
+        let spot = &self.spots[number];
+        let Some(device) = &spot.device else { return Ok(()) };
+        device.examine().map_err(|found| format!("{} is not whole: {found}", spot.card.name))?;
+        let lost = spot.disk.iter().map(|op| &self.ledger.ops[*op]).find(|op| !device.has(op.name));
+        match lost {
+            None => Ok(()),
+            Some(op) => Err(format!("{} acknowledged {op:?}, and has it no more", spot.card.name)),
+        }
+    }
+
+    /// Nobody was told what came of this: the journal tells.
+    fn came_of(&mut self, number: usize, UnderWay { act, life, head }: UnderWay) -> Check {
+        let (before, open) = (self.spots[number].shown.clone(), self.spots[number].open.clone());
+        self.look(number);
+        let Some(device) = &self.spots[number].device else { return Ok(()) };
+        let now = standing(device)?;
+        let after = &self.spots[number].shown;
+        let moved: Units = after
+            .iter()
+            .map(|(key, level)| (*key, level.balance - before.get(key).map_or(0, |was| was.balance)))
+            .filter(|(_, delta)| *delta != 0)
+            .collect();
+        if let Act::Add { cart, product, .. } | Act::Take { cart, product, .. } | Act::Remove { cart, product } = &act {
+            self.ledger.filled.entry((*cart, *product)).or_default().is_lost = true;
+        }
+        if now == head && moved.is_empty() {
+            return self.check();
+        }
+        if device.life() != life || now.seq != head.seq + 1 {
+            return Err(format!(
+                "{act:?} was under way at {head:?}; now the journal ends at {now:?}, and {moved:?} moved"
+            ));
+        }
+        self.tell(|| "    it had happened".to_owned());
+        let taken = self.taken_by(number, &act, &moved);
+        let now_open = std::mem::replace(&mut self.spots[number].open, open);
+        self.beyond_the_allotment(number, &taken);
+        self.spots[number].open = now_open;
+        self.unseen(number, &act, Name { life, mark: now }, moved, taken);
+        self.check()
+    }
+
+    /// What an act took from the allotments of its till.
+    fn taken_by(&self, number: usize, act: &Act, moved: &[(StockKey, i64)]) -> Units {
+        match act {
+            Act::Sell { lines, .. } => self.units(number, lines),
+            Act::CheckOut { .. } | Act::Count { .. } => {
+                moved.iter().map(|(key, delta)| (*key, (-delta).max(0))).collect()
+            }
+            Act::BeginCart
+            | Act::Add { .. }
+            | Act::Take { .. }
+            | Act::Remove { .. }
+            | Act::Receive { .. }
+            | Act::GiveBack { .. }
+            | Act::Ask { .. }
+            | Act::Advance { .. }
+            | Act::Cancel { .. }
+            | Act::Customer { .. } => Vec::new(),
+        }
+    }
+
+    /// What happened though nobody saw it.
+    fn unseen(&mut self, number: usize, act: &Act, name: Name, moved: Units, taken: Units) {
+        let is_count = matches!(act, Act::Count { .. });
+        let hands_over = if let Act::Advance { order, .. } = act { Some(*order) } else { None };
+        let moved_now = moved.clone();
+        let op =
+            self.happened(number, Happened { name, moved: moved_now, taken, is_count, hands_over, may_be_lost: false });
+        match act {
+            Act::Sell { .. } => self.ledger.unseen_sales += 1,
+            Act::CheckOut { cart } => {
+                self.ledger.unseen_sales += 1;
+                let lines = self.ledger.filled.iter_mut().filter(|((of, _), _)| of == cart);
+                lines.for_each(|(_, line)| line.is_lost = true);
+            }
+            Act::Advance { order, status } => {
+                if let Some(owed) = self.ledger.owed.get_mut(order) {
+                    owed.told.push((*status, op));
+                    owed.has_left |= !moved.is_empty();
+                }
+            }
+            Act::Cancel { order } => _ = self.ledger.owed.entry(*order).and_modify(|owed| owed.asks.push(op)),
+            Act::Customer { .. } => _ = self.ledger.explained.insert(ConcernKind::EmailTaken),
+            Act::BeginCart
+            | Act::Add { .. }
+            | Act::Take { .. }
+            | Act::Remove { .. }
+            | Act::Receive { .. }
+            | Act::Count { .. }
+            | Act::GiveBack { .. }
+            | Act::Ask { .. } => {}
+        }
+    }
+
+    fn copy(&mut self, till: usize) {
+        let Some(number) = self.till(till) else { return };
+        let spot = &mut self.spots[number];
+        if let Some(device) = spot.device.as_ref().filter(|device| !device.is_dark()) {
+            spot.image = Some((self.yard.copy(device), spot.disk.clone()));
+        }
+    }
+
+    fn put_back(&mut self, till: usize) -> Check {
+        let Some(number) = self.till(till) else { return Ok(()) };
+        let Some((image, disk)) = self.spots[number].image.take() else { return Ok(()) };
+        self.tally.put_back += 1;
+        let world = self.world_at(number);
+        let spot = &mut self.spots[number];
+        let device = self.yard.start_from(&image, spot.device.take(), &world);
+        spot.device = Some(device);
+        spot.world = world;
+        let forgotten = std::mem::replace(&mut spot.disk, disk.clone());
+        spot.doubt();
+        spot.image = Some((image, disk));
+        self.forgotten(number, forgotten)
+    }
+
+    /// What an old copy may sell again, and what only its disk had.
+    fn forgotten(&mut self, number: usize, forgotten: Disk) -> Check {
+        let (life, mut before) = (self.spots[number].life, self.spots[number].open.clone());
+        self.look(number);
+        if self.spots[number].life != life {
+            // What this life had, a later one may have been given since.
+            before.clear();
+        }
+        let again: Units = self.spots[number]
+            .open
+            .iter()
+            .map(|(key, units)| (*key, units - before.get(key).copied().unwrap_or(0)))
+            .collect();
+        self.ledger.allow(&again);
+        self.lose(forgotten);
+        self.carts_are_doubtful();
+        self.ledger.explained.extend([ConcernKind::LifeBegun, ConcernKind::Fork]);
+        self.check()
+    }
+
+    /// Ops that are on no disk and in no book may be lost.
+    pub(super) fn lose(&mut self, ops: Disk) {
+        let kept: BTreeSet<usize> = self.spots.iter().flat_map(|spot| spot.disk.iter().copied()).collect();
+        let book = &self.book;
+        self.ledger.lose(ops, |number, name| kept.contains(&number) || book.verdict(*name).is_some());
+    }
+
+    fn carts_are_doubtful(&mut self) {
+        self.ledger.filled.values_mut().for_each(|line| line.is_lost = true);
+        self.ledger.explained.extend([ConcernKind::CartNotBelievable, ConcernKind::CartSoldTwice]);
+    }
+
+    fn double(&mut self, till: usize) -> Check {
+        let Some(number) = self.till(till) else { return Ok(()) };
+        let world = self.world_at(number);
+        let Some((image, disk)) = &self.spots[number].image else { return Ok(()) };
+        let (disk, card) = (disk.clone(), self.spots[number].card.clone());
+        self.tally.clones += 1;
+        let device = self.yard.start_from(image, None, &world);
+        self.put(card, device, world, disk);
+        let last = self.spots.len() - 1;
+        for spot in [number, last] {
+            self.spots[spot].doubt();
+        }
+        self.forgotten(last, Vec::new())
+    }
+
+    fn destroy(&mut self, till: usize) {
+        let Some(number) = self.till(till) else { return };
+        if self.spots.iter().filter(|spot| spot.device.is_some()).count() < 2 {
+            return;
+        }
+        self.tally.destroyed += 1;
+        let spot = &mut self.spots[number];
+        if let Some(device) = spot.device.take() {
+            self.yard.destroy(device);
+        }
+        spot.open.clear();
+        spot.shown.clear();
+        spot.under_way = None;
+        let disk = std::mem::take(&mut spot.disk);
+        self.lose(disk);
+        self.carts_are_doubtful();
+    }
+
+    /// Head office forgets what came after its backup. What it had only told is told no more: a hold, and what
+    /// an old copy of a till, whose word is no evidence, was granted.
+    async fn office_put_back(&mut self) -> Check {
+        let Some((backup, held)) = self.backup.take() else { return Ok(()) };
+        self.tally.office_put_back += 1;
+        self.book = self.office.book().await;
+        let held_before = self.book.holds.clone();
+        self.office.put_back(&backup).await;
+        self.book = self.office.book().await;
+        let forgotten: Vec<_> = held_before.iter().filter(|(hold, _)| !self.book.holds.contains_key(*hold)).collect();
+        self.ledger.allow(&forgotten.iter().map(|(_, held)| **held).collect::<Units>());
+        for (hold, _) in forgotten {
+            self.ledger.holds.entry(*hold).and_modify(|held| held.is_over = true);
+        }
+        let doubtful = self.spots.iter().filter(|spot| spot.is_doubtful);
+        let unheard: Units = doubtful.flat_map(|spot| spot.open.iter().map(|(key, units)| (*key, *units))).collect();
+        self.ledger.allow(&unheard);
+        // What a former life of a journal had told, and so no later one carried, only that database had.
+        let is_former = |spot: &super::Spot<D>, op: usize| self.ledger.ops[op].name.life != spot.life;
+        let former: Vec<(usize, usize)> = self
+            .spots
+            .iter()
+            .enumerate()
+            .flat_map(|(number, spot)| {
+                spot.disk.iter().filter(|op| is_former(spot, **op)).map(move |op| (number, *op)).collect::<Vec<_>>()
+            })
+            .collect();
+        for (number, op) in &former {
+            self.spots[*number].disk.retain(|kept| kept != op);
+        }
+        self.lose((0..self.ledger.ops.len()).collect());
+        former.into_iter().for_each(|(number, op)| self.spots[number].disk.push(op));
+        self.carts_are_doubtful();
+        self.ledger.explained.extend([ConcernKind::ServerRestored, ConcernKind::JournalHole, ConcernKind::Unbacked]);
+        self.backup = Some((backup, held));
+        self.look_at_the_book().await
+    }
+}

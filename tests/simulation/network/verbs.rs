@@ -1,0 +1,351 @@
+//! What people do at tills, and what they were told.
+
+use std::collections::BTreeMap;
+
+use outpost_schema::{
+    id::{CartId, OrderId, ProductId},
+    journal::Mark,
+    order::{Fulfilment, Order, OrderStatus},
+    stock::{SalePolicy, StockKey},
+    verdict::ConcernKind,
+};
+
+use super::{Check, Network, spots::UnderWay};
+use crate::{
+    depth::Depth,
+    device::Device as _,
+    ledger::{Happened, Owed, Units},
+    step::{Act, Done, Name, Undone, Verb},
+};
+
+/// What a till says when it fails, and not when it refuses.
+const FAILURES: [&str; 9] =
+    ["database", "damaged", "files", "locked", "busy", "disk_full", "read_only", "not_joined", "changed_migration"];
+
+impl<D: Depth> Network<D> {
+    pub(super) async fn at(&mut self, till: usize, verb: &Verb) -> Check {
+        let Some(number) = self.till(till) else { return Ok(()) };
+        // What goes over the line at once.
+        if let Verb::Hold { product, units, seconds } = verb {
+            return self.hold(number, *product, *units, *seconds).await;
+        }
+        if let Verb::Release { hold } | Verb::Allot { hold } = verb {
+            return self.end_hold(number, *hold, matches!(verb, Verb::Allot { .. })).await;
+        }
+        self.act_of(number, verb).map_or(Ok(()), |act| self.act(number, &act))
+    }
+
+    /// What a verb means here and now; none if nobody could do it.
+    fn act_of(&self, number: usize, verb: &Verb) -> Option<Act> {
+        let cart = |nth: &usize| {
+            let carts = &self.ledger.carts;
+            (!carts.is_empty()).then(|| carts[nth % carts.len()])
+        };
+        Some(match verb {
+            Verb::Sell { lines, ship, customer } => {
+                let lines: Vec<_> = lines.iter().map(|(nth, units)| (self.product(*nth), *units)).collect();
+                let customers = &self.ledger.customers;
+                let customer = customer.filter(|_| !customers.is_empty()).map(|nth| customers[nth % customers.len()]);
+                let is_there = self.is_in_hand(number, &lines);
+                is_there.then_some(Act::Sell { lines, ship: *ship, customer })?
+            }
+            Verb::BeginCart => Act::BeginCart,
+            Verb::Add { cart: nth, product, units } => {
+                Act::Add { cart: cart(nth)?, product: self.product(*product), units: *units }
+            }
+            Verb::Take { cart: nth, product, units } => {
+                Act::Take { cart: cart(nth)?, product: self.product(*product), units: *units }
+            }
+            Verb::Remove { cart: nth, product } => Act::Remove { cart: cart(nth)?, product: self.product(*product) },
+            Verb::CheckOut { cart: nth } => self.checkout(number, cart(nth)?)?,
+            Verb::Receive { product, units } => Act::Receive { product: self.product(*product), units: *units },
+            Verb::Count { product } => {
+                let product = self.product(*product);
+                Act::Count { product, seen: self.ledger.there(self.key(number, product)) }
+            }
+            Verb::GiveBack { product, units } => Act::GiveBack { product: self.product(*product), units: *units },
+            Verb::Ask { product, units } => Act::Ask { product: self.product(*product), units: *units },
+            Verb::Advance { order, status } => self.advance(number, *order, *status)?,
+            Verb::Cancel { order } => Act::Cancel { order: self.owed_here(number, *order)? },
+            Verb::Customer { email } => Act::Customer { email: format!("person{email}@example.com") },
+            Verb::Hold { .. } | Verb::Release { .. } | Verb::Allot { .. } => return None,
+        })
+    }
+
+    /// Whether a till that sells what is in the customer's hand could: others say themselves what they may sell.
+    fn is_in_hand(&self, number: usize, lines: &[(ProductId, i64)]) -> bool {
+        let is_there = |(key, units): (StockKey, i64)| units <= self.ledger.there(key) - self.ledger.owed(key);
+        match self.spots[number].card.policy {
+            SalePolicy::Strict => true,
+            SalePolicy::Physical => self.units(number, lines).into_iter().all(is_there),
+        }
+    }
+
+    /// A checkout of a cart that is known here.
+    fn checkout(&self, number: usize, cart: CartId) -> Option<Act> {
+        let carts = self.spots[number].device.as_ref()?.carts();
+        let shown = carts.iter().find(|known| known.cart_id() == cart)?.lines();
+        let lines: Vec<_> = shown.iter().map(|line| (line.product_id, line.quantity.units())).collect();
+        self.is_in_hand(number, &lines).then_some(Act::CheckOut { cart })
+    }
+
+    fn owed_here(&self, number: usize, nth: usize) -> Option<OrderId> {
+        let here = self.spots[number].card.warehouse_id;
+        let orders: Vec<_> =
+            self.ledger.owed.iter().filter(|(_, order)| order.warehouse_id == here).map(|(id, _)| *id).collect();
+        (!orders.is_empty()).then(|| orders[nth % orders.len()])
+    }
+
+    /// An order moves on; nobody hands over what is not there.
+    fn advance(&self, number: usize, nth: usize, status: OrderStatus) -> Option<Act> {
+        let order = self.owed_here(number, nth)?;
+        let owed = &self.ledger.owed[&order];
+        let leaves = status >= OrderStatus::Shipped && !owed.has_left;
+        let is_there = owed.lines.iter().all(|(key, units)| *units <= self.ledger.there(*key));
+        (!leaves || is_there).then_some(Act::Advance { order, status })
+    }
+
+    /// Lines as units of this till's rows, each row once.
+    pub(super) fn units(&self, number: usize, lines: &[(ProductId, i64)]) -> Units {
+        let mut units: BTreeMap<StockKey, i64> = BTreeMap::new();
+        for (product, count) in lines {
+            *units.entry(self.key(number, *product)).or_default() += count;
+        }
+        units.into_iter().collect()
+    }
+
+    pub(super) fn act(&mut self, number: usize, act: &Act) -> Check {
+        let spot = &mut self.spots[number];
+        let Some(device) = spot.device.as_ref() else { return Ok(()) };
+        let before = standing(device)?;
+        let done = device.act(act);
+        match done {
+            Ok(done) => {
+                let after = standing(device)?;
+                self.told(number, act, before, after, done)
+            }
+            Err(Undone::Dark) => {
+                let (act, life) = (act.clone(), spot.life);
+                spot.under_way = Some(UnderWay { act, life, head: before });
+                Ok(())
+            }
+            Err(Undone::Refused(code)) if FAILURES.contains(&code.as_str()) => {
+                Err(format!("{} failed at {act:?}: {code}", spot.card.name))
+            }
+            Err(Undone::Refused(code)) => {
+                let after = standing(device)?;
+                self.tell(|| format!("    refused: {code}"));
+                if after != before {
+                    return Err(format!("a refusal ({code}) left an entry in the journal"));
+                }
+                self.expect(number, &[])
+            }
+        }
+    }
+
+    /// Somebody was told that it is done: it must be so for ever.
+    fn told(&mut self, number: usize, act: &Act, before: Mark, after: Mark, done: Done) -> Check {
+        let name = Name { life: self.spots[number].life, mark: after };
+        let is_written = after.seq == before.seq + 1;
+        let is_cart = matches!(done, Done::Cart(..));
+        if is_written == is_cart {
+            return Err(format!("{act:?} moved the journal from {} to {}", before.seq, after.seq));
+        }
+        self.tally.ops += u64::from(is_written);
+        match done {
+            Done::Sold(order) => self.sold(number, name, &order, act),
+            Done::Noted { key, delta } => self.noted(number, name, act, key.map(|key| (key, delta))),
+            Done::Cart(cart, shown) => {
+                self.filled(number, cart, act, &shown)?;
+                self.expect(number, &[])
+            }
+            Done::Customer(user) => {
+                self.ledger.customers.push(user);
+                self.ledger.explained.insert(ConcernKind::EmailTaken);
+                self.write(number, name, Vec::new(), Vec::new());
+                self.expect(number, &[])
+            }
+            Done::Advanced(order) => self.advanced(number, name, &order),
+        }
+    }
+
+    /// The op is in the journal for good.
+    pub(super) fn write(&mut self, number: usize, name: Name, moved: Units, taken: Units) -> usize {
+        self.happened(number, Happened { name, moved, taken, is_count: false, hands_over: None, may_be_lost: false })
+    }
+
+    pub(super) fn happened(&mut self, number: usize, op: Happened) -> usize {
+        self.ledger.happened(op, &mut self.spots[number].disk)
+    }
+
+    fn sold(&mut self, number: usize, name: Name, order: &Order, act: &Act) -> Check {
+        self.tally.sales += 1;
+        let lines: Vec<_> = order.items.iter().map(|item| (item.product_id, item.quantity.units())).collect();
+        if let Act::Sell { lines: wanted, .. } = act
+            && *wanted != lines
+        {
+            return Err(format!("{wanted:?} were wanted, and {lines:?} sold"));
+        }
+        order.check_sums(self.spots[number].card.currency).map_err(|fault| format!("the receipt is wrong: {fault}"))?;
+        let taken = self.units(number, &lines);
+        self.beyond_the_allotment(number, &taken);
+        let op = match order.fulfilment {
+            Fulfilment::CarryOut => {
+                let moved: Units = taken.iter().map(|(key, units)| (*key, -units)).collect();
+                let op = self.write(number, name, moved.clone(), taken);
+                self.expect(number, &moved)?;
+                op
+            }
+            Fulfilment::Ship => {
+                let op = self.write(number, name, Vec::new(), taken.clone());
+                let owed = Owed {
+                    lines: taken,
+                    warehouse_id: order.warehouse_id,
+                    has_left: false,
+                    is_cancelled: false,
+                    told: vec![(order.status, op)],
+                    asks: Vec::new(),
+                };
+                self.ledger.owed.insert(order.order_id, owed);
+                self.expect(number, &[])?;
+                op
+            }
+        };
+        self.ledger.orders.insert(order.order_id, op);
+        // An old copy that has heard nobody cannot know which numbers its younger self gave away, and nobody can of
+        // a sale that is lost with the disk.
+        let former = self.ledger.receipts.insert(order.receipt.to_string(), op);
+        let spot = &self.spots[number];
+        let is_unknown = |former: usize| spot.doubtful_life == Some(spot.life) || self.ledger.ops[former].may_be_lost;
+        if former.is_some_and(|former| !is_unknown(former)) {
+            return Err(format!("receipt {} was printed twice", order.receipt));
+        }
+        if let Act::CheckOut { cart } = act {
+            for (product, units) in lines {
+                let line = self.ledger.filled.entry((*cart, product)).or_default();
+                line.sold += units;
+                line.change(number, |_| 0);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a till sells beyond its allotment, because the goods were in the customer's hand, was promised to
+    /// others perhaps.
+    pub(super) fn beyond_the_allotment(&mut self, number: usize, taken: &[(StockKey, i64)]) {
+        let open = &self.spots[number].open;
+        let beyond: Units =
+            taken.iter().map(|(key, units)| (*key, units - open.get(key).copied().unwrap_or(0))).collect();
+        self.ledger.allow(&beyond);
+    }
+
+    fn noted(&mut self, number: usize, name: Name, act: &Act, moved: Option<(StockKey, i64)>) -> Check {
+        let moved: Units = moved.into_iter().collect();
+        match act {
+            Act::Receive { product, units } => {
+                let expected = vec![(self.key(number, *product), *units)];
+                if moved != expected {
+                    return Err(format!("{act:?} moved {moved:?}"));
+                }
+                self.write(number, name, moved.clone(), Vec::new());
+            }
+            Act::Count { product, .. } => {
+                let key = self.key(number, *product);
+                // A till that does not know all that it did mistakes that for a difference.
+                if self.is_doubtful(key) {
+                    let seen: Units = moved.iter().map(|(key, delta)| (*key, delta.abs())).collect();
+                    self.ledger.allow(&seen);
+                }
+                let taken = moved.iter().map(|(key, delta)| (*key, (-delta).max(0))).collect();
+                let moved = moved.clone();
+                self.happened(
+                    number,
+                    Happened { name, moved, taken, is_count: true, hands_over: None, may_be_lost: false },
+                );
+            }
+            Act::Cancel { order } => {
+                let op = self.write(number, name, Vec::new(), Vec::new());
+                self.ledger.owed.entry(*order).and_modify(|owed| owed.asks.push(op));
+            }
+            Act::GiveBack { .. }
+            | Act::Ask { .. }
+            | Act::Sell { .. }
+            | Act::BeginCart
+            | Act::Add { .. }
+            | Act::Take { .. }
+            | Act::Remove { .. }
+            | Act::CheckOut { .. }
+            | Act::Advance { .. }
+            | Act::Customer { .. } => {
+                self.write(number, name, Vec::new(), Vec::new());
+            }
+        }
+        self.expect(number, &moved)
+    }
+
+    /// Whether a till that sells from this row may not know all that was done there in its name.
+    fn is_doubtful(&self, key: StockKey) -> bool {
+        let here = |spot: &&super::Spot<D>| spot.card.warehouse_id == key.warehouse_id;
+        self.spots.iter().filter(here).any(|spot| spot.is_doubtful)
+    }
+
+    fn advanced(&mut self, number: usize, name: Name, order: &Order) -> Check {
+        let leaves = order.status >= OrderStatus::Shipped;
+        let known = self.ledger.owed.get(&order.order_id).cloned();
+        let Some(owed) = known else { return Err(format!("an order moved on that nobody made: {order:?}")) };
+        // The till knew what it shows: if it had heard that the goods have left, it moves nothing.
+        let before = self.spots[number].shown.clone();
+        self.look(number);
+        let after = &self.spots[number].shown;
+        let moved: Units = owed
+            .lines
+            .iter()
+            .map(|(key, _)| {
+                (*key, after.get(key).map_or(0, |it| it.balance) - before.get(key).map_or(0, |it| it.balance))
+            })
+            .filter(|(_, delta)| *delta != 0)
+            .collect();
+        if !moved.is_empty() && moved != owed.lines.iter().map(|(key, units)| (*key, -units)).collect::<Units>() {
+            return Err(format!("handing {:?} over moved {moved:?}", owed.lines));
+        }
+        if leaves && !moved.is_empty() && (owed.has_left || owed.is_cancelled) {
+            // Handed over twice, or although it had been called off: the units were somebody else's by then.
+            self.ledger.allow(&owed.lines);
+            self.ledger.explained.insert(ConcernKind::ShippedThoughCancelled);
+        }
+        // The goods left once, whatever two tills wrote.
+        let is_count = leaves && owed.has_left;
+        let op = self.happened(
+            number,
+            Happened { name, moved, taken: Vec::new(), is_count, hands_over: Some(order.order_id), may_be_lost: false },
+        );
+        if let Some(owed) = self.ledger.owed.get_mut(&order.order_id) {
+            owed.told.push((order.status, op));
+            owed.has_left |= leaves;
+        }
+        Ok(())
+    }
+
+    /// What a till shows changed by exactly this since it was last looked at.
+    pub(super) fn expect(&mut self, number: usize, moved: &[(StockKey, i64)]) -> Check {
+        let before = self.spots[number].shown.clone();
+        self.look(number);
+        let spot = &self.spots[number];
+        for (key, level) in &spot.shown {
+            let was = before.get(key).copied().unwrap_or_default();
+            let delta: i64 = moved.iter().filter(|(of, _)| of == key).map(|(_, delta)| delta).sum();
+            if level.balance != was.balance + delta {
+                return Err(format!(
+                    "{} showed {was:?} of {key:?}, moved {delta}, and shows {level:?}",
+                    spot.card.name
+                ));
+            }
+        }
+        self.check()
+    }
+}
+
+/// The last entry of a till's journal.
+pub(super) fn standing(device: &impl crate::device::Device) -> Check<Mark> {
+    device.standing().map(|standing| standing.head).map_err(|error| format!("a journal cannot be read: {error}"))
+}

@@ -1,0 +1,187 @@
+//! What a seed makes of a day: how many shops and tills, how bad the lines are, and which things happen at
+//! all. Not every seed has everything: a bug that hides while tills are put back may show itself when
+//! they are not (swarm testing; Groce and others, 2012).
+
+use std::fmt;
+
+use outpost_schema::stock::SalePolicy;
+
+use crate::{
+    chance::Chance,
+    office::{Opening, Place},
+};
+
+/// The sorts of step, for drawing them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    Sell,
+    Ship,
+    BeginCart,
+    Add,
+    Take,
+    Remove,
+    CheckOut,
+    Receive,
+    Count,
+    GiveBack,
+    Ask,
+    Advance,
+    Cancel,
+    Customer,
+    Hold,
+    Release,
+    Allot,
+    Round,
+    Rounds,
+    Compare,
+    Tidy,
+    Reprice,
+    BeginSlow,
+    EndSlow,
+    Sweep,
+    BackUp,
+    PowerCut,
+    Restart,
+    Copy,
+    PutBack,
+    Clone,
+    Destroy,
+    Clock,
+    OfficeClock,
+    Cut,
+    Mend,
+    Weather,
+    OfficePutBack,
+    OfficeRestart,
+    Pass,
+}
+
+/// Each sort with how many in a hundred seeds have it, and how often it then happens beside the others.
+/// To add a sort of step, add it here, draw it in `plan.rs`, and let `network.rs` do it.
+const SORTS: [(Sort, usize, usize); 40] = [
+    (Sort::Sell, 100, 240),
+    (Sort::Ship, 50, 30),
+    (Sort::BeginCart, 40, 20),
+    (Sort::Add, 40, 60),
+    (Sort::Take, 30, 10),
+    (Sort::Remove, 30, 10),
+    (Sort::CheckOut, 40, 30),
+    (Sort::Receive, 70, 20),
+    (Sort::Count, 60, 20),
+    (Sort::GiveBack, 60, 20),
+    (Sort::Ask, 95, 90),
+    (Sort::Advance, 50, 30),
+    (Sort::Cancel, 40, 15),
+    (Sort::Customer, 50, 25),
+    (Sort::Hold, 45, 60),
+    (Sort::Release, 30, 10),
+    (Sort::Allot, 30, 10),
+    (Sort::Round, 100, 220),
+    (Sort::Rounds, 50, 40),
+    (Sort::Compare, 20, 5),
+    (Sort::Tidy, 30, 10),
+    (Sort::Reprice, 40, 10),
+    (Sort::BeginSlow, 30, 15),
+    (Sort::EndSlow, 30, 20),
+    (Sort::Sweep, 40, 10),
+    (Sort::BackUp, 35, 20),
+    (Sort::PowerCut, 50, 30),
+    (Sort::Restart, 50, 10),
+    (Sort::Copy, 50, 20),
+    (Sort::PutBack, 30, 12),
+    (Sort::Clone, 25, 8),
+    (Sort::Destroy, 10, 2),
+    (Sort::Clock, 30, 10),
+    (Sort::OfficeClock, 20, 4),
+    (Sort::Cut, 40, 15),
+    (Sort::Mend, 40, 15),
+    (Sort::Weather, 60, 15),
+    (Sort::OfficePutBack, 30, 14),
+    (Sort::OfficeRestart, 30, 8),
+    (Sort::Pass, 60, 30),
+];
+
+/// How large a day may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// Tills at most.
+    pub tills: usize,
+    /// Steps at most.
+    pub steps: usize,
+}
+
+/// A day as a seed will have it.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The seed.
+    pub seed: u64,
+    /// What the network begins with.
+    pub opening: Opening,
+    /// How many steps are drawn.
+    pub steps: usize,
+    /// Whether every till has heard of the shop before the day begins.
+    pub knows_the_shop: bool,
+    /// How many calls in a hundred come to harm from the start.
+    pub in_a_hundred: usize,
+    /// What happens at all, and how often.
+    pub mix: Vec<(Sort, usize)>,
+}
+
+impl Options {
+    /// The options of a seed.
+    pub fn of(seed: u64, size: Size) -> Self {
+        let mut chance = Chance::of(seed ^ 0x6f70_7469_6f6e_7300);
+        let tills = tills(&mut chance, size.tills);
+        let opening = opening(&mut chance, tills);
+        let steps = size.steps / 2 + chance.below(size.steps / 2 + 1);
+        let in_a_hundred = *chance.one_of(&[0, 0, 5, 20, 50]);
+        let mix = SORTS
+            .iter()
+            .filter(|(_, seeds, _)| chance.in_a_hundred(*seeds))
+            .map(|(sort, _, often)| (*sort, *often))
+            .collect();
+        let knows_the_shop = chance.in_a_hundred(85);
+        Self { seed, opening, steps, knows_the_shop, in_a_hundred, mix }
+    }
+}
+
+/// Mostly a few, now and then many.
+fn tills(chance: &mut Chance, max: usize) -> usize {
+    let most = if chance.in_a_hundred(3) { max } else { max.min(6) };
+    2 + chance.below(most - 1)
+}
+
+fn opening(chance: &mut Chance, mut tills: usize) -> Opening {
+    let products = 1 + chance.below(3);
+    let mut places = Vec::new();
+    while tills > 0 {
+        let is_home = chance.in_a_hundred(30);
+        let here = if is_home { 1 } else { 1 + chance.below(tills) };
+        tills -= here;
+        let policy = |chance: &mut Chance| {
+            if is_home || chance.in_a_hundred(15) { SalePolicy::Physical } else { SalePolicy::Strict }
+        };
+        let on_hand = (0..products).map(|_| [0, 1, 5, 20, 100][chance.below(5)]).collect();
+        places.push(Place { tills: (0..here).map(|_| policy(chance)).collect(), is_home, on_hand });
+    }
+    Opening { places, prices: (0..products).map(|_| 1 + chance.below(10_000) as i64).collect() }
+}
+
+impl fmt::Display for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tills: usize = self.opening.places.iter().map(|place| place.tills.len()).sum();
+        let places = self.opening.places.len();
+        let products = self.opening.prices.len();
+        writeln!(
+            f,
+            "seed {}: {tills} tills at {places} places, {products} products, {} steps, {} calls in a hundred come to harm",
+            self.seed, self.steps, self.in_a_hundred
+        )?;
+        for place in &self.opening.places {
+            let home = if place.is_home { "a home of" } else { "shared by" };
+            writeln!(f, "  a place with {:?} on hand, {home} tills that sell {:?}", place.on_hand, place.tills)?;
+        }
+        let sorts: Vec<String> = self.mix.iter().map(|(sort, often)| format!("{sort:?} {often}")).collect();
+        write!(f, "  {}", sorts.join(", "))
+    }
+}

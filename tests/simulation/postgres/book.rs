@@ -1,0 +1,235 @@
+//! An auditor who reads the book by a connection of his own, and asks nobody. All questions of one look are
+//! sent at once and answered as of one moment.
+
+use std::collections::BTreeMap;
+
+use futures_util::try_join;
+use outpost_schema::{
+    cart::Cart,
+    id::{HoldId, IncarnationId, OrderId, ProductId, WarehouseId},
+    journal::{Entry, Mark},
+    op::{Op, OpKind},
+    order::{Order, OrderItem, Payment, Receipt},
+    stock::{Allotment, Level, StockKey},
+    verdict::ConcernKind,
+    word::Word as _,
+};
+use tokio_postgres::{Client, Row, Statement};
+
+use crate::office::{Book, Shelf};
+
+const LEVELS: &str = "select product_id, warehouse_id, balance, promised from stock";
+
+const PROMISES: &str = "
+    select product_id, warehouse_id, sum(units)::bigint
+    from (select product_id, warehouse_id, greatest(granted + received - consumed - returned - reclaimed, 0) as units
+          from allotments
+          union all
+          select product_id, warehouse_id, amount from holds where closed_at is null
+          union all
+          select i.product_id, o.warehouse_id, i.quantity from orders o join order_items i using (order_id)
+          where o.fulfilment = 'ship' and o.status in ('pending', 'processed')) p
+    group by 1, 2";
+
+const MOVEMENTS: &str = "
+    select product_id, warehouse_id, sum(delta)::bigint from stock_movements group by 1, 2";
+
+const ALLOTMENTS: &str = "
+    select product_id, warehouse_id, incarnation_id, granted, reclaimed, consumed, returned, received from allotments";
+
+const HOLDS: &str = "select product_id, warehouse_id, hold_id, amount from holds where closed_at is null";
+
+const OPS: &str = "
+    select incarnation_id, seq, hash, verdict, case when kind = 'carried' then body end as carried from ops
+    order by incarnation_id, seq";
+
+/// Which of several lives that carried one entry told it first.
+const CARRIED: &str = "select incarnation_id, seq, hash, by_id, by_seq from carried";
+
+const CONCERNS: &str = "select kind, subject from concerns where closed_at is null";
+
+const KINDS: &str = "select distinct kind from concerns";
+
+const ORDERS: &str = "
+    select order_id, user_id, total_amount, status, shipping_address_id, billing_address_id, payment_id, created_at,
+           updated_at, receipt_prefix, receipt_number, node_id, warehouse_id, fulfilment
+    from orders";
+
+const ITEMS: &str = "
+    select order_id, order_item_id, product_id, quantity, unit_price, price_per from order_items order by order_id, line";
+
+const PAYMENTS: &str = "
+    select order_id, payment_id, amount, currency, tender, status, transaction_ref, created_at, updated_at
+    from payments order by order_id, created_at, payment_id";
+
+const CARTS: &str = "select state from cart_states order by cart_id";
+
+const RECOVERING: &str = "select recovered_at is null from epochs order by number desc limit 1";
+
+/// Reads the book.
+pub struct Auditor {
+    client: Client,
+    book: Vec<Statement>,
+    shelf: Vec<Statement>,
+}
+
+impl Auditor {
+    /// One who reads over this connection.
+    pub async fn new(client: Client) -> Self {
+        let book =
+            prepared(&client, &[LEVELS, PROMISES, MOVEMENTS, ALLOTMENTS, HOLDS, OPS, CARRIED, CONCERNS, RECOVERING])
+                .await;
+        let shelf = prepared(&client, &[ORDERS, ITEMS, PAYMENTS, CARTS, KINDS]).await;
+        Self { client, book, shelf }
+    }
+
+    /// His connection.
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// What is looked at after every step.
+    pub async fn book(&self) -> Book {
+        let mut answers = self.ask(&self.book).await.into_iter();
+        let mut next = || answers.next().expect("one answer for each question");
+        let levels = next().iter().map(|row| (key(row), Level { balance: row.get(2), promised: row.get(3) })).collect();
+        let (promises, movements) = (sums(&next()), sums(&next()));
+        let allotments = next().iter().map(|row| ((IncarnationId(row.get(2)), key(row)), allotment(row))).collect();
+        let hold = |row: &Row| (HoldId(row.get(2)), (key(row), row.get(3)));
+        let holds = next().iter().map(hold).collect();
+        let ops = ops(&next(), &next());
+        let concerns = next().iter().map(|row| (concern(row), row.get(1))).collect();
+        let is_recovering = next().iter().any(|row| row.get(0));
+        Book { levels, promises, movements, allotments, holds, is_recovering, ops, concerns, broken: Vec::new() }
+    }
+
+    /// What is looked at in the end.
+    pub async fn shelf(&self) -> Shelf {
+        let mut answers = self.ask(&self.shelf).await.into_iter();
+        let mut next = || answers.next().expect("one answer for each question");
+        let mut orders: BTreeMap<OrderId, Order> =
+            next().iter().map(order).map(|order| (order.order_id, order)).collect();
+        let unknown = "an item or payment has its order";
+        for row in next() {
+            orders.get_mut(&OrderId(row.get("order_id"))).expect(unknown).items.push(item(&row));
+        }
+        for row in next() {
+            orders.get_mut(&OrderId(row.get("order_id"))).expect(unknown).payments.push(payment(&row));
+        }
+        let carts = next().iter().map(cart).collect();
+        Shelf { orders, carts, concerns: next().iter().map(concern).collect() }
+    }
+
+    async fn ask(&self, questions: &[Statement]) -> Vec<Vec<Row>> {
+        let answers = futures_util::future::try_join_all(questions.iter().map(|asked| self.client.query(asked, &[])));
+        let begin = self.client.batch_execute("begin isolation level repeatable read read only");
+        let end = self.client.batch_execute("commit");
+        try_join!(begin, answers, end).expect("the book can be read").1
+    }
+}
+
+async fn prepared(client: &Client, questions: &[&str]) -> Vec<Statement> {
+    let mut statements = Vec::new();
+    for question in questions {
+        statements.push(client.prepare(question).await.expect("a sound question"));
+    }
+    statements
+}
+
+fn key(row: &Row) -> StockKey {
+    StockKey { product_id: ProductId(row.get(0)), warehouse_id: WarehouseId(row.get(1)) }
+}
+
+fn sums(rows: &[Row]) -> BTreeMap<StockKey, i64> {
+    rows.iter().map(|row| (key(row), row.get(2))).collect()
+}
+
+fn allotment(row: &Row) -> Allotment {
+    let (granted, reclaimed) = (row.get(3), row.get(4));
+    Allotment { granted, reclaimed, consumed: row.get(5), returned: row.get(6), received: row.get(7) }
+}
+
+fn concern(row: &Row) -> ConcernKind {
+    ConcernKind::of_word(row.get(0)).expect("a kind of concern")
+}
+
+type Ops = BTreeMap<(IncarnationId, Mark), &'static str>;
+
+/// The word of a verdict.
+fn verdict(word: &str) -> &'static str {
+    let words = ["accepted", "granted", "refused", "set_aside"];
+    words.into_iter().find(|known| *known == word).expect("a verdict's word")
+}
+
+/// Ops as their own lives told them, and what later lives carried of earlier ones: under its first name, with
+/// the verdict of whoever carried it first.
+fn ops(told: &[Row], carried: &[Row]) -> Ops {
+    let place = |row: &Row| (IncarnationId(row.get(0)), row.get::<_, i64>(1));
+    let name = |row: &Row| (IncarnationId(row.get(0)), Mark { seq: row.get(1), hash: row.get(2) });
+    let mut ops: Ops = told.iter().map(|row| (name(row), verdict(row.get(3)))).collect();
+    let by = |row: &Row| (IncarnationId(row.get(3)), row.get::<_, i64>(4));
+    let first: BTreeMap<_, _> = carried.iter().map(|row| (name(row), by(row))).collect();
+    for row in told {
+        let Some((life, entry)) = row.get::<_, Option<&[u8]>>(4).and_then(wrapped) else { continue };
+        let name = (life, entry.mark());
+        if first.get(&name).is_none_or(|first| *first == place(row)) {
+            ops.entry(name).or_insert_with(|| verdict(row.get(3)));
+        }
+    }
+    ops
+}
+
+/// The entry that a life carried; none if it is not to be read, which is why it was set aside.
+fn wrapped(body: &[u8]) -> Option<(IncarnationId, Entry)> {
+    match Op::from_body(OpKind::Carried, body) {
+        Ok(Op::Carried(carried)) => Some((carried.incarnation_id, carried.entry)),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+fn order(row: &Row) -> Order {
+    Order {
+        order_id: row.get("order_id"),
+        user_id: row.get("user_id"),
+        total_amount: row.get("total_amount"),
+        status: row.get("status"),
+        shipping_address_id: row.get("shipping_address_id"),
+        billing_address_id: row.get("billing_address_id"),
+        payment_id: row.get("payment_id"),
+        created_at: row.get("created_at"),
+        updated_at: row.get("updated_at"),
+        receipt: Receipt { prefix: row.get("receipt_prefix"), number: row.get("receipt_number") },
+        node_id: row.get("node_id"),
+        warehouse_id: row.get("warehouse_id"),
+        fulfilment: row.get("fulfilment"),
+        items: Vec::new(),
+        payments: Vec::new(),
+    }
+}
+
+fn item(row: &Row) -> OrderItem {
+    OrderItem {
+        order_item_id: row.get("order_item_id"),
+        product_id: row.get("product_id"),
+        quantity: row.get("quantity"),
+        unit_price: row.get("unit_price"),
+        price_per: row.get("price_per"),
+    }
+}
+
+fn payment(row: &Row) -> Payment {
+    Payment {
+        payment_id: row.get("payment_id"),
+        amount: row.get("amount"),
+        currency: row.get("currency"),
+        tender: row.get("tender"),
+        status: row.get("status"),
+        transaction_ref: row.get("transaction_ref"),
+        created_at: row.get("created_at"),
+        updated_at: row.get("updated_at"),
+    }
+}
+
+fn cart(row: &Row) -> Cart {
+    rmp_serde::from_slice(row.get(0)).expect("a cart as it was told")
+}

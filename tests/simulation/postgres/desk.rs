@@ -1,0 +1,119 @@
+//! What head office is asked to do.
+
+use axum::{
+    body::Body,
+    http::{Request, header},
+};
+use outpost_schema::{
+    id::{HoldId, IncarnationId, NodeId, ProductId},
+    quantity::Amount,
+    stock::StockKey,
+    world::World as _,
+};
+use outpost_server::{epoch, hold, nodes, publish};
+use outpost_sync::wire::{Caller, HOLDS_PATH, HoldWanted, NODE_HEADER, Problem};
+
+use super::PostgresOffice;
+use crate::{
+    step::Deed,
+    wire::{Heard, ask},
+};
+
+/// The code of a refusal.
+type Code = String;
+
+impl PostgresOffice {
+    pub(super) async fn carry_out(&mut self, deed: &Deed) -> Result<(), Code> {
+        match deed {
+            Deed::Reprice { product, price } => {
+                // Whoever edits what another edit holds waits for its end.
+                if self.slow == Some(*product) {
+                    self.end_slow(true).await;
+                }
+                let repriced = publish::reprice(self.ground.server(), &[(*product, Some(*price))]).await;
+                repriced.map(drop).map_err(|error| Problem::from(error).code)
+            }
+            Deed::BeginSlow { product } => self.begin_slow(*product).await,
+            Deed::EndSlow { commit } => {
+                self.end_slow(*commit).await;
+                Ok(())
+            }
+            Deed::Sweep => hold::sweep(self.ground.server()).await.map_err(|error| error.code().to_owned()),
+            Deed::Hold { by, hold, key, units, seconds } => self.hold(*by, *hold, *key, *units, *seconds).await,
+            Deed::Release { by, hold } => self.ask("DELETE", format!("{HOLDS_PATH}/{hold}"), *by, Body::empty()).await,
+            Deed::Allot { by, hold } => {
+                self.ask("POST", format!("{HOLDS_PATH}/{hold}/allot"), *by, Body::empty()).await
+            }
+            Deed::GiveUp { node } => self.give_up(*node).await,
+            Deed::Readmit { card } => {
+                let taken = nodes::readmit(self.ground.server(), card).await;
+                taken.map(drop).map_err(|error| error.code().to_owned())
+            }
+        }
+    }
+
+    /// A transaction that writes what an edit of the catalogue writes, and is not over for a while. It takes no
+    /// turn among the edits, so that others go on.
+    async fn begin_slow(&mut self, product: ProductId) -> Result<(), Code> {
+        self.end_slow(false).await;
+        let (hand, at) = (self.ground.hand(), self.world.now());
+        hand.batch_execute("begin").await.expect("a transaction");
+        let sql = "update products set description = 'Edited at ' || $2, updated_at = $3 where product_id = $1";
+        let edited = hand.execute(sql, &[&product, &at.micros().to_string(), &at]).await.expect("an edit");
+        if edited == 0 {
+            hand.batch_execute("rollback").await.expect("nothing is open");
+            return Err("not_found".to_owned());
+        }
+        self.slow = Some(product);
+        Ok(())
+    }
+
+    /// Ends it, if it is open.
+    pub(super) async fn end_slow(&mut self, commit: bool) {
+        if self.slow.take().is_some() {
+            self.ground.hand().batch_execute(if commit { "commit" } else { "rollback" }).await.expect("it ends");
+            self.ground.server().ring();
+        }
+    }
+
+    async fn hold(&self, by: Caller, hold: HoldId, key: StockKey, units: i64, seconds: u64) -> Result<(), Code> {
+        let wanted = HoldWanted {
+            hold_id: hold,
+            product_id: key.product_id,
+            warehouse_id: key.warehouse_id,
+            amount: Amount::new(units).map_err(|fault| fault.code().to_owned())?,
+            cart_id: None,
+            seconds: i64::try_from(seconds).unwrap_or(i64::MAX),
+        };
+        let body = Body::from(serde_json::to_vec(&wanted).expect("it encodes"));
+        self.ask("POST", HOLDS_PATH.to_owned(), by, body).await
+    }
+
+    /// Asks the router, as somebody at a device with a good line.
+    async fn ask(&self, method: &str, uri: String, by: Caller, body: Body) -> Result<(), Code> {
+        let request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header(header::HOST, "127.0.0.1:7070")
+            .header(NODE_HEADER, format!("{}/{}", by.node_id, by.incarnation_id))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body)
+            .expect("a request");
+        let heard = Heard::of(ask(&self.ground.router(), request).await).await;
+        if heard.status.is_success() { Ok(()) } else { Err(heard.problem().code) }
+    }
+
+    /// Nobody waits any longer for any life of this device.
+    async fn give_up(&self, node: NodeId) -> Result<(), Code> {
+        let sql = "select incarnation_id from incarnations where node_id = $1 order by number";
+        let lives = self.ground.auditor().client().query(sql, &[&node]).await.expect("lives");
+        if lives.is_empty() {
+            return Err("not_found".to_owned());
+        }
+        for life in lives {
+            let given_up = epoch::give_up(self.ground.server(), IncarnationId(life.get(0))).await;
+            given_up.map_err(|error| error.code().to_owned())?;
+        }
+        Ok(())
+    }
+}

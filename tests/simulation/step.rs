@@ -1,0 +1,207 @@
+//! The language that a day is told in: what people do at tills and at head office, what the line does,
+//! and what goes wrong. A step names tills, products and carts by number, so that one scenario means
+//! the same over a model and over the real thing; what a number stands for is looked up when it happens.
+
+use outpost_schema::{
+    device::Card,
+    id::{CartId, HoldId, IncarnationId, NodeId, OrderId, ProductId, UserId},
+    journal::Mark,
+    money::Money,
+    order::{Order, OrderStatus},
+    stock::StockKey,
+};
+use outpost_sync::wire::Caller;
+
+/// Counts things from 0; taken modulo how many there are.
+pub type Nth = usize;
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Somebody does something at a till.
+    At(Nth, Verb),
+    /// A till has a round over its line.
+    Round(Nth),
+    /// Two tills have rounds at once.
+    Rounds(Nth, Nth),
+    /// A till compares a slice of what it holds with head office.
+    Compare(Nth),
+    /// A till forgets what every backup holds.
+    Tidy(Nth),
+    /// Head office does something.
+    Office(Chore),
+    /// Something goes wrong.
+    Fault(Fault),
+    /// So many seconds pass everywhere.
+    Pass(i64),
+}
+
+/// What people do at a till, by number.
+#[derive(Clone, Debug)]
+pub enum Verb {
+    /// Sells some products; they are carried out, or to be handed over later.
+    Sell { lines: Vec<(Nth, i64)>, ship: bool, customer: Option<Nth> },
+    /// Begins a cart.
+    BeginCart,
+    /// Puts units into a cart that is known here.
+    Add { cart: Nth, product: Nth, units: i64 },
+    /// Takes units out.
+    Take { cart: Nth, product: Nth, units: i64 },
+    /// Removes a line.
+    Remove { cart: Nth, product: Nth },
+    /// Checks a cart out.
+    CheckOut { cart: Nth },
+    /// Goods came in.
+    Receive { product: Nth, units: i64 },
+    /// Somebody looks, and writes down what is there.
+    Count { product: Nth },
+    /// Gives a part of what is allotted back.
+    GiveBack { product: Nth, units: i64 },
+    /// Asks for more.
+    Ask { product: Nth, units: i64 },
+    /// Moves an order to be handed over on.
+    Advance { order: Nth, status: OrderStatus },
+    /// Wants an order called off.
+    Cancel { order: Nth },
+    /// Writes a customer down, under one of a few e-mails.
+    Customer { email: Nth },
+    /// Has a hold turned into allotment, or asks for one over the line.
+    Hold { product: Nth, units: i64, seconds: u64 },
+    /// Releases a hold.
+    Release { hold: Nth },
+    /// Turns a hold into allotment.
+    Allot { hold: Nth },
+}
+
+/// What head office does.
+#[derive(Clone, Debug)]
+pub enum Chore {
+    /// A product gets another price.
+    Reprice { product: Nth, cents: i64 },
+    /// A transaction that changes a product begins, and stays open while others come and go.
+    BeginSlow { product: Nth },
+    /// It ends.
+    EndSlow { commit: bool },
+    /// Releases holds that have expired.
+    Sweep,
+    /// Copies its database.
+    BackUp,
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// The power of a till goes out after so many more changes of its disk; none at once.
+    PowerCut { till: Nth, after: u64 },
+    /// A till is switched off in order, and on again.
+    Restart { till: Nth },
+    /// Somebody copies a till's disk.
+    Copy { till: Nth },
+    /// A till is put back, silently, to the last copy of its disk.
+    PutBack { till: Nth },
+    /// The last copy of a till's disk is started as a second device beside it.
+    Clone { till: Nth },
+    /// A till is destroyed with all that is on it.
+    Destroy { till: Nth },
+    /// A till's clock jumps.
+    Clock { till: Nth, seconds: i64 },
+    /// Head office's clock jumps.
+    OfficeClock { seconds: i64 },
+    /// A till's line is cut.
+    Cut { till: Nth },
+    /// It is mended.
+    Mend { till: Nth },
+    /// So many calls in a hundred come to harm on a till's line.
+    Weather { till: Nth, in_a_hundred: usize },
+    /// Head office is put back to its last backup.
+    OfficePutBack,
+    /// Head office's program is ended in the middle of whatever it does, and started again.
+    OfficeRestart,
+}
+
+/// What a till is asked to do, once numbers have become ids.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// See [`Verb::Sell`].
+    Sell { lines: Vec<(ProductId, i64)>, ship: bool, customer: Option<UserId> },
+    /// See [`Verb::BeginCart`].
+    BeginCart,
+    /// See [`Verb::Add`].
+    Add { cart: CartId, product: ProductId, units: i64 },
+    /// See [`Verb::Take`].
+    Take { cart: CartId, product: ProductId, units: i64 },
+    /// See [`Verb::Remove`].
+    Remove { cart: CartId, product: ProductId },
+    /// See [`Verb::CheckOut`].
+    CheckOut { cart: CartId },
+    /// See [`Verb::Receive`].
+    Receive { product: ProductId, units: i64 },
+    /// So many were seen.
+    Count { product: ProductId, seen: i64 },
+    /// See [`Verb::GiveBack`].
+    GiveBack { product: ProductId, units: i64 },
+    /// See [`Verb::Ask`].
+    Ask { product: ProductId, units: i64 },
+    /// See [`Verb::Advance`].
+    Advance { order: OrderId, status: OrderStatus },
+    /// See [`Verb::Cancel`].
+    Cancel { order: OrderId },
+    /// Somebody with this e-mail.
+    Customer { email: String },
+}
+
+/// What came of an [`Act`], as the person was told.
+#[derive(Clone, Debug)]
+pub enum Done {
+    /// A receipt was printed.
+    Sold(Box<Order>),
+    /// It is in the journal, and changed the book of this row by so much.
+    Noted { key: Option<StockKey>, delta: i64 },
+    /// A cart was begun or changed; this is what it shows.
+    Cart(CartId, Vec<(ProductId, i64)>),
+    /// A customer was written down.
+    Customer(UserId),
+    /// An order stands elsewhere now.
+    Advanced(Box<Order>),
+}
+
+/// Why an [`Act`] was not done, as the person was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Undone {
+    /// It was refused with this code, and left nothing.
+    Refused(String),
+    /// The power went out: nobody was told anything, and it may have happened or not.
+    Dark,
+}
+
+/// What head office is asked to do, once numbers have become ids.
+#[derive(Clone, Debug)]
+pub enum Deed {
+    /// See [`Chore::Reprice`].
+    Reprice { product: ProductId, price: Money },
+    /// See [`Chore::BeginSlow`].
+    BeginSlow { product: ProductId },
+    /// See [`Chore::EndSlow`].
+    EndSlow { commit: bool },
+    /// See [`Chore::Sweep`].
+    Sweep,
+    /// A caller wants a hold.
+    Hold { by: Caller, hold: HoldId, key: StockKey, units: i64, seconds: u64 },
+    /// See [`Verb::Release`].
+    Release { by: Caller, hold: HoldId },
+    /// See [`Verb::Allot`].
+    Allot { by: Caller, hold: HoldId },
+    /// A device that will not come back is given up.
+    GiveUp { node: NodeId },
+    /// A device, or a life of its journal, that a restored server forgot is taken back.
+    Readmit { card: Box<Card> },
+}
+
+/// Names an op for ever: the life that wrote it first, and its place there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name {
+    /// Which life.
+    pub life: IncarnationId,
+    /// Its place, with its hash.
+    pub mark: Mark,
+}

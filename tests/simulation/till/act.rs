@@ -1,0 +1,88 @@
+//! What people do at a till, through the verbs that its pages and commands use too.
+
+use outpost_node::{
+    Error,
+    people::NewCustomer,
+    sell::{CheckoutWanted, SaleWanted, Sold, Tendered, Terms, WantedLine},
+    stockroom::Seen,
+};
+use outpost_schema::{
+    cart::Cart,
+    id::{ProductId, UserId},
+    journal::Mark,
+    op::Line,
+    order::Fulfilment,
+    quantity::Amount,
+    stock::StockKey,
+};
+
+use super::RealTill;
+use crate::step::{Act, Done};
+
+/// Does it.
+pub fn act(till: &RealTill, act: &Act) -> Result<Done, Error> {
+    match act {
+        Act::Sell { lines, ship, customer } => {
+            let lines = lines.iter().map(|(product, units)| wanted(*product, *units)).collect::<Result<_, _>>()?;
+            sold(till.node.sell(&SaleWanted { lines, terms: terms(*ship, *customer) }))
+        }
+        Act::CheckOut { cart } => {
+            let wanted = CheckoutWanted { cart_id: *cart, prices: [].into(), terms: terms(false, None) };
+            sold(till.node.checkout(&wanted))
+        }
+        Act::BeginCart => shown(till.carts_open()?.begin(None)),
+        Act::Add { cart, product, units } => shown(till.carts_open()?.add(*cart, *product, Amount::new(*units)?, None)),
+        Act::Take { cart, product, units } => shown(till.carts_open()?.take(*cart, *product, Amount::new(*units)?)),
+        Act::Remove { cart, product } => shown(till.carts_open()?.remove(*cart, *product)),
+        Act::Receive { product, units } => {
+            till.node.receive(&line(*product, *units)?)?;
+            moved(till, *product, *units)
+        }
+        Act::Count { product, seen } => {
+            let lines = till.node.count(&[Seen { product_id: *product, counted: *seen }])?;
+            moved(till, *product, lines.iter().map(|line| line.delta).sum())
+        }
+        Act::GiveBack { product, units } => noted(till.node.give_back(&line(*product, *units)?)),
+        Act::Ask { product, units } => noted(till.node.ask(&line(*product, *units)?)),
+        Act::Advance { order, status } => Ok(Done::Advanced(Box::new(till.node.advance(*order, *status)?))),
+        Act::Cancel { order } => noted(till.node.cancel(*order)),
+        Act::Customer { email } => {
+            let new = NewCustomer { email: Some(email.clone()), ..NewCustomer::default() };
+            Ok(Done::Customer(till.node.add_customer(&new)?.user_id))
+        }
+    }
+}
+
+/// By card; carried out, or handed over later.
+fn terms(ship: bool, customer: Option<UserId>) -> Terms {
+    let fulfilment = if ship { Fulfilment::Ship } else { Fulfilment::CarryOut };
+    Terms { customer, fulfilment, ..Terms::carried_out(vec![Tendered::card("terminal 1")]) }
+}
+
+fn wanted(product_id: ProductId, units: i64) -> Result<WantedLine, Error> {
+    Ok(WantedLine { product_id, quantity: Amount::new(units)?, unit_price: None })
+}
+
+fn line(product_id: ProductId, units: i64) -> Result<[Line; 1], Error> {
+    Ok([Line { product_id, amount: Amount::new(units)? }])
+}
+
+fn sold(done: Result<Sold, Error>) -> Result<Done, Error> {
+    Ok(Done::Sold(Box::new(done?.order)))
+}
+
+fn shown(cart: Result<Cart, Error>) -> Result<Done, Error> {
+    let cart = cart?;
+    let lines = cart.lines().iter().map(|line| (line.product_id, line.quantity.units())).collect();
+    Ok(Done::Cart(cart.cart_id(), lines))
+}
+
+/// The journal has it, and no balance changed.
+fn noted(done: Result<Mark, Error>) -> Result<Done, Error> {
+    done.map(|_| Done::Noted { key: None, delta: 0 })
+}
+
+fn moved(till: &RealTill, product_id: ProductId, delta: i64) -> Result<Done, Error> {
+    let key = StockKey { product_id, warehouse_id: till.home.card().warehouse_id };
+    Ok(Done::Noted { key: Some(key), delta })
+}
