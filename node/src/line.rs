@@ -75,7 +75,13 @@ impl Local for Node {
     }
 
     fn report(&self) -> Result<Option<Report>, Error> {
-        self.db().read(epochs::report)
+        let report = self.db().read(epochs::report)?;
+        if report.is_some() && self.db().read(lives::has_to_tell_again)? {
+            // First: the report names the journal's end, and until that has come nothing is granted.
+            let told = self.db().write_from_reserve(Work::BeginLife, |tx| lives::tell_again(tx, self.world()))?;
+            self.bear_witness(told);
+        }
+        Ok(report)
     }
 
     fn reported(&self, sent: &Report) -> Result<(), Error> {

@@ -302,7 +302,7 @@ async fn decide(
     let author = &journal.author;
     let ops: Vec<_> = entries.iter().filter_map(|entry| decode(entry).ok()).collect();
     let mut touched = Touched::by(&ops);
-    let loaded = ground::load(tx, &mut touched, author, server.currency, now).await?;
+    let loaded = ground::load(tx, &mut touched, (author, entries), server.currency, now).await?;
     let mut known = loaded.known;
     known.is_recovering = journal.is_recovering;
     let sold_before = known.sold.keys().copied().collect();

@@ -265,6 +265,7 @@ pub async fn run<L: Local, R: Remote>(local: &L, remote: &R, wait_seconds: u64) 
         match round.once(wait_seconds).await {
             // What was noted just now is what the next life is asked for with.
             Err(Failure::RolledBack | Failure::Frozen) if round.may_begin_life => {}
+            Ok(()) if round.may_begin_life && local.life_wanted().map_err(Failure::Local)?.is_some() => {}
             ended => return ended.map(|()| round.done),
         }
     }

@@ -246,6 +246,10 @@ pub struct Acked {
     /// Every backup that is kept holds the journal up to here: the node may forget it. 0: nothing.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub archived: i64,
+    /// Whether the device has begun another life since: one that still lives this one, because there were two
+    /// of a disk or an old one came back, is granted nothing more and begins a life of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub over: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]

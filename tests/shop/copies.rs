@@ -91,6 +91,34 @@ async fn a_device_that_was_set_back_begins_another_life_that_inherits_nothing() 
 }
 
 #[tokio::test]
+async fn a_device_whose_double_began_another_life_begins_one_too_and_is_granted_again() {
+    let (mut shop, tea) = a_till_with_ten().await;
+    let backup = image(&shop);
+    shop.restart(0, 50);
+    shop.tills[0].sell(tea, 4).expect("allotted");
+    shop.tills[0].until_level().await;
+    // Somebody starts an old copy beside the till in use: to head office that is the till, put back.
+    let double = shop.start(shop.tills[0].card.clone(), backup, 60);
+    double.until_level().await;
+
+    let till = &shop.tills[0];
+    let told = till.sell(tea, 1).expect("nobody has told it yet");
+    till.until_level().await;
+    let lives = [till.card.incarnation_id, double.life(), till.life()];
+    assert_eq!(BTreeSet::from(lives).len(), 3, "{lives:?}");
+    assert_eq!((till.node.status().expect("readable").state, till.open(tea)), (State::Active, 0));
+    assert!(shop.server_receipts().await.contains(&told.receipt.to_string()));
+    shop.allot_to(till, tea, 3).await;
+    assert_eq!((till.open(tea), double.open(tea)), (3, 0), "it is granted again");
+    let begun = ("life_begun".to_owned(), till.card.incarnation_id.to_string());
+    assert_eq!(shop.concerns().await, [begun], "one surprise, one concern");
+    // The other one goes on in the life that it began.
+    double.until_level().await;
+    assert_eq!((double.life(), double.waiting()), (lives[1], 0));
+    shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
 async fn a_life_that_is_asked_for_twice_is_one_life() {
     let (mut shop, tea) = a_till_with_ten().await;
     let backup = image(&shop);

@@ -221,7 +221,41 @@ async fn a_life_that_was_begun_in_the_lost_hours_is_taken_back() {
     put_back.until_level().await;
     let told = shop.server_receipts().await;
     assert!(told.contains(&sold[2].receipt.to_string()), "{told:?}");
+    assert!(told.contains(&sold[0].receipt.to_string()), "what the former life had told is told again: {told:?}");
     assert_eq!(put_back.open(tea), 2, "what this life was granted stands");
+    assert_eq!((put_back.waiting(), put_back.shown(tea).balance), (0, 30 - 1 - 3));
+    shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn what_two_of_one_device_both_tell_again_counts_once() {
+    let mut shop = Shop::open(1).await;
+    let tea = shop.product("TEA", "2.50", 30).await;
+    shop.all_level().await;
+    let backup = shop.database.copy().await;
+    shop.tills[0].node.receive(&[line(tea, 41)]).expect("written down");
+    shop.restart(0, 40);
+    let copy = shop.spare_folder("copy");
+    copy_folder(&shop.tills[0].folder, &copy);
+    shop.restart(0, 50);
+    shop.tills[0].node.receive(&[line(tea, 5)]).expect("written down");
+    shop.tills[0].until_level().await;
+    let twin = shop.start(shop.tills[0].card.clone(), copy, 60);
+    twin.node.receive(&[line(tea, 7)]).expect("written down");
+    twin.until_level().await;
+    assert_eq!(twin.shown(tea).balance, 30 + 41 + 5 + 7);
+
+    restore(&shop, &backup).await;
+    twin.round().await.expect_err("head office does not know its new life");
+    let card = twin.node.identity().expect("readable").expect("joined").card;
+    assert_eq!(nodes::readmit(&shop.server, &card).await.expect("its own"), Readmitted::Taken);
+    // The twin tells the first delivery in the name of the life that both had, and the other tells it as its own.
+    for till in [&twin, &shop.tills[0], &twin] {
+        till.until_level().await;
+    }
+    for till in [&twin, &shop.tills[0]] {
+        assert_eq!((till.waiting(), till.shown(tea).balance), (0, 30 + 41 + 5 + 7));
+    }
     shop.keeps_its_laws().await;
 }
 

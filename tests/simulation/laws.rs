@@ -102,7 +102,7 @@ fn what_was_held_is_held<D: Depth>(network: &Network<D>) -> Check {
 /// Head office has granted at least what a till heard, and knows of at most what it sold and gave back: so it keeps
 /// promised at least what the till may sell, but for goods that came in there and of which it has not heard.
 fn head_office_never_knows_less<D: Depth>(network: &Network<D>) -> Check {
-    let is_settled = |spot: &&crate::network::Spot<D>| !spot.was_doubtful && !network.book.is_recovering;
+    let is_settled = |spot: &&crate::network::Spot<D>| !spot.is_doubtful && !network.book.is_recovering;
     for spot in network.spots.iter().filter(is_settled) {
         let Some(device) = spot.device.as_ref().filter(|device| !device.is_dark()) else { continue };
         let life = spot.life;

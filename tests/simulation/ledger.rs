@@ -175,6 +175,10 @@ impl Ledger {
                 continue;
             }
             op.may_be_lost = true;
+            if op.moved.iter().any(|(_, delta)| *delta > 0) {
+                // What came in is there to be sold, and in no book.
+                self.explained.extend([ConcernKind::Owed, ConcernKind::Unbacked]);
+            }
             // What left the book and what was only promised: an op that did both did it once.
             let gone = op.moved.iter().map(|(key, delta)| (*key, -delta)).chain(op.taken.iter().copied());
             let mut beyond: BTreeMap<StockKey, i64> = BTreeMap::new();

@@ -66,7 +66,7 @@ pub(crate) fn page(aggregates: &[Aggregate], after: &str) -> Page {
         level: true,
         seen: "1:1:".to_owned(),
         aggregates: aggregates.to_vec(),
-        acked: vec![Acked { incarnation_id: LIFE, mark: Mark::START, set_aside: vec![], archived: 0 }],
+        acked: vec![Acked { incarnation_id: LIFE, mark: Mark::START, set_aside: vec![], archived: 0, over: false }],
         server_time: Timestamp::from_micros(1_770_000_000_000_000),
         protocol: outpost_sync::wire::PROTOCOL,
         recovering: false,

@@ -199,7 +199,7 @@ pub(super) fn journals(conn: &Connection) -> Result<Vec<Acked>, Error> {
     rows.map(|row| {
         let (incarnation_id, mark, set_aside) = row?;
         let set_aside = serde_json::from_str(&set_aside).map_err(Error::damaged)?;
-        Ok(Acked { incarnation_id, mark, set_aside, archived: 0 })
+        Ok(Acked { incarnation_id, mark, set_aside, archived: 0, over: false })
     })
     .collect()
 }

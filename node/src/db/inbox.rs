@@ -92,6 +92,10 @@ pub(crate) fn apply(
         }
     }
     finish(conn, page, now)?;
+    if page.acked.iter().any(|acked| acked.over && acked.incarnation_id == inbox.own) {
+        // What is still lived here has gone on elsewhere.
+        identity::freeze(conn)?;
+    }
     Ok(Taken { carts: inbox.carts, upto: all })
 }
 

@@ -205,6 +205,29 @@ pub(crate) fn after(
     Ok(entries)
 }
 
+/// The first entry of a life after `seq` that no later life has carried.
+pub(crate) fn next_untold(conn: &Connection, life: IncarnationId, seq: i64) -> Result<Option<Entry>, Error> {
+    let mut statement = conn.prepare_cached(&format!(
+        "select {COLUMNS} from journal
+         where incarnation_id = ?1 and seq > ?2 and coalesce(verdict, '') <> 'carried' order by seq limit 1"
+    ))?;
+    Ok(statement.query_row(params![life, seq], of_row).optional()?)
+}
+
+/// Whether another life than this has entries that none carried.
+pub(crate) fn has_untold_but_of(conn: &Connection, life: IncarnationId) -> Result<bool, Error> {
+    let mut statement = conn.prepare_cached(
+        "select 1 from journal where incarnation_id <> ?1 and coalesce(verdict, '') <> 'carried' limit 1",
+    )?;
+    Ok(statement.exists([life])?)
+}
+
+/// The lives whose entries are here, the oldest first.
+pub(crate) fn lives(conn: &Connection) -> Result<Vec<IncarnationId>, Error> {
+    let mut statement = conn.prepare_cached("select distinct incarnation_id from journal order by incarnation_id")?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
 /// Every entry of one kind, of whichever life.
 pub(crate) fn of_kind(conn: &Connection, kind: OpKind) -> Result<Vec<Entry>, Error> {
     let mut statement = conn.prepare(&format!("select {COLUMNS} from journal where kind = ?1"))?;

@@ -3,6 +3,7 @@
 //! entry, so that nothing anybody was told is lost.
 
 use outpost_schema::{
+    device::LifeReason,
     id::IncarnationId,
     journal::Entry,
     op::{Carried, LifeEnded, Op, OpKind},
@@ -13,7 +14,11 @@ use outpost_schema::{
 use outpost_sync::wire::{Born, LifeWanted, UNSETTLED_MAX};
 use rusqlite::Connection;
 
-use super::{identity, journal, stock};
+use super::{
+    epochs,
+    identity::{self, Identity},
+    journal, stock,
+};
 use crate::{error::Error, witness::Seen};
 
 /// What another life is asked for with; `fresh` names it if none was named before.
@@ -36,18 +41,65 @@ pub(crate) fn begin(conn: &Connection, born: &Born, world: &dyn World) -> Result
     let known_to = acked.saturating_add(i64::try_from(born.known).unwrap_or(i64::MAX));
     journal::note_known(conn, elder, known_to)?;
     identity::begin_life(conn, &mut identity, born)?;
+    if !epochs::known(conn)?.is_marked {
+        // Before the elder is over: head office waits for it, and grants when it is.
+        carry_all_but(conn, elder, &mut identity, world)?;
+    }
+    carry(conn, elder, known_to, &mut identity, world).map(Some)
+}
+
+/// Whether something of an earlier life is here that none carried. A life that is over leaves it to the next one.
+pub(crate) fn has_to_tell_again(conn: &Connection) -> Result<bool, Error> {
+    let identity = identity::load(conn)?;
+    match identity.state.ending() {
+        None => journal::has_untold_but_of(conn, identity.incarnation_id()),
+        Some(LifeReason::Forked | LifeReason::RolledBack | LifeReason::Restored) => Ok(false),
+    }
+}
+
+/// Head office lives another life, and may have forgotten what earlier lives had told: all that is still here of
+/// them is carried, as far as no later one has done so. What it has it counts once. None if there is nothing.
+pub(crate) fn tell_again(conn: &Connection, world: &dyn World) -> Result<Option<Seen>, Error> {
+    let mut identity = identity::load(conn)?;
+    carry_all_but(conn, identity.incarnation_id(), &mut identity, world)
+}
+
+fn carry_all_but(
+    conn: &Connection,
+    not: IncarnationId,
+    identity: &mut Identity,
+    world: &dyn World,
+) -> Result<Option<Seen>, Error> {
+    let (mut seen, passed_over) = (None, [not, identity.incarnation_id()]);
+    for life in journal::lives(conn)?.into_iter().filter(|life| !passed_over.contains(life)) {
+        if journal::next_untold(conn, life, 0)?.is_some() {
+            seen = Some(carry(conn, life, 0, identity, world)?);
+        }
+    }
+    Ok(seen)
+}
+
+/// Carries what an earlier life wrote after `known_to` and no later one has carried, and says behind it that this
+/// is all: only then a home gets what that life had open.
+fn carry(
+    conn: &Connection,
+    elder: IncarnationId,
+    known_to: i64,
+    identity: &mut Identity,
+    world: &dyn World,
+) -> Result<Seen, Error> {
     // One by one: a till that was alone for weeks carries more than should be in memory at once.
     let (mut from, mut places) = (known_to, Vec::new());
-    while let Some(entry) = journal::after(conn, elder, from, 1, usize::MAX)?.pop() {
+    while let Some(entry) = journal::next_untold(conn, elder, from)? {
         from = entry.seq;
-        let carried = journal::append(conn, &mut identity, &wrapped(elder, entry)?, world)?;
+        let carried = journal::append(conn, identity, &wrapped(elder, entry)?, world)?;
         places.push((from, carried.seq));
     }
     journal::note_carried(conn, elder, known_to)?;
-    stock::carry_over(conn, elder, born.incarnation_id, &places)?;
-    let last = journal::append(conn, &mut identity, &Op::LifeEnded(LifeEnded { incarnation_id: elder }), world)?;
     let (node_id, incarnation_id) = (identity.node_id(), identity.incarnation_id());
-    Ok(Some(Seen { node_id, incarnation_id, mark: last.mark() }))
+    stock::carry_over(conn, elder, incarnation_id, &places)?;
+    let last = journal::append(conn, identity, &Op::LifeEnded(LifeEnded { incarnation_id: elder }), world)?;
+    Ok(Seen { node_id, incarnation_id, mark: last.mark() })
 }
 
 /// Whether a witness knows an entry of this device's journal that is not in it: the database is older.

@@ -1,7 +1,7 @@
 //! Taking over what is aside. Where nothing was ever done here the database aside becomes the node's
 //! own, whole. Elsewhere the fed tables are made equal to it range by range, each range one short
 //! transaction between sales: what differs is replaced, what the server does not know goes, and what
-//! is this node's own stays: its journal, its orders, what its uncontained ops made, what it may sell.
+//! is this node's own stays: its journal, what its uncontained ops made, what it may sell.
 
 mod tables;
 
@@ -9,7 +9,7 @@ use std::path::Path;
 
 use outpost_schema::{
     clock::Timestamp,
-    id::{CartId, IncarnationId, OrderId},
+    id::{CartId, OrderId},
     settle::Touched,
 };
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, ToSql, params, types::Value};
@@ -310,7 +310,7 @@ impl Over<'_> {
              on conflict (incarnation_id) do update set seq = excluded.seq",
         )?;
         let own = identity::load(self.conn)?.incarnation_id();
-        for incarnation in self.incarnations()? {
+        for incarnation in journal::lives(self.conn)? {
             let noted: Option<i64> = upto.query_row([incarnation], |row| row.get(0)).optional()?;
             let (contained, set_aside) = self.contained.of(incarnation);
             // Between two ranges more may be done.
@@ -337,11 +337,6 @@ impl Over<'_> {
                 .execute(params![incarnation, seq, set_aside])?;
         }
         Ok(())
-    }
-
-    fn incarnations(&self) -> Result<Vec<IncarnationId>, Error> {
-        let mut statement = self.conn.prepare_cached("select distinct incarnation_id from main.journal")?;
-        Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 }
 

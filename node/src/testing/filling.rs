@@ -26,7 +26,7 @@ fn fill(shop: &Shop, why: &Anew, seq: i64, set_aside: &[i64], told: Vec<Aggregat
     shop.node.do_without_file().expect("notes");
     assert_eq!(shop.node.cursor().expect("cursor"), None);
     let mark = if seq == 0 { Mark::START } else { shop.mark(seq) };
-    let acked = vec![Acked { incarnation_id: LIFE, mark, set_aside: set_aside.to_vec(), archived: 0 }];
+    let acked = vec![Acked { incarnation_id: LIFE, mark, set_aside: set_aside.to_vec(), archived: 0, over: false }];
     let page = shop.page(acked, told);
     shop.node.apply(None, &page).expect("applies and takes over");
     assert_eq!(shop.node.cursor().expect("cursor"), Some(page.cursor), "it goes on from there");
@@ -50,7 +50,9 @@ fn rows_that_the_server_does_not_know_go_and_own_ones_stay() {
     let mut others = own.clone();
     others.order_id = OrderId(Uuid::from_u128(60));
     others.node_id = NodeId(Uuid::from_u128(32));
-    shop.tell(vec![Aggregate::Order(Box::new(others.clone()))]);
+    let mut forgotten = own.clone();
+    forgotten.order_id = OrderId(Uuid::from_u128(61));
+    shop.tell([&others, &forgotten].map(|order| Aggregate::Order(Box::new(order.clone()))).to_vec());
 
     fill(&shop, &Anew::TooLongAway, 0, &[], vec![product(TEA, "Tea", Some("2.60")), image(TEA, 9, 0)]);
     assert_eq!(shop.node.product(TEA).expect("reads").expect("known").product.name, "Tea", "replaced");
@@ -60,6 +62,7 @@ fn rows_that_the_server_does_not_know_go_and_own_ones_stay() {
     assert!(shop.node.customer(grace).expect("reads").is_some(), "its op is in no image yet");
     assert!(shop.node.order(own.order_id).expect("reads").is_some(), "own orders stay");
     assert!(shop.node.order(others.order_id).expect("reads").is_none(), "a ghost");
+    assert!(shop.node.order(forgotten.order_id).expect("reads").is_none(), "made here, and in no journal any more");
     assert_eq!((shop.count("journal"), shop.count("order_items"), shop.count("payments")), (2, 1, 1));
 }
 

@@ -28,7 +28,7 @@ fn till_with(entries: i64, archived: i64) -> Shop {
 
 fn archive(shop: &Shop, archived: i64) {
     let head = shop.node.standing().expect("stands").acked;
-    let acked = Acked { incarnation_id: LIFE, mark: head, set_aside: vec![], archived };
+    let acked = Acked { incarnation_id: LIFE, mark: head, set_aside: vec![], archived, over: false };
     shop.node.apply(shop.node.cursor().expect("cursor").as_deref(), &shop.page(vec![acked], vec![])).expect("applies");
 }
 

@@ -129,7 +129,7 @@ impl Shop {
     /// The feed tells these aggregates as of this node's entry `seq`, some of them set aside.
     pub(crate) fn tell_as_of(&self, seq: i64, set_aside: &[i64], aggregates: Vec<Aggregate>) {
         let mark = if seq == 0 { Mark::START } else { self.mark(seq) };
-        let acked = vec![Acked { incarnation_id: LIFE, mark, set_aside: set_aside.to_vec(), archived: 0 }];
+        let acked = vec![Acked { incarnation_id: LIFE, mark, set_aside: set_aside.to_vec(), archived: 0, over: false }];
         self.node
             .apply(self.node.cursor().expect("cursor").as_deref(), &self.page(acked, aggregates))
             .expect("applies");

@@ -420,8 +420,13 @@ impl Remote for Generous {
         }
         let granted = if standing.head.seq > 0 { 5 } else { 2 };
         let page = page(&crate::carts::tests::news(granted), cursor.unwrap_or(""));
-        let acked =
-            outpost_sync::wire::Acked { incarnation_id: LIFE, mark: standing.acked, set_aside: vec![], archived: 0 };
+        let acked = outpost_sync::wire::Acked {
+            incarnation_id: LIFE,
+            mark: standing.acked,
+            set_aside: vec![],
+            archived: 0,
+            over: false,
+        };
         Ok(Pulled::Page(Box::new(Page { acked: vec![acked], ..page })))
     }
 }

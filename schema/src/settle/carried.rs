@@ -2,7 +2,8 @@
 //!
 //! A device that was put back to an old image goes on under a new life, which inherits nothing. What it
 //! had written since the image is carried over, entry by entry, each under its first identity: it counts
-//! against the allotment of the life that wrote it, and once, whichever life tells it first.
+//! against the allotment of the life that wrote it, and once, whichever life tells it first: of a disk there may
+//! be two, one of which lives on as it was.
 
 use super::decide::{At, Batch, Decision};
 use crate::{
@@ -52,6 +53,23 @@ impl Batch<'_> {
         }
         self.settled.ended.push(ended.incarnation_id);
         Ok(Verdict::Accepted)
+    }
+}
+
+/// The answer to an op of a life that another one carried before this one told it: what it did, it has done.
+pub(super) fn again(op: &Op) -> Verdict {
+    match op {
+        Op::AllotmentAsked(_) | Op::CancelAsked(_) => Verdict::Refused(Refusal::LifeOver),
+        Op::Sale(_)
+        | Op::CustomerAdded(_)
+        | Op::AddressAdded(_)
+        | Op::Reviewed(_)
+        | Op::Received(_)
+        | Op::Counted(_)
+        | Op::GaveBack(_)
+        | Op::StatusTold(_)
+        | Op::Carried(_)
+        | Op::LifeEnded(_) => Verdict::Accepted,
     }
 }
 
@@ -105,23 +123,26 @@ mod tests {
         known
     }
 
-    fn told(known: &mut Known, ops: &[Op]) -> Settled {
-        let (_, key, node_id) = sale();
-        let author = Author {
+    fn author(warehouse_id: WarehouseId, node_id: NodeId) -> Author {
+        Author {
             node_id,
             incarnation_id: NEW,
-            warehouses: [key.warehouse_id].into(),
+            warehouses: [warehouse_id].into(),
             homes: BTreeSet::new(),
             elders: [OLD].into(),
             is_superseded: false,
-        };
+        }
+    }
+
+    fn told(known: &mut Known, ops: &[Op]) -> Settled {
+        let (_, key, node_id) = sale();
         let mut head = Mark::START;
         let mut write = |op: &Op| {
             let entry = by(NEW, head, op);
             head = entry.mark();
             entry
         };
-        settle(known, &author, &ops.iter().map(&mut write).collect::<Vec<_>>())
+        settle(known, &author(key.warehouse_id, node_id), &ops.iter().map(&mut write).collect::<Vec<_>>())
     }
 
     fn verdicts(settled: &Settled) -> Vec<Verdict> {
@@ -151,6 +172,21 @@ mod tests {
         let settled = told(&mut known, &[carried(&entry)]);
         assert_eq!((verdicts(&settled), settled.orders.len()), (vec![Verdict::Accepted], 0));
         assert_eq!(known.levels[&key], Level { balance: 10, promised: 5 });
+    }
+
+    #[test]
+    fn what_another_life_carried_the_one_that_wrote_it_may_tell_too() {
+        let (sale, key, node_id) = sale();
+        let line = Line { product_id: key.product_id, amount: Amount::new(1).expect("an amount") };
+        let goods = Goods { warehouse_id: key.warehouse_id, lines: vec![line] };
+        let sale = by(NEW, Mark::START, &sale);
+        let ask = by(NEW, sale.mark(), &Op::AllotmentAsked(goods.clone()));
+        let received = by(NEW, ask.mark(), &Op::Received(goods));
+        let mut known = shop(key.warehouse_id, key.product_id);
+        known.carried = [sale.mark(), ask.mark()].into();
+        let settled = settle(&mut known, &author(key.warehouse_id, node_id), &[sale, ask, received]);
+        assert_eq!(verdicts(&settled), [Verdict::Accepted, Verdict::Refused(Refusal::LifeOver), Verdict::Accepted]);
+        assert_eq!((settled.orders.len(), known.levels[&key]), (0, Level { balance: 11, promised: 5 }));
     }
 
     #[test]

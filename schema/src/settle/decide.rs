@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Author, Known, KnownOrder, Moved, Raised, Settled, decode};
+use super::{Author, Known, KnownOrder, Moved, Raised, Settled, carried, decode};
 use crate::{
     cart::Sold,
     clock::Timestamp,
@@ -25,10 +25,7 @@ use crate::{
 pub fn settle(known: &mut Known, author: &Author, entries: &[Entry]) -> Settled {
     let mut batch = Batch { known, author, elder: None, before: BTreeMap::new(), settled: Settled::default() };
     for entry in entries {
-        let verdict = match decode(entry) {
-            Ok(op) => batch.op(At { seq: entry.seq, at: entry.hlc.at }, op).unwrap_or_else(Verdict::SetAside),
-            Err(reason) => Verdict::SetAside(reason),
-        };
+        let verdict = batch.entry(entry).unwrap_or_else(Verdict::SetAside);
         batch.look_at_clock(entry);
         batch.answer(entry.seq, verdict);
     }
@@ -56,6 +53,14 @@ pub(super) struct Batch<'a> {
 pub(super) type Decision = Result<Verdict, SetAside>;
 
 impl Batch<'_> {
+    fn entry(&mut self, entry: &Entry) -> Decision {
+        let op = decode(entry)?;
+        match self.known.carried.contains(&entry.mark()) {
+            true => Ok(carried::again(&op)),
+            false => self.op(At { seq: entry.seq, at: entry.hlc.at }, op),
+        }
+    }
+
     pub(super) fn op(&mut self, at: At, op: Op) -> Decision {
         match op {
             Op::Sale(sale) => self.sale(at, *sale),

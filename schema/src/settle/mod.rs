@@ -106,6 +106,8 @@ pub struct Known {
     pub sold: BTreeMap<(CartId, ProductId), SoldUnits>,
     /// Earlier lives of the author's device of which the batch carries something.
     pub elders: BTreeMap<IncarnationId, Elder>,
+    /// Entries of the batch that a later life of the author's device has carried into the book.
+    pub carried: BTreeSet<Mark>,
 }
 
 impl Known {
@@ -126,6 +128,7 @@ impl Known {
             allotments: BTreeMap::new(),
             sold: BTreeMap::new(),
             elders: BTreeMap::new(),
+            carried: BTreeSet::new(),
         }
     }
 }

@@ -273,7 +273,7 @@ pub async fn tail(tx: &Tx, scopes: &[Uuid], since: &Snapshot, limit: i64) -> Res
 pub async fn journals(tx: &Tx, node_id: NodeId) -> Result<Vec<Acked>, Error> {
     let rows = tx
         .query(
-            "select i.incarnation_id, i.acked_seq, i.acked_hash,
+            "select i.incarnation_id, i.acked_seq, i.acked_hash, i.state = 'superseded' as over,
                 array(
                     select o.seq from ops o
                     where o.incarnation_id = i.incarnation_id and o.verdict = 'set_aside' order by o.seq
@@ -295,6 +295,7 @@ fn acked(row: &Row, archived: &BTreeMap<IncarnationId, i64>) -> Result<Acked, Er
         mark: Mark { seq: row.try_get("acked_seq")?, hash: row.try_get("acked_hash")? },
         set_aside: row.try_get("set_aside")?,
         archived: archived.get(&incarnation_id).copied().unwrap_or(0),
+        over: row.try_get("over")?,
     })
 }
 

@@ -12,7 +12,7 @@ use outpost_schema::{
     clock::Timestamp,
     fault::Fault,
     id::{CartId, IncarnationId, OrderId, ProductId, UserId, WarehouseId},
-    journal::Mark,
+    journal::{Entry, Mark},
     money::Currency,
     op::Line,
     planted::{Bug, is_planted},
@@ -34,14 +34,14 @@ pub struct Ground {
     pub released: BTreeSet<StockKey>,
 }
 
-/// Loads what is named by `touched` and locks what may change, for ops of this author.
+/// Loads what is named by `touched` and locks what may change, for these entries of this author.
 ///
 /// # Errors
 /// If Postgres fails.
 pub async fn load(
     tx: &Tx,
     touched: &mut Touched,
-    author: &Author,
+    (author, entries): (&Author, &[Entry]),
     currency: Currency,
     now: Timestamp,
 ) -> Result<Ground, Error> {
@@ -58,6 +58,9 @@ pub async fn load(
     known.allotments = allotments;
     known.sold = sold;
     known.elders = elders(tx, author, touched).await?;
+    if author.is_superseded {
+        known.carried = carried(tx, author.incarnation_id, entries).await?;
+    }
     catalogue(tx, touched, &mut known).await?;
     people(tx, touched, &mut known).await?;
     Ok(Ground { known, released: released.into_keys().collect() })
@@ -239,6 +242,15 @@ async fn told(tx: &Tx, life: IncarnationId, marks: &BTreeSet<Mark>) -> Result<BT
             &[&life, &seqs, &hashes],
         )
         .await?;
+    rows.iter().map(|row| Ok(Mark { seq: row.try_get(0)?, hash: row.try_get(1)? })).collect()
+}
+
+/// Those of the entries that a later life of their device has carried.
+async fn carried(tx: &Tx, life: IncarnationId, entries: &[Entry]) -> Result<BTreeSet<Mark>, Error> {
+    let (seqs, hashes): (Vec<_>, Vec<_>) = entries.iter().map(|entry| (entry.seq, entry.hash)).unzip();
+    let sql = "select c.seq, c.hash from unnest($2::bigint[], $3::bytea[]) as m (seq, hash)
+               join carried c on c.incarnation_id = $1 and c.seq = m.seq and c.hash = m.hash";
+    let rows = tx.query(sql, &[&life, &seqs, &hashes]).await?;
     rows.iter().map(|row| Ok(Mark { seq: row.try_get(0)?, hash: row.try_get(1)? })).collect()
 }
 

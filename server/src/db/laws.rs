@@ -91,7 +91,9 @@ const LAWS: [(&str, &str); 11] = [
         "every accepted sale made exactly one order, and nothing else did",
         "select format('%s/%s: verdict %s, order %s', incarnation_id, seq, p.verdict, o.order_id)
          from (
-             select incarnation_id, seq, verdict from ops where kind = 'sale'
+             select incarnation_id, seq, verdict from ops p
+             where kind = 'sale' and not exists (
+                 select from carried c where c.incarnation_id = p.incarnation_id and c.seq = p.seq and c.hash = p.hash)
              union all
              select o.incarnation_id, o.seq, o.verdict
              from carried c join ops o on o.incarnation_id = c.by_id and o.seq = c.by_seq

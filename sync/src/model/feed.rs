@@ -129,6 +129,7 @@ impl Ledger {
             mark: journal.acked(),
             set_aside: journal.set_aside.keys().copied().collect(),
             archived: journal.archived,
+            over: journal.state == IncarnationState::Superseded,
         });
         told.collect()
     }

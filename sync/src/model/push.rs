@@ -99,6 +99,8 @@ impl Ledger {
         }
         let mut moved = self.load(life, entries);
         let Some(journal) = self.journals.get_mut(&life) else { return Default::default() };
+        let carried = entries.iter().map(Entry::mark).filter(|mark| journal.carried.contains_key(mark));
+        self.known.carried = carried.collect();
         self.known.is_recovering = self.is_recovering || journal.report_owed;
         // What is known holds one author's allotments at a time.
         std::mem::swap(&mut self.known.allotments, &mut journal.allotments);

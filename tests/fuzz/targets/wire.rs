@@ -302,6 +302,7 @@ fn some_page(choices: &mut Choices<'_>) -> Page {
         mark: make::mark(choices),
         set_aside: choices.some(3, Choices::number),
         archived: choices.number(),
+        over: choices.once_in(2),
     };
     Page {
         epoch: make::epoch_id(choices),

@@ -177,23 +177,17 @@ impl<D: Depth> Network<D> {
 
     /// What happened though nobody saw it.
     fn unseen(&mut self, number: usize, act: &Act, name: Name, moved: Units, taken: Units) {
+        if let Act::Advance { order, status } = act {
+            return self.moved_on(number, name, (*order, *status), moved);
+        }
         let is_count = matches!(act, Act::Count { .. });
-        let hands_over = if let Act::Advance { order, .. } = act { Some(*order) } else { None };
-        let moved_now = moved.clone();
-        let op =
-            self.happened(number, Happened { name, moved: moved_now, taken, is_count, hands_over, may_be_lost: false });
+        let op = self.happened(number, Happened { name, moved, taken, is_count, hands_over: None, may_be_lost: false });
         match act {
             Act::Sell { .. } => self.ledger.unseen_sales += 1,
             Act::CheckOut { cart } => {
                 self.ledger.unseen_sales += 1;
                 let lines = self.ledger.filled.iter_mut().filter(|((of, _), _)| of == cart);
                 lines.for_each(|(_, line)| line.is_lost = true);
-            }
-            Act::Advance { order, status } => {
-                if let Some(owed) = self.ledger.owed.get_mut(order) {
-                    owed.told.push((*status, op));
-                    owed.has_left |= !moved.is_empty();
-                }
             }
             Act::Cancel { order } => _ = self.ledger.owed.entry(*order).and_modify(|owed| owed.asks.push(op)),
             Act::Customer { .. } => _ = self.ledger.explained.insert(ConcernKind::EmailTaken),
@@ -204,7 +198,8 @@ impl<D: Depth> Network<D> {
             | Act::Receive { .. }
             | Act::Count { .. }
             | Act::GiveBack { .. }
-            | Act::Ask { .. } => {}
+            | Act::Ask { .. }
+            | Act::Advance { .. } => {}
         }
     }
 
@@ -313,21 +308,7 @@ impl<D: Depth> Network<D> {
         let doubtful = self.spots.iter().filter(|spot| spot.is_doubtful);
         let unheard: Units = doubtful.flat_map(|spot| spot.open.iter().map(|(key, units)| (*key, *units))).collect();
         self.ledger.allow(&unheard);
-        // What a former life of a journal had told, and so no later one carried, only that database had.
-        let is_former = |spot: &super::Spot<D>, op: usize| self.ledger.ops[op].name.life != spot.life;
-        let former: Vec<(usize, usize)> = self
-            .spots
-            .iter()
-            .enumerate()
-            .flat_map(|(number, spot)| {
-                spot.disk.iter().filter(|op| is_former(spot, **op)).map(move |op| (number, *op)).collect::<Vec<_>>()
-            })
-            .collect();
-        for (number, op) in &former {
-            self.spots[*number].disk.retain(|kept| kept != op);
-        }
         self.lose((0..self.ledger.ops.len()).collect());
-        former.into_iter().for_each(|(number, op)| self.spots[number].disk.push(op));
         self.carts_are_doubtful();
         self.ledger.explained.extend([ConcernKind::ServerRestored, ConcernKind::JournalHole, ConcernKind::Unbacked]);
         self.backup = Some((backup, held));

@@ -1,12 +1,15 @@
 //! Rounds, and what must be so after one.
 
-use outpost_schema::stock::StockKey;
+use outpost_schema::{
+    journal::{Hash, Mark},
+    stock::StockKey,
+};
 use outpost_sync::{
     round::{self, Done, Failure, Local as _, Trouble},
     wire::Problem,
 };
 
-use super::{Check, Network};
+use super::{Check, Network, verbs::standing};
 use crate::{
     depth::Depth,
     device::Device,
@@ -66,10 +69,24 @@ impl<D: Depth> Network<D> {
             && done.is_level
             && !is_late
         {
-            self.equals_the_book(number)?;
-            self.spots[number].is_doubtful &= self.has_a_double(number);
+            let is_as_told = self.has_its_journal(number)?;
+            if is_as_told || !self.spots[number].is_doubtful {
+                self.equals_the_book(number)?;
+            }
+            self.spots[number].is_doubtful &= self.has_a_double(number) || !is_as_told;
         }
         Ok(came)
+    }
+
+    /// Whether the book has of a till's life exactly what is in its journal. A line that broke at the wrong moment
+    /// leaves one that was put back waiting for another life, and level all the same: how much of its journal the
+    /// images contain it learns when that begins.
+    fn has_its_journal(&self, number: usize) -> Check<bool> {
+        let spot = &self.spots[number];
+        let Some(device) = &spot.device else { return Ok(false) };
+        let ends = [(0, 0), (i64::MAX, u8::MAX)].map(|(seq, byte)| (spot.life, Mark { seq, hash: Hash([byte; 32]) }));
+        let last = self.book.ops.range(ends[0]..=ends[1]).next_back();
+        Ok(standing(device)? == last.map_or(Mark::START, |((_, mark), _)| *mark))
     }
 
     /// Two rounds at once: what each shows in the end depends on who was first.
@@ -146,9 +163,7 @@ impl<D: Depth> Network<D> {
     /// What ops on a till's disk that are in no book did to a row.
     fn unbooked(&self, number: usize, key: StockKey) -> i64 {
         let ops = self.spots[number].disk.iter().map(|op| &self.ledger.ops[*op]);
-        // At level a till has told all that it carries; what a former life had told it does not tell again.
-        let tells = |op: &crate::ledger::Happened| op.name.life == self.spots[number].life || self.is_told(op);
-        let moved = ops.filter(|op| tells(op) && !self.is_booked(op)).flat_map(|op| &op.moved);
+        let moved = ops.filter(|op| !self.is_booked(op)).flat_map(|op| &op.moved);
         moved.filter(|(of, _)| *of == key).map(|(_, delta)| delta).sum()
     }
 

@@ -17,17 +17,21 @@ pub(super) struct Fed {
     keys: &'static [&'static str],
     /// What it says. A column that is not named here is never fed, and stays.
     says: &'static [&'static str],
-    /// Which rows `m` are this node's own and stay, whatever the server knows of them.
+    /// Which rows `m` stay though the server does not tell them: ops of this node that it lacks made them.
     own: &'static str,
-    /// Whether own rows are also never replaced.
-    is_own_kept: bool,
+    /// Which rows `m` are not replaced by what it tells.
+    kept: &'static str,
 }
 
 /// Nothing of the table is made here.
 const NOBODY: &str = "false";
 
-/// An order of this node, or one that an op of it named which the images do not contain.
-const OWN_ORDER: &str = "exists (select 1 from main.orders o where o.order_id = m.order_id
+/// An op of this node named the order which the images do not contain. Any other one, though it may be from
+/// here, is the server's to tell: what no journal has is a ghost, as in a comparison.
+const OWN_ORDER: &str = "m.order_id in (select id from temp.own)";
+
+/// An order of this node, or one that an op of it named: its content never changes, and its status only rises.
+const KEPT_ORDER: &str = "exists (select 1 from main.orders o where o.order_id = m.order_id
     and (o.node_id = (select node_id from main.identity) or o.order_id in (select id from temp.own)))";
 
 /// Every group of plain rows; stock and carts follow laws of their own.
@@ -95,7 +99,7 @@ pub(super) const GROUPS: &[Group] = &[
         tables: &[
             Fed {
                 own: OWN_ORDER,
-                is_own_kept: true,
+                kept: KEPT_ORDER,
                 ..Fed::told(
                     "orders",
                     &["order_id"],
@@ -118,7 +122,7 @@ pub(super) const GROUPS: &[Group] = &[
             },
             Fed {
                 own: OWN_ORDER,
-                is_own_kept: true,
+                kept: KEPT_ORDER,
                 ..Fed::told(
                     "order_items",
                     &["order_id", "order_item_id"],
@@ -127,7 +131,7 @@ pub(super) const GROUPS: &[Group] = &[
             },
             Fed {
                 own: OWN_ORDER,
-                is_own_kept: true,
+                kept: KEPT_ORDER,
                 ..Fed::told(
                     "payments",
                     &["order_id", "payment_id"],
@@ -174,7 +178,7 @@ pub(super) fn next_end(table: &str, key: &str) -> String {
 
 impl Fed {
     const fn told(name: &'static str, keys: &'static [&'static str], says: &'static [&'static str]) -> Self {
-        Self { name, keys, says, own: NOBODY, is_own_kept: false }
+        Self { name, keys, says, own: NOBODY, kept: NOBODY }
     }
 
     fn same_key(&self) -> String {
@@ -189,7 +193,6 @@ impl Fed {
         let of =
             |table: &str| self.says.iter().map(|column| format!("{table}.{column}")).collect::<Vec<_>>().join(", ");
         let is_equal = if self.says.is_empty() { "true".to_owned() } else { format!("({}) is ({})", of("m"), of("a")) };
-        let is_kept = if self.is_own_kept { self.own } else { NOBODY };
         let set: Vec<String> = self.says.iter().map(|column| format!("{column} = excluded.{column}")).collect();
         let then = if set.is_empty() { "nothing".to_owned() } else { format!("update set {}", set.join(", ")) };
         format!(
@@ -200,6 +203,7 @@ impl Fed {
             name = self.name,
             range = range("a", key, is_last),
             same_key = self.same_key(),
+            is_kept = self.kept,
         )
     }
 

@@ -10,7 +10,7 @@ use outpost_schema::{
 use outpost_sync::wire::Page;
 use uuid::Uuid;
 
-use super::tables::{KeptCart, Tables};
+use super::tables::{KeptCart, State, Tables};
 
 /// How far the images of a page contain each journal of this till, and what they leave out before that.
 pub(super) struct Contained<'a>(Vec<(IncarnationId, i64, &'a [i64])>);
@@ -62,6 +62,12 @@ impl Tables {
             self.begin_epoch(page.epoch);
         }
         self.epoch.is_marked = true;
+        if self.state == State::Active
+            && page.acked.iter().any(|acked| acked.over && acked.incarnation_id == self.life())
+        {
+            // What is still lived here has gone on elsewhere.
+            self.state = State::Frozen;
+        }
         self.cursor = Some(page.cursor.clone());
         if page.level {
             self.seen.clone_from(&page.seen);

@@ -155,6 +155,12 @@ impl Journal {
         self.entries[from..].iter_mut().for_each(|written| written.answer = Some(Answer::Carried));
     }
 
+    /// The entries after a seq that no later life has carried.
+    pub(super) fn untold(&self, seq: i64) -> impl Iterator<Item = &Entry> {
+        let untold = self.after(seq).iter().filter(|written| written.answer != Some(Answer::Carried));
+        untold.map(|written| &written.entry)
+    }
+
     /// The hashes after a seq.
     pub(super) fn hashes_after(&self, seq: i64) -> Vec<Hash> {
         self.after(seq).iter().map(|written| written.entry.hash).collect()

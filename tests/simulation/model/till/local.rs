@@ -40,7 +40,11 @@ impl Local for ModelTill {
     }
 
     fn report(&self) -> Result<Option<Report>, Dark> {
-        self.read(Tables::report)
+        let report = self.read(Tables::report)?;
+        if report.is_some() && self.read(Tables::has_to_tell_again)? {
+            self.commit(|tables, world| tables.carry_all_but(tables.life(), world))?;
+        }
+        Ok(report)
     }
 
     fn reported(&self, sent: &Report) -> Result<(), Dark> {
@@ -180,9 +184,30 @@ impl Tables {
         self.card.incarnation_id = born.incarnation_id;
         self.card.prefix.clone_from(&born.prefix);
         (self.state, self.receipts, self.next_life) = (State::Active, 0, None);
-        let carried: Vec<Entry> = journal.after(known_to).iter().map(|written| written.entry.clone()).collect();
-        journal.note_carried(known_to);
         self.former.insert(elder, journal);
+        if !self.epoch.is_marked {
+            self.carry_all_but(elder, world);
+        }
+        self.carry(elder, known_to, world);
+    }
+
+    /// Head office may have forgotten what earlier lives had told.
+    fn has_to_tell_again(&self) -> bool {
+        self.state == State::Active && self.former.values().any(|journal| journal.untold(0).next().is_some())
+    }
+
+    fn carry_all_but(&mut self, not: IncarnationId, world: &Seeded) {
+        let untold = self.former.iter().filter(|(life, journal)| **life != not && journal.untold(0).next().is_some());
+        for life in untold.map(|(life, _)| *life).collect::<Vec<_>>() {
+            self.carry(life, 0, world);
+        }
+    }
+
+    /// Carries what an earlier life wrote after `known_to` and no later one has carried.
+    fn carry(&mut self, elder: IncarnationId, known_to: i64, world: &Seeded) {
+        let Some(journal) = self.former.get_mut(&elder) else { return };
+        let carried: Vec<Entry> = journal.untold(known_to).cloned().collect();
+        journal.note_carried(known_to);
         for entry in carried {
             let old = entry.seq;
             let seq = wrapped(elder, entry).map(|op| self.append(&op, &[], world).seq);

@@ -1,5 +1,5 @@
 //! When the feed is read anew, the tables are made equal to it: what is not told goes, and what is this
-//! till's own stays: its orders, what its uncontained ops made, its carts and allotments.
+//! till's own stays: what its uncontained ops made, its carts and allotments.
 
 use std::collections::BTreeSet;
 
@@ -35,10 +35,9 @@ impl Tables {
     pub(super) fn end_filling(&mut self, contained: &Contained<'_>) {
         let Some(told) = self.told.take() else { return };
         let own = self.named(contained);
-        let node_id = self.card.node_id;
         let stays = |kind, id: Uuid| told.ids.contains(&(kind, id)) || own.contains(&id);
         self.images.retain(|(kind, id), _| stays(*kind, *id));
-        self.orders.retain(|id, order| order.node_id == node_id || stays(Kind::Order, id.0));
+        self.orders.retain(|id, _| stays(Kind::Order, id.0));
         for (_, row) in self.stock.iter_mut().filter(|(key, _)| !told.stock.contains(key)) {
             row.fed = None;
         }
