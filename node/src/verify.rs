@@ -18,7 +18,7 @@ use crate::{
     db::{
         checks,
         fed::{self, Fed, Own},
-        inbox, mend,
+        identity, inbox, mend,
     },
     error::Error,
     node::Node,
@@ -39,6 +39,10 @@ impl Holder for Node {
             self.db().write_at(Work::Walk, |tx| checks::begin(tx))?;
         }
         self.db().read(|conn| {
+            // What it was granted by now is not told to a life that is over, so it cannot be compared.
+            if identity::load(conn)?.state.ending().is_some() {
+                return Ok(None);
+            }
             let Some(cursor) = inbox::position(conn)?.cursor else { return Ok(None) };
             let (pieces, next) = walk(conn, checks::place(conn)?, rows)?;
             Ok(Some(Held { cursor, pieces, next }))

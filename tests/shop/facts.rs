@@ -1,6 +1,16 @@
 //! What happened, happened: the book follows, says what is odd, and stops saying it once it is explained.
 
-use crate::support::{Rule, Shop, line};
+use outpost_node::sell::{SaleWanted, Tendered, Terms, WantedLine};
+use outpost_schema::{
+    id::ProductId,
+    order::{Fulfilment, OrderStatus},
+};
+use outpost_sync::{
+    round::{Local as _, Remote as _},
+    wire::Pulled,
+};
+
+use crate::support::{Rule, Shop, amount, line};
 
 #[tokio::test]
 async fn goods_that_the_book_does_not_have_are_sold_all_the_same() {
@@ -57,20 +67,12 @@ async fn goods_promised_to_another_till_are_sold_all_the_same() {
 
 #[tokio::test]
 async fn an_order_to_be_shipped_keeps_its_units_until_they_leave() {
-    use outpost_node::sell::{SaleWanted, Tendered, Terms, WantedLine};
-    use outpost_schema::order::{Fulfilment, OrderStatus};
-
     let shop = Shop::open(1).await;
     let jam = shop.product("JAM", "3.20", 5).await;
     shop.allot(0, jam, 4).await;
     let till = &shop.tills[0];
-    let terms = Terms { fulfilment: Fulfilment::Ship, ..Terms::carried_out(vec![Tendered::card("terminal 1")]) };
-    let wanted = |units| SaleWanted {
-        lines: vec![WantedLine { product_id: jam, quantity: crate::support::amount(units), unit_price: None }],
-        terms: terms.clone(),
-    };
-    let shipped = till.node.sell(&wanted(3)).expect("allotted").order;
-    let called_off = till.node.sell(&wanted(1)).expect("allotted").order;
+    let shipped = till.node.sell(&to_be_shipped(jam, 3)).expect("allotted").order;
+    let called_off = till.node.sell(&to_be_shipped(jam, 1)).expect("allotted").order;
     assert_eq!((till.shown(jam).quantity(), till.shown(jam).promised), (5, 4), "still there, and spoken for");
     till.until_level().await;
     shop.agree().await;
@@ -83,4 +85,37 @@ async fn an_order_to_be_shipped_keeps_its_units_until_they_leave() {
     assert_eq!(order.status, OrderStatus::Cancelled);
     assert_eq!((till.shown(jam).quantity(), till.shown(jam).promised), (2, 0));
     shop.agree().await;
+}
+
+#[tokio::test]
+async fn goods_that_two_tills_hand_over_leave_the_book_once_and_both_show_so() {
+    let shop = Shop::open(2).await;
+    let jam = shop.product("JAM", "3.20", 5).await;
+    shop.allot(0, jam, 3).await;
+    let (till, other) = (&shop.tills[0], &shop.tills[1]);
+    let order = till.node.sell(&to_be_shipped(jam, 3)).expect("allotted").order;
+    shop.all_level().await;
+
+    till.node.advance(order.order_id, OrderStatus::Shipped).expect("it leaves");
+    till.until_level().await;
+    other.node.advance(order.order_id, OrderStatus::Shipped).expect("it has not heard");
+    // What the first one told arrives between the second one's push and its pull.
+    let (standing, cursor) = (other.node.standing().expect("readable"), other.node.cursor().expect("readable"));
+    let pulled = other.line.pull(standing, cursor.as_deref(), 0).await.expect("a good line");
+    let Pulled::Page(page) = pulled else { panic!("{pulled:?}") };
+    other.node.apply(cursor.as_deref(), &page).expect("applies");
+    assert_eq!(other.shown(jam).balance, 5 - 3 - 3, "each seems to have handed over its own");
+    shop.all_level().await;
+    for shown in [till.shown(jam), other.shown(jam)] {
+        assert_eq!((shown.balance, shown.promised), (5 - 3, 0));
+    }
+    shop.agree().await;
+}
+
+/// A sale of goods that leave later.
+fn to_be_shipped(product_id: ProductId, units: i64) -> SaleWanted {
+    SaleWanted {
+        lines: vec![WantedLine { product_id, quantity: amount(units), unit_price: None }],
+        terms: Terms { fulfilment: Fulfilment::Ship, ..Terms::carried_out(vec![Tendered::card("terminal 1")]) },
+    }
 }

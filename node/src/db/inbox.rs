@@ -4,7 +4,7 @@
 
 use outpost_schema::{
     clock::Timestamp,
-    feed::{Aggregate, Key, Kind},
+    feed::{Aggregate, Granted, Key, Kind},
     id::{AddressId, CartId, CategoryId, ConcernId, IncarnationId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
     stock::StockKey,
 };
@@ -135,6 +135,9 @@ fn is_told_in_full(conn: &Connection, asked: Option<&str>, protocol: u16) -> Res
 pub(super) struct Inbox<'a> {
     pub(super) conn: &'a Connection,
     own: IncarnationId,
+    /// Whether that life is over. One of two of a disk may have forgotten what it sold of a grant that it hears
+    /// of only now: nothing more is given to it.
+    is_over: bool,
     contained: stock::Contained,
     now: Timestamp,
     /// Carts that were changed.
@@ -144,8 +147,10 @@ pub(super) struct Inbox<'a> {
 impl<'a> Inbox<'a> {
     /// Ready for what this page tells.
     pub(super) fn open(conn: &'a Connection, page: &Page, now: Timestamp) -> Result<Self, Error> {
-        let own = identity::load(conn)?.incarnation_id();
-        Ok(Self { conn, own, contained: stock::Contained::by(conn, &page.acked)?, now, carts: Vec::new() })
+        let identity = identity::load(conn)?;
+        let (own, is_over) = (identity.incarnation_id(), identity.state.ending().is_some());
+        let contained = stock::Contained::by(conn, &page.acked)?;
+        Ok(Self { conn, own, is_over, contained, now, carts: Vec::new() })
     }
 
     /// Notes how far the server had this node's journals.
@@ -164,6 +169,9 @@ impl<'a> Inbox<'a> {
             Aggregate::Category(category) => catalogue::save_category(conn, category),
             Aggregate::Product(product) => catalogue::save(conn, product),
             Aggregate::Stock(image) => stock::take_image(conn, image, &self.contained),
+            Aggregate::Allotment(told) if self.is_over && told.incarnation_id == self.own => {
+                stock::hear_allotment(conn, &Granted { granted: 0, ..*told })
+            }
             Aggregate::Allotment(granted) => stock::hear_allotment(conn, granted),
             Aggregate::User(user) => people::save(conn, user),
             Aggregate::Address(address) => people::save_address(conn, address),

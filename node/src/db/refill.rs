@@ -218,8 +218,11 @@ impl Over<'_> {
         self.run(&stock_sql::replace(is_last), &range, &[])?;
         self.run(&stock_sql::forget(is_last), &range, &[])?;
         self.run(&stock_sql::remove(is_last), &range, &[])?;
+        let identity = identity::load(self.conn)?;
         for (incarnation, ..) in self.contained.journals() {
-            self.run(&stock_sql::allotments(is_last), &range, &[incarnation])?;
+            // To a life that is over nothing more is given, as in the inbox.
+            let is_heard = *incarnation != identity.incarnation_id() || identity.state.ending().is_none();
+            self.run(&stock_sql::allotments(is_last), &range, &[incarnation, &is_heard])?;
         }
         Ok(range.next())
     }

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use outpost_schema::{id::OrderId, order::OrderStatus};
-use outpost_sync::round::Anew;
+use outpost_sync::{round::Anew, verify::Holder as _};
 
 use super::*;
 use crate::{
@@ -123,6 +123,18 @@ fn what_it_may_sell_is_never_lowered() {
     assert_eq!(shop.open(TEA), 12 - 4 - 3);
     fill(&shop, &other_epoch(), 0, &[], vec![catalogue()]);
     assert_eq!(shop.open(TEA), 12 - 4 - 3, "a total that is not told is not taken away");
+}
+
+#[test]
+fn to_a_life_that_is_over_nothing_more_is_given() {
+    let shop = Shop::new(&card());
+    shop.stock(TEA, 30, 4);
+    shop.node.freeze().expect("noted");
+    shop.tell(vec![grant(TEA, 10)]);
+    assert_eq!(shop.open(TEA), 4, "it may have forgotten what it sold of that");
+    fill(&shop, &Anew::TooLongAway, 0, &[], vec![product(TEA, "Tea", Some("2.50")), told_totals(TEA, 10, 1)]);
+    assert_eq!(shop.open(TEA), 4 - 1, "what is taken back it hears");
+    assert_eq!(shop.node.held(true, 10).expect("reads"), None, "so there is nothing to compare");
 }
 
 #[test]

@@ -8,7 +8,7 @@
 use super::decide::{At, Batch, Decision};
 use crate::{
     op::{Carried, LifeEnded, Op},
-    settle::{Brought, decode},
+    settle::{Brought, Touched, decode},
     verdict::{Refusal, SetAside, Verdict},
 };
 
@@ -18,10 +18,12 @@ impl Batch<'_> {
         let mark = entry.mark();
         // A life that was not loaded is not one of this device's.
         let elder = self.known.elders.get(&life).ok_or(SetAside::NoRight)?;
-        if elder.told.contains(&mark) {
+        let (is_told, op) = (elder.told.contains(&mark), decode(&entry));
+        if is_told {
+            self.tell_rows_again(Touched::by(op.iter()).stock);
             return Ok(Verdict::Accepted);
         }
-        let op = decode(&entry)?;
+        let op = op?;
         let kind = op.kind();
         let verdict = match op {
             // Whoever asked is no longer the one who would get it.

@@ -1,11 +1,11 @@
 //! One decision per sort of op.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Author, Known, KnownOrder, Moved, Raised, Settled, carried, decode};
+use super::{Author, Known, KnownOrder, Moved, Raised, Settled, Touched, carried, decode};
 use crate::{
     cart::Sold,
     clock::Timestamp,
@@ -56,7 +56,10 @@ impl Batch<'_> {
     fn entry(&mut self, entry: &Entry) -> Decision {
         let op = decode(entry)?;
         match self.known.carried.contains(&entry.mark()) {
-            true => Ok(carried::again(&op)),
+            true => {
+                self.tell_rows_again(Touched::by([&op]).stock);
+                Ok(carried::again(&op))
+            }
             false => self.op(At { seq: entry.seq, at: entry.hlc.at }, op),
         }
     }
@@ -138,12 +141,15 @@ impl Batch<'_> {
 
     fn status_told(&mut self, at: At, told: StatusTold) -> Decision {
         let mut order = self.order(told.order_id.0, told.order_id)?;
+        let hands_over = order.fulfilment == Fulfilment::Ship && told.status >= OrderStatus::Shipped;
+        let leaves = hands_over && order.status < OrderStatus::Shipped;
+        if hands_over && !leaves {
+            let key = |line: &Line| StockKey { product_id: line.product_id, warehouse_id: order.warehouse_id };
+            self.tell_rows_again(order.lines.iter().map(key).collect());
+        }
         if told.status <= order.status && !is_planted(Bug::LatestStatusWins) {
             return Ok(Verdict::Accepted);
         }
-        let leaves = order.fulfilment == Fulfilment::Ship
-            && order.status < OrderStatus::Shipped
-            && told.status >= OrderStatus::Shipped;
         if leaves {
             self.hand_over(at, &order, told.called_off);
         }
@@ -156,6 +162,13 @@ impl Batch<'_> {
         self.settled.statuses.insert(told.order_id, (told.status, told.at));
         self.known.orders.insert(told.order_id, order);
         Ok(Verdict::Accepted)
+    }
+
+    /// An op did nothing, because another had done it. Whoever wrote it may have laid it over images that had that
+    /// already, and takes it away when they are told once more.
+    pub(super) fn tell_rows_again(&mut self, rows: BTreeSet<StockKey>) {
+        let known = &self.known.levels;
+        self.settled.levels.extend(rows.into_iter().filter(|row| known.contains_key(row)));
     }
 
     /// The goods of an order leave the book, and its promise ends. If the till knew that it had been called

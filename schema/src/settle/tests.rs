@@ -261,6 +261,17 @@ fn physical_facts_beat_words() {
 }
 
 #[test]
+fn goods_that_two_tills_hand_over_leave_once_and_both_are_told_their_row() {
+    let mut known = allotted(10, 4);
+    run(&mut known, &author(), &[shipped_later(100, 3), told(100, OrderStatus::Shipped)]);
+    for again in [OrderStatus::Shipped, OrderStatus::Delivered] {
+        let settled = run(&mut known, &author(), &[told(100, again)]);
+        assert_eq!((settled.movements.len(), known.levels[&key()].balance), (0, 7));
+        assert_eq!(settled.levels, [key()].into(), "the second had laid its own over it");
+    }
+}
+
+#[test]
 fn what_is_handed_over_though_called_off_counts_against_a_till_that_knew_it() {
     for (called_off, open) in [(false, 1), (true, 0)] {
         let mut known = allotted(10, 4);

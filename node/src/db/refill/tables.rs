@@ -283,10 +283,11 @@ pub(super) mod stock {
     }
 
     /// The totals that the server raises, of journal `?3`: the larger wins, as schema's `Allotment::hear` has it.
+    /// What is granted is heard only if `?4`.
     pub(in super::super) fn allotments(is_last: bool) -> String {
         format!(
             "insert into main.allotments (incarnation_id, product_id, warehouse_id, granted, reclaimed)
-             select a.incarnation_id, a.product_id, a.warehouse_id, a.granted, a.reclaimed from aside.allotments a
+             select a.incarnation_id, a.product_id, a.warehouse_id, iif(?4, a.granted, 0), a.reclaimed from aside.allotments a
              where a.incarnation_id = ?3 and {}
              on conflict (incarnation_id, product_id, warehouse_id) do update set
                  granted = max(granted, excluded.granted), reclaimed = max(reclaimed, excluded.reclaimed)
