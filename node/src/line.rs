@@ -120,6 +120,10 @@ impl Local for Node {
         self.db().write_at(Work::LifeWanted, |tx| lives::wanted(tx, fresh))
     }
 
+    fn life_is_taken(&self, life: IncarnationId) -> Result<(), Error> {
+        self.db().write_at(Work::LifeWanted, |tx| identity::forget_next_life(tx, life))
+    }
+
     fn begin_life(&self, born: &Born) -> Result<(), Error> {
         let begun = self.db().write_at(Work::BeginLife, |tx| lives::begin(tx, born, self.world()))?;
         self.bear_witness(begun);

@@ -2,7 +2,7 @@
 
 use deadpool_postgres::PoolError;
 use outpost_schema::{fault::Fault, money::Currency};
-use outpost_sync::wire::Problem;
+use outpost_sync::{round::LIFE_TAKEN, wire::Problem};
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
@@ -131,7 +131,7 @@ impl Error {
             Self::NotFound { .. } => "not_found",
             Self::HomeTaken { .. } => "home_taken",
             Self::OtherCurrency { .. } => "other_currency",
-            Self::LifeTaken => "life_taken",
+            Self::LifeTaken => LIFE_TAKEN,
             Self::Migrate(error) => error.code(),
             Self::NoConnection(_) => "no_connection",
             Self::Db(_) => "database_failed",

@@ -56,7 +56,7 @@ async fn begin_within(
     let elder = rows::lock_elder(tx, caller).await?.ok_or(Error::UnknownNode)?;
     let prefix = match rows::prefix_of(tx, wanted.incarnation_id, caller).await? {
         Some(Ok(prefix)) => prefix,
-        Some(Err(rows::NotOurs)) => return Err(Error::LifeTaken),
+        Some(Err(rows::Taken)) => return Err(Error::LifeTaken),
         None => add(server, tx, caller, &elder, wanted).await?,
     };
     let theirs = ops::hashes_after(tx, caller.incarnation_id, standing.acked.seq, wanted.unsettled.len()).await?;

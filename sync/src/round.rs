@@ -1,7 +1,10 @@
 //! One round: push until empty, fill from a file if need be, pull until level. It may be cut at any
 //! byte and begun anew.
 
-use outpost_schema::{id::EpochId, journal::Mark};
+use outpost_schema::{
+    id::{EpochId, IncarnationId},
+    journal::Mark,
+};
 
 use crate::{
     file::{Denied, File, FilePart, FileWanted, Filling, NO_FILE},
@@ -94,6 +97,15 @@ pub trait Local {
     /// # Errors
     /// If it cannot be kept.
     fn begin_life(&self, born: &Born) -> Result<(), Self::Error>;
+
+    /// The life that was asked for is another's, or is lived already: the next call of [`Local::life_wanted`]
+    /// names another. A node that names a fresh one each time has nothing to do.
+    ///
+    /// # Errors
+    /// If that cannot be noted.
+    fn life_is_taken(&self, _life: IncarnationId) -> Result<(), Self::Error> {
+        Ok(())
+    }
 
     /// Whether this node is to be filled before it pulls. A node that cannot be always goes on from
     /// its cursor.
@@ -251,6 +263,13 @@ const FILES_MAX: usize = 3;
 /// Marks the server may correct in one round before something must be wrong.
 const CORRECTIONS_MAX: usize = 3;
 
+/// What a server says of a life that is not the caller's to begin: it is another's, or is lived already. So an old
+/// copy, made while it waited for a life that its younger self then lived, does not give its receipt numbers again.
+pub const LIFE_TAKEN: &str = "life_taken";
+
+/// Names that a round asks for another life with.
+const NAMES_MAX: usize = 2;
+
 /// Lives of the server's database that one round may meet before something must be wrong.
 const EPOCHS_MAX: usize = 3;
 
@@ -294,14 +313,22 @@ impl<L: Local, R: Remote> Round<'_, L, R> {
     /// If this life is over, asks for another one. A server that knows no other lives leaves the node as
     /// it is: it goes on recording, and sells nothing from its allotments.
     async fn begin_life(&mut self) -> Result<(), Failure<L::Error>> {
-        let Some(wanted) = self.local.life_wanted().map_err(Failure::Local)? else { return Ok(()) };
-        let standing = self.local.standing().map_err(Failure::Local)?;
-        self.may_begin_life = false;
-        match self.remote.begin_life(standing, &wanted).await {
-            Ok(born) => self.local.begin_life(&born).map_err(Failure::Local),
-            Err(Trouble::Told(_)) => Ok(()),
-            Err(trouble @ (Trouble::Cut(_) | Trouble::Busy(..) | Trouble::Garbled(_))) => Err(Failure::Remote(trouble)),
+        for _ in 0..NAMES_MAX {
+            let Some(wanted) = self.local.life_wanted().map_err(Failure::Local)? else { return Ok(()) };
+            let standing = self.local.standing().map_err(Failure::Local)?;
+            self.may_begin_life = false;
+            match self.remote.begin_life(standing, &wanted).await {
+                Ok(born) => return self.local.begin_life(&born).map_err(Failure::Local),
+                Err(Trouble::Told(problem)) if problem.code == LIFE_TAKEN => {
+                    self.local.life_is_taken(wanted.incarnation_id).map_err(Failure::Local)?;
+                }
+                Err(Trouble::Told(_)) => return Ok(()),
+                Err(trouble @ (Trouble::Cut(_) | Trouble::Busy(..) | Trouble::Garbled(_))) => {
+                    return Err(Failure::Remote(trouble));
+                }
+            }
         }
+        Ok(())
     }
 
     async fn once(&mut self, wait_seconds: u64) -> Result<(), Failure<L::Error>> {

@@ -138,6 +138,35 @@ async fn a_life_that_is_asked_for_twice_is_one_life() {
 }
 
 #[tokio::test]
+async fn a_copy_made_while_it_waited_for_a_life_does_not_live_that_one_again() {
+    let (mut shop, tea) = a_till_with_ten().await;
+    let backup = image(&shop);
+    shop.restart(0, 50);
+    shop.tills[0].sell(tea, 4).expect("allotted");
+    shop.tills[0].until_level().await;
+    let restored = shop.start(shop.tills[0].card.clone(), backup, 60);
+    restored.sell(tea, 2).expect("offline it cannot know");
+    restored.line.next([Fate::Passes, Fate::AnswerLost]);
+    restored.round().await.expect_err("the answer was lost");
+    let copy = shop.spare_folder("copy");
+    copy_folder(&restored.folder, &copy);
+    restored.until_level().await;
+    shop.allot_to(&restored, tea, 1).await;
+    let told = restored.sell(tea, 1).expect("allotted");
+    restored.until_level().await;
+
+    let again = shop.start(shop.tills[0].card.clone(), copy, 70);
+    again.until_level().await;
+    assert_eq!(BTreeSet::from([shop.tills[0].life(), restored.life(), again.life()]).len(), 3);
+    shop.allot_to(&again, tea, 1).await;
+    let next = again.sell(tea, 1).expect("allotted");
+    assert_ne!(next.receipt, told.receipt, "a life that is lived gives its numbers once");
+    again.until_level().await;
+    assert_eq!(again.waiting(), 0);
+    shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
 async fn what_the_image_had_not_sent_counts_once_whichever_life_tells_it() {
     let (mut shop, tea) = a_till_with_ten().await;
     shop.restart(0, 45);

@@ -191,6 +191,12 @@ pub(crate) fn name_next_life(conn: &Connection, fresh: IncarnationId) -> Result<
     Ok(conn.prepare_cached(sql)?.query_row([fresh], |row| row.get(0))?)
 }
 
+/// Names it anew the next time.
+pub(crate) fn forget_next_life(conn: &Connection, life: IncarnationId) -> Result<(), Error> {
+    conn.execute("update identity set next_life = null where next_life = ?1", [life])?;
+    Ok(())
+}
+
 /// Goes on as another life, whose receipts count anew under a prefix of their own.
 pub(crate) fn begin_life(conn: &Connection, identity: &mut Identity, born: &Born) -> Result<(), Error> {
     identity.card.incarnation_id = born.incarnation_id;

@@ -68,18 +68,19 @@ pub async fn begin_forgotten(tx: &Tx, card: &Card, now: Timestamp) -> Result<boo
     Ok(begun == 1)
 }
 
-/// A life that was begun otherwise, or by another device.
+/// A life that was begun otherwise, or by another device, or of which something has been told: whoever asks for it
+/// now is an old copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotOurs;
+pub struct Taken;
 
-/// The prefix of a life that was begun before, after the caller's.
+/// The prefix of a life that was begun before, after the caller's, and not lived yet.
 ///
 /// # Errors
 /// If Postgres fails.
-pub async fn prefix_of(tx: &Tx, life: IncarnationId, caller: Caller) -> Result<Option<Result<String, NotOurs>>, Error> {
+pub async fn prefix_of(tx: &Tx, life: IncarnationId, caller: Caller) -> Result<Option<Result<String, Taken>>, Error> {
     let row = tx
         .query_opt(
-            "select prefix from incarnations where incarnation_id = $1 and node_id = $2 and after_id = $3",
+            "select prefix from incarnations where incarnation_id = $1 and node_id = $2 and after_id = $3 and acked_seq = 0",
             &[&life, &caller.node_id, &caller.incarnation_id],
         )
         .await?;
@@ -87,7 +88,7 @@ pub async fn prefix_of(tx: &Tx, life: IncarnationId, caller: Caller) -> Result<O
         return Ok(Some(Ok(row.try_get(0)?)));
     }
     let is_taken = tx.query_opt("select from incarnations where incarnation_id = $1", &[&life]).await?.is_some();
-    Ok(is_taken.then_some(Err(NotOurs)))
+    Ok(is_taken.then_some(Err(Taken)))
 }
 
 /// Nothing more is granted to this life. One that forked stays frozen.

@@ -11,7 +11,10 @@ use outpost_schema::{
 use serde_json::json;
 
 use super::{journal::Journal, ledger::Ledger};
-use crate::wire::{Born, Caller, LifeWanted, Problem, Standing};
+use crate::{
+    round::LIFE_TAKEN,
+    wire::{Born, Caller, LifeWanted, Problem, Standing},
+};
 
 impl Ledger {
     pub(super) fn begin_life(
@@ -26,8 +29,8 @@ impl Ledger {
         let known = theirs.zip(&wanted.unsettled).take_while(|(had, told)| had == told).count();
         let prefix = match self.journals.get(&wanted.incarnation_id) {
             None => self.add_life(caller, wanted),
-            Some(born) if born.after == Some(caller.incarnation_id) => born.prefix.clone(),
-            Some(_) => return Err(Problem::new("life_taken", "this life was begun otherwise; make a new id")),
+            Some(born) if born.after == Some(caller.incarnation_id) && born.ops.is_empty() => born.prefix.clone(),
+            Some(_) => return Err(Problem::new(LIFE_TAKEN, "this life was begun otherwise; make a new id")),
         };
         Ok(Born { incarnation_id: wanted.incarnation_id, prefix, known })
     }

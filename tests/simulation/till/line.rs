@@ -1,6 +1,6 @@
 //! The till's end of a round and of a comparison: the node's own, as long as there is power.
 
-use outpost_schema::{digest::KeyRange, journal::Mark};
+use outpost_schema::{digest::KeyRange, id::IncarnationId, journal::Mark};
 use outpost_sync::{
     file::{FilePart, Filling},
     round::{Anew, Local},
@@ -55,6 +55,10 @@ impl Local for RealTill {
 
     fn life_wanted(&self) -> Result<Option<LifeWanted>, Stopped> {
         self.writing(|| self.node.life_wanted())
+    }
+
+    fn life_is_taken(&self, life: IncarnationId) -> Result<(), Stopped> {
+        self.writing(|| self.node.life_is_taken(life))
     }
 
     fn begin_life(&self, born: &Born) -> Result<(), Stopped> {

@@ -92,6 +92,10 @@ impl Local for ModelTill {
         })
     }
 
+    fn life_is_taken(&self, life: IncarnationId) -> Result<(), Dark> {
+        self.commit(|tables, _| tables.next_life = tables.next_life.filter(|named| *named != life))
+    }
+
     fn begin_life(&self, born: &Born) -> Result<(), Dark> {
         self.commit(|tables, world| tables.begin_life(born, world))
     }
