@@ -1,69 +1,42 @@
 //! Named stages at which a test may end the process as kill -9 would. Only in debug builds.
 //!
 //! Every piece of work stands in the one list below with the moments that it passes; a story in
-//! `tests/shop` dies at each of them.
+//! `tests/shop` dies at each of them. What follows from the list is in [`outpost_sync::stage`].
 
-use std::fmt;
-
-use outpost_sync::wire::Problem;
+pub use outpost_sync::stage::VARIABLE;
+use outpost_sync::{moments, works};
 
 use crate::db;
 
-/// The environment variable that names the stage.
-pub const VARIABLE: &str = "OUTPOST_DIE_AT";
-
-/// How far a piece of work has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
+moments! {
     /// The database as it was is copied.
-    Copied,
+    Copied = "copied";
     /// Its transaction is open.
-    Begun,
+    Begun = "begun";
     /// The journal's entry is written.
-    Journaled,
+    Journaled = "journaled";
     /// All is written, and nothing is certain.
-    BeforeCommit,
+    BeforeCommit = "before_commit";
     /// It is certain, and nobody knows.
-    AfterCommit,
+    AfterCommit = "after_commit";
     /// A part of a file is on the disk.
-    Landing,
+    Landing = "landing";
     /// The file is a database.
-    Unpacked,
+    Unpacked = "unpacked";
     /// The database is one for this device.
-    Admitted,
+    Admitted = "admitted";
     /// What is this device's own is in the new database too.
-    MovedIn,
+    MovedIn = "moved_in";
     /// The old database is closed.
-    BeforeRename,
+    BeforeRename = "before_rename";
     /// The new one has its name.
-    AfterRename,
+    AfterRename = "after_rename";
     /// It is all there, and has no name yet.
-    Ready,
+    Ready = "ready";
     /// What stood in its place is moved aside.
-    Aside,
+    Aside = "aside";
     /// It is over.
-    Done,
-}
-
-impl Moment {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Copied => "copied",
-            Self::Begun => "begun",
-            Self::Journaled => "journaled",
-            Self::BeforeCommit => "before_commit",
-            Self::AfterCommit => "after_commit",
-            Self::Landing => "landing",
-            Self::Unpacked => "unpacked",
-            Self::Admitted => "admitted",
-            Self::MovedIn => "moved_in",
-            Self::BeforeRename => "before_rename",
-            Self::AfterRename => "after_rename",
-            Self::Ready => "ready",
-            Self::Aside => "aside",
-            Self::Done => "done",
-        }
-    }
+    Done = "done";
 }
 
 use Moment::{
@@ -74,31 +47,12 @@ use Moment::{
 /// What every transaction passes.
 const WRITTEN: &[Moment] = &[Begun, BeforeCommit, AfterCommit];
 
-macro_rules! works {
-    ($($(#[doc = $doc:literal])+ $work:ident = $word:literal: $moments:expr;)+) => {
-        /// A piece of work that is done whole or not at all.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Work {
-            $($(#[doc = $doc])+ $work,)+
-        }
-
-        impl Work {
-            /// Every one of them.
-            pub const ALL: &[Self] = &[$(Self::$work),+];
-
-            const fn word(self) -> &'static str {
-                match self { $(Self::$work => $word),+ }
-            }
-
-            /// The moments that it passes.
-            pub const fn moments(self) -> &'static [Moment] {
-                match self { $(Self::$work => $moments),+ }
-            }
-        }
-    };
-}
+/// What a migration passes that finds something to copy.
+const MIGRATED: &[Moment] = &[Copied, Begun, BeforeCommit, AfterCommit];
 
 works! {
+    FILE = "node/src/stage.rs";
+    MIGRATIONS = migrations();
     /// Goods are sold.
     Sale = "sale": &[Begun, Journaled, BeforeCommit, AfterCommit];
     /// A cart changes.
@@ -174,102 +128,13 @@ works! {
     /// A device is put back.
     Restore = "restore": &[Ready, Aside];
     /// The tables grow.
-    Migration = "migration": &[Copied, Begun, BeforeCommit, AfterCommit];
+    Migration = "migration": MIGRATED;
 }
 
-/// One stage: a piece of work at one of its moments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stage {
-    work: Work,
-    /// Which migration, if it is one.
-    name: Option<&'static str>,
-    moment: Moment,
-}
-
-impl Work {
-    /// The stages of this work, each migration's by itself. The first has nothing to copy.
-    pub fn stages(self) -> Vec<Stage> {
-        let named = |name| self.moments().iter().map(move |moment| Stage { work: self, name, moment: *moment });
-        if self != Self::Migration {
-            return named(None).collect();
-        }
-        let names = db::migrations::names();
-        let first = names.first().copied();
-        let all = names.into_iter().flat_map(|name| named(Some(name)));
-        all.filter(|stage| stage.moment != Copied || stage.name != first).collect()
-    }
-
-    /// This work at this moment, which is one of its own.
-    pub fn at(self, moment: Moment) -> Stage {
-        assert!(self.moments().contains(&moment), "{self:?} does not pass {moment:?}");
-        Stage { work: self, name: None, moment }
-    }
-}
-
-impl Stage {
-    /// Whose it is.
-    pub const fn work(self) -> Work {
-        self.work
-    }
-
-    /// How far the work has come.
-    pub const fn moment(self) -> Moment {
-        self.moment
-    }
-
-    /// Which migration it is of; none for other work.
-    pub const fn migration(self) -> Option<&'static str> {
-        self.name
-    }
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (work, moment) = (self.work.word(), self.moment.word());
-        match self.name {
-            Some(name) => write!(f, "{work}.{name}.{moment}"),
-            None => write!(f, "{work}.{moment}"),
-        }
-    }
-}
-
-/// Every stage there is.
-pub fn all() -> Vec<Stage> {
-    Work::ALL.iter().flat_map(|work| work.stages()).collect()
-}
-
-/// Looks whether the stage that was asked for exists. A release build knows none, and looks at nothing.
-///
-/// # Errors
-/// `unknown_stage`.
-pub fn check() -> Result<(), Problem> {
-    let wanted = std::env::var(VARIABLE).ok().filter(|_| cfg!(debug_assertions));
-    match wanted {
-        Some(wanted) if !all().iter().any(|stage| stage.to_string() == wanted) => {
-            let sentence =
-                format!("{VARIABLE} names {wanted:?}, and no work here passes that; look at node/src/stage.rs");
-            Err(Problem::new("unknown_stage", sentence))
-        }
-        Some(_) | None => Ok(()),
-    }
-}
-
-/// Ends the process here, with nothing flushed and nothing dropped, if a test asked for it.
-pub(crate) fn reach(work: Work, moment: Moment) {
-    die_if_wanted(work, None, moment);
-}
-
-/// The same for one migration.
-pub(crate) fn reach_migration(name: &'static str, moment: Moment) {
-    die_if_wanted(Work::Migration, Some(name), moment);
-}
-
-fn die_if_wanted(work: Work, name: Option<&'static str>, moment: Moment) {
-    debug_assert!(work.moments().contains(&moment), "{work:?} is not listed to pass {moment:?}");
-    let stage = Stage { work, name, moment };
-    if cfg!(debug_assertions) && std::env::var_os(VARIABLE).is_some_and(|wanted| *wanted == *stage.to_string()) {
-        std::process::abort();
-    }
+/// Each migration with what it passes. The first has nothing to copy.
+fn migrations() -> Vec<(&'static str, &'static [Moment])> {
+    let moments = [WRITTEN].into_iter().chain(std::iter::repeat(MIGRATED));
+    db::migrations::names().into_iter().zip(moments).collect()
 }
 
 #[cfg(test)]
@@ -280,7 +145,14 @@ mod tests {
 
     #[test]
     fn no_two_stages_have_one_name() {
-        let names: BTreeSet<String> = all().iter().map(Stage::to_string).collect();
+        let names: BTreeSet<String> = all().iter().map(ToString::to_string).collect();
         assert_eq!(names.len(), all().len());
+    }
+
+    #[test]
+    fn every_migration_but_the_first_copies_what_was_there() {
+        let copies = Work::Migration.stages().into_iter().filter(|stage| stage.moment() == Copied);
+        let copied: Vec<_> = copies.filter_map(Stage::migration).collect();
+        assert_eq!(copied, db::migrations::names()[1..]);
     }
 }

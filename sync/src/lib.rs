@@ -27,6 +27,8 @@
 //! Nothing here knows a socket, a file, a clock or a database: [`round::run`] works over two small
 //! traits, and so runs over HTTP in the shop and over a line that drops and cuts in a test.
 //!
+//! Beside the conversation stands what both machines need to be killed at a named place ([`stage`]).
+//!
 //! A till that asks for two units, hears the verdict, and pulls until it is level:
 //!
 //! ```
@@ -162,6 +164,7 @@ pub mod model;
 pub mod retry;
 pub mod round;
 pub mod speak;
+pub mod stage;
 pub mod tolerant;
 pub mod verify;
 pub mod wire;

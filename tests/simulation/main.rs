@@ -10,6 +10,7 @@ mod contract;
 mod depth;
 mod device;
 mod disk;
+mod goods;
 mod laws;
 mod ledger;
 mod model;

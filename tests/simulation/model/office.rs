@@ -3,12 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use outpost_schema::{
-    catalogue::{Product, ProductEdit, Warehouse},
-    clock::Timestamp,
+    catalogue::{ProductEdit, Warehouse},
     device::{Card, NodeKind},
     id::{EpochId, IncarnationId, NodeId, ProductId, WarehouseId},
-    money::Money,
-    quantity::{Amount, Unit},
+    quantity::Amount,
     settle::Author,
     stock::StockKey,
     world::{Seeded, World as _},
@@ -20,6 +18,7 @@ use outpost_sync::{
 
 use super::line::ModelLine;
 use crate::{
+    goods,
     office::{Answer, Book, Office, Opening, Place, Shelf},
     step::Deed,
 };
@@ -43,7 +42,8 @@ impl ModelOffice {
     fn enter_products(&mut self, opening: &Opening, places: &[WarehouseId]) {
         for (number, cents) in opening.prices.iter().enumerate() {
             let now = self.world.now();
-            let product = product(ProductId::new(now, self.world.id_chance()), number, *cents, now);
+            let product_id = ProductId::new(now, self.world.id_chance());
+            let product = goods::product(product_id, &format!("Product {number}"), *cents, now);
             let shelves = opening.places.iter().zip(places);
             let on_hand = shelves.map(|(place, id)| (*id, place.on_hand.get(number).copied().unwrap_or_default()));
             self.products.push(product.product_id);
@@ -88,25 +88,6 @@ fn author(card: &Card) -> Author {
 
 fn currency() -> outpost_schema::money::Currency {
     "EUR".parse().expect("a currency")
-}
-
-fn product(product_id: ProductId, number: usize, cents: i64, now: Timestamp) -> Product {
-    Product {
-        product_id,
-        sku: None,
-        name: format!("Product {number}"),
-        description: None,
-        price: Money::from_parts(cents * 100).ok(),
-        unit: Unit::Each,
-        price_per: 1,
-        category_id: None,
-        seller_id: None,
-        image_urls: Vec::new(),
-        attributes: serde_json::Map::new(),
-        barcodes: Vec::new(),
-        created_at: now,
-        updated_at: now,
-    }
 }
 
 fn answer<T>(answer: Result<T, Problem>) -> Answer {

@@ -18,7 +18,7 @@ use outpost_schema::{
     id::{CartId, IncarnationId, NodeId, ProductId, WarehouseId},
     money::Money,
     op::{Goods, Line as OpLine, Op},
-    quantity::{Amount, Unit},
+    quantity::Amount,
     settle::Author,
     stock::SalePolicy,
     world::Seeded,
@@ -31,7 +31,7 @@ use outpost_sync::{
 use uuid::Uuid;
 
 use super::book::Book;
-use crate::disk::folder;
+use crate::{disk::folder, goods};
 
 /// Products of the shop.
 pub const PRODUCTS: [ProductId; 6] = {
@@ -256,20 +256,6 @@ fn card(is_home: bool) -> Card {
 }
 
 fn product(product_id: ProductId, cents: i64) -> Product {
-    Product {
-        product_id,
-        sku: None,
-        name: format!("Product {product_id}"),
-        description: Some("A long text, so that a page holds few of them. ".repeat(4)),
-        price: Some(format!("{}.{:02}", cents / 100, cents % 100).parse().expect("money")),
-        unit: Unit::Each,
-        price_per: 1,
-        category_id: None,
-        seller_id: None,
-        image_urls: Vec::new(),
-        attributes: serde_json::Map::new(),
-        barcodes: Vec::new(),
-        created_at: Timestamp::from_micros(0),
-        updated_at: Timestamp::from_micros(0),
-    }
+    let plain = goods::product(product_id, &format!("Product {product_id}"), cents, Timestamp::from_micros(0));
+    Product { description: Some("A long text, so that a page holds few of them. ".repeat(4)), ..plain }
 }

@@ -3,13 +3,12 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use outpost_schema::{
-    catalogue::{Product, Warehouse},
+    catalogue::Warehouse,
     clock::Timestamp,
     device::{Card, NodeKind},
     id::{IncarnationId, NodeId, ProductId, WarehouseId},
     journal::Mark,
     order::Order,
-    quantity::Unit,
     settle::Author,
     stock::{Allotment, Level, SalePolicy, StockKey},
     world::{Seeded, World as _},
@@ -25,6 +24,7 @@ use super::{Image, RealTill, RealYard};
 use crate::{
     chance::Chance,
     device::{Again, Device as _, Yard as _},
+    goods,
     step::{Act, Done, Name, Undone},
 };
 
@@ -61,7 +61,7 @@ impl Scene {
         let office = Model::new(card.currency, world.now());
         let (name, created_at) = ("High Street".to_owned(), Timestamp::from_micros(0));
         office.add_warehouse(Warehouse { warehouse_id: HERE, name, home_of: None, created_at });
-        office.add_product(tea(), &[(HERE, 100)]);
+        office.add_product(goods::product(TEA, "Tea", 250, created_at), &[(HERE, 100)]);
         office.add_node(Author {
             node_id: card.node_id,
             incarnation_id: card.incarnation_id,
@@ -98,25 +98,6 @@ impl Scene {
 
     fn clone_of(&mut self, image: &Image) -> RealTill {
         self.yard.start_from(image, None, &self.world)
-    }
-}
-
-fn tea() -> Product {
-    Product {
-        product_id: TEA,
-        sku: None,
-        name: "Tea".to_owned(),
-        description: None,
-        price: Some("2.50".parse().expect("a price")),
-        unit: Unit::Each,
-        price_per: 1,
-        category_id: None,
-        seller_id: None,
-        image_urls: Vec::new(),
-        attributes: serde_json::Map::new(),
-        barcodes: Vec::new(),
-        created_at: Timestamp::from_micros(0),
-        updated_at: Timestamp::from_micros(0),
     }
 }
 
