@@ -299,9 +299,9 @@ async fn decide(
     if entries.is_empty() {
         return Ok(Default::default());
     }
-    let author = &journal.author;
     let ops: Vec<_> = entries.iter().filter_map(|entry| decode(entry).ok()).collect();
     let mut touched = Touched::by(&ops);
+    let author = &lives::with_forgotten(tx, &journal.author, &touched, now).await?;
     let loaded = ground::load(tx, &mut touched, (author, entries), server.currency, now).await?;
     let mut known = loaded.known;
     known.is_recovering = journal.is_recovering;

@@ -8,9 +8,10 @@
 use std::collections::BTreeSet;
 
 use outpost_schema::{
-    id::IncarnationId,
+    clock::Timestamp,
+    id::{EpochId, IncarnationId},
     planted::{Bug, is_planted},
-    settle::{Author, Raised},
+    settle::{Author, Raised, Touched},
     stock::StockKey,
     verdict::ConcernKind,
 };
@@ -72,7 +73,7 @@ async fn add(
     wanted: &LifeWanted,
 ) -> Result<String, Error> {
     let now = server.now();
-    let prefix = format!("{}{}", elder.node_prefix, letters(elder.lives));
+    let prefix = prefix(elder);
     rows::supersede(tx, caller.incarnation_id).await?;
     rows::insert(tx, caller, elder.lives + 1, &prefix, wanted, now).await?;
     if is_planted(Bug::LifeInherits) {
@@ -92,6 +93,20 @@ async fn add(
     concerns::close(tx, &[(ConcernKind::Fork, caller.incarnation_id.to_string())], now).await?;
     concerns::open(tx, &*server.world, None, &[begun], now).await?;
     Ok(prefix)
+}
+
+/// The author of a batch, with those of its earlier lives that only it remembers.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn with_forgotten(tx: &Tx, author: &Author, touched: &Touched, now: Timestamp) -> Result<Author, Error> {
+    let mut author = author.clone();
+    let is_unknown = |life: &&IncarnationId| **life != author.incarnation_id && !author.elders.contains(life);
+    let named: Vec<_> = touched.elders.keys().filter(is_unknown).copied().collect();
+    if !named.is_empty() {
+        author.elders.extend(rows::remember(tx, author.node_id, &named, now).await?);
+    }
+    Ok(author)
 }
 
 /// The device says that it has told all of these lives: at its home, what they had open is the new one's.
@@ -125,6 +140,16 @@ pub async fn end(
         }
     }
     Ok(moved)
+}
+
+/// Marks the receipts of a device's next life. A database that was put back may have forgotten lives that counted
+/// theirs under the next letters: the marks of another epoch are others.
+fn prefix(elder: &rows::Elder) -> String {
+    let epoch = elder.epoch.map_or_else(String::new, |EpochId(id)| {
+        let [.., high, low] = *id.as_bytes();
+        format!("{high:02X}{low:02X}")
+    });
+    format!("{}{}{epoch}", elder.node_prefix, letters(elder.lives))
 }
 
 /// The first further life is B, the 26th AA. A device's own prefix ends with a digit, so no two are alike.

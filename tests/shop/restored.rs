@@ -2,6 +2,8 @@
 
 mod rows;
 
+use std::collections::BTreeSet;
+
 use outpost_schema::{
     device::Card,
     order::Order,
@@ -224,6 +226,50 @@ async fn a_life_that_was_begun_in_the_lost_hours_is_taken_back() {
     assert!(told.contains(&sold[0].receipt.to_string()), "what the former life had told is told again: {told:?}");
     assert_eq!(put_back.open(tea), 2, "what this life was granted stands");
     assert_eq!((put_back.waiting(), put_back.shown(tea).balance), (0, 30 - 1 - 3));
+    shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn what_a_life_had_told_that_the_backup_never_knew_is_told_by_the_next() {
+    let mut shop = Shop::open(1).await;
+    let tea = shop.product("TEA", "2.50", 30).await;
+    shop.allot(0, tea, 6).await;
+    shop.all_level().await;
+    let backup = shop.database.copy().await;
+    let images = ["first", "second", "third"].map(|name| shop.spare_folder(name));
+    let card = shop.tills[0].card.clone();
+    copy_folder(&shop.tills[0].folder, &images[0]);
+    shop.restart(0, 50);
+    shop.tills[0].sell(tea, 1).expect("allotted");
+    shop.tills[0].until_level().await;
+    // Twice it is put back: three lives, of which the backup knows the first.
+    let second = shop.start(card.clone(), images[0].clone(), 60);
+    second.until_level().await;
+    shop.allot_to(&second, tea, 5).await;
+    let told = second.sell(tea, 3).expect("allotted");
+    second.until_level().await;
+    images[1..].iter().for_each(|image| copy_folder(&second.folder, image));
+    second.sell(tea, 1).expect("allotted");
+    second.until_level().await;
+    let third = shop.start(card.clone(), images[1].clone(), 70);
+    third.until_level().await;
+
+    restore(&shop, &backup).await;
+    third.round().await.expect_err("head office does not know this life");
+    let shown = third.node.identity().expect("readable").expect("joined").card;
+    assert_eq!(nodes::readmit(&shop.server, &shown).await.expect("its own"), Readmitted::Taken);
+    third.until_level().await;
+    let there = shop.server_receipts().await;
+    assert!(there.contains(&told.receipt.to_string()), "{there:?}");
+    assert_eq!((shop.number("select count(*) from ops where verdict = 'set_aside'").await, third.waiting()), (0, 0));
+    // A life that begins now marks its receipts by no letters that a forgotten one had.
+    let fourth = shop.start(card, images[2].clone(), 80);
+    fourth.until_level().await;
+    // It was filled anew, and hears with the next page that another life has begun after its own.
+    fourth.round().await.expect("a good line");
+    let prefix = |till: &crate::support::Till| till.node.identity().expect("readable").expect("joined").card.prefix;
+    let prefixes = [&second, &third, &fourth].map(prefix);
+    assert_eq!(BTreeSet::from(prefixes.clone()).len(), 3, "{prefixes:?}");
     shop.keeps_its_laws().await;
 }
 

@@ -3,9 +3,10 @@
 use outpost_schema::{
     clock::Timestamp,
     device::Card,
-    id::{IncarnationId, NodeId},
+    id::{EpochId, IncarnationId, NodeId},
 };
 use outpost_sync::wire::{Caller, LifeWanted};
+use tokio_postgres::Row;
 
 use super::Tx;
 use crate::error::Error;
@@ -17,6 +18,8 @@ pub struct Elder {
     pub node_prefix: String,
     /// How many lives the device has had.
     pub lives: i32,
+    /// The life of the database itself, unless it is its first.
+    pub epoch: Option<EpochId>,
 }
 
 /// Locks the caller's device, so that its lives are numbered one after another; none if it has no such life.
@@ -26,7 +29,9 @@ pub struct Elder {
 pub async fn lock_elder(tx: &Tx, caller: Caller) -> Result<Option<Elder>, Error> {
     let row = tx
         .query_opt(
-            "select n.prefix, (select max(number) from incarnations where node_id = n.node_id) as lives
+            "select n.prefix, (select max(number) from incarnations where node_id = n.node_id) as lives,
+                    (select epoch_id from epochs where number > (select min(number) from epochs)
+                     order by number desc limit 1) as epoch
              from nodes n
              where n.node_id = $1
                and exists (select from incarnations where node_id = n.node_id and incarnation_id = $2)
@@ -34,7 +39,8 @@ pub async fn lock_elder(tx: &Tx, caller: Caller) -> Result<Option<Elder>, Error>
             &[&caller.node_id, &caller.incarnation_id],
         )
         .await?;
-    row.map(|row| Ok(Elder { node_prefix: row.try_get(0)?, lives: row.try_get(1)? })).transpose()
+    let elder = |row: Row| Ok(Elder { node_prefix: row.try_get(0)?, lives: row.try_get(1)?, epoch: row.try_get(2)? });
+    row.map(elder).transpose()
 }
 
 /// The device that has this life; none if there is no such life.
@@ -66,6 +72,32 @@ pub async fn begin_forgotten(tx: &Tx, card: &Card, now: Timestamp) -> Result<boo
         )
         .await?;
     Ok(begun == 1)
+}
+
+/// Keeps earlier lives that the database forgot and a later one of the same device names, so that what is carried
+/// from them has its place. They are over; their numbers go below those that are known. Says which there are now:
+/// one that is another device's is not among them.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn remember(
+    tx: &Tx,
+    node_id: NodeId,
+    named: &[IncarnationId],
+    now: Timestamp,
+) -> Result<Vec<IncarnationId>, Error> {
+    let rows = tx
+        .query(
+            "insert into incarnations (incarnation_id, node_id, number, state, created_at)
+             select n.id, $1, l.first - n.place, 'superseded', $3
+             from unnest($2::uuid[]) with ordinality n (id, place)
+             cross join (select min(number) as first from incarnations where node_id = $1) l
+             on conflict (incarnation_id) do nothing
+             returning incarnation_id",
+            &[&node_id, &named, &now],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 /// A life that was begun otherwise, or by another device, or of which something has been told: whoever asks for it

@@ -1,6 +1,8 @@
 //! The lives of a device's journal. The next one inherits nothing: what the old one has open stays promised,
 //! in doubt. At its home, where only it sells, the next life gets it as soon as everything of that is told.
 
+use std::collections::BTreeSet;
+
 use outpost_schema::{
     device::IncarnationState,
     id::IncarnationId,
@@ -52,6 +54,26 @@ impl Ledger {
         let detail = json!({ "node": node_id, "reason": wanted.reason, "life": number, "in_doubt": in_doubt });
         self.open_concerns(vec![Raised { kind, subject, detail, scope: node_id.0, seq: None }]);
         prefix
+    }
+
+    /// Keeps earlier lives that the database forgot and a later one of the same device names, so that what is
+    /// carried from them has its place.
+    pub(super) fn remember_lives<'a>(&mut self, life: IncarnationId, named: impl Iterator<Item = &'a IncarnationId>) {
+        for forgotten in named {
+            let Some(journal) = self.journals.get(&life).filter(|_| !self.journals.contains_key(forgotten)) else {
+                continue;
+            };
+            let (elders, node_id) = (BTreeSet::new(), journal.author.node_id);
+            let author = Author { incarnation_id: *forgotten, elders, ..journal.author.clone() };
+            let mut over = Journal::of(author, 0, None, String::new());
+            over.supersede();
+            self.journals.insert(*forgotten, over);
+            for journal in self.journals.values_mut().filter(|journal| journal.author.node_id == node_id) {
+                if journal.number > 0 {
+                    journal.author.elders.insert(*forgotten);
+                }
+            }
+        }
     }
 
     /// The device says that it has told all of these lives. Where nothing is left open, nothing is in doubt;

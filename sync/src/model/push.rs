@@ -126,6 +126,7 @@ impl Ledger {
         }
         let ops: Vec<_> = entries.iter().filter_map(|entry| decode(entry).ok()).collect();
         let touched = Touched::by(&ops);
+        self.remember_lives(life, touched.elders.keys());
         let elders = self.journals.get(&life).map(|journal| journal.author.elders.clone()).unwrap_or_default();
         for (elder, marks) in touched.elders.into_iter().filter(|(elder, _)| elders.contains(elder)) {
             let Some(journal) = self.journals.get_mut(&elder) else { continue };
