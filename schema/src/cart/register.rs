@@ -54,6 +54,14 @@ impl<T: Ord + Clone> Register<T> {
         }
     }
 
+    /// What somebody repeats of another's write counts with the stamp that it is kept with: the sender may have heard
+    /// it before that was capped.
+    fn repeat(&mut self, kept: &Self, is_own: &impl Fn(IncarnationId) -> bool) {
+        if self.by == kept.by && self.value == kept.value && !is_own(self.by) {
+            self.clone_from(kept);
+        }
+    }
+
     pub(super) fn cap(&mut self, wall: Timestamp) -> bool {
         let (at, was_capped) = self.at.capped(wall);
         self.at = at;
@@ -97,6 +105,15 @@ impl Cart {
         self.parked.hear(&told.parked, is_unsent);
         self.label.hear(&told.label, is_unsent);
         self.merge(told);
+    }
+
+    /// Takes the stamps of what others wrote, and the sender repeats, as the server keeps them; `is_own` says for
+    /// which lives the sender speaks itself.
+    pub(super) fn repeat(&mut self, kept: &Self, is_own: impl Fn(IncarnationId) -> bool) {
+        self.owner.repeat(&kept.owner, &is_own);
+        self.home.repeat(&kept.home, &is_own);
+        self.parked.repeat(&kept.parked, &is_own);
+        self.label.repeat(&kept.label, &is_own);
     }
 
     /// Caps the stamps of owner, home, parking and label at `wall` and drift, and says whether one

@@ -39,7 +39,11 @@ impl Shelf {
         self.is_aside_changed |= self.aside != aside_before;
     }
 
-    fn next_judged(&self, sender: IncarnationId, elders: &BTreeSet<IncarnationId>) -> Option<(usize, Belief)> {
+    fn next_judged(&mut self, sender: IncarnationId, elders: &BTreeSet<IncarnationId>) -> Option<(usize, Belief)> {
+        if let Some(known) = &self.known {
+            let speaks = |author, life| life == author || (author == sender && elders.contains(&life));
+            self.aside.iter_mut().for_each(|(author, cart)| cart.repeat(known, |life| speaks(*author, life)));
+        }
         let nobody = BTreeSet::new();
         let judged = self.aside.iter().map(|(author, cart)| {
             let elders = if *author == sender { elders } else { &nobody };

@@ -51,6 +51,21 @@ fn what_it_says_of_others_waits_for_them() {
 }
 
 #[test]
+fn who_heard_a_write_before_its_stamp_was_capped_tells_no_lie() {
+    let till = Till::first();
+    let mut other = till.second(2);
+    other.add(2);
+    let mut capped = till.cart.clone();
+    assert!(capped.cap(Timestamp::from_micros(-1_000_000_000_000)), "head office's clock was put back");
+    for is_first in [false, true] {
+        let mut shelf = Shelf { known: (!is_first).then(|| capped.clone()), ..Shelf::default() };
+        shelf.take_in(other.actor, &[].into(), other.cart.clone());
+        shelf.take_in(till.actor, &[].into(), capped.clone());
+        assert_eq!((shelf.aside.len(), shelf.known.expect("believed").quantity(TOMATO)), (0, 2), "{is_first}");
+    }
+}
+
+#[test]
 fn two_states_kept_aside_for_each_other_are_both_merged() {
     let (mut one, server) = (Till::first(), Till::first());
     let mut two = one.second(2);
