@@ -6,6 +6,7 @@ mod chores;
 mod end;
 mod faults;
 mod holds;
+mod orders;
 mod rounds;
 mod spots;
 pub mod summary;
