@@ -369,22 +369,24 @@ pub(crate) fn not_booked(conn: &Connection, limit: i64) -> Result<Vec<Answered>,
     .collect()
 }
 
-/// The ops after `seq` and those in a list of seqs, spelled for SQLite. One that this program cannot
+/// The ops after `seq` and those in a list of seqs, spelled for SQLite, each with its own. One that this program cannot
 /// read is passed over: it made nothing here.
 pub(super) fn uncontained(
     conn: &Connection,
     incarnation: IncarnationId,
     seq: i64,
     set_aside: &str,
-) -> Result<Vec<Op>, Error> {
+) -> Result<Vec<(i64, Op)>, Error> {
     let mut statement = conn.prepare_cached(
-        "select kind, body from journal
-         where incarnation_id = ?1 and (seq > ?2 or seq in (select value from json_each(?3)))",
+        "select seq, kind, body from journal
+         where incarnation_id = ?1 and (seq > ?2 or seq in (select value from json_each(?3))) order by seq",
     )?;
     let rows = statement.query_map(params![incarnation, seq, set_aside], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?))
+        Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, Vec<u8>>(2)?))
     })?;
-    let read = |(kind, body): (String, Vec<u8>)| Op::from_body(OpKind::of_word(&kind).ok()?, &body).ok();
+    let read = |(seq, kind, body): (i64, String, Vec<u8>)| {
+        Some((seq, Op::from_body(OpKind::of_word(&kind).ok()?, &body).ok()?))
+    };
     let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
     Ok(rows.into_iter().filter_map(read).collect())
 }

@@ -3,6 +3,7 @@
 //! transaction between sales: what differs is replaced, what the server does not know goes, and what
 //! is this node's own stays: its journal, what its uncontained ops made, what it may sell.
 
+mod own;
 mod tables;
 
 use std::path::Path;
@@ -20,7 +21,7 @@ use super::{
     aside, carts,
     filling::{self, Row, Why},
     identity, journal, orders,
-    stock::Contained,
+    stock::{self, Contained, Place},
 };
 use crate::error::Error;
 
@@ -299,9 +300,8 @@ impl Over<'_> {
         Ok(())
     }
 
-    /// Notes the ids that uncontained ops of this node name, and lays what those ops moved over the
-    /// images again, if an image that contained them is replaced by one that does not. What they
-    /// promised is not laid over again: until the server has booked them anew, less is shown as free.
+    /// Notes the ids that uncontained ops of this node name, and lays what those ops did over the images
+    /// again, if an image that contained them is replaced by one that does not.
     fn note_own(&self) -> Result<(), Error> {
         self.conn.execute_batch(
             "create temp table if not exists own (id blob not null primary key) without rowid;
@@ -312,7 +312,7 @@ impl Over<'_> {
             "insert into temp.own_upto (incarnation_id, seq) values (?1, ?2)
              on conflict (incarnation_id) do update set seq = excluded.seq",
         )?;
-        let own = identity::load(self.conn)?.incarnation_id();
+        let identity = identity::load(self.conn)?;
         for incarnation in journal::lives(self.conn)? {
             let noted: Option<i64> = upto.query_row([incarnation], |row| row.get(0)).optional()?;
             let (contained, set_aside) = self.contained.of(incarnation);
@@ -320,24 +320,18 @@ impl Over<'_> {
             let (seq, set_aside) = noted.map_or((contained, set_aside), |noted| (noted, "[]"));
             note_upto.execute(params![incarnation, journal::head(self.conn, incarnation)?.seq])?;
             let ops = journal::uncontained(self.conn, incarnation, seq, set_aside)?;
-            let touched = Touched::by(&ops);
+            let touched = Touched::by(ops.iter().map(|(_, op)| op));
             let named = touched.users.iter().map(|id| id.0).chain(touched.addresses.iter().map(|id| id.0));
             let named = named.chain(touched.reviews.iter().map(|id| id.0)).chain(touched.orders.iter().map(|id| id.0));
             let mut note = self.conn.prepare_cached("insert into temp.own (id) values (?1) on conflict do nothing")?;
             named.collect::<Vec<Uuid>>().iter().try_for_each(|id| note.execute([id.as_bytes()]).map(drop))?;
-            if incarnation != own {
+            if incarnation != identity.incarnation_id() {
                 // What an earlier life did is laid over under the entries that carry it.
                 continue;
             }
-            self.conn
-                .prepare_cached(
-                    "insert into main.pending (product_id, warehouse_id, incarnation_id, seq, balance, promised)
-                     select product_id, warehouse_id, incarnation_id, seq, sum(delta), 0 from main.stock_movements
-                     where incarnation_id = ?1 and (seq > ?2 or seq in (select value from json_each(?3)))
-                     group by product_id, warehouse_id, incarnation_id, seq
-                     on conflict do nothing",
-                )?
-                .execute(params![incarnation, seq, set_aside])?;
+            for (seq, key, change) in own::changes(self.conn, &identity, &ops)? {
+                stock::lay_again(self.conn, Place { incarnation_id: incarnation, seq }, key, change)?;
+            }
         }
         Ok(())
     }

@@ -186,6 +186,35 @@ pub(crate) fn lay_over(
     Ok(())
 }
 
+/// The same of an op that an image contained before, unless it is laid over already. The sums follow when the row's
+/// own image is taken over.
+pub(crate) fn lay_again(conn: &Connection, place: Place, key: StockKey, change: Level) -> Result<(), Error> {
+    conn.prepare_cached(
+        "insert into pending (product_id, warehouse_id, incarnation_id, seq, balance, promised)
+         values (?1, ?2, ?3, ?4, ?5, ?6) on conflict do nothing",
+    )?
+    .execute(params![
+        key.product_id,
+        key.warehouse_id,
+        place.incarnation_id,
+        place.seq,
+        change.balance,
+        change.promised
+    ])?;
+    Ok(())
+}
+
+/// What an op moved, line by line.
+pub(crate) fn moved(conn: &Connection, place: Place) -> Result<Vec<(StockKey, i64)>, Error> {
+    let mut statement = conn.prepare_cached(
+        "select product_id, warehouse_id, delta from stock_movements where incarnation_id = ?1 and seq = ?2 order by line",
+    )?;
+    let rows = statement.query_map(params![place.incarnation_id, place.seq], |row| {
+        Ok((StockKey { product_id: row.get(0)?, warehouse_id: row.get(1)? }, row.get(2)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// What ops of an earlier life did is laid over the images until one contains the op that carries it;
 /// `places` are the old seq and the new one of each.
 pub(crate) fn carry_over(

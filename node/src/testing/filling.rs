@@ -2,7 +2,10 @@
 
 use std::process::Command;
 
-use outpost_schema::{id::OrderId, order::OrderStatus};
+use outpost_schema::{
+    id::OrderId,
+    order::{Fulfilment, OrderStatus},
+};
 use outpost_sync::{round::Anew, verify::Holder as _};
 
 use super::*;
@@ -14,6 +17,7 @@ use crate::{
         Moment::{AfterCommit, BeforeCommit},
         Work,
     },
+    stockroom::Seen,
 };
 
 /// Names the folder that the killed process works on.
@@ -87,6 +91,37 @@ fn an_own_op_counts_once_whether_the_new_images_contain_it_or_not() {
             shop.tell_as_of(3, &[], vec![image(TEA, 13, 0)]);
             assert_eq!(shop.level(TEA).balance, 13, "and once it has all of them, not a second time");
         }
+    }
+}
+
+#[test]
+fn what_own_ops_did_and_promised_is_laid_over_an_older_image_to_the_unit() {
+    for card in [card(), home(), physical()] {
+        let shop = Shop::new(&card);
+        shop.stock(TEA, 20, 15);
+        let ship = Terms { fulfilment: Fulfilment::Ship, ..Terms::carried_out(vec![Tendered::card("terminal 1")]) };
+        let order = shop.node.sell(&SaleWanted { lines: vec![wanted(TEA, 3)], terms: ship.clone() });
+        let order = order.expect("to be handed over").order.order_id;
+        shop.node.sell(&SaleWanted { lines: vec![wanted(TEA, 2)], terms: ship }).expect("it stays to be");
+        shop.sell(&[(TEA, 4)]).expect("sells");
+        shop.node.receive(&[line(TEA, 8)]).expect("a crate came");
+        shop.node.give_back(&[line(TEA, 1)]).expect("given back");
+        shop.node.advance(order, OrderStatus::Shipped).expect("handed over");
+        if card.is_home {
+            shop.node.count(&[Seen { product_id: TEA, counted: 12 }]).expect("somebody looked");
+        }
+        let level = shop.level(TEA);
+        let all = shop.count("journal");
+        shop.tell_as_of(all, &[], vec![image(TEA, level.balance, level.promised)]);
+        assert_eq!((shop.level(TEA), shop.count("pending")), (level, 0), "head office has all of it");
+        fill(
+            &shop,
+            &other_epoch(),
+            0,
+            &[],
+            vec![product(TEA, "Tea", Some("2.50")), image(TEA, 20, 15), grant(TEA, 15)],
+        );
+        assert_eq!(shop.level(TEA), level, "and has forgotten it again: {card:?}");
     }
 }
 

@@ -72,11 +72,18 @@ impl Told {
     }
 }
 
+#[derive(Clone, Debug)]
+enum Said {
+    Push(Standing, Push),
+    Report(Standing, Report),
+}
+
 #[derive(Clone, Debug, Default)]
 struct Heard {
     /// Whatever was ever told, by the cursor that came with it.
     at: BTreeMap<Option<String>, Told>,
-    pushes: Vec<(Standing, Push)>,
+    /// What the till said, in order: said again to a model, it comes to where this one is.
+    said: Vec<Said>,
     /// What the till pushed of its carts: the model books ops and keeps no carts.
     carts: BTreeMap<CartId, Cart>,
 }
@@ -160,7 +167,7 @@ impl Remote for Line<'_> {
     async fn push(&self, standing: Standing, push: &Push) -> Result<Pushed, Trouble> {
         let answer = self.model().push(standing, push).await?;
         let mut heard = self.network.heard();
-        heard.pushes.push((standing, push.clone()));
+        heard.said.push(Said::Push(standing, push.clone()));
         for cart in &push.carts {
             heard.carts.entry(cart.cart_id()).and_modify(|known| known.merge(cart)).or_insert_with(|| cart.clone());
         }
@@ -169,7 +176,9 @@ impl Remote for Line<'_> {
     }
 
     async fn report(&self, standing: Standing, report: &Report) -> Result<Reported, Trouble> {
-        self.model().report(standing, report).await
+        let answer = self.model().report(standing, report).await?;
+        self.network.heard().said.push(Said::Report(standing, report.clone()));
+        Ok(answer)
     }
 
     async fn pull(&self, standing: Standing, cursor: Option<&str>, wait: u64) -> Result<Pulled, Trouble> {
@@ -222,9 +231,13 @@ impl Image {
     /// The network as it was when the image was made.
     pub fn network(&self) -> Network {
         let network = Network::new(self.is_home);
-        for (standing, push) in &self.heard.pushes {
-            let pushed = network.model.line(caller(&network.card)).push(*standing, push).now_or_never();
-            pushed.expect("at once").expect("is taken as it was");
+        let line = network.model.line(caller(&network.card));
+        for said in &self.heard.said {
+            let answered = match said {
+                Said::Push(standing, push) => line.push(*standing, push).now_or_never().expect("at once").map(drop),
+                Said::Report(standing, told) => line.report(*standing, told).now_or_never().expect("at once").map(drop),
+            };
+            answered.expect("is taken as it was");
         }
         *network.heard() = self.heard.clone();
         network

@@ -175,8 +175,9 @@ impl Stored {
                 sums.own.get(&product).copied().unwrap_or_default()
             );
             let there = self.levels[&product];
-            // What own ops promised is not laid over an image that was filled anew, until it is booked.
-            let shown = Level { balance: sums.on_shelf(product), promised: there.promised };
+            let open = self.allotments.get(&product).copied().unwrap_or_default().open();
+            let owed = sums.to_hand_over.get(&product).copied().unwrap_or_default();
+            let shown = Level { balance: sums.on_shelf(product), promised: open + owed };
             same!(format!("the shown stock of {product}"), there, shown);
         }
         Ok(())

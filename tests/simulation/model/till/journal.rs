@@ -5,7 +5,7 @@ use outpost_schema::{
     id::IncarnationId,
     journal::{Entry, Hash, Mark},
     op::{Op, OpKind},
-    stock::StockKey,
+    stock::{Level, StockKey},
     verdict::Verdict,
     word::Word as _,
 };
@@ -27,8 +27,8 @@ pub(super) struct Written {
     pub(super) entry: Entry,
     pub(super) at: Timestamp,
     pub(super) answer: Option<Answer>,
-    /// What it moved.
-    pub(super) moved: Vec<(StockKey, i64)>,
+    /// What it did to stock rows.
+    pub(super) changed: Vec<(StockKey, Level)>,
 }
 
 impl Written {

@@ -13,19 +13,18 @@ use super::{
 };
 
 impl Tables {
-    /// What uncontained own ops moved is laid over the images again, if an image that contained them is
-    /// replaced by one that does not. What they promised is not: until head office has booked them anew, less
-    /// is shown as free.
+    /// What uncontained own ops did is laid over the images again, if an image that contained them is replaced by
+    /// one that does not.
     pub(super) fn lay_anew(&mut self, contained: &Contained<'_>) {
         let life = self.life();
         let (upto, set_aside) = contained.of(life);
         let Self { own, stock, .. } = self;
         for written in own.uncontained(upto, set_aside) {
             let seq = written.entry.seq;
-            for (key, balance) in &written.moved {
+            for (key, change) in written.changed.iter().filter(|(_, change)| *change != Level::default()) {
                 let row = stock.entry(*key).or_default();
                 if !row.laid.iter().any(|laid| (laid.life, laid.seq) == (life, seq)) {
-                    row.laid.push(Laid { life, seq, change: Level { balance: *balance, promised: 0 } });
+                    row.laid.push(Laid { life, seq, change: *change });
                 }
             }
         }

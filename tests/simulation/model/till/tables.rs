@@ -192,9 +192,7 @@ impl Tables {
         for (key, change) in changes.iter().filter(|(_, change)| *change != Level::default()) {
             self.stock.entry(*key).or_default().laid.push(Laid { life, seq, change: *change });
         }
-        let moved = changes.iter().filter(|(_, change)| change.balance != 0);
-        let moved = moved.map(|(key, change)| (*key, change.balance)).collect();
-        self.own.push(Written { entry, at, answer: None, moved });
+        self.own.push(Written { entry, at, answer: None, changed: changes.to_vec() });
         &self.own.after(seq - 1)[0].entry
     }
 
