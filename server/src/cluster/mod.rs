@@ -185,8 +185,8 @@ impl Cluster {
 
     /// Starts Postgres until it answers.
     ///
-    /// A Postgres that ends and leaves a lock behind was refused by that lock: somebody else's
-    /// processes still use the data, and it is tried again. One that ends without is broken.
+    /// A Postgres that ends where a lock was or is may have been refused by that lock: somebody else's
+    /// processes still used the data, and it is tried again. One that ends without is broken.
     async fn wake(&mut self, durability: Durability) -> Result<(), ClusterError> {
         self.wake_with(durability, &[]).await
     }
@@ -194,7 +194,7 @@ impl Cluster {
     /// As [`Cluster::wake`], with further settings for this one start.
     async fn wake_with(&mut self, durability: Durability, more: &[(&str, &str)]) -> Result<(), ClusterError> {
         let began = Stopwatch::start();
-        let mut pause = POLL;
+        let (mut pause, mut was_locked) = (POLL, false);
         while !self.answers().await {
             let lives = self.postmaster.as_ref().is_some_and(|postmaster| !postmaster.has_ended());
             let wait = if lives { RECOVERY_WAIT } else { START_WAIT };
@@ -209,11 +209,12 @@ impl Cluster {
             }
             if let Some(ended) = self.postmaster.take() {
                 ended.wait();
-                if !self.folders.postmaster_lock().exists() {
+                if !was_locked && !self.folders.postmaster_lock().exists() {
                     return Err(self.ended());
                 }
                 sleep(RETRY).await;
             }
+            was_locked = self.folders.postmaster_lock().exists();
             self.postmaster = Some(self.spawn(durability, more)?);
         }
         self.postmaster = self.postmaster.take().filter(|postmaster| self.pid() == Some(postmaster.pid()));
