@@ -164,18 +164,7 @@ pub(crate) fn lay_over(
     if change == Level::default() {
         return Ok(());
     }
-    conn.prepare_cached(
-        "insert into pending (product_id, warehouse_id, incarnation_id, seq, balance, promised)
-         values (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?
-    .execute(params![
-        key.product_id,
-        key.warehouse_id,
-        place.incarnation_id,
-        place.seq,
-        change.balance,
-        change.promised
-    ])?;
+    lay(conn, place, key, change, "")?;
     conn.prepare_cached(
         "insert into stock (product_id, warehouse_id, own_balance, own_promised, updated_at) values (?1, ?2, ?3, ?4, ?5)
          on conflict (product_id, warehouse_id) do update set
@@ -189,10 +178,14 @@ pub(crate) fn lay_over(
 /// The same of an op that an image contained before, unless it is laid over already. The sums follow when the row's
 /// own image is taken over.
 pub(crate) fn lay_again(conn: &Connection, place: Place, key: StockKey, change: Level) -> Result<(), Error> {
-    conn.prepare_cached(
+    lay(conn, place, key, change, "on conflict do nothing")
+}
+
+fn lay(conn: &Connection, place: Place, key: StockKey, change: Level, again: &str) -> Result<(), Error> {
+    conn.prepare_cached(&format!(
         "insert into pending (product_id, warehouse_id, incarnation_id, seq, balance, promised)
-         values (?1, ?2, ?3, ?4, ?5, ?6) on conflict do nothing",
-    )?
+         values (?1, ?2, ?3, ?4, ?5, ?6) {again}"
+    ))?
     .execute(params![
         key.product_id,
         key.warehouse_id,

@@ -8,7 +8,10 @@
 
 mod carried;
 mod decide;
+mod goods;
+mod people;
 mod room;
+mod sales;
 #[cfg(test)]
 mod tests;
 mod touched;
