@@ -4,6 +4,7 @@
 //! `cargo figures list` names them, `cargo figures sale` measures one, `cargo figures all` each of
 //! them; `--json` prints one object a line. Nothing that is timed is ever asserted.
 
+mod allotment;
 mod bare;
 mod bootstrap;
 mod cart;
@@ -38,10 +39,11 @@ use clap::Parser;
 use crate::report::{Figure, Report};
 
 /// Every figure, in the order in which `all` measures them.
-const FIGURES: [&Figure; 10] = [
+const FIGURES: [&Figure; 11] = [
     &sale::FIGURE,
     &push::FIGURE,
     &holds::FIGURE,
+    &allotment::FIGURE,
     &cart::FIGURE,
     &import::FIGURE,
     &bootstrap::FIGURE,

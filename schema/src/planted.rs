@@ -70,6 +70,12 @@ bugs! {
     LatestStatusWins,
     /// A removed line of a cart counts from nothing again, as a counter within a map does.
     CounterInAMap,
+    /// What a device is asked to give back counts as free before it says that it gave it back.
+    RecalledCountedFree,
+    /// What is topped up is told to the node, and the promise it makes is not kept in the book.
+    TopUpToldBeforeCommit,
+    /// Fair shares are rounded up: together they are more than there is.
+    SharesBeyond,
 }
 
 thread_local! {

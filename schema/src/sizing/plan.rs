@@ -1,0 +1,90 @@
+//! Who is granted what of a stock row, and who is asked to give back.
+
+use super::{
+    Marks,
+    fair::{Claim, shares},
+};
+use crate::planted::{Bug, is_planted};
+
+/// One that holds an allotment of the row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// What it may sell without asking.
+    pub open: i64,
+    /// Of that, what it was asked to give back and has not.
+    pub coming: i64,
+    /// Between which marks it should be.
+    pub marks: Marks,
+    /// What a unit there is worth beside the others: see [`super::Demand::weight`].
+    pub weight: i64,
+    /// What it asked for in vain: somebody stands at the till.
+    pub asked: i64,
+    /// Whether it is heard of now. Nobody else is granted or asked anything: it would not hear.
+    pub is_near: bool,
+}
+
+/// What becomes of a holder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Move {
+    /// Granted at once, out of what is available.
+    pub grant: i64,
+    /// Asked to keep at most this: what it gives back is free when it says so, and not before.
+    pub keep: Option<i64>,
+}
+
+/// Says what is granted of `available` units, and who else is asked to give back because that is not enough.
+///
+/// What all near holders have and what is available is shared by [`shares`]; whoever is low and has less than its
+/// share is topped up, and whoever has more than that is asked: above the high mark of its share, or down to it if
+/// somebody waits. Nothing moves where everybody is between the marks, so doing as it says once leaves nothing to do.
+pub fn plan(available: i64, holders: &[Holder]) -> Vec<Move> {
+    let near = |holder: &&Holder| holder.is_near;
+    let pool = holders.iter().filter(near).map(|holder| holder.open).sum::<i64>() + available.max(0);
+    let fair = shares(pool, &holders.iter().map(Holder::claim).collect::<Vec<_>>());
+    let lacks: Vec<Claim> = holders.iter().zip(&fair).map(|(holder, fair)| holder.lack(*fair)).collect();
+    let missing = lacks.iter().map(|lack| lack.most).sum::<i64>() - available.max(0);
+    let more = if is_planted(Bug::RecalledCountedFree) { missing.max(0) } else { 0 };
+    let granted = shares(available + more, &lacks);
+    let mut moves: Vec<Move> = granted.iter().map(|grant| Move { grant: *grant, keep: None }).collect();
+    let coming: i64 = holders.iter().filter(near).map(|holder| holder.coming).sum();
+    let unmet = |(holder, granted): (&Holder, &i64)| (holder.asked - granted).max(0);
+    let urgent: i64 = holders.iter().zip(&granted).filter(|(holder, _)| holder.is_near).map(unmet).sum();
+    recall(missing - coming, urgent - coming, holders, &fair, &mut moves);
+    moves
+}
+
+impl Holder {
+    /// Its claim to what there is.
+    fn claim(&self) -> Claim {
+        let most = if self.asked > 0 { self.marks.full.max(self.open + self.asked) } else { self.marks.full };
+        let most = if self.is_near { most } else { 0 };
+        Claim { weight: self.weight.saturating_add(self.asked.saturating_mul(super::PARTS)), most }
+    }
+
+    /// What it lacks of its share, if it is to be topped up.
+    fn lack(&self, fair: i64) -> Claim {
+        let is_due = self.is_near && (self.asked > 0 || self.open < Marks::around(fair).low);
+        Claim { most: if is_due { (fair - self.open).max(0) } else { 0 }, ..self.claim() }
+    }
+}
+
+/// Asks those who have most beyond their share first.
+fn recall(missing: i64, urgent: i64, holders: &[Holder], fair: &[i64], moves: &mut [Move]) {
+    let spare = |place: usize| {
+        let (holder, fair) = (&holders[place], fair[place]);
+        let left = holder.open - holder.coming;
+        let is_high = left > Marks::around(fair).high;
+        if holder.is_near && (is_high || urgent > 0) { (left - fair).max(0) } else { 0 }
+    };
+    let mut order: Vec<(i64, usize)> = (0..holders.len()).map(|place| (-spare(place), place)).collect();
+    order.sort_unstable();
+    let mut missing = missing;
+    for (spare, place) in order.into_iter().map(|(less, place)| (-less, place)).filter(|(spare, _)| *spare > 0) {
+        if missing <= 0 {
+            return;
+        }
+        let taken = spare.min(missing);
+        missing -= taken;
+        moves[place].keep = Some(holders[place].open - holders[place].coming - taken);
+    }
+}

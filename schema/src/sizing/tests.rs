@@ -1,0 +1,223 @@
+//! What an allotment comes to, by table and for any numbers.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const START: Timestamp = Timestamp::from_micros(1_770_000_000_000_000);
+
+fn after(days: i64) -> Timestamp {
+    START.plus_seconds(days * DAY)
+}
+
+/// A till that sells so many a day, for so many days.
+fn steady(a_day: i64, days: i64) -> Demand {
+    let sales = (0..days).flat_map(|day| (0..a_day).map(move |_| day));
+    sales.fold(None, |demand, day| Some(Demand::after(demand, 1, after(day)))).expect("a day at least")
+}
+
+#[test]
+fn a_day_keeps_nineteen_parts_of_twenty_and_a_fortnight_half() {
+    let share = |seconds| kept(seconds) * 1_000 / WHOLE;
+    assert_eq!([0, DAY, 14 * DAY, 60 * DAY, 5_000 * DAY].map(share), [1_000, 950, 487, 46, 0].map(i128::from));
+    assert!((0..200).all(|hour| kept(hour * 3_600) > kept((hour + 1) * 3_600)), "it only falls");
+    assert_eq!(kept(-5), WHOLE, "a clock that went back takes nothing");
+}
+
+#[test]
+fn marks_follow_what_is_sold_and_how_long_nobody_is_heard() {
+    let full = |a_day, cover_days| Marks::of(Some(steady(a_day, 60)), cover_days * DAY, after(60)).full;
+    // A day of 10 sales has a deviation of about 3; two of them and the mean are 16.
+    for (a_day, days, expected) in [(1, 1, 3), (10, 1, 16), (10, 3, 41), (10, 30, 320), (100, 1, 116)] {
+        assert!((expected - 2..=expected + 2).contains(&full(a_day, days)), "{a_day} a day for {days}: {}", full(a_day, days));
+    }
+    assert_eq!(Marks::of(None, DAY, START), Marks::default(), "what is never sold needs no units");
+    let once = Demand::first(1, START);
+    let later = |days| Marks::of(Some(once), DAY, after(days)).full;
+    assert_eq!((later(0), later(90)), (1, 0), "one sale is forgotten after a season");
+    let heavy = Demand::first(2_500, START);
+    assert!(Marks::of(Some(heavy), DAY, START).full >= 2_000, "a piece of cheese is one sale of many grams");
+}
+
+#[test]
+fn marks_stand_apart() {
+    for (full, low, high) in [(0, 0, 1), (1, 1, 2), (3, 3, 4), (4, 3, 6), (16, 12, 24), (100, 75, 150)] {
+        assert_eq!(Marks::around(full), Marks { low, full, high });
+    }
+    let marks = Marks::around(16);
+    assert!(marks.is_low(11) && !marks.is_low(12));
+    assert_eq!([(0, 1), (3, 20), (20, 5)].map(|(open, units)| marks.ask(open, units)), [16, 17, 0]);
+}
+
+#[test]
+fn a_wait_is_remembered_and_fades_and_no_clock_makes_it_longer() {
+    let waits = Waits::default().heard(3 * DAY, 4 * DAY);
+    assert_eq!(waits.longest, 3 * DAY);
+    assert_eq!(waits.heard(60, 14 * DAY).longest / 3_600, 35, "half after two weeks");
+    assert_eq!(Waits::default().heard(400 * DAY, 60).longest, 60);
+    assert_eq!((Waits::default().cover(), Waits { longest: i64::MAX }.cover()), (COVER_MIN, COVER_MAX));
+}
+
+fn claims(of: &[(i64, i64)]) -> Vec<Claim> {
+    of.iter().map(|(weight, most)| Claim { weight: *weight, most: *most }).collect()
+}
+
+#[test]
+fn shares_are_by_weight_and_nobody_gets_more_than_it_takes() {
+    for (units, of, expected) in [
+        (0, &[(1, 5), (1, 5)][..], &[0, 0][..]),
+        (3, &[(1, 5), (1, 5)], &[2, 1]),
+        (9, &[(1, 2), (1, 9), (1, 9)], &[2, 4, 3]),
+        (8, &[(3, 9), (1, 9)], &[6, 2]),
+        (1, &[(3, 9), (1, 9)], &[1, 0]),
+        (100, &[(3, 9), (1, 9)], &[9, 9]),
+        (5, &[(1, 0), (9, 0)], &[0, 0]),
+        (5, &[], &[]),
+    ] {
+        assert_eq!(shares(units, &claims(of)), expected, "{units} of {of:?}");
+    }
+    let enormous = claims(&[(1, i64::MAX / 4), (3, i64::MAX / 4)]);
+    assert_eq!(shares(SUM_MAX, &enormous).iter().sum::<i64>(), SUM_MAX);
+}
+
+fn holder(open: i64, full: i64) -> Holder {
+    Holder { open, coming: 0, marks: Marks::around(full), weight: full.max(1) * PARTS, asked: 0, is_near: true }
+}
+
+fn grants(moves: &[Move]) -> Vec<i64> {
+    moves.iter().map(|is| is.grant).collect()
+}
+
+fn keeps(moves: &[Move]) -> Vec<Option<i64>> {
+    moves.iter().map(|is| is.keep).collect()
+}
+
+#[test]
+fn whoever_is_low_is_topped_up_and_the_others_are_left_alone() {
+    let moves = plan(50, &[holder(1, 8), holder(7, 8), holder(8, 8)]);
+    assert_eq!((grants(&moves), keeps(&moves)), (vec![7, 0, 0], vec![None; 3]));
+}
+
+#[test]
+fn when_units_run_short_whoever_has_far_too_many_is_asked() {
+    let moves = plan(1, &[holder(0, 8), holder(30, 8), holder(10, 8)]);
+    assert_eq!((grants(&moves), keeps(&moves)), (vec![1, 0, 0], vec![None, Some(23), None]));
+    // Nobody is asked twice for the same, and nothing is granted before it is back.
+    let asked = Holder { coming: 7, ..holder(30, 8) };
+    assert_eq!(plan(0, &[holder(1, 8), asked, holder(10, 8)]), vec![Move::default(); 3]);
+}
+
+#[test]
+fn whoever_waits_at_a_till_is_served_from_any_spare_unit_but_not_from_what_others_need() {
+    let waiting = Holder { asked: 2, ..holder(0, 0) };
+    let moves = plan(0, &[waiting, holder(9, 8), holder(8, 8)]);
+    let asked = vec![None, Some(8), Some(7)];
+    assert_eq!((grants(&moves), keeps(&moves)), (vec![0; 3], asked), "one is spare, and one is the last of eight");
+    let far_more = Holder { weight: 1_000 * PARTS, ..holder(8, 8) };
+    assert_eq!(plan(0, &[Holder { asked: 2, ..holder(0, 0) }, far_more]), vec![Move::default(); 2]);
+    let far = Holder { is_near: false, ..holder(90, 8) };
+    assert_eq!(plan(0, &[waiting, far]), vec![Move::default(); 2], "who is not heard is asked nothing");
+    assert_eq!(grants(&plan(5, &[far, Holder { is_near: false, ..holder(0, 8) }])), [0, 0]);
+}
+
+fn any_claims() -> impl Strategy<Value = Vec<Claim>> {
+    let claim = (1..5_000_i64, 0..60_i64).prop_map(|(weight, most)| Claim { weight, most });
+    prop::collection::vec(claim, 0..12)
+}
+
+fn any_holders() -> impl Strategy<Value = Vec<Holder>> {
+    let holder = (0..40_i64, 0..20_i64, 0..3_i64, prop::bool::weighted(0.8)).prop_map(|(open, full, asked, is_near)| Holder {
+        asked,
+        is_near,
+        ..holder(open, full)
+    });
+    prop::collection::vec(holder, 0..10)
+}
+
+/// What the holders and the rest are after everybody did as it was asked.
+fn done(available: i64, holders: &[Holder], moves: &[Move]) -> (i64, Vec<Holder>) {
+    let mut free = available;
+    let next = holders.iter().zip(moves).map(|(holder, is)| {
+        let kept = is.keep.map_or(holder.open, |keep| keep.min(holder.open));
+        free += holder.open - kept - is.grant;
+        Holder { open: kept + is.grant, asked: (holder.asked - is.grant).max(0), ..*holder }
+    });
+    let next = next.collect();
+    (free, next)
+}
+
+proptest! {
+    #[test]
+    fn shares_sum_to_what_there_is_or_is_taken(units in 0..400_i64, claims in any_claims()) {
+        let given = shares(units, &claims);
+        let taken: i64 = claims.iter().map(|claim| claim.most).sum();
+        prop_assert_eq!(given.iter().sum::<i64>(), units.min(taken));
+        prop_assert!(given.iter().zip(&claims).all(|(given, claim)| (0..=claim.most).contains(given)));
+    }
+
+    #[test]
+    fn one_unit_more_takes_nothing_from_anybody(units in 0..400_i64, claims in any_claims()) {
+        let (less, more) = (shares(units, &claims), shares(units + 1, &claims));
+        prop_assert!(less.iter().zip(&more).all(|(less, more)| less <= more));
+    }
+
+    #[test]
+    fn equal_claims_differ_by_one_at_most(units in 0..400_i64, weight in 1..5_000_i64, mosts in prop::collection::vec(0..60_i64, 1..12)) {
+        let claims: Vec<_> = mosts.iter().map(|most| Claim { weight, most: *most }).collect();
+        let given = shares(units, &claims);
+        let highest = given.iter().copied().max().unwrap_or(0);
+        prop_assert!(given.iter().zip(&claims).all(|(given, claim)| *given >= (highest - 1).min(claim.most)));
+    }
+
+    #[test]
+    fn never_more_is_granted_than_is_available_and_only_what_is_spare_is_asked_for(available in 0..60_i64, holders in any_holders()) {
+        let moves = plan(available, &holders);
+        prop_assert!(moves.iter().map(|is| is.grant).sum::<i64>() <= available);
+        for (holder, is) in holders.iter().zip(&moves) {
+            prop_assert!(is.grant >= 0 && is.keep.is_none_or(|keep| (0..holder.open).contains(&keep)));
+            prop_assert!(holder.is_near || *is == Move::default());
+            prop_assert!(is.grant == 0 || is.keep.is_none(), "nobody gets and gives at once");
+        }
+    }
+
+    #[test]
+    fn doing_as_it_says_comes_to_rest(available in 0..60_i64, holders in any_holders()) {
+        let (mut free, mut now) = (available, holders);
+        for _ in 0..20 {
+            let moves = plan(free, &now);
+            if moves.iter().all(|is| *is == Move::default()) {
+                return Ok(());
+            }
+            (free, now) = done(free, &now, &moves);
+        }
+        prop_assert!(false, "still {free} and {now:?}");
+    }
+
+    #[test]
+    fn who_sells_evenly_with_enough_there_is_topped_up_now_and_then_and_never_asked(a_day in 1..20_i64) {
+        let (mut demand, mut open, mut told) = (steady(a_day, 40), 0, 0);
+        for day in 40..80 {
+            for _ in 0..a_day {
+                demand = demand.sold(1, after(day));
+                let marks = Marks::of(Some(demand), DAY, after(day));
+                let holder = Holder { open, coming: 0, marks, weight: 1, asked: 0, is_near: true };
+                let [is] = plan(1_000, &[holder])[..] else { panic!("one move for one holder") };
+                prop_assert!(is.keep.is_none());
+                told += i64::from(is.grant > 0);
+                open += is.grant - 1;
+            }
+        }
+        let quarter = (Marks::of(Some(demand), DAY, after(80)).full / 4).max(1);
+        prop_assert!(told <= 40 * a_day / quarter + 5, "{told} grants for {} sales", 40 * a_day);
+    }
+
+    #[test]
+    fn sales_may_be_told_in_any_order(days in prop::collection::vec((0..30_i64, 1..50_i64), 1..10)) {
+        let tell = |sales: &[(i64, i64)]| sales.iter().fold(None, |known, (day, units)| Some(Demand::after(known, *units, after(*day))));
+        let mut sorted = days.clone();
+        sorted.sort_unstable();
+        let (one, other) = (tell(&days).expect("a sale"), tell(&sorted).expect("a sale"));
+        prop_assert_eq!((one.since, one.at), (other.since, other.at));
+        prop_assert!((one.units - other.units).abs() <= 10, "{:?} and {:?}", one, other);
+    }
+}
