@@ -213,10 +213,11 @@ fn canonical(mut aggregate: Aggregate) -> Aggregate {
         }
         Aggregate::Order(order) => order.payments.sort_by_key(|payment| payment.payment_id),
         Aggregate::Concern(concern) => concern.detail = sorted_value(concern.detail.take()),
+        // What head office thinks that a device needs is no amount of anything, and is told anew with the next grant.
+        Aggregate::Allotment(granted) => *granted = granted.totals(),
         Aggregate::Warehouse(_)
         | Aggregate::Category(_)
         | Aggregate::Stock(_)
-        | Aggregate::Allotment(_)
         | Aggregate::User(_)
         | Aggregate::Address(_)
         | Aggregate::Review(_)

@@ -150,6 +150,27 @@ pub struct Granted {
     pub granted: i64,
     /// W.
     pub reclaimed: i64,
+    /// Full: the most of it that the journal's device needs, by [`crate::sizing::Marks`]; 0 if that is not known.
+    /// Known since protocol 3.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub full: i64,
+    /// A recall: others are short, and the device is asked to give back what it has open beyond this. It stands
+    /// until more is granted. Known since protocol 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<i64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_none(units: &i64) -> bool {
+    *units == 0
+}
+
+impl Granted {
+    /// As the protocols before 3 know it.
+    #[must_use]
+    pub const fn totals(self) -> Self {
+        Self { full: 0, keep: None, ..self }
+    }
 }
 
 /// A verdict that came later than the push: on an op that had been set aside.

@@ -9,14 +9,14 @@
 //! [`shares`], and [`plan`] says who is granted and who is asked. Each time is an argument, each number whole.
 
 mod fair;
+mod holding;
 mod plan;
 #[cfg(test)]
 mod tests;
 
-use serde::{Deserialize, Serialize};
-
 pub use self::{
     fair::{Claim, shares},
+    holding::{Holding, Outlook, even_out},
     plan::{Holder, Move, plan},
 };
 use crate::{clock::Timestamp, stock::SUM_MAX};
@@ -27,8 +27,8 @@ const DAY: i64 = 86_400;
 /// What was sold a day ago counts for 19/20 of what is sold now: half after two weeks, and 20 days in all.
 const MEMORY_DAYS: i64 = 20;
 
-/// A till that has sold for less than a week is taken to have sold that in a week.
-const WARM_DAYS: i64 = 7;
+/// A till that has sold for less than two weeks is taken to have sold that in two.
+const WARM_DAYS: i64 = 14;
 
 /// Decayed sums are kept in parts of 1/1024, and shares of what is kept in parts of 2^-32.
 const PARTS: i64 = 1 << 10;
@@ -37,9 +37,12 @@ const WHOLE: i128 = 1 << 32;
 /// The safety factor: in 98 of 100 waits the margin is enough, by the normal approximation.
 const SAFETY_TENTHS: i128 = 21;
 
-/// A till is prepared for a cut of a day even if its line never failed, and for no more than a month.
-const COVER_MIN: i64 = DAY;
+/// A till is prepared for a cut of three days even if its line never failed, and for no more than a month.
+const COVER_MIN: i64 = 3 * DAY;
 const COVER_MAX: i64 = 30 * DAY;
+
+/// Who was heard within twenty minutes is within reach: a device that waits for news is heard every five.
+const NEAR_SECONDS: i64 = 20 * 60;
 
 /// An ask that could not be met stands for a day: after that, whoever wanted the goods has gone.
 pub const ASK_LASTS: i64 = DAY;
@@ -65,7 +68,7 @@ fn decayed(sum: i64, seconds: i64) -> i64 {
 }
 
 /// What a till has sold of a product of late.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Demand {
     /// The decayed sum of the amounts, in parts of 1/1024.
     pub units: i64,
@@ -123,20 +126,36 @@ impl Demand {
 pub struct Waits {
     /// In seconds.
     pub longest: i64,
+    /// As of this moment; none before it was first heard.
+    pub at: Option<Timestamp>,
 }
 
 impl Waits {
-    /// After it was heard again, `since` seconds after the time before: what it told had waited for `wait` seconds.
-    /// Nothing waits longer than since the time before, whatever the device's clock says.
+    /// After something was heard that had waited for so many seconds.
     #[must_use]
-    pub fn heard(self, wait: i64, since: i64) -> Self {
-        Self { longest: wait.min(since).max(decayed(self.longest, since)).max(0) }
+    pub fn heard(self, waited: i64, now: Timestamp) -> Self {
+        Self { longest: self.faded(now).max(waited), at: Some(now) }
+    }
+
+    fn faded(self, now: Timestamp) -> i64 {
+        decayed(self.longest, self.at.map_or(0, |at| now.seconds_since(at)))
     }
 
     /// The time for which the device is to be prepared, in seconds.
-    pub fn cover(self) -> i64 {
-        self.longest.clamp(COVER_MIN, COVER_MAX)
+    pub fn cover(self, now: Timestamp) -> i64 {
+        self.faded(now).clamp(COVER_MIN, COVER_MAX)
     }
+}
+
+/// How long the oldest op of a push had waited, in seconds: no longer than the device went unheard, whatever its
+/// clock says.
+pub fn waited(oldest: Timestamp, seen_at: Option<Timestamp>, now: Timestamp) -> i64 {
+    now.seconds_since(oldest).min(seen_at.map_or(0, |seen| now.seconds_since(seen)))
+}
+
+/// Whether a device that was last heard then still counts as heard: a recall reaches it soon.
+pub fn is_near(seen_at: Option<Timestamp>, now: Timestamp) -> bool {
+    seen_at.is_some_and(|seen| now.seconds_since(seen) <= NEAR_SECONDS)
 }
 
 /// Between which marks an allotment is left alone.
@@ -175,44 +194,5 @@ impl Marks {
     /// What a till asks for that has `open` and is to sell `units`: those, and what it lacks to be full.
     pub fn ask(self, open: i64, units: i64) -> i64 {
         (units.max(self.full) - open.max(0)).max(0)
-    }
-}
-
-/// What head office keeps beside an allotment's totals, so that it can size it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Outlook {
-    /// What its till sells; none if it has sold nothing.
-    pub demand: Option<Demand>,
-    /// What it asked for in vain, and when.
-    pub asked: Option<(i64, Timestamp)>,
-    /// What it is asked to keep at most, and the total G at which it was: whoever is granted more is asked no more.
-    pub recall: Option<(i64, i64)>,
-    /// Of a home: what it gave back and nobody has taken since. It is not granted again unasked.
-    pub spared: i64,
-}
-
-impl Outlook {
-    /// What its till still waits for.
-    pub fn waits_for(&self, now: Timestamp) -> i64 {
-        let stands = |at: Timestamp| now.seconds_since(at) < ASK_LASTS && at.seconds_since(now) < ASK_LASTS;
-        self.asked.map_or(0, |(units, at)| if stands(at) { units } else { 0 })
-    }
-
-    /// After it was granted units: what it waits for is less.
-    #[must_use]
-    pub fn granted(self, units: i64) -> Self {
-        let asked = self.asked.map(|(asked, at)| (asked - units, at)).filter(|(asked, _)| *asked > 0);
-        Self { asked, ..self }
-    }
-
-    /// After it asked for units that were not there. A later ask takes the place of an earlier one.
-    #[must_use]
-    pub fn asked_in_vain(self, units: i64, at: Timestamp) -> Self {
-        Self { asked: (units > 0).then_some((units, at)), ..self }
-    }
-
-    /// What it is asked to keep at most, given its total G.
-    pub fn keep(&self, granted: i64) -> Option<i64> {
-        self.recall.filter(|(_, at)| *at == granted).map(|(keep, _)| keep)
     }
 }

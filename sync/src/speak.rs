@@ -189,6 +189,12 @@ fn page(protocol: u16, mut page: Page) -> Page {
         if let Aggregate::Verdict(ruling) = aggregate {
             ruling.verdict = verdict(protocol, ruling.verdict.clone());
         }
+        // What a device needs, and what it is asked to give back.
+        if let Aggregate::Allotment(granted) = aggregate
+            && protocol < 3
+        {
+            *granted = granted.totals();
+        }
     }
     page.protocol = protocol;
     page

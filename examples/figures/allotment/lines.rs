@@ -16,6 +16,8 @@ type Cuts = Vec<(Timestamp, Timestamp)>;
 /// The line of each shop.
 pub struct Lines {
     cuts: Vec<Cuts>,
+    /// What head office knows of each line at the end of each cut.
+    waits: Vec<Vec<Waits>>,
     seconds: i64,
 }
 
@@ -23,8 +25,9 @@ impl Lines {
     /// Draws the cuts of each shop between two moments.
     pub fn drawn(seed: u64, shops: usize, from: Timestamp, upto: Timestamp) -> Self {
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
-        let cuts = (0..shops).map(|_| draw(&mut chance, from, upto)).collect();
-        Self { cuts, seconds: upto.seconds_since(from) }
+        let cuts: Vec<Cuts> = (0..shops).map(|_| draw(&mut chance, from, upto)).collect();
+        let waits = cuts.iter().map(|cuts| waits(cuts)).collect();
+        Self { cuts, waits, seconds: upto.seconds_since(from) }
     }
 
     /// The end of the cut in which a shop is at a moment; none if its line holds.
@@ -36,16 +39,8 @@ impl Lines {
 
     /// How long a shop went unheard of late, as head office knows it at a moment.
     pub fn waits(&self, shop: usize, at: Timestamp) -> Waits {
-        let over = self.cuts[shop].iter().take_while(|(_, until)| *until <= at);
-        let mut heard: Option<Timestamp> = None;
-        let mut waits = Waits::default();
-        for (from, until) in over {
-            let passed = heard.map_or(0, |heard| from.seconds_since(heard));
-            let cut = until.seconds_since(*from);
-            waits = waits.heard(0, passed).heard(cut, cut);
-            heard = Some(*until);
-        }
-        heard.map_or(waits, |heard| waits.heard(0, at.seconds_since(heard)))
+        let over = self.cuts[shop].partition_point(|(_, until)| *until <= at);
+        over.checked_sub(1).map_or_else(Waits::default, |last| self.waits[shop][last])
     }
 
     /// Which part of the time a line is cut.
@@ -61,6 +56,14 @@ impl Lines {
     fn cut_seconds(&self) -> f64 {
         self.cuts.iter().flatten().map(|(from, until)| until.seconds_since(*from) as f64).sum()
     }
+}
+
+fn waits(cuts: &[(Timestamp, Timestamp)]) -> Vec<Waits> {
+    let after = |known: &mut Waits, (from, until): &(Timestamp, Timestamp)| {
+        *known = known.heard(until.seconds_since(*from), *until);
+        Some(*known)
+    };
+    cuts.iter().scan(Waits::default(), after).collect()
 }
 
 fn draw(chance: &mut ChaCha8Rng, from: Timestamp, upto: Timestamp) -> Cuts {

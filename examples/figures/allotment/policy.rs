@@ -2,7 +2,7 @@
 
 use outpost_schema::{
     clock::Timestamp,
-    sizing::{Demand, Holder, Marks, Outlook, plan},
+    sizing::{Demand, Holding, Marks, even_out},
 };
 
 use super::{
@@ -100,68 +100,64 @@ impl Policy for Equal {
 /// By the arithmetic that ships.
 pub struct Sized {
     free: i64,
-    open: Vec<i64>,
-    outlooks: Vec<Outlook>,
+    shops: Vec<Holding>,
     words: Words,
 }
 
 impl Sized {
     /// Nothing delivered, nothing known.
     pub fn new(shops: usize) -> Self {
-        Self { free: 0, open: vec![0; shops], outlooks: vec![Outlook::default(); shops], words: Words::default() }
+        let (allotment, outlook) = Default::default();
+        let unknown = Holding { allotment, outlook, cover: 0, is_near: true };
+        Self { free: 0, shops: vec![unknown; shops], words: Words::default() }
     }
 
-    fn marks(&self, lines: &Lines, at: Timestamp, shop: usize) -> Marks {
-        Marks::of(self.outlooks[shop].demand, lines.waits(shop, at).cover(), at)
-    }
-
-    fn holders(&self, lines: &Lines, at: Timestamp) -> Vec<Holder> {
-        let holder = |(shop, outlook): (usize, &Outlook)| {
-            let (open, cover) = (self.open[shop], lines.waits(shop, at).cover());
-            let is_near = lines.mended(shop, at).is_none();
-            let weight = outlook.demand.map_or(1, |demand| demand.weight(cover, at));
-            Holder { open, coming: 0, marks: self.marks(lines, at, shop), weight, asked: outlook.waits_for(at), is_near }
-        };
-        self.outlooks.iter().enumerate().map(holder).collect()
+    /// What head office knows of the lines at a moment.
+    fn look(&mut self, lines: &Lines, at: Timestamp) {
+        for (shop, holding) in self.shops.iter_mut().enumerate() {
+            holding.cover = lines.waits(shop, at).cover(at);
+            holding.is_near = lines.mended(shop, at).is_none();
+        }
     }
 
     /// Grants and recalls until nothing moves: whoever is asked has a line, and gives back with its next round.
     fn even_out(&mut self, lines: &Lines, at: Timestamp) {
+        self.look(lines, at);
         for _ in 0..ROUNDS_MAX {
-            let moves = plan(self.free, &self.holders(lines, at));
-            let mut has_moved = false;
-            for (shop, is) in moves.into_iter().enumerate() {
-                self.grant(shop, is.grant);
-                let back = is.keep.map_or(0, |keep| self.open[shop] - keep);
-                if back > 0 {
-                    (self.open[shop], self.free) = (self.open[shop] - back, self.free + back);
-                    self.words += Words { told: 2, rounds: 1 };
-                    has_moved = true;
-                }
-            }
-            if !has_moved {
+            let changed = even_out(self.free, &mut self.shops, at);
+            self.free -= changed.iter().map(|(_, opened)| opened).sum::<i64>();
+            self.words.told += changed.len() as i64;
+            let back: i64 = changed.iter().map(|(shop, _)| give_back(&mut self.shops[*shop])).sum();
+            if back == 0 {
                 return;
             }
+            self.free += back;
+            let givers = changed.iter().filter(|(_, opened)| *opened == 0).count() as i64;
+            self.words += Words { told: givers, rounds: givers };
         }
     }
 
-    fn grant(&mut self, shop: usize, units: i64) {
-        if units <= 0 {
-            return;
-        }
-        (self.open[shop], self.free) = (self.open[shop] + units, self.free - units);
-        self.words.told += 1;
-        self.outlooks[shop] = self.outlooks[shop].granted(units);
-    }
-
-    /// Asks for what is short, as a till does by itself.
+    /// Asks for what is short, as a till does by itself, with the marks that it was told.
     fn ask(&mut self, lines: &Lines, sale: Sale, is_up: bool) {
-        let asked = self.marks(lines, sale.at, sale.shop).ask(self.open[sale.shop], sale.units);
-        self.words += Words { told: 1, rounds: i64::from(is_up) };
+        let holding = &mut self.shops[sale.shop];
+        let asked = Marks::around(holding.outlook.full).ask(holding.allotment.open(), sale.units);
         let granted = if is_up { asked.min(self.free) } else { 0 };
-        self.grant(sale.shop, granted);
-        self.outlooks[sale.shop] = self.outlooks[sale.shop].asked_in_vain(asked - granted, sale.at);
+        self.free -= granted;
+        holding.allotment = holding.allotment.grant(granted);
+        holding.outlook = holding.outlook.granted(granted).asked_in_vain(asked - granted, sale.at);
+        self.words += Words { told: 1 + i64::from(granted > 0), rounds: i64::from(is_up) };
+        if is_up {
+            self.even_out(lines, sale.at);
+        }
     }
+}
+
+/// What a shop that was asked gives back.
+fn give_back(holding: &mut Holding) -> i64 {
+    let open = holding.allotment.open();
+    let back = holding.outlook.keep(holding.allotment.granted).map_or(0, |keep| (open - keep).max(0));
+    holding.allotment = holding.allotment.give_back(back);
+    back
 }
 
 impl Policy for Sized {
@@ -175,28 +171,27 @@ impl Policy for Sized {
     }
 
     fn sell(&mut self, lines: &Lines, sale: Sale, is_up: bool) -> How {
+        let covers = |shops: &[Holding]| shops[sale.shop].allotment.covers(sale.units);
         let mut how = How::Own;
-        if self.open[sale.shop] < sale.units {
+        if !covers(&self.shops) {
             how = How::Asked;
             self.ask(lines, sale, is_up);
-            if is_up {
-                self.even_out(lines, sale.at);
-            }
         }
-        if self.open[sale.shop] < sale.units {
+        if !covers(&self.shops) {
             return How::Refused;
         }
-        self.open[sale.shop] -= sale.units;
-        let outlook = &mut self.outlooks[sale.shop];
-        outlook.demand = Some(Demand::after(outlook.demand, sale.units, sale.at));
-        if is_up && self.marks(lines, sale.at, sale.shop).is_low(self.open[sale.shop]) {
+        let holding = &mut self.shops[sale.shop];
+        holding.allotment = holding.allotment.consume(sale.units);
+        holding.outlook.demand = Some(Demand::after(holding.outlook.demand, sale.units, sale.at));
+        holding.cover = lines.waits(sale.shop, sale.at).cover(sale.at);
+        if is_up && holding.is_due(sale.at) {
             self.even_out(lines, sale.at);
         }
         how
     }
 
     fn open(&self) -> i64 {
-        self.open.iter().sum()
+        self.shops.iter().map(|holding| holding.allotment.open()).sum()
     }
 
     fn words(&self) -> Words {

@@ -56,7 +56,8 @@ impl Sales {
                 products.entry(sku).or_default().push(Sale { shop: *shop, ..sale });
             }
         }
-        let mut products: Vec<_> = products.into_iter().collect();
+        let min: usize = std::env::var("MINLINES").ok().map_or(0, |t| t.parse().unwrap());
+        let mut products: Vec<_> = products.into_iter().filter(|(_, sales)| sales.len() >= min).collect();
         products.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let products = products.into_iter().map(|(_, sales)| sales).collect();
         Ok(Self { products, from, upto: from.plus_seconds(weeks * 7 * 86_400) })

@@ -129,9 +129,6 @@ impl Batch<'_> {
         let opened = changed.open() - allotment.open();
         *allotment = changed;
         self.promise(key, opened);
-        if opened < 0 {
-            self.settled.freed.insert(key);
-        }
     }
 
     // Concerns.
@@ -157,11 +154,14 @@ impl Batch<'_> {
         }
     }
 
-    /// What the batch as a whole did to each stock row: `owed` and `unbacked` open a concern while
-    /// they last, and close it by themselves.
+    /// What the batch as a whole did to each stock row: whether units became available, and that `owed` and
+    /// `unbacked` open a concern while they last, and close it by themselves.
     fn look_at_stock(&mut self) {
         for (key, before) in std::mem::take(&mut self.before) {
             let after = self.known.levels.get(&key).copied().unwrap_or_default();
+            if after.available() > before.available() {
+                self.settled.freed.insert(key);
+            }
             let figures = [
                 (ConcernKind::Owed, before.owed(), after.owed()),
                 (ConcernKind::Unbacked, before.unbacked(), after.unbacked()),

@@ -50,6 +50,7 @@ impl Batch<'_> {
         for line in &goods.lines {
             let key = StockKey { product_id: line.product_id, warehouse_id: goods.warehouse_id };
             self.change_allotment(key, |allotment| allotment.give_back(line.amount.units()));
+            self.note_spared(key, line.amount.units());
         }
         Ok(Verdict::Accepted)
     }
@@ -66,6 +67,7 @@ impl Batch<'_> {
         for line in &goods.lines {
             let key = StockKey { product_id: line.product_id, warehouse_id: goods.warehouse_id };
             let available = self.known.levels.get(&key).copied().unwrap_or_default().available();
+            self.note_asked(key, line.amount.units(), line.amount.units().min(available));
             if let Ok(amount) = Amount::new(line.amount.units().min(available)) {
                 self.change_allotment(key, |allotment| allotment.grant(amount.units()));
                 grants.push(Grant { product_id: line.product_id, amount });

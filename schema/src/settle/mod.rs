@@ -9,6 +9,7 @@
 mod carried;
 mod decide;
 mod goods;
+mod outlook;
 mod people;
 mod room;
 mod sales;
@@ -32,6 +33,7 @@ use crate::{
     op::{BODY_MAX, ENVELOPE_MAX, Line, Op, OpKind, VERSION},
     order::{Fulfilment, Order, OrderStatus},
     people::{Address, Review, User},
+    sizing::Outlook,
     stock::{Allotment, Level, Movement, StockKey},
     verdict::{ConcernKind, SetAside, Verdict},
     word::Word as _,
@@ -105,6 +107,8 @@ pub struct Known {
     pub levels: BTreeMap<StockKey, Level>,
     /// The author's allotments.
     pub allotments: BTreeMap<StockKey, Allotment>,
+    /// How large they should be, as far as ops tell: of allotments that change.
+    pub outlooks: BTreeMap<StockKey, Outlook>,
     /// Units of carts that were checked out.
     pub sold: BTreeMap<(CartId, ProductId), SoldUnits>,
     /// Earlier lives of the author's device of which the batch carries something.
@@ -129,6 +133,7 @@ impl Known {
             orders: BTreeMap::new(),
             levels: BTreeMap::new(),
             allotments: BTreeMap::new(),
+            outlooks: BTreeMap::new(),
             sold: BTreeMap::new(),
             elders: BTreeMap::new(),
             carried: BTreeSet::new(),
@@ -208,7 +213,7 @@ pub struct Settled {
     pub ended: Vec<IncarnationId>,
     /// Units checked out; see [`Known::sold`].
     pub sold: BTreeSet<(CartId, ProductId)>,
-    /// Stock rows where units became available to others.
+    /// Stock rows of which more is available than before.
     pub freed: BTreeSet<StockKey>,
     /// Concerns to open.
     pub opened: Vec<Raised>,

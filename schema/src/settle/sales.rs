@@ -60,6 +60,7 @@ impl Batch<'_> {
             let key = StockKey { product_id: line.product_id, warehouse_id: order.warehouse_id };
             let units = line.amount.units();
             self.change_allotment(key, |allotment| allotment.consume(units));
+            self.note_sold(at, key, units);
             if has_left {
                 self.move_stock(at, number, key, -units, Reason::Sold);
             } else if is_promised(order.fulfilment, order.status) {
@@ -122,7 +123,6 @@ impl Batch<'_> {
         for line in &order.lines {
             let key = StockKey { product_id: line.product_id, warehouse_id: order.warehouse_id };
             self.promise(key, -line.amount.units());
-            self.settled.freed.insert(key);
         }
         order.status = OrderStatus::Cancelled;
         self.settled.statuses.insert(cancel.order_id, (OrderStatus::Cancelled, cancel.at));

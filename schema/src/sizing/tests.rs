@@ -51,11 +51,14 @@ fn marks_stand_apart() {
 
 #[test]
 fn a_wait_is_remembered_and_fades_and_no_clock_makes_it_longer() {
-    let waits = Waits::default().heard(3 * DAY, 4 * DAY);
-    assert_eq!(waits.longest, 3 * DAY);
-    assert_eq!(waits.heard(60, 14 * DAY).longest / 3_600, 35, "half after two weeks");
-    assert_eq!(Waits::default().heard(400 * DAY, 60).longest, 60);
-    assert_eq!((Waits::default().cover(), Waits { longest: i64::MAX }.cover()), (COVER_MIN, COVER_MAX));
+    let waits = Waits::default().heard(3 * DAY, START);
+    assert_eq!((waits.longest, waits.cover(START)), (3 * DAY, 3 * DAY));
+    assert_eq!(waits.heard(60, after(14)).longest / 3_600, 35, "half after two weeks");
+    assert_eq!(waits.cover(after(60)), COVER_MIN);
+    assert_eq!(Waits { longest: i64::MAX, at: None }.cover(START), COVER_MAX);
+    let (old, seen) = (START.plus_seconds(-400 * DAY), START.plus_seconds(-60));
+    assert_eq!([waited(old, Some(seen), START), waited(old, None, START), waited(after(9), Some(seen), START)], [60, 0, 0]);
+    assert!(is_near(Some(seen), START) && !is_near(Some(old), START) && !is_near(None, START));
 }
 
 fn claims(of: &[(i64, i64)]) -> Vec<Claim> {

@@ -1,0 +1,105 @@
+//! What head office keeps beside an allotment's totals, and how it evens out a row.
+
+use super::{
+    Demand, Marks,
+    plan::{Holder, plan},
+};
+use crate::{clock::Timestamp, stock::Allotment};
+
+/// What is known of an allotment beside its totals, so that it can be sized.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// What its till sells; none if it has sold nothing.
+    pub demand: Option<Demand>,
+    /// What it asked for in vain, and when.
+    pub asked: Option<(i64, Timestamp)>,
+    /// Its full mark as last told; 0 if it was not.
+    pub full: i64,
+    /// What it is asked to keep at most, and the total G at which it was: who is granted more is asked no more.
+    pub recall: Option<(i64, i64)>,
+    /// Of a home: what it gave back and nobody has taken since. It is not granted again unasked.
+    pub spared: i64,
+}
+
+impl Outlook {
+    /// What its till still waits for.
+    pub fn waits_for(&self, now: Timestamp) -> i64 {
+        let stands = |at: Timestamp| now.seconds_since(at) < super::ASK_LASTS && at.seconds_since(now) < super::ASK_LASTS;
+        self.asked.map_or(0, |(units, at)| if stands(at) { units } else { 0 })
+    }
+
+    /// After it was granted units: what it waits for is less.
+    #[must_use]
+    pub fn granted(self, units: i64) -> Self {
+        let asked = self.asked.map(|(asked, at)| (asked - units, at)).filter(|(asked, _)| *asked > 0);
+        Self { asked, ..self }
+    }
+
+    /// After it asked for units that were not there. A later ask takes the place of an earlier one.
+    #[must_use]
+    pub fn asked_in_vain(self, units: i64, at: Timestamp) -> Self {
+        Self { asked: (units > 0).then_some((units, at)), ..self }
+    }
+
+    /// What it is asked to keep at most, given its total G.
+    pub fn keep(&self, granted: i64) -> Option<i64> {
+        self.recall.filter(|(_, at)| *at == granted).map(|(keep, _)| keep)
+    }
+}
+
+/// A journal's part in a shared stock row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// Its totals.
+    pub allotment: Allotment,
+    /// What is known beside them.
+    pub outlook: Outlook,
+    /// The seconds for which its device is to be prepared: see [`super::Waits::cover`].
+    pub cover: i64,
+    /// Whether it is heard of now.
+    pub is_near: bool,
+}
+
+impl Holding {
+    fn marks(&self, now: Timestamp) -> Marks {
+        Marks::of(self.outlook.demand, self.cover, now)
+    }
+
+    /// Whether its row is to be looked at: it is low, or waits for what it asked for.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.outlook.waits_for(now) > 0 || self.marks(now).is_low(self.allotment.open())
+    }
+
+    fn holder(&self, now: Timestamp) -> Holder {
+        let open = self.allotment.open();
+        Holder {
+            open,
+            coming: self.outlook.keep(self.allotment.granted).map_or(0, |keep| (open - keep).max(0)),
+            marks: self.marks(now),
+            weight: self.outlook.demand.map_or(1, |demand| demand.weight(self.cover, now)),
+            asked: self.outlook.waits_for(now),
+            is_near: self.is_near,
+        }
+    }
+}
+
+/// Grants and recalls as [`plan`] says, over all who hold something of a row of which so much is available.
+/// Says who changed, and by how much each now has more open.
+pub fn even_out(available: i64, holdings: &mut [Holding], now: Timestamp) -> Vec<(usize, i64)> {
+    let moves = plan(available, &holdings.iter().map(|holding| holding.holder(now)).collect::<Vec<_>>());
+    let mut changed = Vec::new();
+    for (place, (is, holding)) in moves.into_iter().zip(holdings).enumerate() {
+        let full = holding.marks(now).full;
+        if is.grant > 0 {
+            holding.allotment = holding.allotment.grant(is.grant);
+            holding.outlook = holding.outlook.granted(is.grant);
+        } else if let Some(keep) = is.keep {
+            holding.outlook.recall = Some((keep, holding.allotment.granted));
+        } else {
+            continue;
+        }
+        holding.outlook.full = full;
+        changed.push((place, is.grant));
+    }
+    changed
+}
