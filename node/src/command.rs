@@ -17,6 +17,7 @@ pub mod find;
 pub mod goods;
 mod house;
 pub mod join;
+pub mod low;
 pub mod orders;
 pub mod restore;
 pub mod round;

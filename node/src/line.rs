@@ -29,6 +29,10 @@ const FORGOTTEN_MAX: usize = 200;
 impl Local for Node {
     type Error = Error;
 
+    fn prepare(&self) -> Result<(), Error> {
+        self.answer()
+    }
+
     fn standing(&self) -> Result<Standing, Error> {
         self.db().read(outbox::standing)
     }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use outpost_node::{
     command::{
-        Failure, backup, card, carry, count, find, goods, join, orders, restore, round, salvage, sell, serve, status,
+        Failure, backup, card, carry, count, find, goods, join, low, orders, restore, round, salvage, sell, serve, status,
         stock, verify,
     },
     config::{Config, LogFormat, Settings},
@@ -39,6 +39,8 @@ enum Verb {
     Sell(sell::Sell),
     Find(find::Find),
     Stock(stock::Stock),
+    /// List of what little may be sold here without asking
+    Low,
     /// Write down goods that came in
     Receive(goods::Goods),
     Count(count::Count),
@@ -84,6 +86,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Sell(sell) => sell::run(&config, &sell),
         Verb::Find(find) => find::run(&config, &find),
         Verb::Stock(stock) => stock::run(&config, &stock),
+        Verb::Low => low::run(&config),
         Verb::Receive(goods) => goods::run(&config, &goods, goods::Deed::Receive),
         Verb::Count(count) => count::run(&config, &count),
         Verb::Ask(goods) => goods::run(&config, &goods, goods::Deed::Ask),

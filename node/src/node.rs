@@ -24,6 +24,7 @@ use crate::{
     error::Error,
     fill::Filler,
     stage::Work,
+    stockroom::Shortages,
     witness::{Seen, Witnesses},
 };
 
@@ -38,6 +39,7 @@ pub struct Node {
     cart_watch: OnceLock<CartWatch>,
     applying: Mutex<()>,
     filler: Filler,
+    shortages: Shortages,
 }
 
 impl Node {
@@ -75,6 +77,7 @@ impl Node {
             cart_watch: OnceLock::new(),
             applying: Mutex::default(),
             filler: Filler::default(),
+            shortages: Shortages::default(),
         })
     }
 
@@ -108,6 +111,10 @@ impl Node {
         &self.filler
     }
 
+    pub(crate) const fn shortages(&self) -> &Shortages {
+        &self.shortages
+    }
+
     /// Names the one to be told, after each commit, which carts the feed or a checkout changed.
     /// Only the first one named is told.
     pub fn watch_carts(&self, watch: impl Fn(&[CartId]) + Send + Sync + 'static) {
@@ -132,7 +139,8 @@ impl Node {
         work: impl FnOnce(&mut Writing<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let (made, written) = self.db.write_at(name, |tx| {
-            let mut writing = Writing { tx, identity: identity::load(tx)?, world: self.world(), written: None };
+            let (identity, world, shortages) = (identity::load(tx)?, self.world(), self.shortages());
+            let mut writing = Writing { tx, identity, world, shortages, written: None };
             Ok((work(&mut writing)?, writing.written))
         })?;
         self.bear_witness(written);
@@ -158,6 +166,7 @@ pub(crate) struct Writing<'a> {
     pub(crate) tx: &'a Transaction<'a>,
     pub(crate) identity: Identity,
     pub(crate) world: &'a dyn World,
+    pub(crate) shortages: &'a Shortages,
     /// The journal's end, if something was written into it.
     written: Option<Seen>,
 }

@@ -93,7 +93,7 @@ pub struct Sold {
 }
 
 impl Node {
-    /// Sells these lines.
+    /// Sells these lines. What a refused sale lacked is asked for with the next round.
     ///
     /// # Errors
     /// What is wrong with the lines, prices or tenders; `allotment_spent`, `rolled_back`,
@@ -249,6 +249,8 @@ impl Writing<'_> {
             let key = self.identity.stock_of(item.product_id);
             if !effects.allotment(self, key)?.covers(0) {
                 let left = none.allotment(self, key)?.open();
+                let same = order.items.iter().filter(|same| same.product_id == item.product_id);
+                self.shortages.note(item.product_id, same.map(|same| same.quantity.units()).sum());
                 return Err(Refused::AllotmentSpent { product: item.product_id, left }.into());
             }
         }

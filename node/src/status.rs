@@ -49,6 +49,8 @@ pub struct Status {
     pub concerns: i64,
     /// Units it may sell without asking: what is lost, or sold twice, with this device at most.
     pub open_units: i64,
+    /// Products of which little may be sold here without asking.
+    pub low: i64,
 }
 
 impl Node {
@@ -79,6 +81,7 @@ impl Node {
                 refused: journal::count_verdicts(conn, "refused")?,
                 concerns: concerns::count_open(conn)?,
                 open_units: stock::open_units(conn, incarnation)?,
+                low: stock::count_low(conn, incarnation)?,
             })
         })
     }

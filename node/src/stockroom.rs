@@ -1,5 +1,7 @@
 //! Warehouse work, all of it offline: receive, count, give back, ask, move orders on.
 
+mod answers;
+
 use std::collections::BTreeSet;
 
 use outpost_schema::{
@@ -11,6 +13,8 @@ use outpost_schema::{
     stock::Reason,
 };
 
+pub use self::answers::Low;
+pub(crate) use self::answers::Shortages;
 use crate::{
     db::{catalogue, orders, stock},
     error::{Error, Refused},

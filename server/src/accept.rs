@@ -17,7 +17,8 @@ use outpost_schema::{
     id::{EpochId, IncarnationId},
     journal::{Entry, Hash, Mark, SEQ_MAX},
     planted::{Bug, is_planted},
-    settle::{Author, Raised, Settled, Touched, decode, settle},
+    settle::{Author, Known, Raised, Settled, Touched, decode, settle},
+    sizing::{self, Holding, Waits},
     stock::StockKey,
     text,
     verdict::{ConcernKind, Verdict},
@@ -266,7 +267,7 @@ async fn book(
     concerns::close(tx, &settled.closed, now).await?;
     concerns::look_at_stock(tx, &*server.world, &moved, now).await?;
     let acked = new.last().map_or(journal.acked, Entry::mark);
-    nodes::acknowledge(tx, author, acked, now).await?;
+    nodes::acknowledge(tx, author, acked, waits(journal, new, now), now).await?;
     if journal.report_owed && journal.report_head.is_some_and(|head| head <= acked.seq) {
         epoch::report::finish(server, tx, author).await?;
     }
@@ -325,8 +326,33 @@ async fn decide(
     let available = |key: &&StockKey| known.levels.get(key).is_some_and(|level| level.available() > 0);
     top_up_homes(server, tx, settled.levels.iter().chain(&loaded.released).filter(available).copied().collect())
         .await?;
+    let due = due(&known, &settled, journal.waits.cover(now), now);
+    let heard = (book == Book::First).then_some(author);
+    grants::even_out(server, tx, &due.chain(loaded.released.iter().copied()).collect(), heard).await?;
     moved.extend(loaded.released);
     Ok((settled, moved))
+}
+
+/// How long the journal's device goes unheard, with what these entries waited.
+fn waits(journal: &nodes::Journal, new: &[Entry], now: Timestamp) -> Waits {
+    let heard = |first: &Entry| journal.waits.heard(sizing::waited(first.hlc.at, journal.seen_at, now), now);
+    new.first().map_or(journal.waits, heard)
+}
+
+/// The stock rows to be evened out: those of which more is available than before, and those of which the author has
+/// too little.
+fn due<'a>(
+    known: &'a Known,
+    settled: &'a Settled,
+    cover: i64,
+    now: Timestamp,
+) -> impl Iterator<Item = StockKey> + use<'a> {
+    let is_due = move |key: &&StockKey| {
+        let (allotment, outlook) = (known.allotments.get(key).copied(), known.outlooks.get(key).copied());
+        let (allotment, outlook) = (allotment.unwrap_or_default(), outlook.unwrap_or_default());
+        Holding { allotment, outlook, cover, is_near: true }.is_due(now)
+    };
+    settled.allotments.iter().filter(is_due).chain(&settled.freed).copied()
 }
 
 /// Of the stock rows that have something available, those at a home are its node's to sell.

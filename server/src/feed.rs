@@ -9,6 +9,7 @@
 //! server at that moment: *level*.
 
 pub mod cursor;
+mod heard;
 pub mod lane;
 
 use std::{
@@ -31,6 +32,7 @@ use thiserror::Error;
 
 use self::{
     cursor::{BadCursor, Cursor, Places, Position, Run, Snapshot},
+    heard::Heard,
     lane::Lane,
 };
 use crate::{
@@ -194,6 +196,8 @@ pub struct Pulls {
     pub waiting: Arc<Waiting>,
     /// The lane for long catch-ups.
     pub lane: Lane,
+    /// Who was heard.
+    pub heard: Heard,
 }
 
 /// Serves one page as [`page`] does; if it is empty, waits up to `wait` for news.
@@ -209,6 +213,7 @@ pub async fn follow(
 ) -> Result<Pulled, Unserved> {
     let look = || look(server, &pulls.lane, (caller, standing), cursor);
     let mut served = look().await?;
+    pulls.heard.note(server, caller.node_id).await;
     if !served.is_empty() || wait.is_zero() {
         return Ok(served.pulled);
     }

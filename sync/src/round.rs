@@ -76,6 +76,7 @@ pub async fn run<L: Local, R: Remote>(local: &L, remote: &R, wait_seconds: u64) 
     let mut round = Round { local, remote, corrections: 0, epochs: 0, may_begin_life: true, done: Done::default() };
     loop {
         round.begin_life().await?;
+        local.prepare().map_err(Failure::Local)?;
         match round.once(wait_seconds).await {
             // What was noted just now is what the next life is asked for with.
             Err(Failure::RolledBack | Failure::Frozen) if round.may_begin_life => {}

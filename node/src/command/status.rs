@@ -34,6 +34,9 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     if !status.sells_from_allotments {
         say!("Nothing is sold from allotments until head office was heard.");
     }
+    if status.low > 0 {
+        say!("Of {} products little may be sold here without asking; `outpost-node low` lists them.", status.low);
+    }
     say!("At stake with this device: {} units at most.", status.open_units);
     say!("Set aside {}, refused {}, open concerns {}.", status.set_aside, status.refused, status.concerns);
     let concerns: Vec<ConcernShown> = till.get("/v1/concerns", &[])?;

@@ -101,8 +101,8 @@ fn take_own(conn: &Connection, node_id: NodeId) -> Result<(), Error> {
     conn.execute("delete from file_journals where node_id <> ?1", [node_id])?;
     conn.execute_batch(
         "delete from file_rulings where incarnation_id not in (select incarnation_id from file_journals);
-         insert into allotments (incarnation_id, product_id, warehouse_id, granted, reclaimed)
-             select incarnation_id, product_id, warehouse_id, granted, reclaimed from file_allotments
+         insert into allotments (incarnation_id, product_id, warehouse_id, granted, reclaimed, full_mark, keep)
+             select incarnation_id, product_id, warehouse_id, granted, reclaimed, full_mark, keep from file_allotments
              where incarnation_id in (select incarnation_id from file_journals);
          drop table file_allotments;
          drop table file_scope;",

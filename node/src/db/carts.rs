@@ -64,6 +64,16 @@ pub(crate) fn open(conn: &Connection) -> Result<Vec<Cart>, Error> {
     Ok(carts)
 }
 
+/// How many units of each product are in open carts that are known here.
+pub(crate) fn wanted(conn: &Connection) -> Result<BTreeMap<ProductId, i64>, Error> {
+    let mut wanted: BTreeMap<_, i64> = BTreeMap::new();
+    for line in open(conn)?.iter().flat_map(Cart::lines) {
+        let units = wanted.entry(line.product_id).or_default();
+        *units = units.saturating_add(line.quantity.units());
+    }
+    Ok(wanted)
+}
+
 /// Carts that wait to be pushed, in the order of their ids, those behind `after` only: at most `count` of
 /// them and `bytes` of states; at least one if there is any and `bytes` is not 0.
 pub(crate) fn unsent(conn: &Connection, after: Option<CartId>, count: usize, bytes: usize) -> Result<Vec<Cart>, Error> {

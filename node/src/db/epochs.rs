@@ -98,6 +98,8 @@ fn granted(conn: &Connection, incarnation: IncarnationId, limit: usize) -> Resul
             granted: row.get(2)?,
             reclaimed: row.get::<_, i64>(3)?
                 + if is_planted(Bug::TotalsAheadOfOps) { row.get::<_, i64>(4)? } else { 0 },
+            full: 0,
+            keep: None,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -201,6 +201,9 @@ fn allotment(row: &Row<'_>) -> rusqlite::Result<Aggregate> {
         warehouse_id: row.get(2)?,
         granted: row.get(3)?,
         reclaimed: row.get(4)?,
+        // What is said beside the totals is not compared.
+        full: 0,
+        keep: None,
     }))
 }
 

@@ -170,7 +170,7 @@ impl<'a> Inbox<'a> {
             Aggregate::Product(product) => catalogue::save(conn, product),
             Aggregate::Stock(image) => stock::take_image(conn, image, &self.contained),
             Aggregate::Allotment(told) if self.is_over && told.incarnation_id == self.own => {
-                stock::hear_allotment(conn, &Granted { granted: 0, ..*told })
+                stock::hear_allotment(conn, &Granted { granted: 0, keep: None, ..*told })
             }
             Aggregate::Allotment(granted) => stock::hear_allotment(conn, granted),
             Aggregate::User(user) => people::save(conn, user),

@@ -10,7 +10,7 @@ use outpost_sync::wire::Acked;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::journal;
-use crate::error::Error;
+use crate::{error::Error, stockroom::Low};
 
 /// The two sums of a row as shown here: the feed's and this node's own.
 pub(crate) fn level(conn: &Connection, key: StockKey) -> Result<Level, Error> {
@@ -92,11 +92,91 @@ pub(crate) fn save_allotment(
     Ok(())
 }
 
-/// Takes in the totals that the server raises: the larger wins.
+/// Takes in the totals that the server raises: the larger wins. What it says beside them is as it was told last.
 pub(crate) fn hear_allotment(conn: &Connection, told: &feed::Granted) -> Result<(), Error> {
     let key = StockKey { product_id: told.product_id, warehouse_id: told.warehouse_id };
     let heard = allotment(conn, told.incarnation_id, key)?.hear(told.granted, told.reclaimed);
-    save_allotment(conn, told.incarnation_id, key, &heard)
+    save_allotment(conn, told.incarnation_id, key, &heard)?;
+    conn.prepare_cached(
+        "update allotments set full_mark = ?4, keep = ?5
+         where incarnation_id = ?1 and product_id = ?2 and warehouse_id = ?3 and (full_mark <> ?4 or keep is not ?5)",
+    )?
+    .execute(params![told.incarnation_id, key.product_id, key.warehouse_id, told.full, told.keep])?;
+    Ok(())
+}
+
+/// Rows of which the server asked an incarnation to give back, and what it may keep, where it has more open.
+pub(crate) fn recalled(conn: &Connection, incarnation: IncarnationId) -> Result<Vec<(StockKey, i64)>, Error> {
+    let mut statement = conn.prepare_cached(
+        "select product_id, warehouse_id, keep from allotments
+         where incarnation_id = ?1 and keep is not null and granted + received - consumed - returned - reclaimed > keep
+         order by product_id, warehouse_id",
+    )?;
+    let rows = statement.query_map([incarnation], |row| {
+        Ok((StockKey { product_id: row.get(0)?, warehouse_id: row.get(1)? }, row.get(2)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Rows of which an incarnation has less open than the server would have it, scarcest first.
+pub(crate) fn below_full(conn: &Connection, incarnation: IncarnationId) -> Result<Vec<Low>, Error> {
+    let mut statement = conn.prepare_cached(
+        "select a.product_id, coalesce(p.name, hex(a.product_id)),
+                max(0, a.granted + a.received - a.consumed - a.returned - a.reclaimed) as open, a.full_mark
+         from allotments a left join products p using (product_id)
+         where a.incarnation_id = ?1 and a.full_mark > 0
+           and a.granted + a.received - a.consumed - a.returned - a.reclaimed < a.full_mark
+         order by open * 1.0 / a.full_mark, 2",
+    )?;
+    let rows = statement.query_map([incarnation], |row| {
+        Ok(Low { product_id: row.get(0)?, name: row.get(1)?, open: row.get(2)?, full: row.get(3)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Of how many rows an incarnation has little open, as schema's `Marks` has it.
+pub(crate) fn count_low(conn: &Connection, incarnation: IncarnationId) -> Result<i64, Error> {
+    let mut statement = conn.prepare_cached(
+        "select count(*) from allotments
+         where incarnation_id = ?1 and full_mark > 0
+           and max(0, granted + received - consumed - returned - reclaimed) < full_mark - full_mark / 4",
+    )?;
+    Ok(statement.query_row([incarnation], |row| row.get(0))?)
+}
+
+/// A row's full mark, and when an incarnation last asked for more of it by itself, with what had been granted then.
+pub(crate) fn full_and_asked(
+    conn: &Connection,
+    incarnation: IncarnationId,
+    key: StockKey,
+) -> Result<(i64, Option<(Timestamp, i64)>), Error> {
+    let mut statement = conn.prepare_cached(
+        "select full_mark, asked_at, asked_granted from allotments
+         where incarnation_id = ?1 and product_id = ?2 and warehouse_id = ?3",
+    )?;
+    let found = statement.query_row(params![incarnation, key.product_id, key.warehouse_id], |row| {
+        let (at, granted): (Option<Timestamp>, Option<i64>) = (row.get(1)?, row.get(2)?);
+        Ok((row.get(0)?, at.zip(granted)))
+    });
+    Ok(found.optional()?.unwrap_or_default())
+}
+
+/// An incarnation asked for more of a row by itself.
+pub(crate) fn note_asked(
+    conn: &Connection,
+    incarnation: IncarnationId,
+    key: StockKey,
+    at: Timestamp,
+    granted: i64,
+) -> Result<(), Error> {
+    conn.prepare_cached(
+        "insert into allotments (incarnation_id, product_id, warehouse_id, asked_at, asked_granted)
+         values (?1, ?2, ?3, ?4, ?5)
+         on conflict (incarnation_id, product_id, warehouse_id) do update set
+             asked_at = excluded.asked_at, asked_granted = excluded.asked_granted",
+    )?
+    .execute(params![incarnation, key.product_id, key.warehouse_id, at, granted])?;
+    Ok(())
 }
 
 /// Sets the two totals that the server raises to what it says. The node's own sums stay; a row without

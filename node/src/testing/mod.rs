@@ -278,7 +278,8 @@ pub(crate) fn grant(product_id: ProductId, granted: i64) -> Aggregate {
 }
 
 pub(crate) fn told_totals(product_id: ProductId, granted: i64, reclaimed: i64) -> Aggregate {
-    Aggregate::Allotment(feed::Granted { incarnation_id: LIFE, product_id, warehouse_id: HERE, granted, reclaimed })
+    let (incarnation_id, warehouse_id, full, keep) = (LIFE, HERE, 0, None);
+    Aggregate::Allotment(feed::Granted { incarnation_id, product_id, warehouse_id, granted, reclaimed, full, keep })
 }
 
 pub(crate) fn a_cart(shop: &Shop, number: u128, lines: &[(ProductId, i64)]) -> outpost_schema::cart::Cart {

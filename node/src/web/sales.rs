@@ -6,7 +6,6 @@ use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
 use outpost_schema::{
     id::{AddressId, CartId, ProductId, UserId},
     money::Money,
-    op::Line,
     order::{Fulfilment, Order},
     quantity::Amount,
 };
@@ -123,15 +122,7 @@ async fn sell(
     Said(said): Said<SaleSaid>,
 ) -> Result<(StatusCode, Json<SoldShown>), Failed> {
     let wanted = Arc::new(said.into_wanted());
-    let missing = {
-        let wanted = Arc::clone(&wanted);
-        move |_: &App, product| Ok(wanted.lines.iter().filter(|line| line.product_id == product).map(units).sum())
-    };
-    sold(&app, move |app| app.node.sell(&wanted), missing).await
-}
-
-fn units(line: &WantedLine) -> i64 {
-    line.quantity.units()
+    sold(&app, move |app| app.node.sell(&wanted)).await
 }
 
 async fn checkout(
@@ -140,25 +131,23 @@ async fn checkout(
     Said(said): Said<CheckoutSaid>,
 ) -> Result<(StatusCode, Json<SoldShown>), Failed> {
     let wanted = Arc::new(said.into_wanted(cart_id));
-    let missing = move |app: &App, product| Ok(app.carts.get(cart_id)?.quantity(product));
-    sold(&app, move |app| app.node.checkout(&wanted), missing).await
+    sold(&app, move |app| app.node.checkout(&wanted)).await
 }
 
-/// Sells. Refused for want of stock while the line is up, it asks, waits for a round and tries again:
-/// once for each product, and [`PATIENCE`] in all. A try is never given up midway.
+/// Sells. Refused for want of stock while the line is up, it waits for a round, in which what was lacking is asked
+/// for, and tries again: once for each product, and [`PATIENCE`] in all. A try is never given up midway.
 async fn sold(
     app: &Arc<App>,
     attempt: impl Fn(&App) -> Result<Sold, Error> + Clone + Send + 'static,
-    wanted: impl Fn(&App, ProductId) -> Result<i64, Error> + Clone + Send + 'static,
 ) -> Result<(StatusCode, Json<SoldShown>), Failed> {
     let mut patience = pin!(tokio::time::sleep(PATIENCE));
     let mut asked = Vec::new();
     loop {
         let attempt = attempt.clone();
-        let (product, left, refusal) = match blocking(app, move |app| Ok(attempt(app))).await? {
+        let (product, refusal) = match blocking(app, move |app| Ok(attempt(app))).await? {
             Ok(Sold { order, change }) => return Ok((StatusCode::CREATED, Json(SoldShown { order, change }))),
             Err(Error::Refused(Refused::AllotmentSpent { product, left })) => {
-                (product, left, Refused::AllotmentSpent { product, left })
+                (product, Refused::AllotmentSpent { product, left })
             }
             Err(error) => return Err(error.into()),
         };
@@ -166,8 +155,6 @@ async fn sold(
             return Err(Error::from(refusal).into());
         }
         asked.push(product);
-        let wanted = wanted.clone();
-        blocking(app, move |app| ask(app, product, wanted(app, product)? - left)).await?;
         let is_there = tokio::select! {
             round = app.round() => round.is_ok(),
             () = &mut patience => false,
@@ -176,11 +163,6 @@ async fn sold(
             return Err(Error::from(refusal).into());
         }
     }
-}
-
-fn ask(app: &App, product_id: ProductId, units: i64) -> Result<(), Error> {
-    let amount = Amount::new(units.max(1))?;
-    app.node.ask(&[Line { product_id, amount }]).map(drop)
 }
 
 impl SaleSaid {

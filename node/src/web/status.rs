@@ -94,6 +94,9 @@ pub struct StatusShown {
     /// Units it may sell without asking: what is lost, or sold twice, with this device at most.
     #[serde(default)]
     pub open_units: i64,
+    /// Products of which little may be sold here without asking.
+    #[serde(default)]
+    pub low: i64,
 }
 
 /// What a till says while head office recovers.
@@ -215,6 +218,7 @@ pub(super) fn look(app: &App) -> Result<StatusShown, Error> {
         mended: checked.mended,
         filling: app.node.filled(),
         open_units: status.open_units,
+        low: status.low,
         name: identity.card.name,
         kind: identity.card.kind,
         policy: identity.card.policy,
@@ -272,6 +276,7 @@ mod tests {
             refused: 0,
             concerns: 0,
             open_units: 0,
+            low: 0,
         };
         change(&mut status);
         assert_eq!(mood(&identity, &status, Disk::Full, failures, contact), Mood::Stuck, "a full disk is never green");

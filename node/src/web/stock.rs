@@ -21,7 +21,11 @@ use super::{
     problem::{Answer, Failed},
     take::{Asked, Said},
 };
-use crate::{error::Error, stockroom::Seen};
+use crate::{
+    error::Error,
+    status::LIST_MAX,
+    stockroom::{Low, Seen},
+};
 
 /// A product's stock at one place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +42,19 @@ pub struct StockShown {
     pub reserved_quantity: i64,
     /// Units that left although the book had none.
     pub owed: i64,
+}
+
+/// Something of which little may be sold here without asking.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LowShown {
+    /// What.
+    pub product_id: ProductId,
+    /// What people call it.
+    pub name: String,
+    /// Units that may still be sold.
+    pub open: i64,
+    /// Units that head office would have here.
+    pub full: i64,
 }
 
 /// A product and how much of it.
@@ -85,6 +102,7 @@ struct OfProduct {
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/v1/stock", get(look))
+        .route("/v1/stock/low", get(low))
         .route("/v1/stock/receive", post(receive))
         .route("/v1/stock/count", post(count))
         .route("/v1/stock/ask", post(ask))
@@ -106,6 +124,12 @@ async fn look(State(app): State<Arc<App>>, Asked(OfProduct { product }): Asked<O
         Ok(shown.collect())
     });
     Ok(Json(found.await?))
+}
+
+async fn low(State(app): State<Arc<App>>) -> Answer<Vec<LowShown>> {
+    let found = blocking(&app, |app| app.node.low(LIST_MAX)).await?;
+    let shown = |Low { product_id, name, open, full }| LowShown { product_id, name, open, full };
+    Ok(Json(found.into_iter().map(shown).collect()))
 }
 
 async fn receive(app: State<Arc<App>>, goods: Said<GoodsSaid>) -> Result<(StatusCode, Json<Mark>), Failed> {

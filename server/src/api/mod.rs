@@ -62,7 +62,7 @@ pub fn router(server: Arc<Server>) -> Router {
 
 /// The same, with another lane for long catch-ups than the usual one.
 pub fn router_with(server: Arc<Server>, lane: Lane) -> Router {
-    let pulls = Pulls { waiting: Arc::default(), lane };
+    let pulls = Pulls { lane, ..Pulls::default() };
     let head_office = catalogue::routes().merge(office::routes()).with_state(Arc::clone(&server));
     let api = Arc::new(Api {
         desk: Desk::open(&server),

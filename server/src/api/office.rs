@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{Query, State, rejection::QueryRejection},
+    extract::{
+        Query, State,
+        rejection::{JsonRejection, QueryRejection},
+    },
     routing::get,
 };
 use outpost_schema::{
@@ -17,6 +20,7 @@ use serde::Deserialize;
 use super::problem::Failure;
 use crate::{
     db::office::{self, ConcernSeen, NodeSeen, OrderSeen, StockSeen, StockWanted, Totals, WarehouseSeen},
+    grants::{self, KeptBack},
     server::Server,
 };
 
@@ -34,6 +38,7 @@ pub fn routes() -> Router<Arc<Server>> {
         .route("/v1/orders", get(orders))
         .route("/v1/concerns", get(concerns))
         .route("/v1/nodes", get(nodes))
+        .route("/v1/kept-back", get(kept_back).put(keep_back))
         .route("/v1/warehouses", get(warehouses))
         .route("/v1/totals", get(totals))
 }
@@ -98,6 +103,28 @@ async fn nodes(State(server): Shared, asked: Asked<NodesAsked>) -> Answer<Vec<No
     let since = asked?.0.since.unwrap_or(Timestamp::from_micros(0));
     let currency = server.currency;
     Ok(Json(server.db.snapshot(|tx| async move { office::nodes(&tx, since, currency).await }).await?))
+}
+
+async fn kept_back(State(server): Shared) -> Answer<KeptBack> {
+    Ok(Json(grants::kept_back(&server).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeptBackWanted {
+    /// Where; everywhere, if none is named.
+    warehouse_id: Option<WarehouseId>,
+    /// Units of each stock row; as everywhere, if none are named for a warehouse.
+    units: Option<i64>,
+}
+
+async fn keep_back(
+    State(server): Shared,
+    body: Result<Json<KeptBackWanted>, JsonRejection>,
+) -> Answer<KeptBack> {
+    let KeptBackWanted { warehouse_id, units } = body?.0;
+    grants::keep_back(&server, warehouse_id, units).await?;
+    kept_back(State(server)).await
 }
 
 async fn warehouses(State(server): Shared) -> Answer<Vec<WarehouseSeen>> {

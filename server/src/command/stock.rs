@@ -1,4 +1,4 @@
-//! `outpost-server stock show`.
+//! `outpost-server stock show | kept-back`.
 
 use outpost_sync::wire::Problem;
 
@@ -9,6 +9,7 @@ use crate::{
         office::{self, StockWanted},
     },
     error::Error,
+    grants,
     server::Server,
 };
 
@@ -29,10 +30,56 @@ pub(super) enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Show or set how many units of each product are kept back for orders, and granted to no device unasked
+    KeptBack {
+        /// So many from now on; show what is set, if none are named
+        units: Option<i64>,
+        /// Only there; without UNITS, and with --reset, as everywhere again
+        #[arg(long, value_name = "NAME")]
+        warehouse: Option<String>,
+        /// Let that warehouse keep back what is kept back everywhere
+        #[arg(long, requires = "warehouse", conflicts_with = "units")]
+        reset: bool,
+    },
 }
 
 pub(super) async fn run(verb: Verb, server: &Server) -> Result<(), Problem> {
-    let Verb::Show { product, warehouse, json } = verb;
+    match verb {
+        Verb::Show { product, warehouse, json } => show(server, product, warehouse, json).await,
+        Verb::KeptBack { units, warehouse, reset } => keep_back(server, units, warehouse, reset).await,
+    }
+}
+
+async fn keep_back(
+    server: &Server,
+    units: Option<i64>,
+    warehouse: Option<String>,
+    reset: bool,
+) -> Result<(), Problem> {
+    if units.is_some() || reset {
+        let at = match warehouse.as_deref() {
+            Some(name) => {
+                let found = server.db.snapshot(|tx| async move { import::warehouse(&tx, name).await }).await?;
+                Some(found.ok_or_else(|| no_warehouse(name))?)
+            }
+            None => None,
+        };
+        grants::keep_back(server, at, units).await?;
+    }
+    let kept = grants::kept_back(server).await?;
+    println!("everywhere: {} of each product", kept.units);
+    for place in kept.warehouses {
+        println!("{}: {}", place.name, place.units);
+    }
+    Ok(())
+}
+
+async fn show(
+    server: &Server,
+    product: Option<String>,
+    warehouse: Option<String>,
+    json: bool,
+) -> Result<(), Problem> {
     let product_id = match product {
         Some(word) => Some(product::find(server, &word).await?.product_id),
         None => None,

@@ -13,11 +13,12 @@ use outpost_schema::{
     clock::Timestamp,
     id::{CartId, IncarnationId, ProductId},
     settle::{Known, Moved, Settled},
+    sizing::Outlook,
     stock::{Allotment, StockKey},
     word::Word as _,
 };
 
-use super::{Tx, columns};
+use super::{Tx, columns, sizing::Columns};
 use crate::error::Error;
 
 /// Writes everything of `settled` but its verdicts and concerns. `sold_before` are the cart lines of
@@ -44,10 +45,10 @@ pub async fn write(
     orders::raise_statuses(tx, settled).await?;
     insert_movements(tx, incarnation_id, &settled.movements).await?;
     update_levels(tx, known, &settled.levels, now).await?;
-    write_allotments(tx, incarnation_id, &known.allotments, &settled.allotments).await?;
+    write_allotments(tx, incarnation_id, (&known.allotments, Some(&known.outlooks)), &settled.allotments).await?;
     for (life, elder) in &known.elders {
         let keys = settled.elder_allotments.iter().filter(|(of, _)| of == life).map(|(_, key)| *key).collect();
-        write_allotments(tx, *life, &elder.allotments, &keys).await?;
+        write_allotments(tx, *life, (&elder.allotments, None), &keys).await?;
     }
     insert_carried(tx, incarnation_id, settled).await?;
     write_sold(tx, known, sold_before, &settled.sold).await
@@ -94,10 +95,34 @@ async fn update_levels(tx: &Tx, known: &Known, keys: &BTreeSet<StockKey>, now: T
     Ok(())
 }
 
+macro_rules! keeping {
+    ($outlooks:literal) => {
+        concat!(
+            "insert into allotments (incarnation_id, product_id, warehouse_id, granted, consumed, returned, received,
+                 sold_units, sold_squares, sold_since, sold_at, asked, asked_at, spared)
+             select $1, a.* from unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+                 $8::bigint[], $9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::bigint[], $13::timestamptz[],
+                 $14::bigint[]) as a
+             on conflict (incarnation_id, product_id, warehouse_id) do update
+                 set granted = excluded.granted, consumed = excluded.consumed, returned = excluded.returned,
+                     received = excluded.received",
+            $outlooks
+        )
+    };
+}
+
+const TOTALS: &str = keeping!("");
+
+const WITH_OUTLOOKS: &str = keeping!(
+    ", sold_units = excluded.sold_units, sold_squares = excluded.sold_squares, sold_since = excluded.sold_since,
+       sold_at = excluded.sold_at, asked = excluded.asked, asked_at = excluded.asked_at, spared = excluded.spared"
+);
+
+/// Writes totals, and what they are sized by where that is known.
 async fn write_allotments(
     tx: &Tx,
     incarnation_id: IncarnationId,
-    allotments: &BTreeMap<StockKey, Allotment>,
+    (allotments, outlooks): (&BTreeMap<StockKey, Allotment>, Option<&BTreeMap<StockKey, Outlook>>),
     keys: &BTreeSet<StockKey>,
 ) -> Result<(), Error> {
     if keys.is_empty() {
@@ -109,15 +134,26 @@ async fn write_allotments(
     let consumed: Vec<_> = allotments.iter().map(|allotment| allotment.consumed).collect();
     let returned: Vec<_> = allotments.iter().map(|allotment| allotment.returned).collect();
     let received: Vec<_> = allotments.iter().map(|allotment| allotment.received).collect();
+    let outlook = |key| outlooks.and_then(|outlooks| outlooks.get(key)).copied().unwrap_or_default();
+    let sized = Columns::of(&keys.iter().map(outlook).collect::<Vec<_>>());
     tx.execute(
-        "insert into allotments (incarnation_id, product_id, warehouse_id, granted, consumed, returned, received)
-         select $1, product_id, warehouse_id, granted, consumed, returned, received
-         from unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
-              as a (product_id, warehouse_id, granted, consumed, returned, received)
-         on conflict (incarnation_id, product_id, warehouse_id) do update
-             set granted = excluded.granted, consumed = excluded.consumed, returned = excluded.returned,
-                 received = excluded.received",
-        &[&incarnation_id, &products, &warehouses, &granted, &consumed, &returned, &received],
+        if outlooks.is_some() { WITH_OUTLOOKS } else { TOTALS },
+        &[
+            &incarnation_id,
+            &products,
+            &warehouses,
+            &granted,
+            &consumed,
+            &returned,
+            &received,
+            &sized.sold_units,
+            &sized.sold_squares,
+            &sized.sold_since,
+            &sized.sold_at,
+            &sized.asked,
+            &sized.asked_at,
+            &sized.spared,
+        ],
     )
     .await?;
     Ok(())

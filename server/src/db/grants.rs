@@ -12,7 +12,8 @@ use outpost_schema::{
 use super::{Tx, columns};
 use crate::error::Error;
 
-/// Grants, given the stock rows `at_home (product_id, warehouse_id)`; `$1` is kept back, `$2` is now.
+/// Grants, given the stock rows `at_home (product_id, warehouse_id)`; `$1` is kept back where the place says nothing
+/// else, `$2` is now. What a home gave back is for others, and not granted again unasked.
 /// The rows are locked in the order of their keys before anything is counted. Nothing is granted while
 /// head office hears from its devices, nor to a journal that it has not heard or that was given up.
 macro_rules! granting {
@@ -21,13 +22,16 @@ macro_rules! granting {
             "with at_home as (",
             $at_home,
             "), wanted as (
-                select i.incarnation_id, s.product_id, s.warehouse_id, s.quantity - s.reserved_quantity - $1 as units
+                select i.incarnation_id, s.product_id, s.warehouse_id,
+                       s.quantity - s.reserved_quantity - coalesce(w.kept_back, $1) - coalesce(a.spared, 0) as units
                 from at_home h
                 join stock s using (product_id, warehouse_id)
                 join warehouses w on w.warehouse_id = s.warehouse_id
                 join incarnations i on i.node_id = w.home_of and i.state = 'active' and not i.report_owed and i.given_up_at is null
                     and i.number = (select max(number) from incarnations where node_id = w.home_of)
-                where s.quantity - s.reserved_quantity > $1
+                left join allotments a on a.incarnation_id = i.incarnation_id
+                    and a.product_id = s.product_id and a.warehouse_id = s.warehouse_id
+                where s.quantity - s.reserved_quantity > coalesce(w.kept_back, $1) + coalesce(a.spared, 0)
                   and not exists (
                       select from epochs e
                       where e.number = (select max(number) from epochs) and e.recovered_at is null)

@@ -18,11 +18,15 @@ use outpost_schema::{
     planted::{Bug, is_planted},
     quantity::Amount,
     settle::{Author, Elder, Known, KnownOrder, Touched},
+    sizing::Outlook,
     stock::{Allotment, Level, StockKey},
 };
 use tokio_postgres::{Row, types::ToSql};
 
-use super::{Tx, columns};
+use super::{
+    Tx, columns,
+    sizing::{self, OUTLOOK},
+};
 use crate::error::Error;
 
 /// What was loaded, and what that changed.
@@ -53,9 +57,9 @@ pub async fn load(
     known.levels = stock(tx, &touched.stock, now).await?;
     let released = if touched.asks { release_expired(tx, &touched.stock, now).await? } else { BTreeMap::new() };
     known.levels.extend(&released);
-    let (allotments, sold) =
-        try_join(allotments(tx, author.incarnation_id, &touched.stock), sold(tx, &touched.sold)).await?;
-    known.allotments = allotments;
+    let (held, sold) = try_join(held(tx, author.incarnation_id, &touched.stock), sold(tx, &touched.sold)).await?;
+    known.allotments = held.iter().map(|(key, (allotment, _))| (*key, *allotment)).collect();
+    known.outlooks = held.into_iter().map(|(key, (_, outlook))| (key, outlook)).collect();
     known.sold = sold;
     known.elders = elders(tx, author, touched).await?;
     if author.is_superseded {
@@ -188,29 +192,35 @@ fn stock_key(row: &Row) -> Result<StockKey, Error> {
     Ok(StockKey { product_id: row.try_get("product_id")?, warehouse_id: row.try_get("warehouse_id")? })
 }
 
-/// The journal's allotments of these stock rows, which are locked.
-async fn allotments(
+/// The journal's allotments of these stock rows, which are locked, and what is known beside their totals.
+async fn held(
     tx: &Tx,
     incarnation_id: IncarnationId,
     keys: &BTreeSet<StockKey>,
-) -> Result<BTreeMap<StockKey, Allotment>, Error> {
+) -> Result<BTreeMap<StockKey, (Allotment, Outlook)>, Error> {
     if keys.is_empty() {
         return Ok(BTreeMap::new());
     }
     let (products, warehouses) = columns(keys);
     let rows = tx
         .query(
-            "select a.product_id, a.warehouse_id, a.granted, a.reclaimed, a.consumed, a.returned, a.received
-             from unnest($2::uuid[], $3::uuid[]) as k (product_id, warehouse_id)
-             join allotments a using (product_id, warehouse_id)
-             where a.incarnation_id = $1",
+            &format!(
+                "select a.product_id, a.warehouse_id, a.granted, a.reclaimed, a.consumed, a.returned, a.received, {OUTLOOK}
+                 from unnest($2::uuid[], $3::uuid[]) as k (product_id, warehouse_id)
+                 join allotments a using (product_id, warehouse_id)
+                 where a.incarnation_id = $1"
+            ),
             &[&incarnation_id, &products, &warehouses],
         )
         .await?;
-    rows.iter().map(|row| Ok((stock_key(row)?, allotment(row)?))).collect()
+    rows.iter().map(|row| Ok((stock_key(row)?, (allotment(row)?, sizing::outlook(row)?)))).collect()
 }
 
-fn allotment(row: &Row) -> Result<Allotment, Error> {
+/// Reads the totals of an allotment.
+///
+/// # Errors
+/// If the row has no such columns.
+pub(super) fn allotment(row: &Row) -> Result<Allotment, Error> {
     Ok(Allotment {
         granted: row.try_get("granted")?,
         reclaimed: row.try_get("reclaimed")?,
@@ -224,7 +234,8 @@ fn allotment(row: &Row) -> Result<Allotment, Error> {
 async fn elders(tx: &Tx, author: &Author, touched: &Touched) -> Result<BTreeMap<IncarnationId, Elder>, Error> {
     let mut elders = BTreeMap::new();
     for (life, marks) in touched.elders.iter().filter(|(life, _)| author.elders.contains(life)) {
-        let allotments = allotments(tx, *life, &touched.stock).await?;
+        let held = held(tx, *life, &touched.stock).await?;
+        let allotments = held.into_iter().map(|(key, (allotment, _))| (key, allotment)).collect();
         elders.insert(*life, Elder { told: told(tx, *life, marks).await?, allotments });
     }
     Ok(elders)

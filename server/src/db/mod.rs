@@ -35,6 +35,7 @@ pub mod ops;
 pub mod presence;
 pub mod replication;
 pub mod settings;
+pub mod sizing;
 
 use std::{
     collections::BTreeSet,

@@ -9,6 +9,7 @@ use outpost_schema::{
     id::{EpochId, IncarnationId, NodeId, UserId, WarehouseId},
     journal::Mark,
     settle::Author,
+    sizing::Waits,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -33,10 +34,15 @@ pub struct Journal {
     pub report_owed: bool,
     /// Its head when that report was whole; none: it is not.
     pub report_head: Option<i64>,
+    /// When its device was last heard.
+    pub seen_at: Option<Timestamp>,
+    /// How long its device goes unheard.
+    pub waits: Waits,
 }
 
 const JOURNAL: &str = "
     select i.incarnation_id, i.node_id, i.state, i.acked_seq, i.acked_hash, i.report_owed, i.report_head, n.scope,
+           n.seen_at, n.wait_seconds, n.waits_at,
            array(select w.warehouse_id from warehouses w where w.home_of = i.node_id) as homes,
            array(select e.incarnation_id from incarnations e where e.node_id = i.node_id and e.number < i.number)
                as elders,
@@ -75,6 +81,8 @@ pub async fn lock_journal(tx: &Tx, incarnation_id: IncarnationId) -> Result<Opti
         is_recovering: row.try_get("is_recovering")?,
         report_owed: row.try_get("report_owed")?,
         report_head: row.try_get("report_head")?,
+        seen_at: row.try_get("seen_at")?,
+        waits: Waits { longest: row.try_get("wait_seconds")?, at: row.try_get("waits_at")? },
     }))
 }
 
@@ -83,16 +91,45 @@ pub async fn lock_journal(tx: &Tx, incarnation_id: IncarnationId) -> Result<Opti
 ///
 /// # Errors
 /// If Postgres fails.
-pub async fn acknowledge(tx: &Tx, author: &Author, acked: Mark, now: Timestamp) -> Result<(), Error> {
+pub async fn acknowledge(tx: &Tx, author: &Author, acked: Mark, waits: Waits, now: Timestamp) -> Result<(), Error> {
     tx.execute(
-        "with heard as (update nodes set seen_at = $5 where node_id = $4)
+        "with heard as (update nodes set seen_at = $5, wait_seconds = $6, waits_at = $7 where node_id = $4)
          update incarnations set acked_seq = $2, acked_hash = $3,
                 given_up_at = case when report_owed then given_up_at end
          where incarnation_id = $1",
-        &[&author.incarnation_id, &acked.seq, &acked.hash, &author.node_id, &now],
+        &[&author.incarnation_id, &acked.seq, &acked.hash, &author.node_id, &now, &waits.longest, &waits.at],
     )
     .await?;
     Ok(())
+}
+
+/// Notes that a device was heard, if it was not since `before`: it waits for news and has nothing to tell.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn note_heard(tx: &Tx, node_id: NodeId, before: Timestamp, now: Timestamp) -> Result<(), Error> {
+    let sql = "update nodes set seen_at = $3 where node_id = $1 and (seen_at is null or seen_at < $2)";
+    tx.execute(sql, &[&node_id, &before, &now]).await?;
+    Ok(())
+}
+
+/// Sets how many units of each stock row at a warehouse are granted to nobody unasked; none: as the network has it.
+/// False if there is no such warehouse.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn set_kept_back(tx: &Tx, warehouse_id: WarehouseId, units: Option<i64>) -> Result<bool, Error> {
+    let sql = "update warehouses set kept_back = $2 where warehouse_id = $1";
+    Ok(tx.execute(sql, &[&warehouse_id, &units]).await? == 1)
+}
+
+/// How many units are kept back at the warehouses that have a number of their own, by name.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn kept_back(tx: &Tx) -> Result<Vec<(WarehouseId, String, i64)>, Error> {
+    let sql = "select warehouse_id, name, kept_back from warehouses where kept_back is not null order by name";
+    tx.query(sql, &[]).await?.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
 }
 
 /// Takes nothing more of a journal.

@@ -98,7 +98,7 @@ pub(super) fn hears(author: &Author, scope: Uuid) -> bool {
 }
 
 impl Ledger {
-    pub(super) fn pull(&self, caller: Caller, standing: Standing, cursor: Option<&str>) -> Result<Pulled, Problem> {
+    pub(super) fn pull(&mut self, caller: Caller, standing: Standing, cursor: Option<&str>) -> Result<Pulled, Problem> {
         let journal = self.journal(caller)?;
         let since = match cursor.map(|cursor| self.place(cursor)).transpose()? {
             Some(None) => return Ok(Pulled::OtherEpoch { epoch: self.epoch }),
@@ -109,6 +109,7 @@ impl Ledger {
             return Ok(Pulled::Elsewhere { acked: journal.acked() });
         }
         let (aggregates, upto) = self.feed.since(since, |scope| hears(&journal.author, scope));
+        self.heard.entry(caller.node_id).or_default().seen_at = Some(self.known.now);
         Ok(Pulled::Page(Box::new(Page {
             epoch: self.epoch,
             cursor: format!("{}/{upto}", self.epoch_text),
@@ -155,12 +156,14 @@ impl Ledger {
         let allotment = journal.allotments.get(&key).copied().unwrap_or_default();
         let StockKey { product_id, warehouse_id } = key;
         let (granted, reclaimed) = (allotment.granted, allotment.reclaimed);
-        let told = Granted { incarnation_id: life, product_id, warehouse_id, granted, reclaimed };
+        let outlook = journal.outlooks.get(&key).copied().unwrap_or_default();
+        let (full, keep) = (outlook.full, outlook.keep(granted));
+        let told = Granted { incarnation_id: life, product_id, warehouse_id, granted, reclaimed, full, keep };
         let known = match self.feed.image(Id::allotment(life, key)) {
-            Some(Aggregate::Allotment(known)) => (known.granted, known.reclaimed),
-            Some(_) | None => (0, 0),
+            Some(Aggregate::Allotment(known)) => (known.granted, known.reclaimed, known.keep),
+            Some(_) | None => (0, 0, None),
         };
-        if known != (granted, reclaimed) {
+        if known != (granted, reclaimed, keep) {
             self.feed.tell(Id::allotment(life, key), journal.author.node_id.0, Aggregate::Allotment(told));
         }
     }

@@ -1,25 +1,65 @@
 //! Units granted and taken back without an ask. At a home nothing is ever left lying that its device could
-//! sell while offline.
+//! sell while offline; what several sell from is evened out.
 
 use outpost_schema::{
     id::{IncarnationId, WarehouseId},
+    planted::{Bug, is_planted},
+    sizing::{self, Holding},
     stock::{Allotment, StockKey},
 };
 
-use super::ledger::Ledger;
+use super::{journal::Journal, ledger::Ledger};
 
 impl Ledger {
     /// Grants what a stock row has available, if it lies at a home.
     pub(super) fn top_up(&mut self, key: StockKey) {
         let units = self.known.levels.get(&key).copied().unwrap_or_default().available();
         let Some(node_id) = self.homes.get(&key.warehouse_id).copied() else { return };
-        if units <= 0 || self.is_recovering {
+        if self.is_recovering {
             return;
         }
         let newest = self.lives(node_id).max_by_key(|journal| journal.number);
         let Some(life) = newest.filter(|journal| journal.takes_grants()) else { return };
+        let units = units - life.outlooks.get(&key).map_or(0, |outlook| outlook.spared);
         let life = life.author.incarnation_id;
-        self.change_allotment(life, key, |allotment| allotment.grant(units));
+        if units > 0 {
+            self.change_allotment(life, key, |allotment| allotment.grant(units));
+        }
+    }
+
+    /// Whether a life has too little of a row that it sells from.
+    pub(super) fn is_due(&self, life: IncarnationId, key: StockKey) -> bool {
+        self.journals.get(&life).is_some_and(|journal| self.holding(journal, key).is_due(self.known.now))
+    }
+
+    fn holding(&self, journal: &Journal, key: StockKey) -> Holding {
+        let (now, heard) = (self.known.now, self.heard.get(&journal.author.node_id).copied().unwrap_or_default());
+        Holding {
+            allotment: journal.allotments.get(&key).copied().unwrap_or_default(),
+            outlook: journal.outlooks.get(&key).copied().unwrap_or_default(),
+            cover: heard.waits.cover(now),
+            is_near: sizing::is_near(heard.seen_at, now),
+        }
+    }
+
+    /// Evens a row out that several sell from: who is low is topped up, and who has too much is asked.
+    pub(super) fn even_out(&mut self, key: StockKey) {
+        if self.is_recovering || self.homes.contains_key(&key.warehouse_id) {
+            return;
+        }
+        let holds = |journal: &&Journal| journal.takes_grants() && journal.allotments.contains_key(&key);
+        let of = |journal: &Journal| (journal.author.incarnation_id, self.holding(journal, key));
+        let (lives, mut holdings): (Vec<_>, Vec<_>) = self.journals.values().filter(holds).map(of).unzip();
+        let available = self.known.levels.get(&key).copied().unwrap_or_default().available();
+        for (place, _) in sizing::even_out(available, &mut holdings, self.known.now) {
+            let Holding { allotment, outlook, .. } = holdings[place];
+            self.journals.entry(lives[place]).and_modify(|journal| _ = journal.outlooks.insert(key, outlook));
+            let before = self.known.levels.get(&key).copied().unwrap_or_default();
+            self.change_allotment(lives[place], key, |_| allotment);
+            if is_planted(Bug::TopUpToldBeforeCommit) {
+                self.known.levels.insert(key, before);
+            }
+        }
     }
 
     /// Grants all that a warehouse has available, if it is a home.
@@ -60,6 +100,7 @@ impl Ledger {
     /// What every change of stock that no push made ends with.
     pub(super) fn after_change(&mut self, key: StockKey) {
         self.top_up(key);
+        self.even_out(key);
         self.look_at_stock(key);
     }
 }

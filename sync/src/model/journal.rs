@@ -7,6 +7,7 @@ use outpost_schema::{
     id::IncarnationId,
     journal::{Entry, Hash, Mark},
     settle::Author,
+    sizing::Outlook,
     stock::{Allotment, StockKey},
     verdict::Verdict,
 };
@@ -30,6 +31,8 @@ pub(super) struct Journal {
     /// Entries that contradict it, or that came when it was frozen.
     pub(super) evidence: BTreeMap<Mark, Entry>,
     pub(super) allotments: BTreeMap<StockKey, Allotment>,
+    /// What they are sized by.
+    pub(super) outlooks: BTreeMap<StockKey, Outlook>,
     pub(super) report_owed: bool,
     /// Its head, once its report is whole.
     pub(super) report_head: Option<i64>,
@@ -45,7 +48,7 @@ impl Journal {
     }
 
     pub(super) fn of(author: Author, number: usize, after: Option<IncarnationId>, prefix: String) -> Self {
-        let (ops, set_aside, carried, evidence, allotments) = Default::default();
+        let (ops, set_aside, carried, evidence, allotments, outlooks) = Default::default();
         let (report_owed, report_head, is_given_up, archived) = Default::default();
         let state = IncarnationState::Active;
         Self {
@@ -59,6 +62,7 @@ impl Journal {
             carried,
             evidence,
             allotments,
+            outlooks,
             report_owed,
             report_head,
             is_given_up,

@@ -12,6 +12,7 @@ use outpost_schema::{
     op::Line,
     order::{Order, is_promised},
     settle::{Author, Known},
+    sizing::Waits,
     stock::{Allotment, Level, StockKey},
     verdict::{Concern, ConcernKind},
 };
@@ -40,6 +41,8 @@ pub struct Ledger {
     pub(super) journals: BTreeMap<IncarnationId, Journal>,
     /// Which device alone sells from a warehouse.
     pub(super) homes: BTreeMap<WarehouseId, NodeId>,
+    /// When each device was heard.
+    pub(super) heard: BTreeMap<NodeId, Heard>,
     pub(super) movements: BTreeMap<StockKey, i64>,
     pub(super) holds: BTreeMap<HoldId, Hold>,
     pub(super) carts: BTreeMap<CartId, Kept>,
@@ -52,6 +55,15 @@ pub struct Ledger {
     pub(super) ids: u64,
 }
 
+/// How a device is heard.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Heard {
+    /// Last.
+    pub(super) seen_at: Option<Timestamp>,
+    /// How long not.
+    pub(super) waits: Waits,
+}
+
 /// All that a model knew at one moment.
 #[derive(Clone, Debug)]
 pub struct Backup(pub(super) Box<Ledger>);
@@ -61,7 +73,7 @@ impl Ledger {
         let mut known = Known::empty(currency, now);
         known.users.insert(UserId::GUEST);
         let epoch = EpochId(Uuid::nil());
-        let (journals, homes, movements, holds, carts) = Default::default();
+        let (journals, homes, heard, movements, holds, carts) = Default::default();
         let (concerns, ever, feed, ids) = Default::default();
         Self {
             epoch,
@@ -70,6 +82,7 @@ impl Ledger {
             known,
             journals,
             homes,
+            heard,
             movements,
             holds,
             carts,

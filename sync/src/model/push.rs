@@ -10,6 +10,7 @@ use outpost_schema::{
     journal::{Entry, Mark},
     op::OpKind,
     settle::{Elder, Raised, Settled, Touched, decode, settle},
+    sizing,
     stock::StockKey,
     verdict::ConcernKind,
     word::Word as _,
@@ -17,7 +18,11 @@ use outpost_schema::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{feed::Id, journal::Journal, ledger::Ledger};
+use super::{
+    feed::Id,
+    journal::Journal,
+    ledger::{Heard, Ledger},
+};
 use crate::wire::{Caller, Problem, Push, Pushed, Standing};
 
 /// How a push stands to the journal that the server has.
@@ -67,6 +72,7 @@ impl Ledger {
         let (repeats, new) = push.entries.split_at(known);
         let answers = repeats.iter().filter_map(|entry| Some((entry.seq, self.journals.get(&life)?.op(entry.seq)?)));
         let mut verdicts: Vec<_> = answers.map(|(seq, (_, verdict))| (seq, verdict.clone())).collect();
+        self.hear(life, new);
         let (mut settled, moved) = self.decide(life, new);
         settled.opened.extend(self.take_carts(life, &push.carts));
         self.open_concerns(std::mem::take(&mut settled.opened));
@@ -91,6 +97,15 @@ impl Ledger {
         Pushed::Settled { acked, verdicts, carts: push.carts.iter().map(|cart| cart.cart_id()).collect() }
     }
 
+    /// The device is heard, and what it tells has waited.
+    fn hear(&mut self, life: IncarnationId, new: &[Entry]) {
+        let (now, node_id) = (self.known.now, self.journals.get(&life).map(|journal| journal.author.node_id));
+        let (Some(node_id), Some(first)) = (node_id, new.first()) else { return };
+        let heard = self.heard.entry(node_id).or_default();
+        let waits = heard.waits.heard(sizing::waited(first.hlc.at, heard.seen_at, now), now);
+        *heard = Heard { seen_at: Some(now), waits };
+    }
+
     /// Decides ops and books them: everything but their verdicts, concerns and marks. Names the stock rows that
     /// moved by more than the ops say: their concerns are looked at when those of the ops are kept.
     pub(super) fn decide(&mut self, life: IncarnationId, entries: &[Entry]) -> (Settled, BTreeSet<StockKey>) {
@@ -104,8 +119,10 @@ impl Ledger {
         self.known.is_recovering = self.is_recovering || journal.report_owed;
         // What is known holds one author's allotments at a time.
         std::mem::swap(&mut self.known.allotments, &mut journal.allotments);
+        std::mem::swap(&mut self.known.outlooks, &mut journal.outlooks);
         let mut settled = settle(&mut self.known, &journal.author, entries);
         std::mem::swap(&mut self.known.allotments, &mut journal.allotments);
+        std::mem::swap(&mut self.known.outlooks, &mut journal.outlooks);
         for (elder, known) in std::mem::take(&mut self.known.elders) {
             self.journals.entry(elder).and_modify(|journal| journal.allotments = known.allotments);
         }
@@ -114,6 +131,9 @@ impl Ledger {
         for key in settled.levels.iter().chain(&moved) {
             self.top_up(*key);
         }
+        let due = settled.allotments.iter().filter(|key| self.is_due(life, **key));
+        let due: BTreeSet<_> = due.chain(&settled.freed).chain(&moved).copied().collect();
+        due.into_iter().for_each(|key| self.even_out(key));
         (settled, moved)
     }
 

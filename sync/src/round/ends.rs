@@ -103,6 +103,15 @@ pub trait Local {
         Ok(())
     }
 
+    /// What this node has to say by itself is written down, before the round pushes what waits: what it gives back
+    /// because it was asked to, say.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn prepare(&self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
     /// Whether this node is to be filled before it pulls. A node that cannot be always goes on from
     /// its cursor.
     ///

@@ -187,6 +187,8 @@ pub fn report(choices: &mut Choices<'_>) -> Report {
         warehouse_id: make::warehouse_id(choices),
         granted: choices.number(),
         reclaimed: choices.number(),
+        full: choices.number(),
+        keep: choices.once_in(3).then(|| choices.number()),
     };
     Report { epoch: make::epoch_id(choices), granted: choices.some(4, granted), last: choices.once_in(2) }
 }

@@ -70,12 +70,15 @@ fn held(tables: &Tables) -> BTreeMap<Key, Aggregate> {
         }))
     });
     let allotments = tables.allotments.iter().map(|((incarnation_id, key), own)| {
+        let (full, keep) = tables.beside.get(&(*incarnation_id, *key)).copied().unwrap_or_default();
         Aggregate::Allotment(Granted {
             incarnation_id: *incarnation_id,
             product_id: key.product_id,
             warehouse_id: key.warehouse_id,
             granted: own.granted,
             reclaimed: own.reclaimed,
+            full,
+            keep,
         })
     });
     let orders = tables.orders.values().map(|order| Aggregate::Order(Box::new(order.clone())));

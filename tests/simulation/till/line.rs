@@ -17,6 +17,10 @@ impl Local for RealTill {
         self.powered(|| self.node.standing())
     }
 
+    fn prepare(&self) -> Result<(), Stopped> {
+        self.writing(|| self.node.prepare())
+    }
+
     fn unsent(&self) -> Result<Push, Stopped> {
         self.powered(|| self.node.unsent())
     }

@@ -286,12 +286,16 @@ pub(super) mod stock {
     /// What is granted is heard only if `?4`.
     pub(in super::super) fn allotments(is_last: bool) -> String {
         format!(
-            "insert into main.allotments (incarnation_id, product_id, warehouse_id, granted, reclaimed)
-             select a.incarnation_id, a.product_id, a.warehouse_id, iif(?4, a.granted, 0), a.reclaimed from aside.allotments a
+            "insert into main.allotments (incarnation_id, product_id, warehouse_id, granted, reclaimed, full_mark, keep)
+             select a.incarnation_id, a.product_id, a.warehouse_id, iif(?4, a.granted, 0), a.reclaimed, a.full_mark,
+                 iif(?4, a.keep, null)
+             from aside.allotments a
              where a.incarnation_id = ?3 and {}
              on conflict (incarnation_id, product_id, warehouse_id) do update set
-                 granted = max(granted, excluded.granted), reclaimed = max(reclaimed, excluded.reclaimed)
-                 where excluded.granted > granted or excluded.reclaimed > reclaimed",
+                 granted = max(granted, excluded.granted), reclaimed = max(reclaimed, excluded.reclaimed),
+                 full_mark = excluded.full_mark, keep = excluded.keep
+                 where excluded.granted > granted or excluded.reclaimed > reclaimed
+                    or excluded.full_mark <> full_mark or excluded.keep is not keep",
             range("a", "product_id", is_last)
         )
     }

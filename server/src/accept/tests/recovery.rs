@@ -70,6 +70,8 @@ impl Two {
             warehouse_id: self.place,
             granted: *granted,
             reclaimed: 0,
+            full: 0,
+            keep: None,
         };
         let report = Report { epoch, granted: granted.iter().map(told).collect(), last };
         report::take(&self.shop.server, till.caller(), till.standing(), &report).await.unwrap()
@@ -167,6 +169,8 @@ async fn a_device_reports_only_for_itself() {
         warehouse_id: two.place,
         granted: 5,
         reclaimed: 0,
+        full: 0,
+        keep: None,
     };
     let report = Report { epoch, granted: vec![told], last: true };
     let answer = report::take(&two.shop.server, two.one.caller(), two.one.standing(), &report).await;

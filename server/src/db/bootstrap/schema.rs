@@ -20,7 +20,8 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = embedded![
     "0006_protocol",
     "0007_epochs",
     "0008_checks",
-    "0009_filling"
+    "0009_filling",
+    "0010_sizing"
 ];
 
 /// Where the node notes what was applied.
@@ -47,7 +48,7 @@ pub(super) const OWN: &str = "
     ) strict;
     create table file_allotments (
         incarnation_id blob not null, product_id blob not null, warehouse_id blob not null,
-        granted integer not null, reclaimed integer not null
+        granted integer not null, reclaimed integer not null, full_mark integer not null, keep integer
     ) strict;
     create table file_concerns (
         concern_id blob not null, kind text not null, subject text not null, detail text not null,

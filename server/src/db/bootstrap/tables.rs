@@ -240,6 +240,8 @@ pub(super) const TABLES: &[Table] = &[
             same("warehouse_id", Id),
             same("granted", Whole),
             same("reclaimed", Whole),
+            same("full_mark", Whole),
+            made("keep", "case when keep_granted = granted then keep end", Whole),
         ],
         from: "allotments a join incarnations i on i.incarnation_id = a.incarnation_id
             where i.node_id = any({nodes}) and (granted > 0 or reclaimed > 0)

@@ -35,7 +35,8 @@ pub(super) async fn rows(tx: &Tx, warehouses: Warehouses<'_>, keys: &[&Key]) -> 
 pub(super) async fn allotments(tx: &Tx, node_id: NodeId, keys: &[&Key]) -> Result<Found, Error> {
     let rows = tx
         .query(
-            "select a.incarnation_id, a.product_id, a.warehouse_id, a.granted, a.reclaimed
+            "select a.incarnation_id, a.product_id, a.warehouse_id, a.granted, a.reclaimed, a.full_mark,
+                    case when a.keep_granted = a.granted then a.keep end as keep
             from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as k (incarnation_id, product_id, warehouse_id)
             join allotments a on a.incarnation_id = k.incarnation_id
                 and a.product_id = k.product_id and a.warehouse_id = k.warehouse_id
@@ -52,6 +53,8 @@ pub(super) async fn allotments(tx: &Tx, node_id: NodeId, keys: &[&Key]) -> Resul
                 warehouse_id: row.try_get("warehouse_id")?,
                 granted: row.try_get("granted")?,
                 reclaimed: row.try_get("reclaimed")?,
+                full: row.try_get("full_mark")?,
+                keep: row.try_get("keep")?,
             };
             let ids = [granted.incarnation_id.0, granted.product_id.0, granted.warehouse_id.0];
             Ok((key_of(Kind::Allotment, ids), Aggregate::Allotment(granted)))

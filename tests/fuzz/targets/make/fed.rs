@@ -78,6 +78,8 @@ fn granted(choices: &mut Choices<'_>) -> Granted {
         warehouse_id: warehouse_id(choices),
         granted: choices.number(),
         reclaimed: choices.number(),
+        full: choices.number(),
+        keep: choices.once_in(3).then(|| choices.number()),
     }
 }
 

@@ -91,6 +91,7 @@ impl Tables {
                 let is_over = self.state != State::Active && told.incarnation_id == self.life();
                 let own = self.allotments.entry((told.incarnation_id, key)).or_default();
                 *own = own.hear(if is_over { 0 } else { told.granted }, told.reclaimed);
+                self.beside.insert((told.incarnation_id, key), (told.full, told.keep.filter(|_| !is_over)));
             }
             Aggregate::Order(order) => self.merge_order(order),
             Aggregate::Cart(cart) => self.merge_cart(cart),

@@ -23,6 +23,11 @@ use super::{
 impl Local for ModelTill {
     type Error = Dark;
 
+    fn prepare(&self) -> Result<(), Dark> {
+        let plans = self.read(Tables::answers)?;
+        plans.into_iter().try_for_each(|plan| self.commit(|tables, world| drop(tables.carry_out(plan, world))))
+    }
+
     fn standing(&self) -> Result<Standing, Dark> {
         self.read(|tables| Standing { incarnation_id: tables.life(), head: tables.own.head(), acked: tables.own.acked })
     }
@@ -165,6 +170,8 @@ impl Tables {
             warehouse_id: *warehouse_id,
             granted: own.granted,
             reclaimed: own.reclaimed,
+            full: 0,
+            keep: None,
         });
         Some(Report { epoch, granted: told.collect(), last: true })
     }

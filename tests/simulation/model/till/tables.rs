@@ -99,6 +99,8 @@ pub(in super::super) struct Tables {
     pub(in super::super) images: BTreeMap<(Kind, Uuid), Aggregate>,
     pub(in super::super) stock: BTreeMap<StockKey, Row>,
     pub(in super::super) allotments: BTreeMap<(IncarnationId, StockKey), Allotment>,
+    /// What head office says beside their totals: full, and what to keep.
+    pub(in super::super) beside: BTreeMap<(IncarnationId, StockKey), (i64, Option<i64>)>,
     pub(in super::super) orders: BTreeMap<OrderId, Order>,
     pub(in super::super) carts: BTreeMap<CartId, KeptCart>,
     pub(super) cursor: Option<String>,
@@ -111,7 +113,7 @@ pub(in super::super) struct Tables {
 impl Tables {
     /// Those of a new till.
     pub(in super::super) fn new(card: &Card) -> Self {
-        let (own, former, images, stock, allotments, orders, carts) = Default::default();
+        let (own, former, images, stock, allotments, beside, orders, carts) = Default::default();
         let (cursor, seen, epoch, told) = Default::default();
         let (card, state, receipts, hlc, next_life) = (card.clone(), State::Active, 0, Hlc::ZERO, None);
         Self {
@@ -125,6 +127,7 @@ impl Tables {
             images,
             stock,
             allotments,
+            beside,
             orders,
             carts,
             cursor,

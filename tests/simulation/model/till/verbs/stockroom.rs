@@ -2,10 +2,11 @@
 
 use outpost_schema::{
     clock::Timestamp,
-    id::{OrderId, ProductId, UserId},
+    id::{IncarnationId, OrderId, ProductId, UserId},
     op::{Cancel, Count, CountLine, Customer, Goods, Line, Op, StatusTold},
     order::{Fulfilment, Order, OrderStatus},
     people::{Role, User},
+    stock::StockKey,
     text,
     world::{Seeded, World as _},
 };
@@ -29,6 +30,18 @@ impl Tables {
         }
         effects.allot(self, key, |own| own.give_back(units));
         self.note_goods(product, units, effects, 0, Op::GaveBack)
+    }
+
+    /// What the till gives back because it was asked to, but for what open carts may need.
+    pub(in super::super) fn answers(&self) -> Vec<Plan> {
+        let (life, is_active) = (self.life(), self.state.ending().is_none());
+        let recalled = self.beside.iter().filter(|((of, _), (_, keep))| is_active && *of == life && keep.is_some());
+        let plan = |((_, key), (_, keep)): (&(IncarnationId, StockKey), &(i64, Option<i64>))| {
+            let carts = self.carts.values().map(|kept| kept.cart.quantity(key.product_id));
+            let spare = self.allotment(*key).open() - keep.unwrap_or(0).max(carts.sum());
+            (spare > 0).then(|| self.give_back(key.product_id, spare).ok()).flatten()
+        };
+        recalled.filter_map(plan).collect()
     }
 
     pub(super) fn note_goods(
