@@ -11,6 +11,7 @@ mod people;
 mod pushing;
 mod salvaging;
 mod selling;
+mod sizing;
 mod stockroom;
 mod turns;
 

@@ -7,6 +7,7 @@ mod people;
 mod recovery;
 mod set_aside;
 mod shop;
+mod sizing;
 mod stock;
 mod trolley;
 
