@@ -13,7 +13,7 @@ use std::{env, fs::File};
 
 use self::{
     lines::Lines,
-    policy::{Equal, Policy, ServerOnly, Sized},
+    policy::{Equal, ServerOnly, Sized},
     replay::{Came, Supply},
     sales::Sales,
 };
@@ -23,7 +23,7 @@ use crate::report::{Figure, Outcome, Report};
 pub const FIGURE: Figure = Figure {
     name: "allotment",
     tells: "Real baskets of 24 shops that share one stock while lines are cut: what could be sold, beside plain policies.",
-    means: "Aim: more sold than by either plain policy, cut off and in all, with no more units left where nobody wants them than by an equal split.",
+    means: "Aim: in all as much sold as by either plain policy or more; cut off, more than by any that strands as few units. Stranded are units open at a shop at the end of a day on which another was refused them.",
     measure,
 };
 
@@ -42,51 +42,66 @@ const SEED: u64 = 20_170_101;
 /// How scarce goods are: what is delivered, in percent of what is wanted.
 const SUPPLIES: [i64; 3] = [50, 90, 120];
 
+/// Lines of a product that make it one that shops stock: two a week.
+const REGULAR: usize = 2 * WEEKS as usize;
+
 fn measure(report: &mut Report) -> Outcome {
     let path = env::var_os(WHERE).ok_or_else(|| {
         format!("the baskets are not here: set {WHERE} to transactions-grocery.csv.zst; examples/data/README.md says where it is from")
     })?;
-    let sales = Sales::read(File::open(&path)?, SHOPS, WEEKS)?;
-    let lines = Lines::drawn(SEED, SHOPS, sales.from, sales.upto);
-    let (of_lines, of_units) = (sales.count(), sales.units());
+    let every = Sales::read(File::open(&path)?, SHOPS, WEEKS)?;
+    let lines = Lines::drawn(SEED, SHOPS, every.from, every.upto);
     report.note(format!(
-        "{SHOPS} shops, {WEEKS} weeks, {} products, {of_lines} lines of {of_units} units; each line is cut {:.1} % of the time, for {:.0} hours on average.",
-        sales.products.len(),
+        "{SHOPS} shops, {WEEKS} weeks; each line is cut {:.1} % of the time, for {:.0} hours on average.",
         100.0 * lines.share_cut(),
         lines.mean_hours(),
     ));
-    for percent in SUPPLIES {
-        let supply = Supply { percent, weeks: WEEKS };
-        let run = |policy: fn() -> Box<dyn Policy>| replay::all(&sales, &lines, supply, policy);
-        let ours = run(|| Box::new(Sized::new(SHOPS)));
-        let plain = [
-            ("equal split", run(|| Box::new(Equal::new(SHOPS)))),
-            ("no allotments", run(|| Box::new(ServerOnly::default()))),
-        ];
-        tell(report, percent, &ours, &plain);
+    for (which, sales) in [("regulars", every.regulars(REGULAR)), ("everything", every)] {
+        let (products, of_lines, units) = (sales.products.len(), sales.count(), sales.units());
+        report.note(format!("{which}: {products} products, {of_lines} lines of {units} units."));
+        for percent in SUPPLIES {
+            beside(report, &format!("{which}, {percent} % there"), &sales, &lines, Supply { percent, weeks: WEEKS });
+        }
     }
     Ok(())
 }
 
+/// Ours beside the plain policies, with as much there for each.
+fn beside(report: &mut Report, case: &str, sales: &Sales, lines: &Lines, supply: Supply) {
+    let equal = |percent| replay::all(sales, lines, supply, || Box::new(Equal::new(SHOPS, percent)));
+    let ours = replay::all(sales, lines, supply, || Box::new(Sized::new(SHOPS)));
+    let server_only = replay::all(sales, lines, supply, || Box::new(ServerOnly::default()));
+    // The largest part of the deliveries that, split equally, strands no more units than ours.
+    let parts = PARTS.map(|percent| (percent, equal(percent)));
+    let as_little = parts.into_iter().rev().find(|(_, came)| came.stranded_a_day() <= ours.stranded_a_day());
+    let mut plain = vec![("equal split".to_owned(), equal(100)), ("no allotments".to_owned(), server_only)];
+    plain.extend(as_little.map(|(percent, came)| (format!("{percent} % split equally"), came)));
+    tell(report, case, &ours, &plain);
+}
+
+/// Parts of a delivery that are tried, in percent.
+const PARTS: [i64; 6] = [5, 10, 15, 20, 25, 30];
+
 /// One number of what came of it.
 type Of = fn(&Came) -> f64;
 
-const METRICS: [(&str, &str, Of); 8] = [
-    ("sold cut off, lines", "%", |came| came.cut.lines.percent()),
-    ("sold cut off, units", "%", |came| came.cut.units.percent()),
-    ("sold in all, lines", "%", |came| came.all.lines.percent()),
-    ("sold in all, units", "%", |came| came.all.units.percent()),
-    ("sold without asking, lines", "%", |came| came.unasked.percent()),
-    ("stranded while others were refused", "units/day", |came| came.stranded_a_day()),
-    ("words told and heard, a hundred lines", "words", |came| came.words_a_hundred()),
-    ("rounds that nothing else needed, a hundred lines", "rounds", |came| came.rounds_a_hundred()),
+const METRICS: [(&str, &str, Of); 4] = [
+    ("sold cut off", "% of lines", |came| came.cut.lines.percent()),
+    ("sold in all", "% of lines", |came| came.all.lines.percent()),
+    ("sold in all", "% of units", |came| came.all.units.percent()),
+    ("stranded", "units/day", |came| came.stranded_a_day()),
 ];
 
-fn tell(report: &mut Report, percent: i64, ours: &Came, plain: &[(&str, Came); 2]) {
-    let case = format!("{percent} % of what is wanted");
+fn tell(report: &mut Report, case: &str, ours: &Came, plain: &[(String, Came)]) {
     for (metric, unit, of) in METRICS {
         for (name, came) in plain {
-            report.say(metric, &case, unit, (of(ours), of(came)), name);
+            report.say(metric, case, unit, (of(ours), of(came)), name);
         }
     }
+    report.note(format!(
+        "{case}: {:.0} % of lines sold without asking; {:.0} words and {:.0} rounds of their own for a hundred lines.",
+        ours.unasked.percent(),
+        ours.words_a_hundred(),
+        ours.rounds_a_hundred(),
+    ));
 }

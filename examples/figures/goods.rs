@@ -105,7 +105,8 @@ fn product(number: usize, chance: &mut ChaCha8Rng) -> Product {
 fn aggregates(number: usize, chance: &mut ChaCha8Rng) -> [Aggregate; 3] {
     let (product_id, warehouse_id, incarnation_id) = (product_id(number), warehouse_id(), incarnation_id());
     let stock = Stock { product_id, warehouse_id, balance: UNITS, promised: UNITS, updated_at: THEN };
-    let granted = Granted { incarnation_id, product_id, warehouse_id, granted: UNITS, reclaimed: 0, full: 0, keep: None };
+    let granted =
+        Granted { incarnation_id, product_id, warehouse_id, granted: UNITS, reclaimed: 0, full: 0, keep: None };
     [Aggregate::Product(Box::new(product(number, chance))), Aggregate::Stock(stock), Aggregate::Allotment(granted)]
 }
 

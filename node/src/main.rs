@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use outpost_node::{
     command::{
-        Failure, backup, card, carry, count, find, goods, join, low, orders, restore, round, salvage, sell, serve, status,
-        stock, verify,
+        Failure, backup, card, carry, count, find, goods, join, low, orders, restore, round, salvage, sell, serve,
+        status, stock, verify,
     },
     config::{Config, LogFormat, Settings},
     stage,

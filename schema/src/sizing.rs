@@ -109,7 +109,8 @@ impl Demand {
 
     /// The mean of what is sold within `cover` seconds, and its variance, both in parts of 1/1024.
     fn within(self, cover: i64, now: Timestamp) -> (i128, i128) {
-        let seen = (WHOLE - kept(now.seconds_since(self.since))).max(WHOLE * i128::from(WARM_DAYS) / i128::from(MEMORY_DAYS));
+        let seen =
+            (WHOLE - kept(now.seconds_since(self.since))).max(WHOLE * i128::from(WARM_DAYS) / i128::from(MEMORY_DAYS));
         let (seconds, age) = (seen * i128::from(MEMORY_DAYS * DAY), now.seconds_since(self.at));
         let of = |sum| i128::from(decayed(sum, age)) * i128::from(cover) * WHOLE / seconds;
         (of(self.units), of(self.squares))

@@ -60,36 +60,50 @@ impl Policy for ServerOnly {
     }
 }
 
-/// Each delivery is split equally; what is left over goes round.
+/// A part of each delivery is split equally, unit by unit in turn; head office sells the rest to whoever is heard.
 pub struct Equal {
     open: Vec<i64>,
     next: usize,
+    percent: i64,
+    delivered: i64,
+    free: i64,
 }
 
 impl Equal {
-    /// Nothing delivered yet.
-    pub fn new(shops: usize) -> Self {
-        Self { open: vec![0; shops], next: 0 }
+    /// Nothing delivered yet. So many units of a hundred are split.
+    pub fn new(shops: usize, percent: i64) -> Self {
+        Self { open: vec![0; shops], next: 0, percent, delivered: 0, free: 0 }
     }
 }
 
 impl Policy for Equal {
     fn deliver(&mut self, _: &Lines, _: Timestamp, units: i64) {
         for _ in 0..units {
-            self.open[self.next] += 1;
-            self.next = (self.next + 1) % self.open.len();
+            self.delivered += 1;
+            let split = |delivered| delivered * self.percent / 100;
+            if split(self.delivered) > split(self.delivered - 1) {
+                self.open[self.next] += 1;
+                self.next = (self.next + 1) % self.open.len();
+            } else {
+                self.free += 1;
+            }
         }
     }
 
     fn reconnect(&mut self, _: &Lines, _: Timestamp, _: usize) {}
 
-    fn sell(&mut self, _: &Lines, sale: Sale, _: bool) -> How {
+    fn sell(&mut self, _: &Lines, sale: Sale, is_up: bool) -> How {
         let open = &mut self.open[sale.shop];
-        if *open < sale.units {
+        if *open >= sale.units {
+            *open -= sale.units;
+            return How::Own;
+        }
+        let missing = sale.units - *open;
+        if !is_up || self.free < missing {
             return How::Refused;
         }
-        *open -= sale.units;
-        How::Own
+        (*open, self.free) = (0, self.free - missing);
+        How::Asked
     }
 
     fn open(&self) -> i64 {

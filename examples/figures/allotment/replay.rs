@@ -22,7 +22,7 @@ pub struct Supply {
 }
 
 impl Supply {
-    /// What comes in a week, of a product that so many are wanted of.
+    /// What comes in a week, of a product that so many are wanted of; what is no whole unit comes sooner, not later.
     fn of_week(self, wanted: i64, week: i64) -> i64 {
         let upto = |weeks| (wanted * self.percent * weeks + 100 * self.weeks - 1) / (100 * self.weeks);
         upto(week + 1) - upto(week)

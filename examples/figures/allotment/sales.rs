@@ -56,11 +56,16 @@ impl Sales {
                 products.entry(sku).or_default().push(Sale { shop: *shop, ..sale });
             }
         }
-        let min: usize = std::env::var("MINLINES").ok().map_or(0, |t| t.parse().unwrap());
-        let mut products: Vec<_> = products.into_iter().filter(|(_, sales)| sales.len() >= min).collect();
+        let mut products: Vec<_> = products.into_iter().collect();
         products.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let products = products.into_iter().map(|(_, sales)| sales).collect();
         Ok(Self { products, from, upto: from.plus_seconds(weeks * 7 * 86_400) })
+    }
+
+    /// Only the products of which at least so many lines were sold.
+    pub fn regulars(&self, lines: usize) -> Self {
+        let products = self.products.iter().filter(|sales| sales.len() >= lines).cloned().collect();
+        Self { products, ..*self }
     }
 
     /// Lines.

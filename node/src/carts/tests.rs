@@ -84,7 +84,8 @@ pub(crate) fn news(granted: i64) -> Vec<Aggregate> {
         let (product_id, warehouse_id) = (product.product_id, SHOP);
         let (balance, promised) = (10_000, granted);
         let stock = Stock { product_id, warehouse_id, balance, promised, updated_at: product.updated_at };
-        let grant = Granted { incarnation_id: LIFE, product_id, warehouse_id, granted, reclaimed: 0, full: 0, keep: None };
+        let grant =
+            Granted { incarnation_id: LIFE, product_id, warehouse_id, granted, reclaimed: 0, full: 0, keep: None };
         [Aggregate::Product(Box::new(product.clone())), Aggregate::Stock(stock), Aggregate::Allotment(grant)]
     };
     products.iter().flat_map(told).collect()

@@ -122,6 +122,10 @@ impl Writing<'_> {
                 stock::note_asked(self.conn(), life, key, now, allotment.granted)?;
             }
         }
-        if lines.is_empty() { Ok(()) } else { self.note_goods(&lines, Effects::default(), Op::AllotmentAsked).map(drop) }
+        if lines.is_empty() {
+            Ok(())
+        } else {
+            self.note_goods(&lines, Effects::default(), Op::AllotmentAsked).map(drop)
+        }
     }
 }

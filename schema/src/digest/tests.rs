@@ -88,7 +88,15 @@ fn each() -> [(Aggregate, &'static str); 11] {
     let warehouse = Warehouse { warehouse_id, name: "Shop".to_owned(), home_of: Some(NodeId(id(4))), created_at: AT };
     let category = Category { category_id: CategoryId(id(2)), name: "Hot".to_owned(), parent_id: None };
     let stock = Stock { product_id, warehouse_id, balance: -3, promised: 2, updated_at: AT };
-    let granted = Granted { incarnation_id: IncarnationId(id(20)), product_id, warehouse_id, granted: 5, reclaimed: 0, full: 0, keep: None };
+    let granted = Granted {
+        incarnation_id: IncarnationId(id(20)),
+        product_id,
+        warehouse_id,
+        granted: 5,
+        reclaimed: 0,
+        full: 0,
+        keep: None,
+    };
     let concern = Concern {
         concern_id: ConcernId(id(11)),
         kind: ConcernKind::Owed,
@@ -239,7 +247,15 @@ fn what_cannot_be_read_is_like_nothing_that_can() {
 fn an_allotment_of_nothing_was_never_fed() {
     let granted = |granted, reclaimed| {
         let (incarnation_id, product_id, warehouse_id) = (IncarnationId(id(1)), ProductId(id(2)), WarehouseId(id(3)));
-        Aggregate::Allotment(Granted { incarnation_id, product_id, warehouse_id, granted, reclaimed, full: 0, keep: None })
+        Aggregate::Allotment(Granted {
+            incarnation_id,
+            product_id,
+            warehouse_id,
+            granted,
+            reclaimed,
+            full: 0,
+            keep: None,
+        })
     };
     assert!(!counts(&granted(0, 0)) && counts(&granted(1, 0)) && counts(&granted(0, 1)));
     assert!(!counts(&Aggregate::Gone(granted(1, 1).key())));

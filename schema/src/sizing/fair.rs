@@ -61,7 +61,8 @@ fn weight(claim: &Claim) -> i128 {
 fn next(claims: &[Claim], given: &[i128]) -> Option<usize> {
     let takes_more = |place: &usize| given[*place] < takes(&claims[*place]);
     (0..claims.len()).filter(takes_more).reduce(|best, place| {
-        let (ours, theirs) = (weight(&claims[place]) * (2 * given[best] + 1), weight(&claims[best]) * (2 * given[place] + 1));
+        let (ours, theirs) =
+            (weight(&claims[place]) * (2 * given[best] + 1), weight(&claims[best]) * (2 * given[place] + 1));
         if ours > theirs { place } else { best }
     })
 }

@@ -24,7 +24,8 @@ pub struct Outlook {
 impl Outlook {
     /// What its till still waits for.
     pub fn waits_for(&self, now: Timestamp) -> i64 {
-        let stands = |at: Timestamp| now.seconds_since(at) < super::ASK_LASTS && at.seconds_since(now) < super::ASK_LASTS;
+        let stands =
+            |at: Timestamp| now.seconds_since(at) < super::ASK_LASTS && at.seconds_since(now) < super::ASK_LASTS;
         self.asked.map_or(0, |(units, at)| if stands(at) { units } else { 0 })
     }
 

@@ -29,7 +29,11 @@ fn marks_follow_what_is_sold_and_how_long_nobody_is_heard() {
     let full = |a_day, cover_days| Marks::of(Some(steady(a_day, 60)), cover_days * DAY, after(60)).full;
     // A day of 10 sales has a deviation of about 3; two of them and the mean are 16.
     for (a_day, days, expected) in [(1, 1, 3), (10, 1, 16), (10, 3, 41), (10, 30, 320), (100, 1, 116)] {
-        assert!((expected - 2..=expected + 2).contains(&full(a_day, days)), "{a_day} a day for {days}: {}", full(a_day, days));
+        assert!(
+            (expected - 2..=expected + 2).contains(&full(a_day, days)),
+            "{a_day} a day for {days}: {}",
+            full(a_day, days)
+        );
     }
     assert_eq!(Marks::of(None, DAY, START), Marks::default(), "what is never sold needs no units");
     let once = Demand::first(1, START);
@@ -57,7 +61,10 @@ fn a_wait_is_remembered_and_fades_and_no_clock_makes_it_longer() {
     assert_eq!(waits.cover(after(60)), COVER_MIN);
     assert_eq!(Waits { longest: i64::MAX, at: None }.cover(START), COVER_MAX);
     let (old, seen) = (START.plus_seconds(-400 * DAY), START.plus_seconds(-60));
-    assert_eq!([waited(old, Some(seen), START), waited(old, None, START), waited(after(9), Some(seen), START)], [60, 0, 0]);
+    assert_eq!(
+        [waited(old, Some(seen), START), waited(old, None, START), waited(after(9), Some(seen), START)],
+        [60, 0, 0]
+    );
     assert!(is_near(Some(seen), START) && !is_near(Some(old), START) && !is_near(None, START));
 }
 
@@ -129,11 +136,8 @@ fn any_claims() -> impl Strategy<Value = Vec<Claim>> {
 }
 
 fn any_holders() -> impl Strategy<Value = Vec<Holder>> {
-    let holder = (0..40_i64, 0..20_i64, 0..3_i64, prop::bool::weighted(0.8)).prop_map(|(open, full, asked, is_near)| Holder {
-        asked,
-        is_near,
-        ..holder(open, full)
-    });
+    let holder = (0..40_i64, 0..20_i64, 0..3_i64, prop::bool::weighted(0.8))
+        .prop_map(|(open, full, asked, is_near)| Holder { asked, is_near, ..holder(open, full) });
     prop::collection::vec(holder, 0..10)
 }
 

@@ -118,10 +118,7 @@ struct KeptBackWanted {
     units: Option<i64>,
 }
 
-async fn keep_back(
-    State(server): Shared,
-    body: Result<Json<KeptBackWanted>, JsonRejection>,
-) -> Answer<KeptBack> {
+async fn keep_back(State(server): Shared, body: Result<Json<KeptBackWanted>, JsonRejection>) -> Answer<KeptBack> {
     let KeptBackWanted { warehouse_id, units } = body?.0;
     grants::keep_back(&server, warehouse_id, units).await?;
     kept_back(State(server)).await

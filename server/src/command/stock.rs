@@ -50,12 +50,7 @@ pub(super) async fn run(verb: Verb, server: &Server) -> Result<(), Problem> {
     }
 }
 
-async fn keep_back(
-    server: &Server,
-    units: Option<i64>,
-    warehouse: Option<String>,
-    reset: bool,
-) -> Result<(), Problem> {
+async fn keep_back(server: &Server, units: Option<i64>, warehouse: Option<String>, reset: bool) -> Result<(), Problem> {
     if units.is_some() || reset {
         let at = match warehouse.as_deref() {
             Some(name) => {
@@ -74,12 +69,7 @@ async fn keep_back(
     Ok(())
 }
 
-async fn show(
-    server: &Server,
-    product: Option<String>,
-    warehouse: Option<String>,
-    json: bool,
-) -> Result<(), Problem> {
+async fn show(server: &Server, product: Option<String>, warehouse: Option<String>, json: bool) -> Result<(), Problem> {
     let product_id = match product {
         Some(word) => Some(product::find(server, &word).await?.product_id),
         None => None,
