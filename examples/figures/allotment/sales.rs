@@ -35,7 +35,7 @@ pub struct Sales {
 impl Sales {
     /// Reads what the shops with most lines sold in the first weeks.
     pub fn read(file: impl io::Read, shops: usize, weeks: i64) -> io::Result<Self> {
-        let (mut read, mut busy): (Vec<(u32, String, Sale)>, HashMap<u32, usize>) = Default::default();
+        let (mut read, mut busy) = (Vec::new(), HashMap::<u32, usize>::new());
         let mut from = None;
         for basket in baskets::baskets(file)? {
             let basket = basket?;

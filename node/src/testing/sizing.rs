@@ -21,10 +21,7 @@ fn told(shop: &Shop, granted: i64, full: i64, keep: Option<i64>) {
 fn ops(shop: &Shop, kind: OpKind) -> Vec<Goods> {
     let entries = shop.node.db().read(|conn| crate::db::journal::after(conn, LIFE, 0, 100, usize::MAX)).expect("reads");
     let of_kind = entries.into_iter().filter(|entry| entry.kind == kind.word());
-    let goods = |op| match op {
-        Op::GaveBack(goods) | Op::AllotmentAsked(goods) => goods,
-        other => panic!("{other:?}"),
-    };
+    let goods = |op| if let Op::GaveBack(goods) | Op::AllotmentAsked(goods) = op { goods } else { panic!("{op:?}") };
     of_kind.map(|entry| goods(Op::from_body(kind, &entry.body.0).expect("readable"))).collect()
 }
 
