@@ -40,10 +40,7 @@ impl Depot {
     async fn told(&self, till: &Till) -> Granted {
         let page = feed::page(&self.shop.server, till.caller(), till.standing(), None, feed::Limits::default()).await;
         let Pulled::Page(page) = page.unwrap().pulled else { panic!("both know the same of the journal") };
-        let own = |told: &Aggregate| match told {
-            Aggregate::Allotment(granted) if granted.incarnation_id == till.card.incarnation_id => Some(*granted),
-            _ => None,
-        };
+        let own = |told: &Aggregate| if let Aggregate::Allotment(granted) = told { Some(*granted) } else { None };
         page.aggregates.iter().find_map(own).unwrap()
     }
 }
