@@ -6,12 +6,15 @@ use super::{
 };
 use crate::{clock::Timestamp, stock::Allotment};
 
+/// What was asked for stays for an hour where it was asked for, in seconds.
+const ASK_KEPT: i64 = 3_600;
+
 /// What is known of an allotment beside its totals, so that it can be sized.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outlook {
     /// What its till sells; none if it has sold nothing.
     pub demand: Option<Demand>,
-    /// What it asked for in vain, and when.
+    /// What of its last ask it did not get, and when it asked.
     pub asked: Option<(i64, Timestamp)>,
     /// Its full mark as last told; 0 if it was not.
     pub full: i64,
@@ -32,14 +35,19 @@ impl Outlook {
     /// After it was granted units: what it waits for is less.
     #[must_use]
     pub fn granted(self, units: i64) -> Self {
-        let asked = self.asked.map(|(asked, at)| (asked - units, at)).filter(|(asked, _)| *asked > 0);
-        Self { asked, ..self }
+        Self { asked: self.asked.map(|(asked, at)| ((asked - units).max(0), at)), ..self }
     }
 
-    /// After it asked for units that were not there. A later ask takes the place of an earlier one.
+    /// After it asked, and so many units were not there. A later ask takes the place of an earlier one.
     #[must_use]
     pub fn asked_in_vain(self, units: i64, at: Timestamp) -> Self {
-        Self { asked: (units > 0).then_some((units, at)), ..self }
+        Self { asked: Some((units.max(0), at)), ..self }
+    }
+
+    /// Whether it asked so lately that what it has is left there, whoever else waits: somebody wanted it at its till.
+    fn has_just_asked(&self, now: Timestamp) -> bool {
+        let is_fresh = |at: Timestamp| now.seconds_since(at) < ASK_KEPT && at.seconds_since(now) < ASK_KEPT;
+        self.asked.is_some_and(|(_, at)| is_fresh(at))
     }
 
     /// What it is asked to keep at most, given its total G.
@@ -66,6 +74,12 @@ impl Holding {
         Marks::of(self.outlook.demand, self.cover, now)
     }
 
+    /// Whether it is left alone: somebody has just asked there for what it has, and got it.
+    fn is_left_alone(&self, now: Timestamp) -> bool {
+        let is_served = self.outlook.has_just_asked(now) && self.outlook.waits_for(now) == 0;
+        is_served && self.allotment.open() > self.marks(now).full
+    }
+
     /// Whether its row is to be looked at: it is low, or waits for what it asked for.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.outlook.waits_for(now) > 0 || self.marks(now).is_low(self.allotment.open())
@@ -79,7 +93,7 @@ impl Holding {
             marks: self.marks(now),
             weight: self.outlook.demand.map_or(1, |demand| demand.weight(self.cover, now)),
             asked: self.outlook.waits_for(now),
-            is_near: self.is_near,
+            is_near: self.is_near && !self.is_left_alone(now),
         }
     }
 }

@@ -32,6 +32,15 @@ impl Depot {
         Self { shop, one, other, key: StockKey { product_id, warehouse_id } }
     }
 
+    /// So long that what was asked for before is nobody's customer's any more, and both are still within reach.
+    async fn an_hour_later(&mut self) {
+        self.shop.world.pass(3_600);
+        for till in [&mut self.one, &mut self.other] {
+            let sold = [till.receive(&[(self.key.product_id, 1)])];
+            till.push(&self.shop, &sold).await;
+        }
+    }
+
     async fn promised(&self) -> i64 {
         self.shop.level(self.key.product_id, self.key.warehouse_id).await.1
     }
@@ -74,9 +83,12 @@ async fn when_a_product_runs_short_who_has_it_to_spare_is_asked_and_nothing_is_f
     let tea = depot.key.product_id;
     let asked = [depot.other.ask(&[(tea, 4)])];
     assert_eq!(depot.other.push(&depot.shop, &asked).await, [Verdict::Refused(Refusal::NothingLeft)]);
+    assert_eq!(depot.told(&depot.one).await.keep, None, "somebody has just asked for them there");
+    depot.an_hour_later().await;
+    assert_eq!(depot.told(&depot.other).await.granted, 2, "what came in meanwhile goes to whoever waits");
     let told = depot.told(&depot.one).await;
-    assert_eq!((told.granted, told.keep), (10, Some(6)));
-    assert_eq!(depot.promised().await, 10, "it is still the first till's");
+    assert_eq!((told.granted, told.keep), (10, Some(8)));
+    assert_eq!(depot.promised().await, 12, "it is still the first till's");
     depot.shop.keeps_its_laws().await;
 
     // An older device never hears of it, and is told the same totals.
@@ -85,10 +97,10 @@ async fn when_a_product_runs_short_who_has_it_to_spare_is_asked_and_nothing_is_f
     let Pulled::Page(older) = older else { panic!("a page") };
     assert!(older.aggregates.contains(&Aggregate::Allotment(told.totals())));
 
-    let back = Op::GaveBack(depot.one.goods(&[(tea, 4)]));
+    let back = Op::GaveBack(depot.one.goods(&[(tea, 2)]));
     let back = [depot.one.write(&back)];
     depot.one.push(&depot.shop, &back).await;
-    assert_eq!((depot.told(&depot.other).await.granted, depot.promised().await), (4, 10), "whoever waited gets it");
+    assert_eq!((depot.told(&depot.other).await.granted, depot.promised().await), (4, 12), "whoever waited gets it");
     depot.shop.keeps_its_laws().await;
 
     // It is granted more than it had then, and is asked no more.
@@ -103,6 +115,7 @@ async fn the_last_units_are_shared_by_what_is_sold() {
     let tea = depot.key.product_id;
     let asked = [depot.other.ask(&[(tea, 5)])];
     depot.other.push(&depot.shop, &asked).await;
+    depot.shop.world.pass(3_600);
     let sold = [depot.one.sell(&[(tea, 1)])];
     depot.one.push(&depot.shop, &sold).await;
     // Both sell one at a time; the first has nothing left, and the other has five of which it sold one.
