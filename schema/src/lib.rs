@@ -16,6 +16,7 @@ pub mod foreign;
 pub mod id;
 pub mod journal;
 pub mod money;
+pub mod movement;
 pub mod op;
 pub mod order;
 pub mod people;
