@@ -275,9 +275,6 @@ pub enum Refused {
         /// Whose.
         user: UserId,
     },
-    /// Only the home of a warehouse may do this.
-    #[error("goods are counted only where one device alone sells them; count at that device")]
-    NotHome,
     /// The order belongs to another warehouse.
     #[error("this order is another warehouse's; do it there")]
     OtherWarehouse {
@@ -311,7 +308,6 @@ impl Refused {
             Self::CashShort { .. } => "cash_short",
             Self::NegativeTender => "negative_tender",
             Self::EmailKnown { .. } => "email_known",
-            Self::NotHome => "not_home",
             Self::OtherWarehouse { .. } => "other_warehouse",
             Self::AlreadyThere { .. } => "already_there",
         }

@@ -42,6 +42,8 @@ enum Verb {
     Receive(adjust::Receive),
     Adjust(adjust::Adjust),
     Count(count::Count),
+    /// Show how far this device is, for a count at another one
+    Mark,
     /// Ask for more to sell
     Ask(goods::Goods),
     /// Give back what is not needed, so that others may sell it
@@ -87,6 +89,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Receive(wanted) => adjust::receive(&config, &wanted),
         Verb::Adjust(wanted) => adjust::adjust(&config, &wanted),
         Verb::Count(count) => count::run(&config, &count),
+        Verb::Mark => count::mark(&config),
         Verb::Ask(goods) => goods::run(&config, &goods, goods::Deed::Ask),
         Verb::GiveBack(goods) => goods::run(&config, &goods, goods::Deed::GiveBack),
         Verb::Orders(orders) => orders::run(&config, &orders),

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use outpost_schema::{
+    clock::Timestamp,
+    count::{Cut, Upto},
     id::{OrderId, ProductId},
     journal::Mark,
     movement::{Adjusted, Cause, Change, Received, ReceivedLine, Remark, Why},
@@ -13,7 +15,7 @@ use outpost_schema::{
 };
 
 use crate::{
-    db::{catalogue, orders, stock},
+    db::{catalogue, heard, orders, outbox, stock},
     error::{Error, Refused},
     goods::Effects,
     node::{Node, Writing},
@@ -27,6 +29,17 @@ pub struct Seen {
     pub product_id: ProductId,
     /// How many were seen, at least 0.
     pub counted: i64,
+}
+
+/// While something was counted.
+#[derive(Clone, Debug, Default)]
+pub struct Counting {
+    /// When it began; none: just now.
+    pub since: Option<Timestamp>,
+    /// How far other devices were meanwhile, as their screens or they themselves said.
+    pub marks: Vec<Upto>,
+    /// Who counted.
+    pub remark: Remark,
 }
 
 impl Node {
@@ -58,13 +71,31 @@ impl Node {
         self.write(Work::Adjust, |writing| writing.adjust(cause, lines, remark))
     }
 
-    /// Somebody looked: what was seen becomes what the book says. Answers with what each line moved.
+    /// Somebody looked: what was seen becomes what the book says. Answers with what each line moved here.
     ///
     /// # Errors
-    /// `not_home` where others sell too, `product_twice`, `amount_out_of_range`, and those of
-    /// [`Node::receive`].
+    /// Those of [`Node::count_as`].
     pub fn count(&self, seen: &[Seen]) -> Result<Vec<CountLine>, Error> {
-        self.write(Work::Count, |writing| writing.count(seen))
+        self.count_as(seen, &Counting::default())
+    }
+
+    /// Somebody looked, while others sold. How far those were is said as exactly as it is known; what is told later
+    /// and was done before is then in the book once.
+    ///
+    /// # Errors
+    /// `product_twice`, `amount_out_of_range`, `too_many_lines` for more marks than a cut may name, and those of
+    /// [`Node::take_in`].
+    pub fn count_as(&self, seen: &[Seen], counting: &Counting) -> Result<Vec<CountLine>, Error> {
+        self.write(Work::Count, |writing| writing.count(seen, counting))
+    }
+
+    /// How far this device's journal is: for another device's count, which reads it off the screen.
+    ///
+    /// # Errors
+    /// If the journal cannot be read.
+    pub fn mark(&self) -> Result<Upto, Error> {
+        let standing = self.db().read(outbox::standing)?;
+        Ok(Upto { incarnation_id: standing.incarnation_id, seq: standing.head.seq })
     }
 
     /// Gives part of this node's allotment back, so that others may sell it.
@@ -149,10 +180,7 @@ impl Writing<'_> {
         self.note_moved(&op(goods), effects)
     }
 
-    fn count(&mut self, seen: &[Seen]) -> Result<Vec<CountLine>, Error> {
-        if !self.identity.card.is_home {
-            return Err(Refused::NotHome.into());
-        }
+    fn count(&mut self, seen: &[Seen], counting: &Counting) -> Result<Vec<CountLine>, Error> {
         let mut effects = Effects::default();
         let (mut lines, mut products) = (Vec::with_capacity(seen.len()), BTreeSet::new());
         for (&Seen { product_id, counted }, number) in seen.iter().zip(0..) {
@@ -165,7 +193,12 @@ impl Writing<'_> {
             effects.put_or_take(self, number, key, delta, Reason::Counted)?;
             lines.push(CountLine { product_id, counted, delta });
         }
-        let count = Count { warehouse_id: self.identity.warehouse_id(), lines: lines.clone() };
+        let own = self.identity.incarnation_id();
+        let read = counting.marks.iter().filter(|upto| upto.incarnation_id != own).copied().collect();
+        let now = self.now();
+        let cut = Cut { since: counting.since.unwrap_or(now).min(now), heard: heard::of_others(self.conn())?, read };
+        let (warehouse_id, remark) = (self.identity.warehouse_id(), counting.remark.clone());
+        let count = Count { warehouse_id, lines: lines.clone(), cut: Some(cut), remark };
         let entry = self.append(&Op::Counted(count))?;
         effects.save(self, &entry)?;
         Ok(lines)

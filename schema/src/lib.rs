@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod clock;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod column;
+pub mod count;
 pub mod device;
 pub mod digest;
 pub mod fault;

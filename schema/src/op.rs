@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     cart::Sold,
     clock::Timestamp,
+    count::Cut,
     fault::Fault,
     id::{IncarnationId, OrderId, ProductId, WarehouseId},
     journal::Entry,
     money::Money,
-    movement::{Adjusted, Received},
+    movement::{Adjusted, Received, Remark},
     order::{Order, OrderStatus},
     people::{Address, Review, User},
     quantity::{AMOUNT_MAX, Amount},
@@ -65,13 +66,19 @@ pub struct CountLine {
     pub delta: i64,
 }
 
-/// A count of some products at a warehouse that only this node changes.
+/// A count of some products at a warehouse.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     /// Where.
     pub warehouse_id: WarehouseId,
     /// What was seen.
     pub lines: Vec<CountLine>,
+    /// What had been done before; none in a count of the first version, where only the node changes anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
+    /// Who counted.
+    #[serde(default, skip_serializing_if = "Remark::is_empty")]
+    pub remark: Remark,
 }
 
 /// A finished sale.
@@ -239,6 +246,7 @@ impl Op {
     pub fn version(&self) -> u16 {
         match self {
             Self::Received(received) if received.says_more() => 2,
+            Self::Counted(count) if count.cut.is_some() || !count.remark.is_empty() => 2,
             Self::Sale(_)
             | Self::CustomerAdded(_)
             | Self::AddressAdded(_)
@@ -282,6 +290,8 @@ impl Op {
             }
             Self::Counted(count) => {
                 check_lines(count.lines.len())?;
+                count.remark.check()?;
+                count.cut.as_ref().map_or(Ok(()), Cut::check)?;
                 count.lines.iter().try_for_each(CountLine::check)
             }
             Self::StatusTold(told) => told.check(),

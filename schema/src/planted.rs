@@ -70,6 +70,8 @@ bugs! {
     LostSavepoint,
     /// The latest status of an order that is told wins, not the highest.
     LatestStatusWins,
+    /// What was sold before a count and is told after it leaves the book once more.
+    LateSaleCounted,
     /// A removed line of a cart counts from nothing again, as a counter within a map does.
     CounterInAMap,
 }

@@ -146,6 +146,8 @@ pub enum ConcernKind {
     ImageMended,
     /// The server's database began another life.
     ServerRestored,
+    /// Of a count it is not known what had been done before it.
+    RecountWanted,
 }
 
 impl ConcernKind {
@@ -171,6 +173,9 @@ impl ConcernKind {
                 "this device no longer has some of what it once told: compare its receipts with the book"
             }
             Self::ImageMended => "what this device had been told was damaged there, and is mended: look at its disk",
+            Self::RecountWanted => {
+                "goods moved here while they were counted, and nobody knows in which order: count again"
+            }
             Self::ServerRestored => "head office was restored from a copy: its devices tell again what it lost",
         }
     }

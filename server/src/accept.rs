@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_schema::{
     clock::Timestamp,
+    count::Skew,
     device::IncarnationState,
     id::{EpochId, IncarnationId},
     journal::{Entry, Hash, Mark, SEQ_MAX},
@@ -139,6 +140,8 @@ async fn take(server: &Server, tx: &Tx, caller: Caller, standing: Standing, push
     let journal = nodes::lock_journal(tx, caller.incarnation_id).await?;
     let mut journal = journal.filter(|journal| journal.author.node_id == caller.node_id).ok_or(Error::UnknownNode)?;
     let now = server.now();
+    // What a push without a time tells has none: it was carried by hand, or its device is older.
+    journal.author.skew = push.clock.map(|theirs| Skew::measured(journal.author.skew, theirs, now));
     if push.epoch.is_some_and(|said| said != journal.epoch) {
         return Ok(Taken::told(Pushed::OtherEpoch { epoch: journal.epoch }));
     }

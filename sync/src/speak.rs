@@ -104,6 +104,7 @@ impl Since for ConcernKind {
             | Self::ShippedThoughCancelled
             | Self::CartNotBelievable => 1,
             Self::LifeBegun | Self::JournalHole | Self::ImageMended | Self::ServerRestored => 2,
+            Self::RecountWanted => 3,
         }
     }
 }
@@ -303,6 +304,7 @@ mod tests {
             server_time: Timestamp::from_micros(0),
             protocol: 0,
             recovering: false,
+            others: vec![],
         };
         let told = |protocol| match pulled(protocol, Pulled::Page(Box::new(whole.clone()))) {
             Ok(Pulled::Page(page)) => *page,

@@ -6,6 +6,7 @@
 use outpost_schema::{
     cart::Cart,
     clock::Timestamp,
+    count::Upto,
     device::LifeReason,
     digest::{Ids, KeyRange, Sum},
     feed::{Aggregate, Granted, Key},
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 /// The newest protocol this program speaks. It is raised with every word, and every field of what is
 /// fed, that the one before does not know; see [`crate::speak`].
-pub const PROTOCOL: u16 = 2;
+pub const PROTOCOL: u16 = 3;
 /// The oldest protocol that this program still speaks.
 pub const PROTOCOL_OLDEST: u16 = 1;
 
@@ -116,6 +117,9 @@ pub struct Push {
     /// What lies between the server's mark and the first of these entries, if the node no longer has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hole: Option<Hole>,
+    /// What the caller's clock showed when it sent this, so that the server knows when what it tells happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<Timestamp>,
 }
 
 impl Push {
@@ -215,6 +219,10 @@ pub struct Page {
     pub aggregates: Vec<Aggregate>,
     /// How far the server had this node's journals when it made the page.
     pub acked: Vec<Acked>,
+    /// How far the server had the journals of the other devices of this node's place, on a page that is level: what
+    /// they had done up to there was done before whatever the node does now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Upto>,
     /// The server's clock.
     pub server_time: Timestamp,
     /// The protocol in whose words this is told: what it has none for is left out. Version 1 named none.

@@ -76,7 +76,7 @@ fn no_unit_is_promised_twice<D: Depth>(network: &Network<D>, key: StockKey) -> C
     let held: i64 = holds.map(|held| held.units).sum();
     let owed = network.ledger.owed(key);
     let promised = open + held + owed;
-    if promised <= row.there + row.excess {
+    if promised <= row.there + row.excess || promised <= row.there + row.excess + network.unsure(key) {
         return Ok(());
     }
     Err(format!(

@@ -32,6 +32,8 @@ pub struct Row {
     pub there: i64,
     /// Units that may be promised beyond what is there, because of a limit.
     pub excess: i64,
+    /// Whether somebody ever looked.
+    pub is_counted: bool,
 }
 
 /// An op that happened.

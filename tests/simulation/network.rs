@@ -3,6 +3,7 @@
 
 mod carts;
 mod chores;
+mod counts;
 mod end;
 mod faults;
 mod holds;
@@ -167,7 +168,8 @@ impl<D: Depth> Network<D> {
                 self.put(card.clone(), device, world, Vec::new());
                 for (product, on_hand) in self.products.iter().zip(&place.on_hand) {
                     let key = StockKey { product_id: *product, warehouse_id: card.warehouse_id };
-                    *self.ledger.row(key) = crate::ledger::Row { opening: *on_hand, there: *on_hand, excess: 0 };
+                    *self.ledger.row(key) =
+                        crate::ledger::Row { opening: *on_hand, there: *on_hand, ..Default::default() };
                 }
             }
         }
@@ -192,6 +194,7 @@ impl<D: Depth> Network<D> {
             is_doubtful: false,
             was_doubtful: false,
             doubtful_life: None,
+            clock_was_set: false,
             life,
             shown,
             open,

@@ -47,7 +47,7 @@ fn step(sort: Sort, chance: &mut Chance) -> Step {
         Sort::CheckOut => at(Verb::CheckOut { cart: other }),
         Sort::Receive => at(Verb::Receive { product: other, units }),
         Sort::Adjust => at(Verb::Adjust { product: other, cause: cause(chance), units }),
-        Sort::Count => at(Verb::Count { product: other }),
+        Sort::Count => at(Verb::Count { product: other, reads: chance.in_a_hundred(60) }),
         Sort::GiveBack => at(Verb::GiveBack { product: other, units }),
         Sort::Ask => at(Verb::Ask { product: other, units }),
         Sort::Advance => at(Verb::Advance { order: other, status: status(chance) }),

@@ -3,6 +3,7 @@
 //! the same over a model and over the real thing; what a number stands for is looked up when it happens.
 
 use outpost_schema::{
+    count::Upto,
     device::Card,
     id::{CartId, HoldId, IncarnationId, NodeId, OrderId, ProductId, UserId},
     journal::Mark,
@@ -56,8 +57,8 @@ pub enum Verb {
     Receive { product: Nth, units: i64 },
     /// Units turn out to be damaged or lost, or more are found.
     Adjust { product: Nth, cause: Cause, units: i64 },
-    /// Somebody looks, and writes down what is there.
-    Count { product: Nth },
+    /// Somebody looks, and writes down what is there; perhaps they walk round the tills too, and read how far each is.
+    Count { product: Nth, reads: bool },
     /// Gives a part of what is allotted back.
     GiveBack { product: Nth, units: i64 },
     /// Asks for more.
@@ -142,7 +143,7 @@ pub enum Act {
     /// The book changes by so much.
     Adjust { product: ProductId, cause: Cause, delta: i64 },
     /// So many were seen.
-    Count { product: ProductId, seen: i64 },
+    Count { product: ProductId, seen: i64, marks: Vec<Upto> },
     /// See [`Verb::GiveBack`].
     GiveBack { product: ProductId, units: i64 },
     /// See [`Verb::Ask`].

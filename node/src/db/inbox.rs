@@ -12,7 +12,7 @@ use outpost_sync::wire::Page;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::{carts, catalogue, checks, concerns, epochs, filling, identity, journal, orders, people, stock};
+use super::{carts, catalogue, checks, concerns, epochs, filling, heard, identity, journal, orders, people, stock};
 use crate::error::Error;
 
 /// How far the feed has been read, and when the server was last heard.
@@ -105,6 +105,7 @@ fn finish(conn: &Connection, page: &Page, now: Timestamp) -> Result<(), Error> {
     note_contact(conn, now)?;
     conn.prepare_cached("update feed_position set cursor = ?1")?.execute([&page.cursor])?;
     if page.level {
+        heard::note(conn, &page.others)?;
         conn.prepare_cached("update feed_position set seen = ?1, level_at = ?2")?.execute(params![page.seen, now])?;
         checks::count_round(conn)?;
         filling::end(conn)?;

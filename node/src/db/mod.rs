@@ -12,6 +12,7 @@ pub(crate) mod epochs;
 pub(crate) mod fed;
 pub(crate) mod filling;
 mod former;
+pub(crate) mod heard;
 pub(crate) mod identity;
 pub(crate) mod inbox;
 pub(crate) mod journal;

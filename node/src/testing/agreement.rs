@@ -48,6 +48,7 @@ impl Model {
             homes,
             elders: BTreeSet::new(),
             is_superseded: false,
+            skew: None,
         };
         let book = Book { known, acked: Mark::START, verdicts: BTreeMap::new(), pages: 0 };
         Self { book: Mutex::new(book), author, loses_replies }
@@ -94,6 +95,7 @@ impl Model {
             server_time: Timestamp::from_micros(0),
             protocol: outpost_sync::wire::PROTOCOL,
             recovering: false,
+            others: vec![],
         }
     }
 

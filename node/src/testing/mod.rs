@@ -147,6 +147,7 @@ impl Shop {
             server_time: self.node.world().now(),
             protocol: outpost_sync::wire::PROTOCOL,
             recovering: false,
+            others: vec![],
         }
     }
 

@@ -1,15 +1,16 @@
 //! Warehouse work without a network.
 
 use outpost_schema::{
+    count::Upto,
     movement::{Cause, Change, Lot, ReceivedLine, Remark},
-    op::CountLine,
+    op::{CountLine, Op},
     order::{Fulfilment, OrderStatus},
     stock::{Allotment, Level},
 };
 use uuid::Uuid;
 
 use super::*;
-use crate::stockroom::Seen;
+use crate::stockroom::{Counting, Seen};
 
 fn seen(product_id: ProductId, counted: i64) -> Seen {
     Seen { product_id, counted }
@@ -103,7 +104,30 @@ fn a_count_that_cannot_be_is_refused() {
     shop.refuses("amount_out_of_range", |shop| shop.node.count(&[seen(TEA, -1)]));
     shop.refuses("amount_out_of_range", |shop| shop.node.count(&[seen(TEA, i64::MAX)]));
     shop.refuses("no_lines", |shop| shop.node.count(&[]));
-    Shop::new(&card()).refuses("not_home", |shop| shop.node.count(&[seen(TEA, 1)]));
+    let upto = Upto { incarnation_id: IncarnationId(Uuid::from_u128(77)), seq: -1 };
+    let counting = Counting { marks: vec![upto], ..Counting::default() };
+    shop.refuses("amount_out_of_range", |shop| shop.node.count_as(&[seen(TEA, 1)], &counting));
+}
+
+fn hear(shop: &Shop, page: Page) {
+    shop.node.apply(shop.node.cursor().expect("cursor").as_deref(), &page).expect("applies");
+}
+
+#[test]
+fn a_count_says_how_far_others_were() {
+    let shop = Shop::new(&card());
+    let other = |number, seq| Upto { incarnation_id: IncarnationId(Uuid::from_u128(number)), seq };
+    hear(&shop, Page { others: vec![other(77, 3), other(78, 9)], ..shop.page(vec![], vec![]) });
+    // What was heard once stays heard.
+    hear(&shop, Page { others: vec![other(77, 2)], ..shop.page(vec![], vec![]) });
+    let own = shop.node.mark().expect("a mark");
+    let counting = Counting { marks: vec![other(77, 5), own], ..Counting::default() };
+    shop.node.count_as(&[seen(TEA, 4)], &counting).expect("counted, though others sell here too");
+    let entries = shop.node.unsent().expect("waits").entries;
+    let Ok(Op::Counted(count)) = outpost_schema::settle::decode(&entries[0]) else { panic!("a count") };
+    let cut = count.cut.expect("a cut");
+    assert_eq!((cut.heard, cut.read), (vec![other(77, 3), other(78, 9)], vec![other(77, 5)]));
+    assert_eq!((entries[0].version, shop.level(TEA).balance), (2, 4));
 }
 
 #[test]

@@ -96,7 +96,6 @@ fn refusal(refused: &Refused) -> StatusCode {
         | Refused::MoreThanOpen { .. }
         | Refused::RolledBack
         | Refused::EmailKnown { .. }
-        | Refused::NotHome
         | Refused::OtherWarehouse { .. }
         | Refused::AlreadyThere { .. } => StatusCode::CONFLICT,
     }

@@ -9,6 +9,8 @@ use axum::{
     routing::{get, post},
 };
 use outpost_schema::{
+    clock::Timestamp,
+    count::Upto,
     id::{ProductId, WarehouseId},
     journal::Mark,
     movement::{Cause, Change, Lot, ReceivedLine, Remark},
@@ -22,7 +24,10 @@ use super::{
     problem::{Answer, Failed},
     take::{Asked, Said},
 };
-use crate::{error::Error, stockroom::Seen};
+use crate::{
+    error::Error,
+    stockroom::{Counting, Seen},
+};
 
 /// A product's stock at one place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +134,15 @@ pub struct SeenSaid {
 pub struct CountSaid {
     /// Product by product.
     pub lines: Vec<SeenSaid>,
+    /// How far other devices here were meanwhile, as `GET /v1/mark` at each says.
+    #[serde(default)]
+    pub marks: Vec<Upto>,
+    /// When counting began; just now, if nothing is said.
+    pub since: Option<Timestamp>,
+    /// Who counted.
+    pub person: Option<String>,
+    /// What else there is to know.
+    pub note: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -143,6 +157,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/v1/stock/receive", post(receive))
         .route("/v1/stock/adjust", post(adjust))
         .route("/v1/stock/count", post(count))
+        .route("/v1/mark", get(mark))
         .route("/v1/stock/ask", post(ask))
         .route("/v1/stock/give-back", post(give_back))
 }
@@ -216,6 +231,12 @@ async fn count(
 ) -> Result<(StatusCode, Json<Vec<CountLine>>), Failed> {
     let seen = |line: &SeenSaid| Seen { product_id: line.product_id, counted: line.counted };
     let seen: Vec<Seen> = said.lines.iter().map(seen).collect();
-    let moved = blocking(&app, move |app| app.node.count(&seen)).await?;
+    let CountSaid { marks, since, person, note, .. } = said;
+    let counting = Counting { since, marks, remark: Remark { person, note } };
+    let moved = blocking(&app, move |app| app.node.count_as(&seen, &counting)).await?;
     Ok((StatusCode::CREATED, Json(moved)))
+}
+
+async fn mark(State(app): State<Arc<App>>) -> Answer<Upto> {
+    Ok(Json(blocking(&app, |app| app.node.mark()).await?))
 }

@@ -205,8 +205,14 @@ async fn goods_come_in_and_are_asked_for_and_given_back() {
         assert_eq!(shop.post(&format!("/v1/stock/{verb}"), &goods).await.0, StatusCode::CREATED, "{verb}");
     }
     let count = json!({"lines": [{"product_id": TEA, "counted": 7}]});
-    let (status, refused) = shop.post("/v1/stock/count", &count).await;
-    assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("not_home")));
+    let (status, moved) = shop.post("/v1/stock/count", &count).await;
+    assert_eq!((status, &moved[0]["counted"]), (StatusCode::CREATED, &json!(7)));
+    let marked = json!({"lines": [{"product_id": TEA, "counted": 6}], "marks": ["nonsense"]});
+    let (status, refused) = shop.post("/v1/stock/count", &marked).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("unreadable_body")));
+    let (_, mark) = shop.get("/v1/mark").await;
+    let own = json!({"lines": [{"product_id": TEA, "counted": 6}], "marks": [mark], "person": "Ada"});
+    assert_eq!(shop.post("/v1/stock/count", &own).await.0, StatusCode::CREATED);
     let (status, refused) =
         shop.post("/v1/stock/give-back", &json!({"lines": [{"product_id": TEA, "amount": 5_000}]})).await;
     assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("more_than_open")));

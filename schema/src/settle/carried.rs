@@ -40,6 +40,7 @@ impl Batch<'_> {
             | Op::GaveBack(_)
             | Op::StatusTold(_)) => {
                 self.elder = Some(life);
+                self.told = self.told_by(life, &entry);
                 let decision = self.op(At { seq: at.seq, at: entry.hlc.at }, op);
                 self.elder = None;
                 decision?
@@ -135,6 +136,7 @@ mod tests {
             homes: BTreeSet::new(),
             elders: [OLD].into(),
             is_superseded: false,
+            skew: None,
         }
     }
 

@@ -8,17 +8,19 @@ use uuid::Uuid;
 use super::{Author, Known, Moved, Raised, Settled, Touched, carried, decode};
 use crate::{
     clock::Timestamp,
+    count::Told,
     id::IncarnationId,
     journal::Entry,
     movement::Why,
     op::Op,
-    stock::{Allotment, Level, Movement, StockKey},
+    stock::{Allotment, Level, Movement, Reason, StockKey},
     verdict::{ConcernKind, SetAside, Verdict},
 };
 
 /// Decides a run of entries in order. `known` ends as the database will be.
 pub fn settle(known: &mut Known, author: &Author, entries: &[Entry]) -> Settled {
-    let mut batch = Batch { known, author, elder: None, before: BTreeMap::new(), settled: Settled::default() };
+    let told = Told { life: Some(author.incarnation_id), seq: 0, at: None };
+    let mut batch = Batch { known, author, elder: None, told, before: BTreeMap::new(), settled: Settled::default() };
     for entry in entries {
         let verdict = batch.entry(entry).unwrap_or_else(Verdict::SetAside);
         batch.look_at_clock(entry);
@@ -40,6 +42,8 @@ pub(super) struct Batch<'a> {
     pub(super) author: &'a Author,
     /// The earlier life of the author's device whose entry is decided, if it is carried.
     pub(super) elder: Option<IncarnationId>,
+    /// The op that is decided, by the name it was first written under.
+    pub(super) told: Told,
     /// Stock rows as they were before the batch, of those that it changed.
     before: BTreeMap<StockKey, Level>,
     pub(super) settled: Settled,
@@ -49,6 +53,7 @@ pub(super) type Decision = Result<Verdict, SetAside>;
 
 impl Batch<'_> {
     pub(super) fn entry(&mut self, entry: &Entry) -> Decision {
+        self.told = self.told_by(self.author.incarnation_id, entry);
         let op = decode(entry)?;
         match self.known.carried.contains(&entry.mark()) {
             true => {
@@ -57,6 +62,10 @@ impl Batch<'_> {
             }
             false => self.op(At { seq: entry.seq, at: entry.hlc.at }, op),
         }
+    }
+
+    pub(super) fn told_by(&self, life: IncarnationId, entry: &Entry) -> Told {
+        Told { life: Some(life), seq: entry.seq, at: self.span(entry.hlc.at, entry.hlc.at) }
     }
 
     pub(super) fn op(&mut self, at: At, op: Op) -> Decision {
@@ -99,7 +108,11 @@ impl Batch<'_> {
         if delta != 0 {
             self.level(key).balance += delta;
             let movement = Movement { key, delta, why: why.into() };
-            self.settled.movements.push(Moved { seq: at.seq, line, at: at.at, movement });
+            let is_count = movement.why.reason == Reason::Counted;
+            self.settled.movements.push(Moved { told: self.told, of: None, seq: at.seq, line, at: at.at, movement });
+            if !is_count {
+                self.answer_by_count(at, key, delta);
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! Goods that come, are counted, turn out to be more or fewer, are given back, or are asked for.
+//! Goods that come, turn out to be more or fewer, are given back, or are asked for.
 
 use uuid::Uuid;
 
@@ -6,7 +6,7 @@ use super::decide::{At, Batch, Decision, nothing_lacked};
 use crate::{
     id::{ProductId, WarehouseId},
     movement::{Adjusted, Received, Why},
-    op::{Count, Goods},
+    op::Goods,
     planted::{Bug, is_planted},
     quantity::Amount,
     stock::{Reason, StockKey},
@@ -35,25 +35,21 @@ impl Batch<'_> {
         Ok(Verdict::Accepted)
     }
 
-    pub(super) fn counted(&mut self, at: At, count: &Count) -> Decision {
-        self.may_move(count.warehouse_id, count.lines.iter().map(|line| line.product_id))?;
-        for (line, number) in count.lines.iter().zip(0..) {
-            let key = StockKey { product_id: line.product_id, warehouse_id: count.warehouse_id };
-            self.put_or_take(at, number, key, line.delta, Reason::Counted);
-        }
-        Ok(Verdict::Accepted)
-    }
-
     /// A movement that is no sale. At the author's home what it puts in is its own to sell, and what
     /// it takes out was.
     pub(super) fn put_or_take(&mut self, at: At, number: i32, key: StockKey, delta: i64, why: impl Into<Why>) {
+        self.own_by(key, delta);
+        self.move_stock(at, number, key, delta, why);
+    }
+
+    /// At the author's home, what it puts into the book or takes out of it is its own, or was.
+    pub(super) fn own_by(&mut self, key: StockKey, delta: i64) {
         if self.author.homes.contains(&key.warehouse_id) {
             self.change_allotment(
                 key,
                 |allotment| if delta < 0 { allotment.consume(-delta) } else { allotment.receive(delta) },
             );
         }
-        self.move_stock(at, number, key, delta, why);
     }
 
     pub(super) fn gave_back(&mut self, goods: &Goods) -> Decision {

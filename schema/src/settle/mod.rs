@@ -7,6 +7,7 @@
 //! is set aside alone, and the ops beside it go through.
 
 mod carried;
+mod counts;
 mod decide;
 mod goods;
 mod people;
@@ -21,10 +22,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use self::{decide::settle, touched::Touched};
+pub use self::{counts::Past, decide::settle, touched::Touched};
 use crate::{
     cart::SoldUnits,
     clock::Timestamp,
+    count::{InForce, Skew, Told},
     fault::Fault,
     id::{AddressId, CartId, IncarnationId, NodeId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
     journal::{Entry, Mark},
@@ -52,6 +54,8 @@ pub struct Author {
     pub elders: BTreeSet<IncarnationId>,
     /// Whether the device has begun another life since: nothing more is granted to this one.
     pub is_superseded: bool,
+    /// How its clock stands, if it said so.
+    pub skew: Option<Skew>,
 }
 
 /// An order as far as later ops depend on it.
@@ -105,6 +109,10 @@ pub struct Known {
     pub levels: BTreeMap<StockKey, Level>,
     /// The author's allotments.
     pub allotments: BTreeMap<StockKey, Allotment>,
+    /// The last count of each stock row.
+    pub counts: BTreeMap<StockKey, InForce>,
+    /// Of stock rows that the batch counts, every movement that the counting device had not heard of.
+    pub moved: BTreeMap<StockKey, Vec<Past>>,
     /// Units of carts that were checked out.
     pub sold: BTreeMap<(CartId, ProductId), SoldUnits>,
     /// Earlier lives of the author's device of which the batch carries something.
@@ -129,6 +137,8 @@ impl Known {
             orders: BTreeMap::new(),
             levels: BTreeMap::new(),
             allotments: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            moved: BTreeMap::new(),
             sold: BTreeMap::new(),
             elders: BTreeMap::new(),
             carried: BTreeSet::new(),
@@ -139,7 +149,11 @@ impl Known {
 /// A movement with the op that made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moved {
-    /// The op.
+    /// The op that moved it, by the name it was first written under.
+    pub told: Told,
+    /// The op, if it is not one of the batch: a count that is in force, and answers.
+    pub of: Option<(IncarnationId, i64)>,
+    /// The op of the batch, or that one.
     pub seq: i64,
     /// Counts the op's movements from 0.
     pub line: i32,
@@ -206,6 +220,8 @@ pub struct Settled {
     pub carried: Vec<Brought>,
     /// Earlier lives of which everything has been told.
     pub ended: Vec<IncarnationId>,
+    /// Counts that are new, or answered; see [`Known::counts`].
+    pub counts: BTreeSet<StockKey>,
     /// Units checked out; see [`Known::sold`].
     pub sold: BTreeSet<(CartId, ProductId)>,
     /// Stock rows where units became available to others.

@@ -1,6 +1,7 @@
 //! Each rule by name, then the laws of stock over random histories.
 
 mod adjusted;
+mod counts;
 
 use std::collections::BTreeSet;
 
@@ -15,7 +16,7 @@ use crate::{
     id::{OrderItemId, PaymentId},
     journal::{Body, Hash, Mark},
     money::Money,
-    movement::Cause,
+    movement::{Cause, Remark},
     op::{Cancel, Count, CountLine, Customer, Goods, Sale, StatusTold},
     order::{OrderItem, Payment, PaymentStatus, Receipt, Tender, is_promised},
     people::{Rating, Role},
@@ -54,6 +55,7 @@ fn author() -> Author {
         homes: BTreeSet::new(),
         elders: BTreeSet::new(),
         is_superseded: false,
+        skew: None,
     }
 }
 
@@ -226,8 +228,8 @@ fn what_is_given_back_is_free_for_others() {
 #[test]
 fn at_its_home_a_node_sells_what_it_received_and_counted() {
     let mut known = known(0, 0);
-    let found = Count { warehouse_id: shop(), lines: vec![CountLine { product_id: tea(), counted: 12, delta: 2 }] };
-    let lost = Count { warehouse_id: shop(), lines: vec![CountLine { product_id: tea(), counted: 9, delta: -3 }] };
+    let found = seen(CountLine { product_id: tea(), counted: 12, delta: 2 });
+    let lost = seen(CountLine { product_id: tea(), counted: 9, delta: -3 });
     run(&mut known, &at_home(), &[Op::Received(goods(10).into()), Op::Counted(found), Op::Counted(lost), sale(100, 4)]);
     assert_eq!(known.levels[&key()], Level { balance: 5, promised: 5 });
     assert_eq!(known.allotments[&key()].open(), 5);
@@ -460,6 +462,10 @@ fn the_laws_of_stock_hold_over_random_histories() {
     }
 }
 
+fn seen(line: CountLine) -> Count {
+    Count { warehouse_id: shop(), lines: vec![line], cut: None, remark: Remark::default() }
+}
+
 fn random_op(rng: &mut ChaCha8Rng, round: u128) -> Op {
     let old = 1_000 + 10 * rng.random_range(0..=round);
     match rng.random_range(0..10) {
@@ -473,7 +479,7 @@ fn random_op(rng: &mut ChaCha8Rng, round: u128) -> Op {
         8 => adjusted::adjusted(Cause::Lost, -rng.random_range(1..4)),
         _ => {
             let delta = rng.random_range(-3..=3);
-            Op::Counted(Count { warehouse_id: shop(), lines: vec![CountLine { product_id: tea(), counted: 5, delta }] })
+            Op::Counted(seen(CountLine { product_id: tea(), counted: 5, delta }))
         }
     }
 }

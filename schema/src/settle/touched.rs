@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::KnownOrder;
 use crate::{
+    count::Cut,
     id::{AddressId, CartId, IncarnationId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
     journal::Mark,
     op::{Customer, Goods, Op, Sale},
@@ -30,12 +31,25 @@ pub struct Touched {
     pub orders: BTreeSet<OrderId>,
     /// Stock rows, and the author's allotments of them.
     pub stock: BTreeSet<StockKey>,
+    /// Counts: what moved there beyond what was heard is to be loaded.
+    pub cuts: Vec<Counted>,
     /// Cart lines that were checked out.
     pub sold: BTreeSet<(CartId, ProductId)>,
     /// Earlier lives of the author's device, and the entries that are carried from them.
     pub elders: BTreeMap<IncarnationId, BTreeSet<Mark>>,
     /// Whether an ask may have to be refused, so that expired holds are to be released first.
     pub asks: bool,
+}
+
+/// Goods that an op counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// Where.
+    pub warehouse_id: WarehouseId,
+    /// What.
+    pub products: Vec<ProductId>,
+    /// What had been done.
+    pub cut: Cut,
 }
 
 impl Touched {
@@ -72,7 +86,12 @@ impl Touched {
                 self.asks = true;
                 self.goods(goods);
             }
-            Op::Counted(count) => self.stock(count.warehouse_id, count.lines.iter().map(|line| line.product_id)),
+            Op::Counted(count) => {
+                let products: Vec<_> = count.lines.iter().map(|line| line.product_id).collect();
+                self.stock(count.warehouse_id, products.iter().copied());
+                let counted = |cut: &Cut| Counted { warehouse_id: count.warehouse_id, products, cut: cut.clone() };
+                self.cuts.extend(count.cut.as_ref().map(counted));
+            }
             Op::StatusTold(told) => _ = self.orders.insert(told.order_id),
             Op::CancelAsked(cancel) => _ = self.orders.insert(cancel.order_id),
             Op::Carried(carried) => {

@@ -17,7 +17,7 @@ use outpost_schema::{
     word::Word as _,
 };
 
-use super::{Tx, columns};
+use super::{Tx, columns, counts};
 use crate::error::Error;
 
 /// Writes everything of `settled` but its verdicts and concerns. `sold_before` are the cart lines of
@@ -49,6 +49,7 @@ pub async fn write(
         let keys = settled.elder_allotments.iter().filter(|(of, _)| of == life).map(|(_, key)| *key).collect();
         write_allotments(tx, *life, &elder.allotments, &keys).await?;
     }
+    counts::write(tx, known, &settled.counts).await?;
     insert_carried(tx, incarnation_id, settled).await?;
     write_sold(tx, known, sold_before, &settled.sold).await
 }
@@ -65,18 +66,19 @@ async fn insert_movements(tx: &Tx, incarnation_id: IncarnationId, movements: &[M
     let notes: Vec<_> = movements.iter().map(|moved| moved.movement.why.remark.note.as_deref()).collect();
     let lots: Vec<_> = movements.iter().map(|moved| moved.movement.why.lot.lot.as_deref()).collect();
     let expiries: Vec<_> = movements.iter().map(|moved| moved.movement.why.lot.expires.as_deref()).collect();
-    let seqs: Vec<_> = movements.iter().map(|moved| moved.seq).collect();
+    let ops = movements.iter().map(|moved| moved.of.unwrap_or((incarnation_id, moved.seq)));
+    let (lives, seqs): (Vec<_>, Vec<_>) = ops.unzip();
     let lines: Vec<_> = movements.iter().map(|moved| moved.line).collect();
     let moments: Vec<_> = movements.iter().map(|moved| moved.at).collect();
     tx.execute(
         "insert into stock_movements (product_id, warehouse_id, delta, reason, incarnation_id, seq, line, moved_at,
              person, note, lot, expires)
-         select product_id, warehouse_id, delta, reason, $1, seq, line, moved_at, person, note, lot, expires
-         from unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::integer[], $8::timestamptz[],
-                     $9::text[], $10::text[], $11::text[], $12::text[])
-              as m (product_id, warehouse_id, delta, reason, seq, line, moved_at, person, note, lot, expires)",
+         select product_id, warehouse_id, delta, reason, incarnation_id, seq, line, moved_at, person, note, lot, expires
+         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::integer[],
+                     $8::timestamptz[], $9::text[], $10::text[], $11::text[], $12::text[])
+              as m (incarnation_id, product_id, warehouse_id, delta, reason, seq, line, moved_at, person, note, lot, expires)",
         &[
-            &incarnation_id,
+            &lives,
             &products,
             &warehouses,
             &deltas,

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join3};
 use outpost_schema::{
     cart::SoldUnits,
     clock::Timestamp,
@@ -22,7 +22,7 @@ use outpost_schema::{
 };
 use tokio_postgres::{Row, types::ToSql};
 
-use super::{Tx, columns};
+use super::{Tx, columns, counts};
 use crate::error::Error;
 
 /// What was loaded, and what that changed.
@@ -53,10 +53,10 @@ pub async fn load(
     known.levels = stock(tx, &touched.stock, now).await?;
     let released = if touched.asks { release_expired(tx, &touched.stock, now).await? } else { BTreeMap::new() };
     known.levels.extend(&released);
-    let (allotments, sold) =
-        try_join(allotments(tx, author.incarnation_id, &touched.stock), sold(tx, &touched.sold)).await?;
-    known.allotments = allotments;
-    known.sold = sold;
+    let allotments = allotments(tx, author.incarnation_id, &touched.stock);
+    let counts = counts::in_force(tx, &touched.stock);
+    (known.allotments, known.sold, known.counts) = try_join3(allotments, sold(tx, &touched.sold), counts).await?;
+    known.moved = counts::beyond(tx, author, touched).await?;
     known.elders = elders(tx, author, touched).await?;
     if author.is_superseded {
         known.carried = carried(tx, author.incarnation_id, entries).await?;
@@ -184,7 +184,7 @@ fn level(row: &Row) -> Result<Level, Error> {
     Ok(Level { balance: row.try_get("balance")?, promised: row.try_get("promised")? })
 }
 
-fn stock_key(row: &Row) -> Result<StockKey, Error> {
+pub(super) fn stock_key(row: &Row) -> Result<StockKey, Error> {
     Ok(StockKey { product_id: row.try_get("product_id")?, warehouse_id: row.try_get("warehouse_id")? })
 }
 

@@ -33,6 +33,7 @@ pub const MIGRATIONS: &[(&str, &str)] = embedded![
     "0010_checks",
     "0011_backups",
     "0012_movements",
+    "0013_counts",
 ];
 
 /// The lock that every migrating server takes; any number will do that nothing else uses.

@@ -9,6 +9,7 @@ pub mod carts;
 pub mod catalogue;
 pub mod checks;
 pub mod concerns;
+pub mod counts;
 pub mod databases;
 pub mod digest;
 pub mod effects;

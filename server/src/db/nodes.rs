@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use outpost_schema::{
     catalogue::Warehouse,
     clock::Timestamp,
+    count::Skew,
     device::{IncarnationState, NodeKind},
     id::{EpochId, IncarnationId, NodeId, UserId, WarehouseId},
     journal::Mark,
@@ -37,6 +38,7 @@ pub struct Journal {
 
 const JOURNAL: &str = "
     select i.incarnation_id, i.node_id, i.state, i.acked_seq, i.acked_hash, i.report_owed, i.report_head, n.scope,
+           i.clock_ahead, i.clock_is_steady,
            array(select w.warehouse_id from warehouses w where w.home_of = i.node_id) as homes,
            array(select e.incarnation_id from incarnations e where e.node_id = i.node_id and e.number < i.number)
                as elders,
@@ -65,6 +67,7 @@ pub async fn lock_journal(tx: &Tx, incarnation_id: IncarnationId) -> Result<Opti
         homes: homes.into_iter().collect(),
         elders: elders.into_iter().collect(),
         is_superseded: state == IncarnationState::Superseded,
+        skew: skew(&row)?,
     };
     let acked = Mark { seq: row.try_get("acked_seq")?, hash: row.try_get("acked_hash")? };
     Ok(Some(Journal {
@@ -78,7 +81,12 @@ pub async fn lock_journal(tx: &Tx, incarnation_id: IncarnationId) -> Result<Opti
     }))
 }
 
-/// Notes how far the server has a journal, and that its node was heard. One that had been given up is so
+fn skew(row: &tokio_postgres::Row) -> Result<Option<Skew>, Error> {
+    let (ahead, is_steady): (Option<i64>, _) = (row.try_get("clock_ahead")?, row.try_get("clock_is_steady")?);
+    Ok(ahead.map(|ahead| Skew { ahead, is_steady }))
+}
+
+/// Notes how far the server has a journal, how its clock stands, and that its node was heard. One that had been given up is so
 /// no longer, unless it owes a report.
 ///
 /// # Errors
@@ -87,9 +95,18 @@ pub async fn acknowledge(tx: &Tx, author: &Author, acked: Mark, now: Timestamp) 
     tx.execute(
         "with heard as (update nodes set seen_at = $5 where node_id = $4)
          update incarnations set acked_seq = $2, acked_hash = $3,
-                given_up_at = case when report_owed then given_up_at end
+                given_up_at = case when report_owed then given_up_at end,
+                clock_ahead = coalesce($6, clock_ahead), clock_is_steady = coalesce($7, clock_is_steady)
          where incarnation_id = $1",
-        &[&author.incarnation_id, &acked.seq, &acked.hash, &author.node_id, &now],
+        &[
+            &author.incarnation_id,
+            &acked.seq,
+            &acked.hash,
+            &author.node_id,
+            &now,
+            &author.skew.map(|skew| skew.ahead),
+            &author.skew.map(|skew| skew.is_steady),
+        ],
     )
     .await?;
     Ok(())

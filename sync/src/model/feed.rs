@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use outpost_schema::{
+    count::Upto,
     device::IncarnationState,
     feed::{Aggregate, EVERYONE, Granted, Kind, Stock},
     id::{IncarnationId, NodeId},
@@ -116,10 +117,20 @@ impl Ledger {
             seen: upto.to_string(),
             aggregates,
             acked: self.acked(caller.node_id),
+            others: if upto == self.feed.log.len() { self.others(&journal.author) } else { Vec::new() },
             server_time: self.known.now,
             protocol: PROTOCOL,
             recovering: self.is_recovering,
         })))
+    }
+
+    /// How far it has the journals of the other devices that may act where one may.
+    fn others(&self, author: &Author) -> Vec<Upto> {
+        let acts_there = |other: &&Journal| {
+            other.author.node_id != author.node_id && !other.author.warehouses.is_disjoint(&author.warehouses)
+        };
+        let known = self.journals.values().filter(acts_there).filter(|other| !other.ops.is_empty());
+        known.map(|other| Upto { incarnation_id: other.author.incarnation_id, seq: other.acked().seq }).collect()
     }
 
     /// How far each journal of a device is in the book.

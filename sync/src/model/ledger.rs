@@ -11,7 +11,7 @@ use outpost_schema::{
     money::Currency,
     op::Line,
     order::{Order, is_promised},
-    settle::{Author, Known},
+    settle::{Author, Known, Past},
     stock::{Allotment, Level, StockKey},
     verdict::{Concern, ConcernKind},
 };
@@ -41,6 +41,8 @@ pub struct Ledger {
     /// Which device alone sells from a warehouse.
     pub(super) homes: BTreeMap<WarehouseId, NodeId>,
     pub(super) movements: BTreeMap<StockKey, i64>,
+    /// What moved each row, but for counts.
+    pub(super) past: BTreeMap<StockKey, Vec<Past>>,
     pub(super) holds: BTreeMap<HoldId, Hold>,
     pub(super) carts: BTreeMap<CartId, Kept>,
     /// Open concerns.
@@ -61,7 +63,7 @@ impl Ledger {
         let mut known = Known::empty(currency, now);
         known.users.insert(UserId::GUEST);
         let epoch = EpochId(Uuid::nil());
-        let (journals, homes, movements, holds, carts) = Default::default();
+        let (journals, homes, movements, past, holds, carts) = Default::default();
         let (concerns, ever, feed, ids) = Default::default();
         Self {
             epoch,
@@ -71,6 +73,7 @@ impl Ledger {
             journals,
             homes,
             movements,
+            past,
             holds,
             carts,
             concerns,

@@ -266,5 +266,6 @@ pub fn author(caller: Caller, warehouse_id: WarehouseId) -> Author {
         homes: BTreeSet::new(),
         elders: BTreeSet::new(),
         is_superseded: false,
+        skew: None,
     }
 }

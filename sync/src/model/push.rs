@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 
 use outpost_schema::{
+    count::Skew,
     device::IncarnationState,
     feed::{Aggregate, Kind},
     id::IncarnationId,
     journal::{Entry, Mark},
     op::OpKind,
-    settle::{Elder, Raised, Settled, Touched, decode, settle},
-    stock::StockKey,
+    settle::{Elder, Past, Raised, Settled, Touched, decode, settle},
+    stock::{Movement, Reason, StockKey},
     verdict::ConcernKind,
     word::Word as _,
 };
@@ -67,6 +68,11 @@ impl Ledger {
         let (repeats, new) = push.entries.split_at(known);
         let answers = repeats.iter().filter_map(|entry| Some((entry.seq, self.journals.get(&life)?.op(entry.seq)?)));
         let mut verdicts: Vec<_> = answers.map(|(seq, (_, verdict))| (seq, verdict.clone())).collect();
+        let now = self.known.now;
+        if let Some(journal) = self.journals.get_mut(&life) {
+            let before = journal.author.skew;
+            journal.author.skew = push.clock.map(|theirs| Skew::measured(before, theirs, now));
+        }
         let (mut settled, moved) = self.decide(life, new);
         settled.opened.extend(self.take_carts(life, &push.carts));
         self.open_concerns(std::mem::take(&mut settled.opened));
@@ -120,12 +126,18 @@ impl Ledger {
     /// Most ops are decided over what is known at any time. An ask first releases expired holds, so that nobody
     /// is refused for their sake; what is carried needs what earlier lives of the device have told.
     fn load(&mut self, life: IncarnationId, entries: &[Entry]) -> BTreeSet<StockKey> {
-        const NEEDY: [OpKind; 3] = [OpKind::AllotmentAsked, OpKind::Carried, OpKind::LifeEnded];
+        const NEEDY: [OpKind; 4] = [OpKind::AllotmentAsked, OpKind::Carried, OpKind::Counted, OpKind::LifeEnded];
         if !entries.iter().any(|entry| NEEDY.iter().any(|kind| kind.word() == entry.kind)) {
             return BTreeSet::new();
         }
         let ops: Vec<_> = entries.iter().filter_map(|entry| decode(entry).ok()).collect();
         let touched = Touched::by(&ops);
+        for counted in &touched.cuts {
+            let row = |product_id: &_| StockKey { product_id: *product_id, warehouse_id: counted.warehouse_id };
+            for key in counted.products.iter().map(row) {
+                self.known.moved.insert(key, self.past.get(&key).cloned().unwrap_or_default());
+            }
+        }
         self.remember_lives(life, touched.elders.keys());
         let elders = self.journals.get(&life).map(|journal| journal.author.elders.clone()).unwrap_or_default();
         for (elder, marks) in touched.elders.into_iter().filter(|(elder, _)| elders.contains(elder)) {
@@ -139,8 +151,13 @@ impl Ledger {
 
     /// Keeps and tells what was settled.
     fn keep(&mut self, life: IncarnationId, settled: &mut Settled) {
+        self.known.moved.clear();
         for moved in &settled.movements {
-            *self.movements.entry(moved.movement.key).or_default() += moved.movement.delta;
+            let Movement { key, delta, why } = &moved.movement;
+            *self.movements.entry(*key).or_default() += delta;
+            if why.reason != Reason::Counted {
+                self.past.entry(*key).or_default().push(Past { told: moved.told, delta: *delta });
+            }
         }
         self.keep_people(settled);
         self.keep_orders(settled);

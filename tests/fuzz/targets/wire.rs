@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use outpost_schema::{
+    count::Upto,
     device::LifeReason,
     digest::{KeyRange, Sum},
     feed::{Granted, Kind},
@@ -164,6 +165,7 @@ pub fn push(choices: &mut Choices<'_>) -> Push {
         carts: choices.some(2, cart::some_cart),
         epoch: choices.perhaps(make::epoch_id),
         hole: choices.perhaps(|choices| Hole { after: make::mark(choices), before: make::mark(choices) }),
+        clock: choices.perhaps(make::at),
     }
 }
 
@@ -314,5 +316,6 @@ fn some_page(choices: &mut Choices<'_>) -> Page {
         server_time: make::at(choices),
         protocol: u16::try_from(choices.place(4)).unwrap_or(0),
         recovering: choices.once_in(2),
+        others: choices.some(2, |choices| Upto { incarnation_id: make::life(choices), seq: choices.within(0, 9) }),
     }
 }

@@ -141,7 +141,12 @@ impl<D: Depth> Network<D> {
         for (key, delta) in self.ledger.ops.iter().filter(&mut counts).flat_map(|op| &op.moved) {
             *moved.entry(*key).or_default() += delta;
         }
-        let wrong = moved.iter().find(|(key, sum)| self.book.levels.get(key).map_or(0, |level| level.balance) != **sum);
+        let (counted, never): (Vec<_>, Vec<_>) =
+            moved.iter().partition(|(key, _)| self.ledger.rows.get(*key).is_some_and(|row| row.is_counted));
+        counted.into_iter().try_for_each(|(key, _)| self.the_count_holds(*key))?;
+        let differs =
+            |(key, sum): &(&StockKey, &i64)| self.book.levels.get(*key).map_or(0, |level| level.balance) != **sum;
+        let wrong = never.into_iter().find(differs);
         wrong.map_or(Ok(()), |(key, sum)| {
             Err(format!("{sum} of {key:?} should be left, and the book has {:?}", self.book.levels.get(key)))
         })
@@ -215,8 +220,10 @@ impl<D: Depth> Network<D> {
         if let Some(kind) = strange {
             return Err(format!("nothing that happened explains a concern {kind:?}"));
         }
-        let open = self.book.concerns.iter().find(|(kind, _)| {
-            [ConcernKind::Owed, ConcernKind::Unbacked].contains(kind) && !self.ledger.explained.contains(kind)
+        let open = self.book.concerns.iter().find(|(kind, subject)| {
+            [ConcernKind::Owed, ConcernKind::Unbacked].contains(kind)
+                && !self.ledger.explained.contains(kind)
+                && !self.a_count_explains(subject)
         });
         open.map_or(Ok(()), |(kind, subject)| Err(format!("nothing that happened explains that {subject} is {kind:?}")))
     }

@@ -35,12 +35,15 @@ impl<D: Depth> Network<D> {
                 Ok(())
             }
             Fault::Clock { till, seconds } => {
-                self.spots[till % self.spots.len()].world.pass(*seconds);
+                let number = till % self.spots.len();
+                self.spots[number].world.pass(*seconds);
+                self.spots[number].clock_was_set = true;
                 self.jumped();
                 Ok(())
             }
             Fault::OfficeClock { seconds } => {
                 self.office_world.pass(*seconds);
+                self.spots.iter_mut().for_each(|spot| spot.clock_was_set = true);
                 self.holds_expire();
                 self.jumped();
                 Ok(())
@@ -147,9 +150,14 @@ impl<D: Depth> Network<D> {
             ));
         }
         self.tell(|| "    it had happened".to_owned());
-        let taken = self.taken_by(number, &act, &moved);
         let now_open = std::mem::replace(&mut self.spots[number].open, open);
-        self.beyond_the_allotment(number, &taken);
+        let taken = if let Act::Adjust { .. } = act {
+            self.adjusted(number, &moved)
+        } else {
+            let taken = self.taken_by(number, &act, &moved);
+            self.beyond_the_allotment(number, &taken);
+            taken
+        };
         self.spots[number].open = now_open;
         self.unseen(number, &act, Name { life, mark: now }, moved, taken);
         self.check()
@@ -159,7 +167,7 @@ impl<D: Depth> Network<D> {
     fn taken_by(&self, number: usize, act: &Act, moved: &[(StockKey, i64)]) -> Units {
         match act {
             Act::Sell { lines, .. } => self.units(number, lines),
-            Act::CheckOut { .. } | Act::Count { .. } | Act::Adjust { .. } => {
+            Act::CheckOut { .. } | Act::Count { .. } => {
                 moved.iter().map(|(key, delta)| (*key, (-delta).max(0))).collect()
             }
             Act::BeginCart
@@ -167,6 +175,7 @@ impl<D: Depth> Network<D> {
             | Act::Take { .. }
             | Act::Remove { .. }
             | Act::Receive { .. }
+            | Act::Adjust { .. }
             | Act::GiveBack { .. }
             | Act::Ask { .. }
             | Act::Advance { .. }
@@ -180,7 +189,12 @@ impl<D: Depth> Network<D> {
         if let Act::Advance { order, status } = act {
             return self.moved_on(number, name, (*order, *status), moved);
         }
-        let is_count = matches!(act, Act::Count { .. });
+        let is_count = if let Act::Count { product, .. } = act {
+            self.counted(self.key(number, *product));
+            true
+        } else {
+            false
+        };
         let op = self.happened(number, Happened { name, moved, taken, is_count, hands_over: None, may_be_lost: false });
         match act {
             Act::Sell { .. } => self.ledger.unseen_sales += 1,

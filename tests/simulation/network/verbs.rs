@@ -61,9 +61,10 @@ impl<D: Depth> Network<D> {
             Verb::CheckOut { cart: nth } => self.checkout(number, cart(nth)?)?,
             Verb::Receive { product, units } => Act::Receive { product: self.product(*product), units: *units },
             Verb::Adjust { product, cause, units } => self.adjust(number, *product, *cause, *units)?,
-            Verb::Count { product } => {
+            Verb::Count { product, reads } => {
                 let product = self.product(*product);
-                Act::Count { product, seen: self.ledger.there(self.key(number, product)) }
+                let marks = if *reads { self.marks_at(number) } else { Vec::new() };
+                Act::Count { product, seen: self.ledger.there(self.key(number, product)), marks }
             }
             Verb::GiveBack { product, units } => Act::GiveBack { product: self.product(*product), units: *units },
             Verb::Ask { product, units } => Act::Ask { product: self.product(*product), units: *units },
@@ -276,6 +277,7 @@ impl<D: Depth> Network<D> {
                 }
                 let taken = moved.iter().map(|(key, delta)| (*key, (-delta).max(0))).collect();
                 let moved = moved.clone();
+                self.counted(key);
                 self.happened(
                     number,
                     Happened { name, moved, taken, is_count: true, hands_over: None, may_be_lost: false },

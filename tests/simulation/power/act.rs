@@ -11,9 +11,10 @@ use outpost_node::{
 };
 use outpost_schema::{
     cart::Cart,
+    count::Cut,
     id::{CartId, OrderId, ProductId},
     journal::Mark,
-    movement::ReceivedLine,
+    movement::{ReceivedLine, Remark},
     op::{Count, Goods, Line, Op, Sale, StatusTold},
     order::{Fulfilment, Order, OrderStatus},
     quantity::Amount,
@@ -112,8 +113,10 @@ impl Act {
             Self::GiveBack(lines) => Done::Journaled(Op::GaveBack(goods(lines)), Some(node.give_back(lines)?)),
             Self::Ask(lines) => Done::Journaled(Op::AllotmentAsked(goods(lines)), Some(node.ask(lines)?)),
             Self::Count(seen) => {
-                let count = Count { warehouse_id: book.card.warehouse_id, lines: node.count(seen)? };
-                Done::Journaled(Op::Counted(count), None)
+                let (lines, now) = (node.count(seen)?, node.world().now());
+                let cut = Some(Cut { since: now, heard: Vec::new(), read: Vec::new() });
+                let (warehouse_id, remark) = (book.card.warehouse_id, Remark::default());
+                Done::Journaled(Op::Counted(Count { warehouse_id, lines, cut, remark }), None)
             }
             Self::Advance(order_id, status) => {
                 let at = node.advance(*order_id, *status)?.updated_at;

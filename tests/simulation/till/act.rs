@@ -4,7 +4,7 @@ use outpost_node::{
     Error,
     people::NewCustomer,
     sell::{CheckoutWanted, SaleWanted, Sold, Tendered, Terms, WantedLine},
-    stockroom::Seen,
+    stockroom::{Counting, Seen},
 };
 use outpost_schema::{
     cart::Cart,
@@ -44,8 +44,9 @@ pub fn act(till: &RealTill, act: &Act) -> Result<Done, Error> {
             till.node.adjust(*cause, &[change], &Remark::default())?;
             moved(till, *product, *delta)
         }
-        Act::Count { product, seen } => {
-            let lines = till.node.count(&[Seen { product_id: *product, counted: *seen }])?;
+        Act::Count { product, seen, marks } => {
+            let counting = Counting { marks: marks.clone(), ..Counting::default() };
+            let lines = till.node.count_as(&[Seen { product_id: *product, counted: *seen }], &counting)?;
             moved(till, *product, lines.iter().map(|line| line.delta).sum())
         }
         Act::GiveBack { product, units } => noted(till.node.give_back(&line(*product, *units)?)),

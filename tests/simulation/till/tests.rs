@@ -69,6 +69,7 @@ impl Scene {
             homes: BTreeSet::new(),
             elders: BTreeSet::new(),
             is_superseded: false,
+            skew: None,
         });
         Self { office, yard: RealYard::default(), world }
     }

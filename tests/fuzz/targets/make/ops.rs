@@ -2,6 +2,7 @@
 
 use outpost_schema::{
     cart::{Sold, SoldLine, Span},
+    count::{Cut, Upto},
     journal::{Entry, Mark},
     movement::{Adjusted, Cause, Change, Lot, Received, ReceivedLine, Remark},
     op::{Cancel, Carried, Count, CountLine, Customer, Goods, LifeEnded, Line, Op, OpKind, Sale, StatusTold},
@@ -99,13 +100,26 @@ fn remark(choices: &mut Choices<'_>) -> Remark {
     Remark { person: choices.perhaps(|choices| choices.text(20)), note: choices.perhaps(|choices| choices.text(40)) }
 }
 
+fn cut(choices: &mut Choices<'_>) -> Cut {
+    let upto = |choices: &mut Choices<'_>| Upto {
+        incarnation_id: life(choices),
+        seq: if choices.once_in(8) { choices.number() } else { choices.within(0, 9) },
+    };
+    Cut { since: at(choices), heard: choices.some(3, upto), read: choices.some(2, upto) }
+}
+
 fn count(choices: &mut Choices<'_>) -> Count {
     let line = |choices: &mut Choices<'_>| CountLine {
         product_id: product_id(choices),
         counted: if choices.once_in(8) { choices.number() } else { choices.within(0, 20) },
         delta: if choices.once_in(8) { choices.number() } else { choices.within(-9, 9) },
     };
-    Count { warehouse_id: warehouse_id(choices), lines: choices.some(4, line) }
+    Count {
+        warehouse_id: warehouse_id(choices),
+        lines: choices.some(4, line),
+        cut: choices.perhaps(cut),
+        remark: remark(choices),
+    }
 }
 
 fn status(choices: &mut Choices<'_>) -> OrderStatus {

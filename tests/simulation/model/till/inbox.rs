@@ -70,6 +70,10 @@ impl Tables {
         }
         self.cursor = Some(page.cursor.clone());
         if page.level {
+            for upto in &page.others {
+                let heard = self.heard.entry(upto.incarnation_id).or_default();
+                *heard = upto.seq.max(*heard);
+            }
             self.seen.clone_from(&page.seen);
             self.end_filling(&contained);
         }

@@ -103,6 +103,8 @@ pub(in super::super) struct Tables {
     pub(in super::super) carts: BTreeMap<CartId, KeptCart>,
     pub(super) cursor: Option<String>,
     pub(super) seen: String,
+    /// How far the other tills of the place were when this one was last level.
+    pub(super) heard: BTreeMap<IncarnationId, i64>,
     pub(super) epoch: Epoch,
     /// While the feed is read anew.
     pub(super) told: Option<Told>,
@@ -112,7 +114,7 @@ impl Tables {
     /// Those of a new till.
     pub(in super::super) fn new(card: &Card) -> Self {
         let (own, former, images, stock, allotments, orders, carts) = Default::default();
-        let (cursor, seen, epoch, told) = Default::default();
+        let (cursor, seen, heard, epoch, told) = Default::default();
         let (card, state, receipts, hlc, next_life) = (card.clone(), State::Active, 0, Hlc::ZERO, None);
         Self {
             card,
@@ -129,6 +131,7 @@ impl Tables {
             carts,
             cursor,
             seen,
+            heard,
             epoch,
             told,
         }

@@ -2,6 +2,7 @@
 
 use outpost_schema::{
     clock::Timestamp,
+    count::{Cut, Upto},
     id::{OrderId, ProductId, UserId},
     movement::{Adjusted, Cause, Change, Lot, Remark},
     op::{Cancel, Count, CountLine, Customer, Goods, Line, Op, StatusTold},
@@ -58,16 +59,22 @@ impl Tables {
         Ok(Plan::Write { op, effects, cart: None, told: Told::Noted { key: Some(key), delta } })
     }
 
-    pub(super) fn count(&self, product_id: ProductId, counted: i64) -> Result<Plan, Code> {
-        if !self.card.is_home {
-            return Err("not_home");
-        }
+    pub(super) fn count(
+        &self,
+        product_id: ProductId,
+        counted: i64,
+        marks: &[Upto],
+        now: Timestamp,
+    ) -> Result<Plan, Code> {
         self.product(product_id).ok_or("unknown_product")?;
         let (key, mut effects) = (self.row_of(product_id), Effects::default());
         let delta = counted.saturating_sub(self.level(key).balance);
         effects.put_or_take(self, key, delta);
         let lines = vec![CountLine { product_id, counted, delta }];
-        let op = Op::Counted(Count { warehouse_id: key.warehouse_id, lines });
+        let heard = self.heard.iter().map(|(life, seq)| Upto { incarnation_id: *life, seq: *seq }).collect();
+        let read = marks.iter().filter(|upto| upto.incarnation_id != self.life()).copied().collect();
+        let cut = Some(Cut { since: now, heard, read });
+        let op = Op::Counted(Count { warehouse_id: key.warehouse_id, lines, cut, remark: Remark::default() });
         op.check().map_err(code)?;
         Ok(Plan::Write { op, effects, cart: None, told: Told::Noted { key: Some(key), delta } })
     }
