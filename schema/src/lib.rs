@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod clock;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod column;
+pub mod delivery;
 pub mod device;
 pub mod digest;
 pub mod fault;
@@ -24,6 +25,7 @@ pub mod quantity;
 pub mod settle;
 pub mod stock;
 pub mod text;
+pub mod transfer;
 pub mod verdict;
 pub mod word;
 pub mod world;

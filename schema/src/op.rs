@@ -14,6 +14,7 @@ use crate::{
     people::{Address, Review, User},
     quantity::{AMOUNT_MAX, Amount},
     settle::decode,
+    transfer::{Arrived, Dispatched},
     verdict::SetAside,
     word::Word as _,
 };
@@ -158,6 +159,10 @@ pub enum Op {
     Carried(Box<Carried>),
     /// Fact: an earlier life of the device is over.
     LifeEnded(LifeEnded),
+    /// Fact: goods were put on the road to another warehouse.
+    Dispatched(Dispatched),
+    /// Fact: goods of a transfer came.
+    Arrived(Arrived),
 }
 
 /// The sorts of op, by the word that travels.
@@ -187,6 +192,10 @@ pub enum OpKind {
     Carried,
     /// [`Op::LifeEnded`]
     LifeEnded,
+    /// [`Op::Dispatched`]
+    Dispatched,
+    /// [`Op::Arrived`]
+    Arrived,
 }
 
 impl Op {
@@ -205,6 +214,8 @@ impl Op {
             Self::CancelAsked(_) => OpKind::CancelAsked,
             Self::Carried(_) => OpKind::Carried,
             Self::LifeEnded(_) => OpKind::LifeEnded,
+            Self::Dispatched(_) => OpKind::Dispatched,
+            Self::Arrived(_) => OpKind::Arrived,
         }
     }
 
@@ -222,7 +233,9 @@ impl Op {
             | Self::StatusTold(_)
             | Self::AllotmentAsked(_)
             | Self::CancelAsked(_)
-            | Self::LifeEnded(_) => Money::ZERO,
+            | Self::LifeEnded(_)
+            | Self::Dispatched(_)
+            | Self::Arrived(_) => Money::ZERO,
         }
     }
 
@@ -251,6 +264,8 @@ impl Op {
             }
             Self::StatusTold(told) => told.check(),
             Self::Carried(carried) => carried.check(),
+            Self::Dispatched(told) => told.check(),
+            Self::Arrived(told) => told.check(),
             Self::CancelAsked(_) | Self::LifeEnded(_) => Ok(()),
         }
     }
@@ -270,6 +285,8 @@ impl Op {
             Self::CancelAsked(cancel) => rmp_serde::to_vec_named(cancel),
             Self::Carried(carried) => rmp_serde::to_vec_named(carried),
             Self::LifeEnded(ended) => rmp_serde::to_vec_named(ended),
+            Self::Dispatched(told) => rmp_serde::to_vec_named(told),
+            Self::Arrived(told) => rmp_serde::to_vec_named(told),
         };
         let mut body = salt.to_vec();
         body.extend(encoded.expect("our own types always encode into memory"));
@@ -299,6 +316,8 @@ impl Op {
             OpKind::CancelAsked => read(bytes).map(Self::CancelAsked),
             OpKind::Carried => read(bytes).map(Self::Carried),
             OpKind::LifeEnded => read(bytes).map(Self::LifeEnded),
+            OpKind::Dispatched => read(bytes).map(Self::Dispatched),
+            OpKind::Arrived => read(bytes).map(Self::Arrived),
         }
         .map_err(|_| unreadable)
     }

@@ -41,6 +41,14 @@ pub enum Reason {
     Received,
     /// Left with a customer.
     Sold,
+    /// Went to another warehouse, or came from one.
+    Transferred,
+    /// Broke or spoiled.
+    Damaged,
+    /// Is nowhere.
+    Lost,
+    /// Was there though nobody knew.
+    Found,
     /// The book was wrong: somebody looked.
     Counted,
     /// Head office set the book right.

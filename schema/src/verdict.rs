@@ -146,6 +146,10 @@ pub enum ConcernKind {
     ImageMended,
     /// The server's database began another life.
     ServerRestored,
+    /// More of a transfer came than was sent.
+    TransferExcess,
+    /// A transfer is complete, and something of it never came.
+    TransferShort,
 }
 
 impl ConcernKind {
@@ -172,6 +176,10 @@ impl ConcernKind {
             }
             Self::ImageMended => "what this device had been told was damaged there, and is mended: look at its disk",
             Self::ServerRestored => "head office was restored from a copy: its devices tell again what it lost",
+            Self::TransferExcess => {
+                "more of a transfer came than anybody says to have sent: ask the sender, whose device may not have been heard yet"
+            }
+            Self::TransferShort => "a transfer was closed and something of it never came: look for it, or write it off",
         }
     }
 }

@@ -8,6 +8,7 @@
 use super::decide::{At, Batch, Decision};
 use crate::{
     op::{Carried, LifeEnded, Op},
+    planted::{Bug, is_planted},
     settle::{Brought, Touched, decode},
     verdict::{Refusal, SetAside, Verdict},
 };
@@ -19,8 +20,8 @@ impl Batch<'_> {
         // A life that was not loaded is not one of this device's.
         let elder = self.known.elders.get(&life).ok_or(SetAside::NoRight)?;
         let (is_told, op) = (elder.told.contains(&mark), decode(&entry));
-        if is_told {
-            self.tell_rows_again(Touched::by(op.iter()).stock);
+        if is_told && !repeats(&op) {
+            self.tell_again(Touched::by(op.iter()));
             return Ok(Verdict::Accepted);
         }
         let op = op?;
@@ -37,7 +38,9 @@ impl Batch<'_> {
             | Op::Received(_)
             | Op::Counted(_)
             | Op::GaveBack(_)
-            | Op::StatusTold(_)) => {
+            | Op::StatusTold(_)
+            | Op::Dispatched(_)
+            | Op::Arrived(_)) => {
                 self.elder = Some(life);
                 let decision = self.op(At { seq: at.seq, at: entry.hlc.at }, op);
                 self.elder = None;
@@ -58,6 +61,11 @@ impl Batch<'_> {
     }
 }
 
+/// Whether an op that has been told counts again: none does.
+fn repeats(op: &Result<Op, SetAside>) -> bool {
+    matches!(op, Ok(Op::Arrived(_))) && is_planted(Bug::ArrivedTwice)
+}
+
 /// The answer to an op of a life that another one carried before this one told it: what it did, it has done.
 pub(super) fn again(op: &Op) -> Verdict {
     match op {
@@ -71,7 +79,9 @@ pub(super) fn again(op: &Op) -> Verdict {
         | Op::GaveBack(_)
         | Op::StatusTold(_)
         | Op::Carried(_)
-        | Op::LifeEnded(_) => Verdict::Accepted,
+        | Op::LifeEnded(_)
+        | Op::Dispatched(_)
+        | Op::Arrived(_) => Verdict::Accepted,
     }
 }
 

@@ -36,13 +36,18 @@ impl Batch<'_> {
     /// A movement that is no sale. At the author's home what it puts in is its own to sell, and what
     /// it takes out was.
     fn put_or_take(&mut self, at: At, number: i32, key: StockKey, delta: i64, reason: Reason) {
+        self.count_for_home(key, delta);
+        self.move_stock(at, number, key, delta, reason);
+    }
+
+    /// At the author's home what an op puts in adds to its E, and what it takes out to its C.
+    pub(super) fn count_for_home(&mut self, key: StockKey, delta: i64) {
         if self.author.homes.contains(&key.warehouse_id) {
             self.change_allotment(
                 key,
                 |allotment| if delta < 0 { allotment.consume(-delta) } else { allotment.receive(delta) },
             );
         }
-        self.move_stock(at, number, key, delta, reason);
     }
 
     pub(super) fn gave_back(&mut self, goods: &Goods) -> Decision {

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::KnownOrder;
 use crate::{
-    id::{AddressId, CartId, IncarnationId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
+    id::{AddressId, CartId, IncarnationId, OrderId, ProductId, ReviewId, TransferId, UserId, WarehouseId},
     journal::Mark,
     op::{Customer, Goods, Op, Sale},
     people::{Address, Review},
     stock::StockKey,
+    transfer::{Arrived, Dispatched, Transfer},
 };
 
 /// Ids named by a batch.
@@ -28,6 +29,8 @@ pub struct Touched {
     pub reviews: BTreeSet<ReviewId>,
     /// Orders. Load them first: what [`Touched::order`] adds is to be locked too.
     pub orders: BTreeSet<OrderId>,
+    /// Transfers. Load them first too: what [`Touched::transfer`] adds is to be locked as well.
+    pub transfers: BTreeSet<TransferId>,
     /// Stock rows, and the author's allotments of them.
     pub stock: BTreeSet<StockKey>,
     /// Cart lines that were checked out.
@@ -55,6 +58,11 @@ impl Touched {
         }
     }
 
+    /// Adds the stock rows of a transfer that an op of the batch names.
+    pub fn transfer(&mut self, transfer: &Transfer) {
+        self.stock.extend(transfer.keys());
+    }
+
     fn op(&mut self, op: &Op) {
         match op {
             Op::Sale(sale) => self.sale(sale),
@@ -76,6 +84,8 @@ impl Touched {
                 }
             }
             Op::LifeEnded(ended) => _ = self.elders.entry(ended.incarnation_id).or_default(),
+            Op::Dispatched(told) => self.dispatched(told),
+            Op::Arrived(told) => self.arrived(told),
         }
     }
 
@@ -110,6 +120,17 @@ impl Touched {
         self.reviews.insert(review.review_id);
         self.products.insert(review.product_id);
         self.users.insert(review.user_id);
+    }
+
+    fn dispatched(&mut self, told: &Dispatched) {
+        self.transfers.insert(told.code.transfer_id());
+        self.warehouses.insert(told.to_id);
+        self.stock(told.from_id, told.lines.iter().map(|line| line.product_id));
+    }
+
+    fn arrived(&mut self, told: &Arrived) {
+        self.transfers.insert(told.code.transfer_id());
+        self.stock(told.warehouse_id, told.lines.iter().map(|line| line.product_id));
     }
 
     fn goods(&mut self, goods: &Goods) {

@@ -162,7 +162,7 @@ impl Ledger {
 
     /// Orders.
     pub fn orders(&self) -> impl Iterator<Item = &Order> {
-        self.feed.all().filter_map(|(_, told)| if let Aggregate::Order(order) = told { Some(&**order) } else { None })
+        self.feed.all().filter_map(|told| if let Aggregate::Order(order) = told { Some(&**order) } else { None })
     }
 
     /// Carts as they are merged.
@@ -186,6 +186,6 @@ impl Ledger {
     pub fn fed(&self, node_id: NodeId) -> impl Iterator<Item = &Aggregate> {
         let author = self.lives(node_id).next().map(|journal| &journal.author);
         let hears = move |scope| author.is_some_and(|author| hears(author, scope));
-        self.feed.all().filter(move |(scope, _)| hears(*scope)).map(|(_, aggregate)| aggregate)
+        self.feed.heard(hears)
     }
 }

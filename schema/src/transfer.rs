@@ -1,0 +1,287 @@
+//! Goods on the road from one warehouse to another, kept per transfer and never allotted or held.
+//!
+//! Two devices tell of a transfer, both perhaps without a line, so the server may hear that goods arrived
+//! before it hears that they were sent. All that is kept is therefore sums ([`Row`]), and everything else is a
+//! function of them: what is on the road, and which of the units that arrived were sent at all
+//! ([`Transfer::found`]). An op changes the sums; what it moves is the difference of that function before and
+//! after. So whatever the order in which ops come, what was booked in the end is the same, and units are conserved:
+//! all that moved as transferred, and what is on the road, sum to nothing.
+
+mod code;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::code::TransferCode;
+use crate::{
+    clock::Timestamp,
+    fault::Fault,
+    id::{ProductId, TransferId, WarehouseId},
+    op::{LINES_MAX, Line},
+    planted::{Bug, is_planted},
+    quantity::Amount,
+    stock::{SUM_MAX, StockKey},
+    verdict::ConcernKind,
+};
+
+/// Goods were put on the road.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dispatched {
+    /// What is written on the boxes.
+    pub code: TransferCode,
+    /// Where the goods left.
+    pub from_id: WarehouseId,
+    /// Where they are to go.
+    pub to_id: WarehouseId,
+    /// What left, and how much.
+    pub lines: Vec<Line>,
+}
+
+/// What came of one product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CameLine {
+    /// Of what.
+    pub product_id: ProductId,
+    /// How many came, damaged ones too.
+    pub came: Amount,
+    /// How many of them came damaged, and are not on the shelf.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub damaged: i64,
+}
+
+/// Goods of a transfer came, all of them or a part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrived {
+    /// What was written on the boxes.
+    pub code: TransferCode,
+    /// Where they came, be it where they were to go or not.
+    pub warehouse_id: WarehouseId,
+    /// What came. Empty only to say that nothing more will come.
+    pub lines: Vec<CameLine>,
+    /// Whether whoever took them in expects no more: what has not come is missing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub complete: bool,
+}
+
+/// Where a transfer goes, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Where the goods left.
+    pub from_id: WarehouseId,
+    /// Where they are to go.
+    pub to_id: WarehouseId,
+    /// When they left, by the sender's clock.
+    pub sent_at: Timestamp,
+}
+
+/// What a transfer's ops say of one product at one warehouse, as sums that only grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// Of what.
+    pub product_id: ProductId,
+    /// Where.
+    pub warehouse_id: WarehouseId,
+    /// Units that left here.
+    pub sent: i64,
+    /// Units that came here, damaged ones too.
+    pub arrived: i64,
+    /// Units of those that came damaged.
+    pub damaged: i64,
+    /// Units that left here, never came, and were written off by head office.
+    pub lost: i64,
+}
+
+/// A transfer as far as it has been told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// Its id, which follows from its code.
+    pub transfer_id: TransferId,
+    /// What is written on the boxes.
+    pub code: TransferCode,
+    /// Where it goes; none until the sender was heard.
+    pub route: Option<Route>,
+    /// Whether somebody said that nothing more will come.
+    pub complete: bool,
+    /// In the order of products and warehouses, each pair once.
+    pub rows: Vec<Row>,
+}
+
+/// Units of one product over a whole transfer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Units that left.
+    pub sent: i64,
+    /// Units that came, wherever they did.
+    pub arrived: i64,
+    /// Units written off.
+    pub lost: i64,
+}
+
+impl Totals {
+    /// Units on the road, or missing if the transfer is complete.
+    pub fn on_road(self) -> i64 {
+        (self.sent - self.lost - self.arrived).max(0)
+    }
+
+    /// Units that came and that nobody says to have sent.
+    pub fn excess(self) -> i64 {
+        (self.arrived - self.sent).max(0)
+    }
+}
+
+impl Transfer {
+    /// One of which nothing has been told.
+    pub fn untold(code: TransferCode) -> Self {
+        Self { transfer_id: code.transfer_id(), code, route: None, complete: false, rows: Vec::new() }
+    }
+
+    /// Goods left.
+    pub fn send(&mut self, told: &Dispatched, at: Timestamp) {
+        self.route = Some(Route { from_id: told.from_id, to_id: told.to_id, sent_at: at });
+        for line in &told.lines {
+            self.row(line.product_id, told.from_id).sent += line.amount.units();
+        }
+    }
+
+    /// Goods came.
+    pub fn arrive(&mut self, told: &Arrived) {
+        self.complete |= told.complete;
+        for line in &told.lines {
+            let row = self.row(line.product_id, told.warehouse_id);
+            row.arrived += line.came.units();
+            row.damaged += line.damaged;
+        }
+    }
+
+    /// Units that are missing are given up, in the book of the warehouse that sent them.
+    pub fn write_off(&mut self, product_id: ProductId, from_id: WarehouseId, units: i64) {
+        self.row(product_id, from_id).lost += units;
+    }
+
+    /// Each product's units over all warehouses.
+    pub fn totals(&self) -> BTreeMap<ProductId, Totals> {
+        let mut totals: BTreeMap<ProductId, Totals> = BTreeMap::new();
+        for row in &self.rows {
+            let of = totals.entry(row.product_id).or_default();
+            of.sent += row.sent;
+            of.arrived += row.arrived;
+            of.lost += row.lost;
+        }
+        totals
+    }
+
+    /// Of the units that arrived, those that no one sent, or that had been written off: they were found. Of several
+    /// warehouses where units of a product came, those with lower ids got what had been sent.
+    pub fn found(&self) -> BTreeMap<StockKey, i64> {
+        if is_planted(Bug::ExcessTransferred) {
+            return BTreeMap::new();
+        }
+        let mut left: BTreeMap<ProductId, i64> =
+            self.totals().into_iter().map(|(product_id, of)| (product_id, of.sent - of.lost)).collect();
+        let mut found = BTreeMap::new();
+        for row in self.rows.iter().filter(|row| row.arrived > 0) {
+            let left = left.entry(row.product_id).or_default();
+            let sent = row.arrived.min(*left);
+            *left -= sent;
+            if row.arrived > sent {
+                found.insert(row.key(), row.arrived - sent);
+            }
+        }
+        found
+    }
+
+    /// Units that came though nobody sent them, and units that are missing: what people must look at, while it lasts.
+    pub fn surprises(&self) -> [(ConcernKind, i64); 2] {
+        let totals = self.totals();
+        let excess = totals.values().map(|of| of.excess()).sum();
+        let missing = if self.complete { totals.values().map(|of| of.on_road()).sum() } else { 0 };
+        [(ConcernKind::TransferExcess, excess), (ConcernKind::TransferShort, missing)]
+    }
+
+    /// Whether nothing of it is on the road, though something was.
+    pub fn is_over(&self) -> bool {
+        self.route.is_some() && self.totals().values().all(|of| of.on_road() == 0)
+    }
+
+    /// The stock rows that it has moved units of.
+    pub fn keys(&self) -> impl Iterator<Item = StockKey> + '_ {
+        self.rows.iter().map(|row| row.key())
+    }
+
+    /// The warehouses that it concerns.
+    pub fn places(&self) -> Vec<WarehouseId> {
+        let route = self.route.iter().flat_map(|route| [route.from_id, route.to_id]);
+        let mut places: Vec<_> = self.rows.iter().map(|row| row.warehouse_id).chain(route).collect();
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
+    /// Whether one of its sums is beyond [`SUM_MAX`].
+    pub fn is_beyond(&self) -> bool {
+        self.rows.iter().any(|row| row.sent > SUM_MAX || row.arrived > SUM_MAX)
+    }
+
+    fn row(&mut self, product_id: ProductId, warehouse_id: WarehouseId) -> &mut Row {
+        let place =
+            self.rows.binary_search_by_key(&(product_id, warehouse_id), |row| (row.product_id, row.warehouse_id));
+        let place = place.unwrap_or_else(|place| {
+            self.rows.insert(place, Row { product_id, warehouse_id, sent: 0, arrived: 0, damaged: 0, lost: 0 });
+            place
+        });
+        &mut self.rows[place]
+    }
+}
+
+impl Row {
+    /// The stock row that it is about.
+    pub const fn key(&self) -> StockKey {
+        StockKey { product_id: self.product_id, warehouse_id: self.warehouse_id }
+    }
+}
+
+impl Dispatched {
+    /// Checks what no transfer may be.
+    ///
+    /// # Errors
+    /// The first [`Fault`] found.
+    pub fn check(&self) -> Result<(), Fault> {
+        self.code.check()?;
+        if self.from_id == self.to_id {
+            return Err(Fault::SameWarehouse);
+        }
+        check_count(self.lines.len())
+    }
+}
+
+impl Arrived {
+    /// Checks what no arrival may be.
+    ///
+    /// # Errors
+    /// The first [`Fault`] found.
+    pub fn check(&self) -> Result<(), Fault> {
+        self.code.check()?;
+        if self.lines.is_empty() && self.complete {
+            return Ok(());
+        }
+        check_count(self.lines.len())?;
+        self.lines.iter().try_for_each(|line| match line.damaged {
+            units @ i64::MIN..0 => Err(Fault::AmountOutOfRange { units }),
+            damaged if damaged > line.came.units() => Err(Fault::MoreDamagedThanCame),
+            _ => Ok(()),
+        })
+    }
+}
+
+fn check_count(count: usize) -> Result<(), Fault> {
+    match count {
+        0 => Err(Fault::NoLines),
+        1..=LINES_MAX => Ok(()),
+        _ => Err(Fault::TooManyLines { count, max: LINES_MAX }),
+    }
+}
+
+const fn is_zero(units: &i64) -> bool {
+    *units == 0
+}
