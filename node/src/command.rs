@@ -9,6 +9,7 @@ macro_rules! say {
     }};
 }
 
+pub mod adjust;
 pub mod backup;
 pub mod card;
 pub mod carry;

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use outpost_node::{
     command::{
-        Failure, backup, card, carry, count, find, goods, join, orders, restore, round, salvage, sell, serve, status,
-        stock, verify,
+        Failure, adjust, backup, card, carry, count, find, goods, join, orders, restore, round, salvage, sell, serve,
+        status, stock, verify,
     },
     config::{Config, LogFormat, Settings},
     stage,
@@ -39,8 +39,8 @@ enum Verb {
     Sell(sell::Sell),
     Find(find::Find),
     Stock(stock::Stock),
-    /// Write down goods that came in
-    Receive(goods::Goods),
+    Receive(adjust::Receive),
+    Adjust(adjust::Adjust),
     Count(count::Count),
     /// Ask for more to sell
     Ask(goods::Goods),
@@ -84,7 +84,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Sell(sell) => sell::run(&config, &sell),
         Verb::Find(find) => find::run(&config, &find),
         Verb::Stock(stock) => stock::run(&config, &stock),
-        Verb::Receive(goods) => goods::run(&config, &goods, goods::Deed::Receive),
+        Verb::Receive(wanted) => adjust::receive(&config, &wanted),
+        Verb::Adjust(wanted) => adjust::adjust(&config, &wanted),
         Verb::Count(count) => count::run(&config, &count),
         Verb::Ask(goods) => goods::run(&config, &goods, goods::Deed::Ask),
         Verb::GiveBack(goods) => goods::run(&config, &goods, goods::Deed::GiveBack),

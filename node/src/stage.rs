@@ -65,6 +65,8 @@ works! {
     AddReview = "add_review": WRITTEN;
     /// Goods came in.
     Receive = "receive": WRITTEN;
+    /// There are more or fewer than the book says.
+    Adjust = "adjust": WRITTEN;
     /// Goods were counted.
     Count = "count": WRITTEN;
     /// Allotment goes back.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use outpost_schema::{
     id::{OrderId, ProductId},
     journal::Mark,
+    movement::{Adjusted, Cause, Change, Received, ReceivedLine, Remark, Why},
     op::{Cancel, Count, CountLine, Goods, Line, Op, StatusTold},
     order::{Fulfilment, Order, OrderStatus},
     planted::{Bug, is_planted},
@@ -29,19 +30,32 @@ pub struct Seen {
 }
 
 impl Node {
-    /// Goods came in.
+    /// Goods came in, and nobody says more of them.
     ///
     /// # Errors
-    /// `no_lines`, `too_many_lines`, `unknown_product`, or what the disk says.
+    /// Those of [`Node::take_in`].
     pub fn receive(&self, lines: &[Line]) -> Result<Mark, Error> {
-        self.write(Work::Receive, |writing| {
-            let mut effects = Effects::default();
-            for (line, number) in lines.iter().zip(0..) {
-                let key = writing.identity.stock_of(line.product_id);
-                effects.put_or_take(writing, number, key, line.amount.units(), Reason::Received)?;
-            }
-            writing.note_goods(lines, effects, Op::Received)
-        })
+        let lines: Vec<_> = lines.iter().copied().map(ReceivedLine::from).collect();
+        self.take_in(&lines, &Remark::default())
+    }
+
+    /// Goods came in: of which lots, and who took them in.
+    ///
+    /// # Errors
+    /// `no_lines`, `too_many_lines`, `unknown_product`, those of texts that are too long or blank, or what the disk
+    /// says.
+    pub fn take_in(&self, lines: &[ReceivedLine], remark: &Remark) -> Result<Mark, Error> {
+        self.write(Work::Receive, |writing| writing.take_in(lines, remark))
+    }
+
+    /// There are more or fewer than the book says, and this is why. What is promised of them stays promised: head
+    /// office sees what is no longer there for it.
+    ///
+    /// # Errors
+    /// `amount_out_of_range` if goods go the other way than their cause says, `empty` for a correction without a
+    /// note, and those of [`Node::take_in`].
+    pub fn adjust(&self, cause: Cause, lines: &[Change], remark: &Remark) -> Result<Mark, Error> {
+        self.write(Work::Adjust, |writing| writing.adjust(cause, lines, remark))
     }
 
     /// Somebody looked: what was seen becomes what the book says. Answers with what each line moved.
@@ -96,12 +110,43 @@ impl Node {
 }
 
 impl Writing<'_> {
+    fn take_in(&mut self, lines: &[ReceivedLine], remark: &Remark) -> Result<Mark, Error> {
+        let mut effects = Effects::default();
+        for (line, number) in lines.iter().zip(0..) {
+            self.check_product(line.product_id)?;
+            let why = Why { reason: Reason::Received, remark: remark.clone(), lot: line.lot.clone() };
+            let key = self.identity.stock_of(line.product_id);
+            effects.put_or_take(self, number, key, line.amount.units(), why)?;
+        }
+        let warehouse_id = self.identity.warehouse_id();
+        let op = Op::Received(Received { warehouse_id, lines: lines.to_vec(), remark: remark.clone() });
+        self.note_moved(&op, effects)
+    }
+
+    fn adjust(&mut self, cause: Cause, lines: &[Change], remark: &Remark) -> Result<Mark, Error> {
+        let warehouse_id = self.identity.warehouse_id();
+        let op = Op::Adjusted(Adjusted { warehouse_id, cause, lines: lines.to_vec(), remark: remark.clone() });
+        // Before anything is reckoned: a number that is no amount may overflow.
+        op.check()?;
+        let mut effects = Effects::default();
+        for (line, number) in lines.iter().zip(0..) {
+            self.check_product(line.product_id)?;
+            let why = Why { reason: cause.reason(), remark: remark.clone(), lot: line.lot.clone() };
+            effects.put_or_take(self, number, self.identity.stock_of(line.product_id), line.delta, why)?;
+        }
+        self.note_moved(&op, effects)
+    }
+
+    fn note_moved(&mut self, op: &Op, effects: Effects) -> Result<Mark, Error> {
+        let entry = self.append(op)?;
+        effects.save(self, &entry)?;
+        Ok(entry.mark())
+    }
+
     fn note_goods(&mut self, lines: &[Line], effects: Effects, op: fn(Goods) -> Op) -> Result<Mark, Error> {
         lines.iter().try_for_each(|line| self.check_product(line.product_id))?;
         let goods = Goods { warehouse_id: self.identity.warehouse_id(), lines: lines.to_vec() };
-        let entry = self.append(&op(goods))?;
-        effects.save(self, &entry)?;
-        Ok(entry.mark())
+        self.note_moved(&op(goods), effects)
     }
 
     fn count(&mut self, seen: &[Seen]) -> Result<Vec<CountLine>, Error> {

@@ -193,7 +193,12 @@ pub fn laid_over(op: &Op) -> Vec<Key> {
         Op::StatusTold(told) => vec![key(Kind::Order, told.order_id.0)],
         Op::Carried(carried) => carried.op().iter().flat_map(laid_over).collect(),
         Op::LifeEnded(_) => Vec::new(),
-        Op::Received(_) | Op::Counted(_) | Op::GaveBack(_) | Op::AllotmentAsked(_) | Op::CancelAsked(_) => Vec::new(),
+        Op::Received(_)
+        | Op::Adjusted(_)
+        | Op::Counted(_)
+        | Op::GaveBack(_)
+        | Op::AllotmentAsked(_)
+        | Op::CancelAsked(_) => Vec::new(),
         // The image of a transfer stays as it was fed, and what this node did to it is laid over when it is shown.
         Op::Dispatched(_) | Op::Arrived(_) => Vec::new(),
     }

@@ -17,6 +17,7 @@ pub mod foreign;
 pub mod id;
 pub mod journal;
 pub mod money;
+pub mod movement;
 pub mod op;
 pub mod order;
 pub mod people;

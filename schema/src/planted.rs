@@ -34,6 +34,8 @@ bugs! {
     PrunedAtAcked,
     /// What a till gives back is told, and not taken from its own allotment.
     ReturnToldBeforeCommit,
+    /// What breaks or is lost at a home stays its till's to sell.
+    DamageStaysSellable,
     /// A grant is taken from the answer to a push as well as from the feed.
     GrantTakenFromAnswer,
     /// An own op is no longer laid over the image as soon as it is acknowledged.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{ProductId, WarehouseId},
+    movement::Why,
     quantity::AMOUNT_MAX,
 };
 
@@ -41,17 +42,19 @@ pub enum Reason {
     Received,
     /// Left with a customer.
     Sold,
-    /// Went to another warehouse, or came from one.
-    Transferred,
-    /// Broke or spoiled.
+    /// Came back from a customer.
+    Returned,
+    /// Broken, spoilt, or past its date.
     Damaged,
-    /// Is nowhere.
+    /// Gone, and nobody knows where to.
     Lost,
-    /// Was there though nobody knew.
+    /// There, and in no book.
     Found,
     /// The book was wrong: somebody looked.
     Counted,
-    /// Head office set the book right.
+    /// Went to another warehouse, or came from there.
+    Transferred,
+    /// Somebody set the book right.
     Corrected,
 }
 
@@ -62,8 +65,8 @@ pub struct Movement {
     pub key: StockKey,
     /// By how much; negative is out.
     pub delta: i64,
-    /// Why.
-    pub reason: Reason,
+    /// Why, and what was said of it.
+    pub why: Why,
 }
 
 /// The two sums of a stock row, and everything that follows from them.

@@ -3,6 +3,7 @@
 use crate::{
     device::{IncarnationState, LifeReason, NodeKind},
     fault::Fault,
+    movement::Cause,
     op::OpKind,
     order::{Fulfilment, OrderStatus, PaymentStatus, Tender},
     people::Role,
@@ -72,9 +73,11 @@ words! {
         Cash = "cash", Card = "card", Change = "change";
     Fulfilment, "fulfilment", "carry_out, ship":
         CarryOut = "carry_out", Ship = "ship";
-    Reason, "reason", "received, sold, transferred, damaged, lost, found, counted, corrected":
-        Received = "received", Sold = "sold", Transferred = "transferred", Damaged = "damaged", Lost = "lost",
-        Found = "found", Counted = "counted", Corrected = "corrected";
+    Reason, "reason", "received, sold, returned, damaged, lost, found, counted, transferred, corrected":
+        Received = "received", Sold = "sold", Returned = "returned", Damaged = "damaged", Lost = "lost", Found = "found",
+        Counted = "counted", Transferred = "transferred", Corrected = "corrected";
+    Cause, "cause", "damaged, lost, found, corrected":
+        Damaged = "damaged", Lost = "lost", Found = "found", Corrected = "corrected";
     SalePolicy, "sale policy", "strict, physical":
         Strict = "strict", Physical = "physical";
     NodeKind, "node kind", "till, kiosk, popup, handheld":
@@ -86,11 +89,11 @@ words! {
     Refusal, "refusal", "nothing_left, already_handed_over, already_cancelled, recovering, life_over":
         NothingLeft = "nothing_left", AlreadyHandedOver = "already_handed_over", AlreadyCancelled = "already_cancelled",
         Recovering = "recovering", LifeOver = "life_over";
-    OpKind, "op kind", "sale, customer_added, address_added, reviewed, received, counted, gave_back, status_told, allotment_asked, cancel_asked, carried, life_ended, dispatched, arrived":
+    OpKind, "op kind", "sale, customer_added, address_added, reviewed, received, adjusted, counted, gave_back, status_told, allotment_asked, cancel_asked, carried, life_ended, dispatched, arrived, receipt_undone":
         Sale = "sale", CustomerAdded = "customer_added", AddressAdded = "address_added", Reviewed = "reviewed",
-        Received = "received", Counted = "counted", GaveBack = "gave_back", StatusTold = "status_told",
+        Received = "received", Adjusted = "adjusted", Counted = "counted", GaveBack = "gave_back", StatusTold = "status_told",
         AllotmentAsked = "allotment_asked", CancelAsked = "cancel_asked", Carried = "carried", LifeEnded = "life_ended",
-        Dispatched = "dispatched", Arrived = "arrived";
+        Dispatched = "dispatched", Arrived = "arrived", ReceiptUndone = "receipt_undone";
     ConcernKind, "concern", "owed, unbacked, total_mismatch, payments_mismatch, other_currency, cart_sold_twice, email_taken, clock_ahead, set_aside, fork, shipped_though_cancelled, cart_not_believable, life_begun, journal_hole, image_mended, server_restored, transfer_excess, transfer_short":
         Owed = "owed", Unbacked = "unbacked", TotalMismatch = "total_mismatch", PaymentsMismatch = "payments_mismatch",
         OtherCurrency = "other_currency", CartSoldTwice = "cart_sold_twice", EmailTaken = "email_taken",

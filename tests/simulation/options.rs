@@ -22,6 +22,7 @@ pub enum Sort {
     Remove,
     CheckOut,
     Receive,
+    Adjust,
     Count,
     GiveBack,
     Ask,
@@ -58,7 +59,7 @@ pub enum Sort {
 
 /// Each sort with how many in a hundred seeds have it, and how often it then happens beside the others.
 /// To add a sort of step, add it here, draw it in `plan.rs`, and let `network.rs` do it.
-const SORTS: [(Sort, usize, usize); 40] = [
+const SORTS: [(Sort, usize, usize); 41] = [
     (Sort::Sell, 100, 240),
     (Sort::Ship, 50, 30),
     (Sort::BeginCart, 40, 20),
@@ -67,6 +68,7 @@ const SORTS: [(Sort, usize, usize); 40] = [
     (Sort::Remove, 30, 10),
     (Sort::CheckOut, 40, 30),
     (Sort::Receive, 70, 20),
+    (Sort::Adjust, 40, 20),
     (Sort::Count, 60, 20),
     (Sort::GiveBack, 60, 20),
     (Sort::Ask, 95, 90),

@@ -1,7 +1,7 @@
 //! From a seed's options to its steps. They are drawn before anything happens and do not depend on what
 //! does, so one scenario runs at every depth, and a failing one can be made shorter by leaving steps out.
 
-use outpost_schema::order::OrderStatus;
+use outpost_schema::{movement::Cause, order::OrderStatus};
 
 use crate::{
     chance::Chance,
@@ -46,6 +46,7 @@ fn step(sort: Sort, chance: &mut Chance) -> Step {
         Sort::Remove => at(Verb::Remove { cart: other, product: chance.below(MANY) }),
         Sort::CheckOut => at(Verb::CheckOut { cart: other }),
         Sort::Receive => at(Verb::Receive { product: other, units }),
+        Sort::Adjust => at(Verb::Adjust { product: other, cause: cause(chance), units }),
         Sort::Count => at(Verb::Count { product: other }),
         Sort::GiveBack => at(Verb::GiveBack { product: other, units }),
         Sort::Ask => at(Verb::Ask { product: other, units }),
@@ -89,6 +90,10 @@ fn lines(chance: &mut Chance) -> Vec<(usize, i64)> {
 /// Mostly the guest.
 fn customer(chance: &mut Chance) -> Option<usize> {
     chance.in_a_hundred(40).then(|| chance.below(MANY))
+}
+
+fn cause(chance: &mut Chance) -> Cause {
+    *chance.one_of(&[Cause::Damaged, Cause::Lost, Cause::Found])
 }
 
 fn status(chance: &mut Chance) -> OrderStatus {

@@ -7,6 +7,7 @@ use outpost_schema::{
     id::{CartId, HoldId, IncarnationId, NodeId, OrderId, ProductId, UserId},
     journal::Mark,
     money::Money,
+    movement::Cause,
     order::{Order, OrderStatus},
     stock::StockKey,
 };
@@ -53,6 +54,8 @@ pub enum Verb {
     CheckOut { cart: Nth },
     /// Goods came in.
     Receive { product: Nth, units: i64 },
+    /// Units turn out to be damaged or lost, or more are found.
+    Adjust { product: Nth, cause: Cause, units: i64 },
     /// Somebody looks, and writes down what is there.
     Count { product: Nth },
     /// Gives a part of what is allotted back.
@@ -136,6 +139,8 @@ pub enum Act {
     CheckOut { cart: CartId },
     /// See [`Verb::Receive`].
     Receive { product: ProductId, units: i64 },
+    /// The book changes by so much.
+    Adjust { product: ProductId, cause: Cause, delta: i64 },
     /// So many were seen.
     Count { product: ProductId, seen: i64 },
     /// See [`Verb::GiveBack`].

@@ -1,4 +1,4 @@
-//! `receive`, `ask` and `give-back`: goods by code and number.
+//! `ask` and `give-back`: goods by code and number.
 
 use outpost_schema::journal::Mark;
 
@@ -19,8 +19,6 @@ pub struct Goods {
 /// What is done with goods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
-    /// They came in.
-    Receive,
     /// More of them may be sold here, if head office agrees.
     Ask,
     /// Others may sell them.
@@ -39,7 +37,6 @@ pub fn run(config: &Config, goods: &Goods, deed: Deed) -> Result<(), Failure> {
     };
     let lines = wanted.iter().map(line).collect::<Result<_, Failure>>()?;
     let (path, done) = match deed {
-        Deed::Receive => ("/v1/stock/receive", "Received"),
         Deed::Ask => ("/v1/stock/ask", "Asked for"),
         Deed::GiveBack => ("/v1/stock/give-back", "Gave back"),
     };

@@ -26,6 +26,8 @@ const MIGRATIONS: &[Migration] = &[
     ("0007_epochs", include_str!("../../../migrations/node/0007_epochs.sql")),
     ("0008_checks", include_str!("../../../migrations/node/0008_checks.sql")),
     ("0009_filling", include_str!("../../../migrations/node/0009_filling.sql")),
+    ("0010_movements", include_str!("../../../migrations/node/0010_movements.sql")),
+    ("0011_transfers", include_str!("../../../migrations/node/0011_transfers.sql")),
 ];
 
 const APPLIED: &str = "create table if not exists migrations (

@@ -4,7 +4,8 @@ use outpost_schema::{
     clock::Timestamp,
     feed,
     id::{IncarnationId, ProductId},
-    stock::{Allotment, Level, Reason, StockKey},
+    movement::Why,
+    stock::{Allotment, Level, Movement, StockKey},
 };
 use outpost_sync::wire::Acked;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -130,15 +131,15 @@ pub(crate) fn save_movement(
     conn: &Connection,
     place: Place,
     line: usize,
-    key: StockKey,
-    delta: i64,
-    reason: Reason,
+    movement: &Movement,
     at: Timestamp,
 ) -> Result<(), Error> {
     let line = i64::try_from(line).unwrap_or(i64::MAX);
+    let Movement { key, delta, why: Why { reason, remark, lot } } = movement;
     conn.prepare_cached(
-        "insert into stock_movements (incarnation_id, seq, line, product_id, warehouse_id, delta, reason, moved_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "insert into stock_movements (incarnation_id, seq, line, product_id, warehouse_id, delta, reason, moved_at,
+             person, note, lot, expires)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
     .execute(params![
         place.incarnation_id,
@@ -148,7 +149,11 @@ pub(crate) fn save_movement(
         key.warehouse_id,
         delta,
         reason,
-        at
+        at,
+        remark.person,
+        remark.note,
+        lot.lot,
+        lot.expires
     ])?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Warehouse work without a network.
 
 use outpost_schema::{
+    movement::{Cause, Change, Lot, ReceivedLine, Remark},
     op::CountLine,
     order::{Fulfilment, OrderStatus},
     stock::{Allotment, Level},
@@ -38,6 +39,39 @@ fn goods_received_where_others_sell_are_everybodys() {
     shop.refuses("unknown_product", |shop| shop.node.receive(&[line(ProductId(Uuid::from_u128(99)), 1)]));
     shop.refuses("no_lines", |shop| shop.node.receive(&[]));
     shop.refuses("too_many_lines", |shop| shop.node.receive(&vec![line(TEA, 1); 2_001]));
+}
+
+#[test]
+fn a_broken_case_leaves_the_book_with_a_word_on_it() {
+    let shop = Shop::new(&home());
+    let lot = Lot { lot: Some("L7".to_owned()), expires: Some("2027-01-31".to_owned()) };
+    let came = ReceivedLine { lot: lot.clone(), ..line(TEA, 5).into() };
+    let said = |note: &str| Remark { person: Some("Ada".to_owned()), note: Some(note.to_owned()) };
+    shop.node.take_in(&[came], &said("by van")).expect("received");
+    let change = |delta| Change { product_id: TEA, delta, lot: lot.clone() };
+    shop.node.adjust(Cause::Damaged, &[change(-2)], &said("dropped")).expect("a fact");
+    assert_eq!((shop.level(TEA), shop.open(TEA)), (Level { balance: 3, promised: 3 }, 3));
+    let words = "select group_concat(reason || ' ' || person || ' ' || note || ' ' || lot || ' ' || expires, '; ')
+                 from (select * from stock_movements order by seq)";
+    let words: String =
+        shop.node.db().read(|conn| Ok(conn.query_row(words, [], |row| row.get(0))?)).expect("movements");
+    assert_eq!(words, "received Ada by van L7 2027-01-31; damaged Ada dropped L7 2027-01-31");
+    shop.node.adjust(Cause::Lost, &[change(-5)], &Remark::default()).expect("a fact, beyond the book too");
+    assert_eq!((shop.level(TEA).balance, shop.open(TEA)), (-2, 0));
+}
+
+#[test]
+fn what_is_said_of_goods_must_fit() {
+    let shop = Shop::new(&home());
+    let adjust = |shop: &Shop, cause, delta, note: Option<&str>| {
+        let remark = Remark { person: None, note: note.map(str::to_owned) };
+        shop.node.adjust(cause, &[Change { product_id: TEA, delta, lot: Lot::default() }], &remark)
+    };
+    shop.refuses("amount_out_of_range", |shop| adjust(shop, Cause::Damaged, 1, None));
+    shop.refuses("amount_out_of_range", |shop| adjust(shop, Cause::Lost, i64::MIN, None));
+    shop.refuses("empty", |shop| adjust(shop, Cause::Corrected, 1, None));
+    shop.refuses("too_long", |shop| adjust(shop, Cause::Found, 1, Some(&"x".repeat(9_000))));
+    shop.refuses("no_lines", |shop| shop.node.adjust(Cause::Found, &[], &Remark::default()));
 }
 
 #[test]

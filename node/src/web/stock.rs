@@ -1,4 +1,4 @@
-//! Stock: looked at, received, counted, asked for and given back.
+//! Stock: looked at, received, adjusted, counted, asked for and given back.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use axum::{
 use outpost_schema::{
     id::{ProductId, WarehouseId},
     journal::Mark,
+    movement::{Cause, Change, Lot, ReceivedLine, Remark},
     op::{CountLine, Line},
     quantity::Amount,
 };
@@ -50,12 +51,66 @@ pub struct AmountSaid {
     pub amount: Amount,
 }
 
-/// Goods that came in, are asked for or are given back.
+/// Goods that are asked for or given back.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GoodsSaid {
     /// What and how much.
     pub lines: Vec<AmountSaid>,
+}
+
+/// Goods that came in, and what there is to say of them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReceivedSaid {
+    /// What and how much, of which lot.
+    pub lines: Vec<ReceivedLineSaid>,
+    /// Who took them in.
+    pub person: Option<String>,
+    /// What else there is to know.
+    pub note: Option<String>,
+}
+
+/// A product that came in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReceivedLineSaid {
+    /// What.
+    pub product_id: ProductId,
+    /// How much.
+    pub amount: Amount,
+    /// The maker's lot.
+    pub lot: Option<String>,
+    /// Until when it is good.
+    pub expires: Option<String>,
+}
+
+/// There are more or fewer than the book says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdjustSaid {
+    /// Why: `damaged`, `lost`, `found` or `corrected`.
+    pub cause: Cause,
+    /// Of what, and by how much.
+    pub lines: Vec<ChangeSaid>,
+    /// Who says so.
+    pub person: Option<String>,
+    /// What else there is to know; a correction needs it.
+    pub note: Option<String>,
+}
+
+/// By how much a product's book changes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeSaid {
+    /// Of what.
+    pub product_id: ProductId,
+    /// By how much; negative is out.
+    pub delta: i64,
+    /// The maker's lot.
+    pub lot: Option<String>,
+    /// Until when it is good.
+    pub expires: Option<String>,
 }
 
 /// "I saw 7" of one product.
@@ -86,6 +141,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/v1/stock", get(look))
         .route("/v1/stock/receive", post(receive))
+        .route("/v1/stock/adjust", post(adjust))
         .route("/v1/stock/count", post(count))
         .route("/v1/stock/ask", post(ask))
         .route("/v1/stock/give-back", post(give_back))
@@ -108,8 +164,31 @@ async fn look(State(app): State<Arc<App>>, Asked(OfProduct { product }): Asked<O
     Ok(Json(found.await?))
 }
 
-async fn receive(app: State<Arc<App>>, goods: Said<GoodsSaid>) -> Result<(StatusCode, Json<Mark>), Failed> {
-    noted(app, goods, |app, lines| app.node.receive(lines)).await
+async fn receive(
+    State(app): State<Arc<App>>,
+    Said(said): Said<ReceivedSaid>,
+) -> Result<(StatusCode, Json<Mark>), Failed> {
+    let ReceivedSaid { lines, person, note } = said;
+    let line = |said: ReceivedLineSaid| ReceivedLine {
+        product_id: said.product_id,
+        amount: said.amount,
+        lot: Lot { lot: said.lot, expires: said.expires },
+    };
+    let lines: Vec<_> = lines.into_iter().map(line).collect();
+    let mark = blocking(&app, move |app| app.node.take_in(&lines, &Remark { person, note })).await?;
+    Ok((StatusCode::CREATED, Json(mark)))
+}
+
+async fn adjust(State(app): State<Arc<App>>, Said(said): Said<AdjustSaid>) -> Result<(StatusCode, Json<Mark>), Failed> {
+    let AdjustSaid { cause, lines, person, note } = said;
+    let line = |said: ChangeSaid| Change {
+        product_id: said.product_id,
+        delta: said.delta,
+        lot: Lot { lot: said.lot, expires: said.expires },
+    };
+    let lines: Vec<_> = lines.into_iter().map(line).collect();
+    let mark = blocking(&app, move |app| app.node.adjust(cause, &lines, &Remark { person, note })).await?;
+    Ok((StatusCode::CREATED, Json(mark)))
 }
 
 async fn ask(app: State<Arc<App>>, goods: Said<GoodsSaid>) -> Result<(StatusCode, Json<Mark>), Failed> {

@@ -36,6 +36,7 @@ impl Batch<'_> {
             | Op::AddressAdded(_)
             | Op::Reviewed(_)
             | Op::Received(_)
+            | Op::Adjusted(_)
             | Op::Counted(_)
             | Op::GaveBack(_)
             | Op::StatusTold(_)
@@ -75,6 +76,7 @@ pub(super) fn again(op: &Op) -> Verdict {
         | Op::AddressAdded(_)
         | Op::Reviewed(_)
         | Op::Received(_)
+        | Op::Adjusted(_)
         | Op::Counted(_)
         | Op::GaveBack(_)
         | Op::StatusTold(_)
@@ -193,7 +195,7 @@ mod tests {
         let goods = Goods { warehouse_id: key.warehouse_id, lines: vec![line] };
         let sale = by(NEW, Mark::START, &sale);
         let ask = by(NEW, sale.mark(), &Op::AllotmentAsked(goods.clone()));
-        let received = by(NEW, ask.mark(), &Op::Received(goods));
+        let received = by(NEW, ask.mark(), &Op::Received(goods.into()));
         let mut known = shop(key.warehouse_id, key.product_id);
         known.carried = [sale.mark(), ask.mark()].into();
         let settled = settle(&mut known, &author(key.warehouse_id, node_id), &[sale, ask, received]);

@@ -10,8 +10,9 @@ use crate::{
     clock::Timestamp,
     id::IncarnationId,
     journal::Entry,
+    movement::Why,
     op::Op,
-    stock::{Allotment, Level, Movement, Reason, StockKey},
+    stock::{Allotment, Level, Movement, StockKey},
     verdict::{ConcernKind, SetAside, Verdict},
 };
 
@@ -65,6 +66,7 @@ impl Batch<'_> {
             Op::AddressAdded(address) => self.address(*address),
             Op::Reviewed(review) => self.review(*review),
             Op::Received(goods) => self.received(at, &goods),
+            Op::Adjusted(adjusted) => self.adjusted(at, &adjusted),
             Op::Counted(count) => self.counted(at, &count),
             Op::GaveBack(goods) => self.gave_back(&goods),
             Op::StatusTold(told) => self.status_told(at, told),
@@ -95,10 +97,10 @@ impl Batch<'_> {
         level
     }
 
-    pub(super) fn move_stock(&mut self, at: At, line: i32, key: StockKey, delta: i64, reason: Reason) {
+    pub(super) fn move_stock(&mut self, at: At, line: i32, key: StockKey, delta: i64, why: impl Into<Why>) {
         if delta != 0 {
             self.level(key).balance += delta;
-            let movement = Movement { key, delta, reason };
+            let movement = Movement { key, delta, why: why.into() };
             self.settled.movements.push(Moved { seq: at.seq, line, at: at.at, movement });
         }
     }

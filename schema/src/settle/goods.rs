@@ -1,10 +1,11 @@
-//! Goods that come, are counted, are given back, or are asked for.
+//! Goods that come, are counted, turn out to be more or fewer, are given back, or are asked for.
 
 use uuid::Uuid;
 
 use super::decide::{At, Batch, Decision, nothing_lacked};
 use crate::{
     id::{ProductId, WarehouseId},
+    movement::{Adjusted, Received, Why},
     op::{Count, Goods},
     planted::{Bug, is_planted},
     quantity::Amount,
@@ -13,19 +14,29 @@ use crate::{
 };
 
 impl Batch<'_> {
-    pub(super) fn received(&mut self, at: At, goods: &Goods) -> Decision {
-        self.goods_may_move(goods)?;
-        for (line, number) in goods.lines.iter().zip(0..) {
-            let key = StockKey { product_id: line.product_id, warehouse_id: goods.warehouse_id };
-            self.put_or_take(at, number, key, line.amount.units(), Reason::Received);
+    pub(super) fn received(&mut self, at: At, received: &Received) -> Decision {
+        self.may_move(received.warehouse_id, received.lines.iter().map(|line| line.product_id))?;
+        for (line, number) in received.lines.iter().zip(0..) {
+            let key = StockKey { product_id: line.product_id, warehouse_id: received.warehouse_id };
+            let why = Why { reason: Reason::Received, remark: received.remark.clone(), lot: line.lot.clone() };
+            self.put_or_take(at, number, key, line.amount.units(), why);
+        }
+        Ok(Verdict::Accepted)
+    }
+
+    pub(super) fn adjusted(&mut self, at: At, adjusted: &Adjusted) -> Decision {
+        self.may_move(adjusted.warehouse_id, adjusted.lines.iter().map(|line| line.product_id))?;
+        for (line, number) in adjusted.lines.iter().zip(0..) {
+            let key = StockKey { product_id: line.product_id, warehouse_id: adjusted.warehouse_id };
+            let reason = adjusted.cause.reason();
+            let why = Why { reason, remark: adjusted.remark.clone(), lot: line.lot.clone() };
+            self.put_or_take(at, number, key, line.delta, why);
         }
         Ok(Verdict::Accepted)
     }
 
     pub(super) fn counted(&mut self, at: At, count: &Count) -> Decision {
-        self.may_act_at(count.warehouse_id)?;
-        nothing_lacked(self.lacked_goods(count.warehouse_id, count.lines.iter().map(|line| line.product_id)))?;
-        self.has_room(count.warehouse_id, count.lines.iter().map(|line| line.product_id))?;
+        self.may_move(count.warehouse_id, count.lines.iter().map(|line| line.product_id))?;
         for (line, number) in count.lines.iter().zip(0..) {
             let key = StockKey { product_id: line.product_id, warehouse_id: count.warehouse_id };
             self.put_or_take(at, number, key, line.delta, Reason::Counted);
@@ -35,9 +46,9 @@ impl Batch<'_> {
 
     /// A movement that is no sale. At the author's home what it puts in is its own to sell, and what
     /// it takes out was.
-    fn put_or_take(&mut self, at: At, number: i32, key: StockKey, delta: i64, reason: Reason) {
+    pub(super) fn put_or_take(&mut self, at: At, number: i32, key: StockKey, delta: i64, why: impl Into<Why>) {
         self.count_for_home(key, delta);
-        self.move_stock(at, number, key, delta, reason);
+        self.move_stock(at, number, key, delta, why);
     }
 
     /// At the author's home what an op puts in adds to its E, and what it takes out to its C.
@@ -80,9 +91,18 @@ impl Batch<'_> {
     }
 
     fn goods_may_move(&self, goods: &Goods) -> Result<(), SetAside> {
-        self.may_act_at(goods.warehouse_id)?;
-        nothing_lacked(self.lacked_goods(goods.warehouse_id, goods.lines.iter().map(|line| line.product_id)))?;
-        self.has_room(goods.warehouse_id, goods.lines.iter().map(|line| line.product_id))
+        self.may_move(goods.warehouse_id, goods.lines.iter().map(|line| line.product_id))
+    }
+
+    /// Whether the author may move these goods there, and all of them are known.
+    pub(super) fn may_move(
+        &self,
+        warehouse_id: WarehouseId,
+        products: impl Iterator<Item = ProductId> + Clone,
+    ) -> Result<(), SetAside> {
+        self.may_act_at(warehouse_id)?;
+        nothing_lacked(self.lacked_goods(warehouse_id, products.clone()))?;
+        self.has_room(warehouse_id, products)
     }
 
     pub(super) fn may_act_at(&self, warehouse_id: WarehouseId) -> Result<(), SetAside> {

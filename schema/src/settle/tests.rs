@@ -1,5 +1,7 @@
 //! Each rule by name, then the laws of stock over random histories.
 
+mod adjusted;
+
 use std::collections::BTreeSet;
 
 use rand::{Rng as _, SeedableRng as _};
@@ -13,6 +15,7 @@ use crate::{
     id::{OrderItemId, PaymentId},
     journal::{Body, Hash, Mark},
     money::Money,
+    movement::Cause,
     op::{Cancel, Count, CountLine, Customer, Goods, Sale, StatusTold},
     order::{OrderItem, Payment, PaymentStatus, Receipt, Tender, is_promised},
     people::{Rating, Role},
@@ -174,7 +177,10 @@ fn a_sale_takes_units_from_book_and_allotment() {
     assert_eq!(known.levels[&key()], Level { balance: 7, promised: 1 });
     assert_eq!(known.allotments[&key()].open(), 1);
     assert_eq!(settled.movements.len(), 1);
-    assert_eq!(settled.movements[0].movement, Movement { key: key(), delta: -3, reason: crate::stock::Reason::Sold });
+    assert_eq!(
+        settled.movements[0].movement,
+        Movement { key: key(), delta: -3, why: crate::stock::Reason::Sold.into() }
+    );
     assert_eq!(concerns(&settled), []);
 }
 
@@ -186,7 +192,7 @@ fn goods_that_the_book_does_not_have_are_a_fact_and_one_concern_that_ends_by_its
     assert_eq!(known.levels[&key()].owed(), 2);
     assert_eq!(concerns(&settled), [ConcernKind::Owed]);
 
-    let settled = run(&mut known, &author(), &[Op::Received(goods(5))]);
+    let settled = run(&mut known, &author(), &[Op::Received(goods(5).into())]);
     assert_eq!(known.levels[&key()], Level { balance: 3, promised: 0 });
     assert_eq!(settled.closed, [(ConcernKind::Owed, format!("{}/{}", tea(), shop()))]);
 }
@@ -222,7 +228,7 @@ fn at_its_home_a_node_sells_what_it_received_and_counted() {
     let mut known = known(0, 0);
     let found = Count { warehouse_id: shop(), lines: vec![CountLine { product_id: tea(), counted: 12, delta: 2 }] };
     let lost = Count { warehouse_id: shop(), lines: vec![CountLine { product_id: tea(), counted: 9, delta: -3 }] };
-    run(&mut known, &at_home(), &[Op::Received(goods(10)), Op::Counted(found), Op::Counted(lost), sale(100, 4)]);
+    run(&mut known, &at_home(), &[Op::Received(goods(10).into()), Op::Counted(found), Op::Counted(lost), sale(100, 4)]);
     assert_eq!(known.levels[&key()], Level { balance: 5, promised: 5 });
     assert_eq!(known.allotments[&key()].open(), 5);
 }
@@ -456,14 +462,15 @@ fn the_laws_of_stock_hold_over_random_histories() {
 
 fn random_op(rng: &mut ChaCha8Rng, round: u128) -> Op {
     let old = 1_000 + 10 * rng.random_range(0..=round);
-    match rng.random_range(0..9) {
+    match rng.random_range(0..10) {
         0 => sale(1_000 + 10 * round, rng.random_range(1..6)),
         1 | 2 => shipped_later(1_000 + 10 * round, rng.random_range(1..6)),
         3 => told(old, OrderStatus::Shipped),
         4 => cancel(old),
-        5 => Op::Received(goods(rng.random_range(1..9))),
+        5 => Op::Received(goods(rng.random_range(1..9)).into()),
         6 => Op::GaveBack(goods(rng.random_range(1..4))),
         7 => Op::AllotmentAsked(goods(rng.random_range(1..9))),
+        8 => adjusted::adjusted(Cause::Lost, -rng.random_range(1..4)),
         _ => {
             let delta = rng.random_range(-3..=3);
             Op::Counted(Count { warehouse_id: shop(), lines: vec![CountLine { product_id: tea(), counted: 5, delta }] })

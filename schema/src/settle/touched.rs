@@ -69,7 +69,13 @@ impl Touched {
             Op::CustomerAdded(customer) => self.customer(customer),
             Op::AddressAdded(address) => self.address(address),
             Op::Reviewed(review) => self.review(review),
-            Op::Received(goods) | Op::GaveBack(goods) => self.goods(goods),
+            Op::Received(received) => {
+                self.stock(received.warehouse_id, received.lines.iter().map(|line| line.product_id));
+            }
+            Op::Adjusted(adjusted) => {
+                self.stock(adjusted.warehouse_id, adjusted.lines.iter().map(|line| line.product_id));
+            }
+            Op::GaveBack(goods) => self.goods(goods),
             Op::AllotmentAsked(goods) => {
                 self.asks = true;
                 self.goods(goods);

@@ -61,16 +61,35 @@ async fn insert_movements(tx: &Tx, incarnation_id: IncarnationId, movements: &[M
     let products: Vec<_> = movements.iter().map(|moved| moved.movement.key.product_id).collect();
     let warehouses: Vec<_> = movements.iter().map(|moved| moved.movement.key.warehouse_id).collect();
     let deltas: Vec<_> = movements.iter().map(|moved| moved.movement.delta).collect();
-    let reasons: Vec<_> = movements.iter().map(|moved| moved.movement.reason.word()).collect();
+    let reasons: Vec<_> = movements.iter().map(|moved| moved.movement.why.reason.word()).collect();
+    let persons: Vec<_> = movements.iter().map(|moved| moved.movement.why.remark.person.as_deref()).collect();
+    let notes: Vec<_> = movements.iter().map(|moved| moved.movement.why.remark.note.as_deref()).collect();
+    let lots: Vec<_> = movements.iter().map(|moved| moved.movement.why.lot.lot.as_deref()).collect();
+    let expiries: Vec<_> = movements.iter().map(|moved| moved.movement.why.lot.expires.as_deref()).collect();
     let seqs: Vec<_> = movements.iter().map(|moved| moved.seq).collect();
     let lines: Vec<_> = movements.iter().map(|moved| moved.line).collect();
     let moments: Vec<_> = movements.iter().map(|moved| moved.at).collect();
     tx.execute(
-        "insert into stock_movements (product_id, warehouse_id, delta, reason, incarnation_id, seq, line, moved_at)
-         select product_id, warehouse_id, delta, reason, $1, seq, line, moved_at
-         from unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::integer[], $8::timestamptz[])
-              as m (product_id, warehouse_id, delta, reason, seq, line, moved_at)",
-        &[&incarnation_id, &products, &warehouses, &deltas, &reasons, &seqs, &lines, &moments],
+        "insert into stock_movements (product_id, warehouse_id, delta, reason, incarnation_id, seq, line, moved_at,
+             person, note, lot, expires)
+         select product_id, warehouse_id, delta, reason, $1, seq, line, moved_at, person, note, lot, expires
+         from unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::integer[], $8::timestamptz[],
+                     $9::text[], $10::text[], $11::text[], $12::text[])
+              as m (product_id, warehouse_id, delta, reason, seq, line, moved_at, person, note, lot, expires)",
+        &[
+            &incarnation_id,
+            &products,
+            &warehouses,
+            &deltas,
+            &reasons,
+            &seqs,
+            &lines,
+            &moments,
+            &persons,
+            &notes,
+            &lots,
+            &expiries,
+        ],
     )
     .await?;
     Ok(())

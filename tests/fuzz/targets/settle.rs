@@ -63,6 +63,7 @@ fn answered(entries: &[Entry], settled: &Settled) {
                     | Op::AddressAdded(_)
                     | Op::Reviewed(_)
                     | Op::Received(_)
+                    | Op::Adjusted(_)
                     | Op::Counted(_)
                     | Op::GaveBack(_)
                     | Op::StatusTold(_)

@@ -85,7 +85,7 @@ fn ops() -> Vec<Op> {
         Op::CustomerAdded(Box::new(Customer { user: of(user()), address: Some(of(address(7))) })),
         Op::AddressAdded(Box::new(of(address(8)))),
         Op::Reviewed(Box::new(of(review()))),
-        Op::Received(goods()),
+        Op::Received(goods().into()),
         Op::Counted(Count { warehouse_id: PLACE, lines: vec![seen] }),
         Op::AllotmentAsked(goods()),
         Op::GaveBack(goods()),

@@ -23,12 +23,13 @@ type Asked = (String, Value);
 type Deed = fn(&mut There) -> Asked;
 
 /// What a cashier does, and how it is asked for; a sale dies in a story of its own.
-const DEEDS: [(Work, Deed); 10] = [
+const DEEDS: [(Work, Deed); 11] = [
     (Work::Cart, begin_a_cart),
     (Work::AddCustomer, add_a_customer),
     (Work::AddAddress, add_an_address),
     (Work::AddReview, review),
     (Work::Receive, receive),
+    (Work::Adjust, adjust),
     (Work::Count, count),
     (Work::GiveBack, give_back),
     (Work::Ask, ask),
@@ -134,6 +135,11 @@ fn review(there: &mut There) -> Asked {
 
 fn receive(there: &mut There) -> Asked {
     ("/v1/stock/receive".to_owned(), one(there))
+}
+
+fn adjust(there: &mut There) -> Asked {
+    let lines = json!([{ "product_id": there.tea, "delta": -1 }]);
+    ("/v1/stock/adjust".to_owned(), json!({ "cause": "damaged", "lines": lines, "person": "Ada", "note": "wet" }))
 }
 
 fn count(there: &mut There) -> Asked {

@@ -18,6 +18,7 @@ impl<D: Depth> Network<D> {
             Act::Sell { .. }
             | Act::CheckOut { .. }
             | Act::Receive { .. }
+            | Act::Adjust { .. }
             | Act::Count { .. }
             | Act::GiveBack { .. }
             | Act::Ask { .. }

@@ -159,7 +159,7 @@ impl<D: Depth> Network<D> {
     fn taken_by(&self, number: usize, act: &Act, moved: &[(StockKey, i64)]) -> Units {
         match act {
             Act::Sell { lines, .. } => self.units(number, lines),
-            Act::CheckOut { .. } | Act::Count { .. } => {
+            Act::CheckOut { .. } | Act::Count { .. } | Act::Adjust { .. } => {
                 moved.iter().map(|(key, delta)| (*key, (-delta).max(0))).collect()
             }
             Act::BeginCart
@@ -196,6 +196,7 @@ impl<D: Depth> Network<D> {
             | Act::Take { .. }
             | Act::Remove { .. }
             | Act::Receive { .. }
+            | Act::Adjust { .. }
             | Act::Count { .. }
             | Act::GiveBack { .. }
             | Act::Ask { .. }

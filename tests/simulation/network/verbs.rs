@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use outpost_schema::{
     id::{CartId, OrderId, ProductId},
     journal::Mark,
+    movement::Cause,
     order::{Fulfilment, Order, OrderStatus},
     stock::{SalePolicy, StockKey},
     verdict::ConcernKind,
@@ -59,6 +60,7 @@ impl<D: Depth> Network<D> {
             Verb::Remove { cart: nth, product } => Act::Remove { cart: cart(nth)?, product: self.product(*product) },
             Verb::CheckOut { cart: nth } => self.checkout(number, cart(nth)?)?,
             Verb::Receive { product, units } => Act::Receive { product: self.product(*product), units: *units },
+            Verb::Adjust { product, cause, units } => self.adjust(number, *product, *cause, *units)?,
             Verb::Count { product } => {
                 let product = self.product(*product);
                 Act::Count { product, seen: self.ledger.there(self.key(number, product)) }
@@ -70,6 +72,14 @@ impl<D: Depth> Network<D> {
             Verb::Customer { email } => Act::Customer { email: format!("person{email}@example.com") },
             Verb::Hold { .. } | Verb::Release { .. } | Verb::Allot { .. } => return None,
         })
+    }
+
+    /// Nobody breaks or loses what is not there.
+    fn adjust(&self, number: usize, product: usize, cause: Cause, units: i64) -> Option<Act> {
+        let product = self.product(product);
+        let delta = units * cause.sign().unwrap_or(1);
+        let is_there = -delta <= self.ledger.there(self.key(number, product));
+        is_there.then_some(Act::Adjust { product, cause, delta })
     }
 
     /// Whether a till that sells what is in the customer's hand could: others say themselves what they may sell.
@@ -249,6 +259,14 @@ impl<D: Depth> Network<D> {
                 }
                 self.write(number, name, moved.clone(), Vec::new());
             }
+            Act::Adjust { product, delta, .. } => {
+                let expected = vec![(self.key(number, *product), *delta)];
+                if moved != expected {
+                    return Err(format!("{act:?} moved {moved:?}"));
+                }
+                let taken = self.adjusted(number, &moved);
+                self.write(number, name, moved.clone(), taken);
+            }
             Act::Count { product, .. } => {
                 let key = self.key(number, *product);
                 // A till that does not know all that it did mistakes that for a difference.
@@ -281,6 +299,19 @@ impl<D: Depth> Network<D> {
             }
         }
         self.expect(number, &moved)
+    }
+
+    /// What an adjustment took from the till's allotment. What breaks or is lost was promised to somebody perhaps:
+    /// that is as it is, and head office sees it.
+    pub(super) fn adjusted(&mut self, number: usize, moved: &[(StockKey, i64)]) -> Units {
+        let gone: Units = moved.iter().map(|(key, delta)| (*key, (-delta).max(0))).collect();
+        if self.spots[number].card.is_home {
+            self.beyond_the_allotment(number, &gone);
+            gone
+        } else {
+            self.ledger.allow(&gone);
+            Vec::new()
+        }
     }
 
     /// Whether a till that sells from this row may not know all that was done there in its name.

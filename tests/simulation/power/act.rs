@@ -13,6 +13,7 @@ use outpost_schema::{
     cart::Cart,
     id::{CartId, OrderId, ProductId},
     journal::Mark,
+    movement::ReceivedLine,
     op::{Count, Goods, Line, Op, Sale, StatusTold},
     order::{Fulfilment, Order, OrderStatus},
     quantity::Amount,
@@ -107,7 +108,7 @@ impl Act {
         let cart = |cart| Done::Cart(Box::new(cart));
         Ok(match self {
             Self::Sell(lines, fulfilment) => Done::Journaled(sale(sell(node, lines, *fulfilment)?), None),
-            Self::Receive(lines) => Done::Journaled(Op::Received(goods(lines)), Some(node.receive(lines)?)),
+            Self::Receive(lines) => Done::Journaled(Op::Received(goods(lines).into()), Some(node.receive(lines)?)),
             Self::GiveBack(lines) => Done::Journaled(Op::GaveBack(goods(lines)), Some(node.give_back(lines)?)),
             Self::Ask(lines) => Done::Journaled(Op::AllotmentAsked(goods(lines)), Some(node.ask(lines)?)),
             Self::Count(seen) => {
@@ -154,9 +155,12 @@ impl Act {
             (Self::Checkout(id), Op::Sale(sale)) => {
                 book.carts.get(id).and_then(|cart| cart.clone().checkout().ok()) == sale.sold
             }
-            (Self::Receive(lines), Op::Received(goods))
-            | (Self::GiveBack(lines), Op::GaveBack(goods))
-            | (Self::Ask(lines), Op::AllotmentAsked(goods)) => goods.lines == *lines,
+            (Self::Receive(lines), Op::Received(received)) => {
+                received.lines.iter().cloned().eq(lines.iter().copied().map(ReceivedLine::from))
+            }
+            (Self::GiveBack(lines), Op::GaveBack(goods)) | (Self::Ask(lines), Op::AllotmentAsked(goods)) => {
+                goods.lines == *lines
+            }
             (Self::Count(seen), Op::Counted(count)) => seen
                 .iter()
                 .map(|seen| (seen.product_id, seen.counted))

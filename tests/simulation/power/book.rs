@@ -96,6 +96,7 @@ impl Sums {
             Op::CustomerAdded(_)
             | Op::AddressAdded(_)
             | Op::Reviewed(_)
+            | Op::Adjusted(_)
             | Op::CancelAsked(_)
             | Op::Carried(_)
             | Op::LifeEnded(_) => unreachable!("no act writes this"),

@@ -10,6 +10,7 @@ use outpost_schema::{
     cart::Cart,
     id::{ProductId, UserId},
     journal::Mark,
+    movement::{Change, Lot, Remark},
     op::Line,
     order::Fulfilment,
     quantity::Amount,
@@ -37,6 +38,11 @@ pub fn act(till: &RealTill, act: &Act) -> Result<Done, Error> {
         Act::Receive { product, units } => {
             till.node.receive(&line(*product, *units)?)?;
             moved(till, *product, *units)
+        }
+        Act::Adjust { product, cause, delta } => {
+            let change = Change { product_id: *product, delta: *delta, lot: Lot::default() };
+            till.node.adjust(*cause, &[change], &Remark::default())?;
+            moved(till, *product, *delta)
         }
         Act::Count { product, seen } => {
             let lines = till.node.count(&[Seen { product_id: *product, counted: *seen }])?;

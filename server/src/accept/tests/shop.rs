@@ -208,7 +208,7 @@ impl Till {
 
     pub(super) fn receive(&mut self, lines: &[(ProductId, i64)]) -> Entry {
         let goods = self.goods(lines);
-        self.write(&Op::Received(goods))
+        self.write(&Op::Received(goods.into()))
     }
 
     pub(super) fn ask(&mut self, lines: &[(ProductId, i64)]) -> Entry {

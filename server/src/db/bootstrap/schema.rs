@@ -21,7 +21,8 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = embedded![
     "0007_epochs",
     "0008_checks",
     "0009_filling",
-    "0010_transfers"
+    "0010_movements",
+    "0011_transfers"
 ];
 
 /// Where the node notes what was applied.

@@ -3,6 +3,7 @@
 use outpost_schema::{
     cart::{Sold, SoldLine, Span},
     journal::{Entry, Mark},
+    movement::{Adjusted, Cause, Change, Lot, Received, ReceivedLine, Remark},
     op::{Cancel, Carried, Count, CountLine, Customer, Goods, LifeEnded, Line, Op, OpKind, Sale, StatusTold},
     order::{Fulfilment, Order, OrderItem, OrderStatus, Payment, PaymentStatus, Receipt, Tender},
     word::Word as _,
@@ -23,7 +24,8 @@ pub fn op(kind: OpKind, choices: &mut Choices<'_>) -> Op {
         }
         OpKind::AddressAdded => Op::AddressAdded(Box::new(address(choices))),
         OpKind::Reviewed => Op::Reviewed(Box::new(review(choices))),
-        OpKind::Received => Op::Received(goods(choices)),
+        OpKind::Received => Op::Received(received(choices)),
+        OpKind::Adjusted => Op::Adjusted(adjusted(choices)),
         OpKind::Counted => Op::Counted(count(choices)),
         OpKind::GaveBack => Op::GaveBack(goods(choices)),
         OpKind::StatusTold => Op::StatusTold(StatusTold {
@@ -43,12 +45,13 @@ fn carried(choices: &mut Choices<'_>) -> Carried {
     let incarnation_id = life(choices);
     let kind = if choices.once_in(16) { OpKind::LifeEnded } else { op_kind(choices) };
     let told = match kind {
-        OpKind::Carried => Op::Received(goods(choices)),
+        OpKind::Carried => Op::Received(received(choices)),
         other @ (OpKind::Sale
         | OpKind::CustomerAdded
         | OpKind::AddressAdded
         | OpKind::Reviewed
         | OpKind::Received
+        | OpKind::Adjusted
         | OpKind::Counted
         | OpKind::GaveBack
         | OpKind::StatusTold
@@ -67,6 +70,33 @@ fn carried(choices: &mut Choices<'_>) -> Carried {
 fn goods(choices: &mut Choices<'_>) -> Goods {
     let line = |choices: &mut Choices<'_>| Line { product_id: product_id(choices), amount: amount(choices) };
     Goods { warehouse_id: warehouse_id(choices), lines: choices.some(4, line) }
+}
+
+fn received(choices: &mut Choices<'_>) -> Received {
+    let line = |choices: &mut Choices<'_>| ReceivedLine {
+        product_id: product_id(choices),
+        amount: amount(choices),
+        lot: lot(choices),
+    };
+    Received { warehouse_id: warehouse_id(choices), lines: choices.some(4, line), remark: remark(choices) }
+}
+
+fn adjusted(choices: &mut Choices<'_>) -> Adjusted {
+    let cause = choices.one(Cause::WORDS).0;
+    let line = |choices: &mut Choices<'_>| Change {
+        product_id: product_id(choices),
+        delta: if choices.once_in(8) { choices.number() } else { choices.within(-9, 9) },
+        lot: lot(choices),
+    };
+    Adjusted { warehouse_id: warehouse_id(choices), cause, lines: choices.some(4, line), remark: remark(choices) }
+}
+
+fn lot(choices: &mut Choices<'_>) -> Lot {
+    Lot { lot: choices.perhaps(|choices| choices.text(20)), expires: choices.perhaps(|choices| choices.text(20)) }
+}
+
+fn remark(choices: &mut Choices<'_>) -> Remark {
+    Remark { person: choices.perhaps(|choices| choices.text(20)), note: choices.perhaps(|choices| choices.text(40)) }
 }
 
 fn count(choices: &mut Choices<'_>) -> Count {

@@ -68,6 +68,7 @@ impl Tables {
             }
             Act::CheckOut { cart } => self.check_out(*cart, world),
             Act::Receive { product, units } => self.receive(*product, *units),
+            Act::Adjust { product, cause, delta } => self.adjust(*product, *cause, *delta),
             Act::Count { product, seen } => self.count(*product, *seen),
             Act::GiveBack { product, units } => self.give_back(*product, *units),
             Act::Ask { product, units } => self.note_goods(*product, *units, Effects::default(), 0, Op::AllotmentAsked),

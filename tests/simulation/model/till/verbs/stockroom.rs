@@ -3,6 +3,7 @@
 use outpost_schema::{
     clock::Timestamp,
     id::{OrderId, ProductId, UserId},
+    movement::{Adjusted, Cause, Change, Lot, Remark},
     op::{Cancel, Count, CountLine, Customer, Goods, Line, Op, StatusTold},
     order::{Fulfilment, Order, OrderStatus},
     people::{Role, User},
@@ -16,7 +17,18 @@ impl Tables {
     pub(super) fn receive(&self, product: ProductId, units: i64) -> Result<Plan, Code> {
         let mut effects = Effects::default();
         effects.put_or_take(self, self.row_of(product), amount(units)?.units());
-        self.note_goods(product, units, effects, units, Op::Received)
+        self.note_goods(product, units, effects, units, |goods| Op::Received(goods.into()))
+    }
+
+    pub(super) fn adjust(&self, product_id: ProductId, cause: Cause, delta: i64) -> Result<Plan, Code> {
+        let (key, mut effects) = (self.row_of(product_id), Effects::default());
+        let lines = vec![Change { product_id, delta, lot: Lot::default() }];
+        let remark = Remark::default();
+        let op = Op::Adjusted(Adjusted { warehouse_id: key.warehouse_id, cause, lines, remark });
+        op.check().map_err(code)?;
+        self.product(product_id).ok_or("unknown_product")?;
+        effects.put_or_take(self, key, delta);
+        Ok(Plan::Write { op, effects, cart: None, told: Told::Noted { key: Some(key), delta } })
     }
 
     pub(super) fn give_back(&self, product: ProductId, units: i64) -> Result<Plan, Code> {

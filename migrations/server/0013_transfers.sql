@@ -1,11 +1,6 @@
 -- Goods on the road, as sums: what a transfer's ops told so far, in whatever order they came; and deliveries that
 -- are expected.
 
-alter table stock_movements
-    drop constraint stock_movements_reason_check,
-    add constraint stock_movements_reason_check check
-        (reason in ('received', 'sold', 'transferred', 'damaged', 'lost', 'found', 'counted', 'corrected'));
-
 create table transfers (
     transfer_id uuid primary key,
     prefix      text not null,   -- of the code that is written on the boxes
