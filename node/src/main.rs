@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use outpost_node::{
     command::{
-        Failure, adjust, backup, card, carry, count, find, goods, join, orders, restore, round, salvage, sell, serve,
-        status, stock, verify,
+        Failure, adjust, backup, card, carry, count, deliveries, find, goods, join, orders, restore, round, salvage,
+        sell, serve, status, stock, transfer, verify,
     },
     config::{Config, LogFormat, Settings},
     stage,
@@ -42,6 +42,10 @@ enum Verb {
     Receive(adjust::Receive),
     Adjust(adjust::Adjust),
     Count(count::Count),
+    Deliveries(deliveries::Deliveries),
+    /// Goods on the road between warehouses
+    #[command(subcommand)]
+    Transfer(transfer::Transfer),
     /// Ask for more to sell
     Ask(goods::Goods),
     /// Give back what is not needed, so that others may sell it
@@ -87,6 +91,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Receive(wanted) => adjust::receive(&config, &wanted),
         Verb::Adjust(wanted) => adjust::adjust(&config, &wanted),
         Verb::Count(count) => count::run(&config, &count),
+        Verb::Deliveries(wanted) => deliveries::run(&config, &wanted),
+        Verb::Transfer(verb) => transfer::run(&config, &verb),
         Verb::Ask(goods) => goods::run(&config, &goods, goods::Deed::Ask),
         Verb::GiveBack(goods) => goods::run(&config, &goods, goods::Deed::GiveBack),
         Verb::Orders(orders) => orders::run(&config, &orders),

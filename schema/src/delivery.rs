@@ -7,10 +7,21 @@ use crate::{
     clock::Timestamp,
     fault::Fault,
     id::{DeliveryId, ProductId, WarehouseId},
+    movement::Received,
     op::LINES_MAX,
     quantity::AMOUNT_MAX,
     text,
 };
+
+/// A receipt was taken back before anybody relied on it: scanned twice, or the wrong thing. It is no deletion, but
+/// an op of its own that means the opposite.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptUndone {
+    /// The place of the receipt in the journal of the device that took it in.
+    pub seq: i64,
+    /// What it said.
+    pub received: Received,
+}
 
 /// One product of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

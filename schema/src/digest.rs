@@ -199,8 +199,8 @@ pub fn laid_over(op: &Op) -> Vec<Key> {
         | Op::GaveBack(_)
         | Op::AllotmentAsked(_)
         | Op::CancelAsked(_) => Vec::new(),
-        // The image of a transfer stays as it was fed, and what this node did to it is laid over when it is shown.
-        Op::Dispatched(_) | Op::Arrived(_) => Vec::new(),
+        // The image of a transfer or delivery stays as it was fed; what this node did to it is laid over when shown.
+        Op::Dispatched(_) | Op::Arrived(_) | Op::ReceiptUndone(_) => Vec::new(),
     }
 }
 

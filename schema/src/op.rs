@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     cart::Sold,
     clock::Timestamp,
+    delivery::ReceiptUndone,
     fault::Fault,
     id::{IncarnationId, OrderId, ProductId, WarehouseId},
     journal::Entry,
@@ -167,6 +168,8 @@ pub enum Op {
     Dispatched(Dispatched),
     /// Fact: goods of a transfer came.
     Arrived(Arrived),
+    /// Fact: a receipt was taken back.
+    ReceiptUndone(ReceiptUndone),
 }
 
 /// The sorts of op, by the word that travels.
@@ -202,6 +205,8 @@ pub enum OpKind {
     Dispatched,
     /// [`Op::Arrived`]
     Arrived,
+    /// [`Op::ReceiptUndone`]
+    ReceiptUndone,
 }
 
 impl Op {
@@ -223,6 +228,7 @@ impl Op {
             Self::LifeEnded(_) => OpKind::LifeEnded,
             Self::Dispatched(_) => OpKind::Dispatched,
             Self::Arrived(_) => OpKind::Arrived,
+            Self::ReceiptUndone(_) => OpKind::ReceiptUndone,
         }
     }
 
@@ -243,7 +249,8 @@ impl Op {
             | Self::CancelAsked(_)
             | Self::LifeEnded(_)
             | Self::Dispatched(_)
-            | Self::Arrived(_) => Money::ZERO,
+            | Self::Arrived(_)
+            | Self::ReceiptUndone(_) => Money::ZERO,
         }
     }
 
@@ -264,7 +271,10 @@ impl Op {
             | Self::AllotmentAsked(_)
             | Self::CancelAsked(_)
             | Self::Carried(_)
-            | Self::LifeEnded(_) => 1,
+            | Self::LifeEnded(_)
+            | Self::Dispatched(_)
+            | Self::Arrived(_)
+            | Self::ReceiptUndone(_) => 1,
         }
     }
 
@@ -301,6 +311,10 @@ impl Op {
             Self::Carried(carried) => carried.check(),
             Self::Dispatched(told) => told.check(),
             Self::Arrived(told) => told.check(),
+            Self::ReceiptUndone(undone) => {
+                check_lines(undone.received.lines.len())?;
+                undone.received.check()
+            }
             Self::CancelAsked(_) | Self::LifeEnded(_) => Ok(()),
         }
     }
@@ -322,6 +336,7 @@ impl Op {
             Self::LifeEnded(ended) => rmp_serde::to_vec_named(ended),
             Self::Dispatched(told) => rmp_serde::to_vec_named(told),
             Self::Arrived(told) => rmp_serde::to_vec_named(told),
+            Self::ReceiptUndone(undone) => rmp_serde::to_vec_named(undone),
         };
         let mut body = salt.to_vec();
         body.extend(encoded.expect("our own types always encode into memory"));
@@ -354,6 +369,7 @@ impl Op {
             OpKind::LifeEnded => read(bytes).map(Self::LifeEnded),
             OpKind::Dispatched => read(bytes).map(Self::Dispatched),
             OpKind::Arrived => read(bytes).map(Self::Arrived),
+            OpKind::ReceiptUndone => read(bytes).map(Self::ReceiptUndone),
         }
         .map_err(|_| unreadable)
     }

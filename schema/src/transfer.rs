@@ -18,6 +18,7 @@ use crate::{
     clock::Timestamp,
     fault::Fault,
     id::{ProductId, TransferId, WarehouseId},
+    movement::Remark,
     op::{LINES_MAX, Line},
     planted::{Bug, is_planted},
     quantity::Amount,
@@ -36,6 +37,9 @@ pub struct Dispatched {
     pub to_id: WarehouseId,
     /// What left, and how much.
     pub lines: Vec<Line>,
+    /// Who sent them.
+    #[serde(default, skip_serializing_if = "Remark::is_empty")]
+    pub remark: Remark,
 }
 
 /// What came of one product.
@@ -62,6 +66,9 @@ pub struct Arrived {
     /// Whether whoever took them in expects no more: what has not come is missing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub complete: bool,
+    /// Who took them in.
+    #[serde(default, skip_serializing_if = "Remark::is_empty")]
+    pub remark: Remark,
 }
 
 /// Where a transfer goes, and since when.
@@ -248,6 +255,7 @@ impl Dispatched {
     /// The first [`Fault`] found.
     pub fn check(&self) -> Result<(), Fault> {
         self.code.check()?;
+        self.remark.check()?;
         if self.from_id == self.to_id {
             return Err(Fault::SameWarehouse);
         }
@@ -262,6 +270,7 @@ impl Arrived {
     /// The first [`Fault`] found.
     pub fn check(&self) -> Result<(), Fault> {
         self.code.check()?;
+        self.remark.check()?;
         if self.lines.is_empty() && self.complete {
             return Ok(());
         }

@@ -5,14 +5,20 @@
 use outpost_schema::{
     clock::Timestamp,
     feed::{Aggregate, Granted, Key, Kind},
-    id::{AddressId, CartId, CategoryId, ConcernId, IncarnationId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
+    id::{
+        AddressId, CartId, CategoryId, ConcernId, DeliveryId, IncarnationId, OrderId, ProductId, ReviewId, TransferId,
+        UserId, WarehouseId,
+    },
     stock::StockKey,
 };
 use outpost_sync::wire::Page;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::{carts, catalogue, checks, concerns, epochs, filling, identity, journal, orders, people, stock};
+use super::{
+    carts, catalogue, checks, concerns, deliveries, epochs, filling, identity, journal, orders, pending_ops, people,
+    stock, transfers,
+};
 use crate::error::Error;
 
 /// How far the feed has been read, and when the server was last heard.
@@ -185,6 +191,14 @@ impl<'a> Inbox<'a> {
             Aggregate::Verdict(ruling) => {
                 journal::note_verdict(conn, ruling.incarnation_id, ruling.seq, &ruling.verdict)
             }
+            Aggregate::Transfer(transfer) => {
+                pending_ops::take_image(conn, Kind::Transfer, transfer.transfer_id.0, &self.contained)?;
+                transfers::save(conn, transfer)
+            }
+            Aggregate::Delivery(delivery) => {
+                pending_ops::take_image(conn, Kind::Delivery, delivery.delivery_id.0, &self.contained)?;
+                deliveries::save(conn, delivery)
+            }
             Aggregate::Gone(key) => self.forget(key),
         }
     }
@@ -209,6 +223,14 @@ impl<'a> Inbox<'a> {
                 carts::forget(conn, CartId(id(0)))
             }
             Kind::Concern => concerns::forget(conn, ConcernId(id(0))),
+            Kind::Transfer => {
+                pending_ops::take_image(conn, key.kind, id(0), &self.contained)?;
+                transfers::forget(conn, TransferId(id(0)))
+            }
+            Kind::Delivery => {
+                pending_ops::take_image(conn, key.kind, id(0), &self.contained)?;
+                deliveries::forget(conn, DeliveryId(id(0)))
+            }
             // An answer once given is part of the journal.
             Kind::Verdict => Ok(()),
         }

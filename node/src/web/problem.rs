@@ -85,7 +85,10 @@ fn refusal(refused: &Refused) -> StatusCode {
         | Refused::UnknownCustomer { .. }
         | Refused::UnknownAddress { .. }
         | Refused::UnknownOrder { .. }
-        | Refused::UnknownCart { .. } => StatusCode::NOT_FOUND,
+        | Refused::UnknownCart { .. }
+        | Refused::UnknownWarehouse { .. }
+        | Refused::UnknownTransfer { .. }
+        | Refused::UnknownDelivery { .. } => StatusCode::NOT_FOUND,
         Refused::NoPrice { .. }
         | Refused::ProductTwice { .. }
         | Refused::TenderShort { .. }
@@ -98,6 +101,8 @@ fn refusal(refused: &Refused) -> StatusCode {
         | Refused::EmailKnown { .. }
         | Refused::NotHome
         | Refused::OtherWarehouse { .. }
+        | Refused::BeyondFree { .. }
+        | Refused::NothingToUndo
         | Refused::AlreadyThere { .. } => StatusCode::CONFLICT,
     }
 }

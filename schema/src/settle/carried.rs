@@ -41,7 +41,8 @@ impl Batch<'_> {
             | Op::GaveBack(_)
             | Op::StatusTold(_)
             | Op::Dispatched(_)
-            | Op::Arrived(_)) => {
+            | Op::Arrived(_)
+            | Op::ReceiptUndone(_)) => {
                 self.elder = Some(life);
                 let decision = self.op(At { seq: at.seq, at: entry.hlc.at }, op);
                 self.elder = None;
@@ -83,7 +84,8 @@ pub(super) fn again(op: &Op) -> Verdict {
         | Op::Carried(_)
         | Op::LifeEnded(_)
         | Op::Dispatched(_)
-        | Op::Arrived(_) => Verdict::Accepted,
+        | Op::Arrived(_)
+        | Op::ReceiptUndone(_) => Verdict::Accepted,
     }
 }
 

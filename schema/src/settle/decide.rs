@@ -76,6 +76,7 @@ impl Batch<'_> {
             Op::LifeEnded(ended) => self.life_ended(ended),
             Op::Dispatched(told) => self.dispatched(at, &told),
             Op::Arrived(told) => self.arrived(at, &told),
+            Op::ReceiptUndone(undone) => self.receipt_undone(at, &undone.received),
         }
     }
 
@@ -120,6 +121,9 @@ impl Batch<'_> {
     pub(super) fn tell_again(&mut self, touched: Touched) {
         let transfers = touched.transfers.into_iter().filter(|id| self.known.transfers.contains_key(id));
         self.settled.transfers.extend(transfers);
+        for line in touched.delivered {
+            self.settled.delivered.entry(line).or_default();
+        }
         self.tell_rows_again(touched.stock);
     }
 

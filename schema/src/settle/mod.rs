@@ -27,7 +27,10 @@ use crate::{
     cart::SoldUnits,
     clock::Timestamp,
     fault::Fault,
-    id::{AddressId, CartId, IncarnationId, NodeId, OrderId, ProductId, ReviewId, TransferId, UserId, WarehouseId},
+    id::{
+        AddressId, CartId, DeliveryId, IncarnationId, NodeId, OrderId, ProductId, ReviewId, TransferId, UserId,
+        WarehouseId,
+    },
     journal::{Entry, Mark},
     money::Currency,
     op::{BODY_MAX, ENVELOPE_MAX, Line, Op, OpKind, VERSION},
@@ -203,6 +206,8 @@ pub struct Settled {
     pub transfers: BTreeSet<TransferId>,
     /// Those of them of which nothing had been told before.
     pub new_transfers: BTreeSet<TransferId>,
+    /// Units that came of deliveries, less what was undone; also of those that are not known. 0 tells a line again.
+    pub delivered: BTreeMap<(DeliveryId, ProductId), i64>,
     /// Movements.
     pub movements: Vec<Moved>,
     /// Stock rows whose sums changed; see [`Known::levels`].

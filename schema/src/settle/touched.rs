@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::KnownOrder;
 use crate::{
-    id::{AddressId, CartId, IncarnationId, OrderId, ProductId, ReviewId, TransferId, UserId, WarehouseId},
+    id::{AddressId, CartId, DeliveryId, IncarnationId, OrderId, ProductId, ReviewId, TransferId, UserId, WarehouseId},
     journal::Mark,
+    movement::Received,
     op::{Customer, Goods, Op, Sale},
     people::{Address, Review},
     stock::StockKey,
@@ -31,6 +32,8 @@ pub struct Touched {
     pub orders: BTreeSet<OrderId>,
     /// Transfers. Load them first too: what [`Touched::transfer`] adds is to be locked as well.
     pub transfers: BTreeSet<TransferId>,
+    /// Lines of deliveries.
+    pub delivered: BTreeSet<(DeliveryId, ProductId)>,
     /// Stock rows, and the author's allotments of them.
     pub stock: BTreeSet<StockKey>,
     /// Cart lines that were checked out.
@@ -69,9 +72,7 @@ impl Touched {
             Op::CustomerAdded(customer) => self.customer(customer),
             Op::AddressAdded(address) => self.address(address),
             Op::Reviewed(review) => self.review(review),
-            Op::Received(received) => {
-                self.stock(received.warehouse_id, received.lines.iter().map(|line| line.product_id));
-            }
+            Op::Received(received) => self.received(received),
             Op::Adjusted(adjusted) => {
                 self.stock(adjusted.warehouse_id, adjusted.lines.iter().map(|line| line.product_id));
             }
@@ -92,6 +93,7 @@ impl Touched {
             Op::LifeEnded(ended) => _ = self.elders.entry(ended.incarnation_id).or_default(),
             Op::Dispatched(told) => self.dispatched(told),
             Op::Arrived(told) => self.arrived(told),
+            Op::ReceiptUndone(undone) => self.received(&undone.received),
         }
     }
 
@@ -126,6 +128,14 @@ impl Touched {
         self.reviews.insert(review.review_id);
         self.products.insert(review.product_id);
         self.users.insert(review.user_id);
+    }
+
+    fn received(&mut self, received: &Received) {
+        let products = || received.lines.iter().map(|line| line.product_id);
+        self.stock(received.warehouse_id, products());
+        if let Some(delivery_id) = received.delivery_id {
+            self.delivered.extend(products().map(|product_id| (delivery_id, product_id)));
+        }
     }
 
     fn dispatched(&mut self, told: &Dispatched) {

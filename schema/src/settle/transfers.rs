@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::decide::{At, Batch, Decision, nothing_lacked};
 use crate::{
-    id::TransferId,
+    id::{TransferId, WarehouseId},
+    movement::{Remark, Why},
     planted::{Bug, is_planted},
     stock::{Reason, StockKey},
     transfer::{Arrived, Dispatched, Transfer, TransferCode},
@@ -37,7 +38,7 @@ impl Batch<'_> {
                 self.level(self::key(line.product_id, told.to_id)).balance += units;
             }
         }
-        self.rebook(at, moves, &before, after);
+        self.rebook(at, moves, (told.from_id, &told.remark), (&before, after));
         Ok(Verdict::Accepted)
     }
 
@@ -56,7 +57,7 @@ impl Batch<'_> {
                 *moves.entry((key, reason)).or_default() += units;
             }
         }
-        self.rebook(at, moves, &before, after);
+        self.rebook(at, moves, (told.warehouse_id, &told.remark), (&before, after));
         Ok(Verdict::Accepted)
     }
 
@@ -72,7 +73,15 @@ impl Batch<'_> {
 
     /// Keeps a transfer as it is now, and writes what an op moved. Units that count as found by what is known now
     /// and did not before, or the other way round, change their reason, wherever they lie; nobody's sum changes.
-    fn rebook(&mut self, at: At, mut moves: Moves, before: &Transfer, after: Transfer) {
+    ///
+    /// What was said of the op is said of what it moved where it was done.
+    fn rebook(
+        &mut self,
+        at: At,
+        mut moves: Moves,
+        (here, remark): (WarehouseId, &Remark),
+        (before, after): (&Transfer, Transfer),
+    ) {
         for (sign, found) in [(-1, before.found()), (1, after.found())] {
             for (key, units) in found {
                 *moves.entry((key, Reason::Found)).or_default() += sign * units;
@@ -81,7 +90,8 @@ impl Batch<'_> {
         }
         let moves = moves.into_iter().filter(|(_, delta)| *delta != 0);
         for (((key, reason), delta), number) in moves.zip(0..) {
-            self.move_stock(at, number, key, delta, reason);
+            let remark = if key.warehouse_id == here { remark.clone() } else { Remark::default() };
+            self.move_stock(at, number, key, delta, Why { remark, ..reason.into() });
         }
         self.look_at_transfer(before, &after);
         self.settled.transfers.insert(after.transfer_id);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use outpost_schema::{
     delivery::{Closing, Delivery, DeliveryLine},
-    id::{DeliveryId, WarehouseId},
+    id::{DeliveryId, ProductId, WarehouseId},
 };
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -83,6 +83,25 @@ async fn lines(tx: &Tx, ids: &[DeliveryId]) -> Result<BTreeMap<DeliveryId, Vec<D
         });
     }
     Ok(lines)
+}
+
+/// Adds what came of deliveries up, whether or not they are known. Nobody decides by these sums, so they are added to
+/// without a look at them.
+pub(super) async fn add(tx: &Tx, delivered: &BTreeMap<(DeliveryId, ProductId), i64>) -> Result<(), Error> {
+    if delivered.is_empty() {
+        return Ok(());
+    }
+    let (deliveries, products): (Vec<_>, Vec<_>) = delivered.keys().copied().unzip();
+    let units: Vec<_> = delivered.values().copied().collect();
+    tx.execute(
+        "insert into delivery_lines as l (delivery_id, product_id, received)
+         select * from unnest($1::uuid[], $2::uuid[], $3::bigint[]) as d (delivery_id, product_id, received)
+         order by delivery_id, product_id
+         on conflict (delivery_id, product_id) do update set received = l.received + excluded.received",
+        &[&deliveries, &products, &units],
+    )
+    .await
+    .map(drop)
 }
 
 /// Expects a delivery.

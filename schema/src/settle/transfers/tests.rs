@@ -9,6 +9,7 @@ use crate::{
     clock::{Hlc, Timestamp},
     id::{IncarnationId, NodeId, ProductId, WarehouseId},
     journal::{Entry, Mark},
+    movement::Remark,
     op::{Line, Op},
     planted::{Bug, plant},
     quantity::Amount,
@@ -35,7 +36,8 @@ fn amount(units: i64) -> Amount {
 
 fn sent(lines: &[(ProductId, i64)]) -> Op {
     let lines = lines.iter().map(|(product_id, units)| Line { product_id: *product_id, amount: amount(*units) });
-    Op::Dispatched(Dispatched { code: code(), from_id: DEPOT, to_id: SHOP, lines: lines.collect() })
+    let remark = Remark { person: Some("Ann".to_owned()), note: None };
+    Op::Dispatched(Dispatched { code: code(), from_id: DEPOT, to_id: SHOP, lines: lines.collect(), remark })
 }
 
 fn came(warehouse_id: WarehouseId, lines: &[(ProductId, i64, i64)], complete: bool) -> Op {
@@ -44,7 +46,8 @@ fn came(warehouse_id: WarehouseId, lines: &[(ProductId, i64, i64)], complete: bo
         came: amount(*units),
         damaged: *damaged,
     };
-    Op::Arrived(Arrived { code: code(), warehouse_id, lines: lines.iter().map(line).collect(), complete })
+    let (lines, remark) = (lines.iter().map(line).collect(), Remark::default());
+    Op::Arrived(Arrived { code: code(), warehouse_id, lines, complete, remark })
 }
 
 /// The network's book, and what its ops have moved and raised so far.
@@ -93,7 +96,7 @@ impl Book {
         let settled = settle(&mut self.known, &author, &[entry]);
         self.allotments = std::mem::take(&mut self.known.allotments);
         for moved in &settled.movements {
-            *self.moved.entry((moved.movement.key, moved.movement.reason)).or_default() += moved.movement.delta;
+            *self.moved.entry((moved.movement.key, moved.movement.why.reason)).or_default() += moved.movement.delta;
         }
         self.moved.retain(|_, units| *units != 0);
         for over in &settled.closed {
@@ -196,7 +199,8 @@ fn a_code_is_dispatched_once_and_by_who_may() {
     assert_eq!(book.reasons(TEA, DEPOT), [(Reason::Transferred, -4)]);
     let nowhere = WarehouseId(Uuid::from_u128(99));
     let lines = vec![Line { product_id: JAM, amount: amount(1) }];
-    let op = Op::Dispatched(Dispatched { code: code(), from_id: DEPOT, to_id: nowhere, lines });
+    let op =
+        Op::Dispatched(Dispatched { code: code(), from_id: DEPOT, to_id: nowhere, lines, remark: Remark::default() });
     let lacks = Verdict::SetAside(SetAside::Lacks { ids: vec![nowhere.0] });
     assert_eq!(Book::new(&[]).tell(&op).verdicts, [(1, lacks)]);
 }
