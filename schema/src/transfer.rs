@@ -72,14 +72,14 @@ pub struct Arrived {
 }
 
 /// Where a transfer goes, and since when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Route {
+    /// When the goods left, by the sender's clock.
+    pub sent_at: Timestamp,
     /// Where the goods left.
     pub from_id: WarehouseId,
     /// Where they are to go.
     pub to_id: WarehouseId,
-    /// When they left, by the sender's clock.
-    pub sent_at: Timestamp,
 }
 
 /// What a transfer's ops say of one product at one warehouse, as sums that only grow.
@@ -143,9 +143,11 @@ impl Transfer {
         Self { transfer_id: code.transfer_id(), code, route: None, complete: false, rows: Vec::new() }
     }
 
-    /// Goods left.
+    /// Goods left. A device that was put back to an old image may write a code on boxes twice: then it is one transfer
+    /// of all of them, on the way that was told for the first.
     pub fn send(&mut self, told: &Dispatched, at: Timestamp) {
-        self.route = Some(Route { from_id: told.from_id, to_id: told.to_id, sent_at: at });
+        let route = Route { sent_at: at, from_id: told.from_id, to_id: told.to_id };
+        self.route = Some(self.route.map_or(route, |known| known.min(route)));
         for line in &told.lines {
             self.row(line.product_id, told.from_id).sent += line.amount.units();
         }
@@ -161,9 +163,20 @@ impl Transfer {
         }
     }
 
-    /// Units that are missing are given up, in the book of the warehouse that sent them.
-    pub fn write_off(&mut self, product_id: ProductId, from_id: WarehouseId, units: i64) {
-        self.row(product_id, from_id).lost += units;
+    /// Gives up what is on the road, in the book of the warehouse that sent it. Says what that was, row by row.
+    pub fn write_off(&mut self) -> Vec<(StockKey, i64)> {
+        let mut left: BTreeMap<ProductId, i64> =
+            self.totals().into_iter().map(|(product_id, of)| (product_id, of.on_road())).collect();
+        let mut lost = Vec::new();
+        for row in &mut self.rows {
+            let left = left.entry(row.product_id).or_default();
+            let units = (*left).min(row.sent - row.lost);
+            (*left, row.lost) = (*left - units, row.lost + units);
+            if units > 0 {
+                lost.push((row.key(), units));
+            }
+        }
+        lost
     }
 
     /// Each product's units over all warehouses.

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use outpost_schema::{
-    id::{ProductId, TransferId},
+    id::TransferId,
     settle::Raised,
+    stock::StockKey,
     text,
     transfer::{Transfer, TransferCode},
 };
@@ -52,7 +53,7 @@ fn none(name: &str) -> Error {
 /// # Errors
 /// [`Error::NotFound`], [`Error::Fault`] without a name or a reason, [`Error::StillOpen`] while more may come, or the
 /// database's.
-pub async fn write_off(server: &Server, name: &str, said: &GivenUp) -> Result<Vec<(ProductId, i64)>, Error> {
+pub async fn write_off(server: &Server, name: &str, said: &GivenUp) -> Result<Vec<(StockKey, i64)>, Error> {
     text::require("by", &said.by, text::LINE_MAX)?;
     text::require("the note", &said.note, text::PROSE_MAX)?;
     let lost = server.db.transaction(|tx| async move { write_off_in(server, &tx, name, said).await }).await?;
@@ -60,20 +61,17 @@ pub async fn write_off(server: &Server, name: &str, said: &GivenUp) -> Result<Ve
     Ok(lost)
 }
 
-async fn write_off_in(server: &Server, tx: &Tx, name: &str, said: &GivenUp) -> Result<Vec<(ProductId, i64)>, Error> {
+async fn write_off_in(server: &Server, tx: &Tx, name: &str, said: &GivenUp) -> Result<Vec<(StockKey, i64)>, Error> {
     let id = id_of(name)?;
     let before = transfers::lock(tx, &BTreeSet::from([id])).await?.remove(&id).ok_or_else(|| none(name))?;
     if !before.complete {
         return Err(Error::StillOpen { code: before.code.to_string() });
     }
-    let lost: Vec<_> = before.totals().into_iter().map(|(id, of)| (id, of.on_road())).filter(|(_, n)| *n > 0).collect();
-    let Some(route) = before.route.filter(|_| !lost.is_empty()) else { return Ok(Vec::new()) };
-    let mut after = before.clone();
-    lost.iter().for_each(|(product_id, units)| after.write_off(*product_id, route.from_id, *units));
-    let (at, note) = (server.now(), format!("{}: {}", said.by, said.note));
+    let mut after = before;
+    let lost = after.write_off();
+    let (at, note) = (server.now(), said.note.as_str());
     let act_id = TransferId::new(at, server.world.id_chance()).0;
-    let act = WriteOff { act_id, from_id: route.from_id, units: &lost, note: &note, at };
-    transfers::write_off(tx, &after, &act).await?;
+    transfers::write_off(tx, &after, &WriteOff { act_id, units: &lost, by: &said.by, note, at }).await?;
     look(server, tx, &after).await?;
     Ok(lost)
 }

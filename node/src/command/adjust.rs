@@ -112,9 +112,7 @@ fn undo(till: &Till, remark: &Remark) -> Result<(), Failure> {
     let Remark { by: person, note, .. } = remark.clone();
     let undone: Received = till.post("/v1/stock/receive/undo", &UndoSaid { person, note })?;
     for line in &undone.lines {
-        let product = line.product_id.to_string();
-        let name = wanted::product(till, &product).map_or(product, |offer| offer.product.name);
-        say!("Took back {} of {name}", line.amount.units());
+        say!("Took back {} of {}", line.amount.units(), wanted::name(till, line.product_id));
     }
     Ok(())
 }

@@ -52,8 +52,7 @@ fn show(till: &Till, one: &Delivery) -> Result<(), Failure> {
     say!("{} from {}: {}", one.reference, one.supplier, one.state().word());
     say!("{:<36} {:>9} {:>9} {:>9} {:>9}", "PRODUCT", "EXPECTED", "CAME", "OPEN", "OVER");
     for line in &one.lines {
-        let product = line.product_id.to_string();
-        let name = wanted::product(till, &product).map_or(product, |offer| offer.product.name);
+        let name = wanted::name(till, line.product_id);
         say!("{name:<36} {:>9} {:>9} {:>9} {:>9}", line.expected, line.received, line.open(), line.over());
     }
     Ok(())

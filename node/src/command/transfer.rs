@@ -92,7 +92,7 @@ pub fn run(config: &Config, verb: &Transfer) -> Result<(), Failure> {
 }
 
 fn send(till: &Till, send: &Send) -> Result<(), Failure> {
-    let places: Vec<Warehouse> = till.get("/v1/warehouses", &[])?;
+    let places: Vec<Warehouse> = till.get("/v1/places", &[])?;
     let named = places.iter().find(|place| place.name == send.to || place.warehouse_id.to_string() == send.to);
     let to = named.ok_or_else(|| {
         let names: Vec<_> = places.iter().map(|place| place.name.as_str()).collect();
@@ -162,8 +162,7 @@ fn show(till: &Till, code: &TransferCode) -> Result<(), Failure> {
     say!("{}  {}", one.code, state(&one));
     say!("{:<36} {:>10} {:>10} {:>10} {:>11}", "PRODUCT", "LEFT", "CAME", "DAMAGED", "WRITTEN OFF");
     for row in &one.transfer.rows {
-        let product = row.product_id.to_string();
-        let name = wanted::product(till, &product).map_or(product, |offer| offer.product.name);
+        let name = wanted::name(till, row.product_id);
         say!("{name:<36} {:>10} {:>10} {:>10} {:>11}", row.sent, row.arrived, row.damaged, row.lost);
     }
     Ok(())

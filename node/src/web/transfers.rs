@@ -9,6 +9,7 @@ use axum::{
     routing::{get, post},
 };
 use outpost_schema::{
+    catalogue::Warehouse,
     delivery::Delivery,
     id::{ProductId, WarehouseId},
     movement::{Received, Remark},
@@ -116,6 +117,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/v1/transfers/{code}", get(one))
         .route("/v1/transfers/{code}/arrive", post(arrive))
         .route("/v1/deliveries", get(deliveries))
+        .route("/v1/places", get(places))
         .route("/v1/stock/receive/undo", post(undo))
 }
 
@@ -166,6 +168,11 @@ async fn deliveries(State(app): State<Arc<App>>, Asked(asked): Asked<ListAsked>)
         None => app.node.deliveries(asked.all),
     });
     Ok(Json(found.await?))
+}
+
+/// Where goods can go.
+async fn places(State(app): State<Arc<App>>) -> Answer<Vec<Warehouse>> {
+    Ok(Json(blocking(&app, |app| app.node.warehouses()).await?))
 }
 
 async fn undo(

@@ -134,7 +134,7 @@ fn each() -> [(Aggregate, &'static str); 13] {
         (Aggregate::Review(Box::new(review())), "cf6a66fd6ae1b3af5d4a9c03292aecad"),
         (Aggregate::Cart(Box::new(cart())), "d2328f973fa2bc55fe1bfebb6671a1b7"),
         (Aggregate::Concern(Box::new(concern)), "3ecfa06866954ee50b69d35109b4035c"),
-        (Aggregate::Transfer(Box::new(transfer())), "ec44c33c66c4ebd7548a30cf8bebc2f9"),
+        (Aggregate::Transfer(Box::new(transfer())), "9273928d1731c8b3a77a3e553e6ac798"),
         (Aggregate::Delivery(Box::new(delivery())), "77b3b9253db4cbff7344eafaf2b7139b"),
     ]
 }

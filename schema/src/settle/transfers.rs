@@ -25,9 +25,6 @@ impl Batch<'_> {
         nothing_lacked(self.lacked_goods(told.from_id, products()))?;
         self.has_room(told.from_id, products())?;
         let (before, mut after) = self.transfer(&told.code)?;
-        if before.route.is_some() {
-            return Err(SetAside::IdTaken { id: before.transfer_id.0 });
-        }
         after.send(told, at.at);
         let mut moves = Moves::new();
         for line in &told.lines {

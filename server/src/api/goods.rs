@@ -14,6 +14,7 @@ use axum::{
 use outpost_schema::{
     delivery::Delivery,
     id::{ProductId, WarehouseId},
+    stock::StockKey,
     transfer::Transfer,
 };
 use serde::{Deserialize, Serialize};
@@ -71,6 +72,7 @@ async fn transfer(State(server): Shared, Path(code): Path<String>) -> Result<Jso
 #[derive(Serialize)]
 struct WrittenOff {
     product_id: ProductId,
+    warehouse_id: WarehouseId,
     units: i64,
 }
 
@@ -80,7 +82,8 @@ async fn write_off(
     body: Body<GivenUp>,
 ) -> Result<Json<Vec<WrittenOff>>, Failure> {
     let lost = transfers::write_off(&server, &code, &body?.0).await?;
-    Ok(Json(lost.into_iter().map(|(product_id, units)| WrittenOff { product_id, units }).collect()))
+    let told = |(StockKey { product_id, warehouse_id }, units)| WrittenOff { product_id, warehouse_id, units };
+    Ok(Json(lost.into_iter().map(told).collect()))
 }
 
 async fn deliveries_list(State(server): Shared, asked: Asked) -> Result<Json<Vec<Delivery>>, Failure> {

@@ -118,14 +118,15 @@ async fn show(server: &Server, code: &str, json: bool) -> Result<(), Problem> {
 
 async fn write_off(server: &Server, code: &str, said: GivenUp) -> Result<(), Problem> {
     let lost = transfers::write_off(server, code, &said).await?;
-    let products: Vec<_> = lost.iter().map(|(product_id, _)| *product_id).collect();
+    let products: Vec<_> = lost.iter().map(|(key, _)| key.product_id).collect();
     let products = products.as_slice();
     let names = server.db.snapshot(|tx| async move { Names::load(&tx, products).await }).await?;
     if lost.is_empty() {
         println!("nothing of it is missing");
     }
-    for (product_id, units) in lost {
-        println!("{}: {units} written off", names.product(product_id));
+    for (key, units) in lost {
+        let (product, place) = (names.product(key.product_id), names.warehouse(key.warehouse_id));
+        println!("{product}: {units} written off at {place}");
     }
     Ok(())
 }

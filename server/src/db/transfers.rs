@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_schema::{
     clock::Timestamp,
-    id::{ProductId, TransferId, WarehouseId},
+    id::{TransferId, WarehouseId},
     settle::{Known, Settled},
-    stock::Reason,
+    stock::{Reason, StockKey},
     transfer::{Route, Row, Transfer, TransferCode},
 };
 use tokio_postgres::Row as Found;
@@ -169,16 +169,16 @@ async fn save_rows(tx: &Tx, transfers: &[&Transfer]) -> Result<(), Error> {
     .map(drop)
 }
 
-/// An act of head office that writes off what a transfer lacks, with who and why.
+/// An act of head office that writes off what a transfer lacks.
 #[derive(Clone, Copy, Debug)]
 pub struct WriteOff<'a> {
     /// Names its movements.
     pub act_id: Uuid,
-    /// Where the goods left.
-    pub from_id: WarehouseId,
-    /// What is given up.
-    pub units: &'a [(ProductId, i64)],
-    /// Who gave it up and why.
+    /// What is given up, where it left.
+    pub units: &'a [(StockKey, i64)],
+    /// Who gives it up.
+    pub by: &'a str,
+    /// Why.
     pub note: &'a str,
     /// When.
     pub at: Timestamp,
@@ -191,13 +191,25 @@ pub struct WriteOff<'a> {
 /// If Postgres fails.
 pub async fn write_off(tx: &Tx, after: &Transfer, act: &WriteOff<'_>) -> Result<(), Error> {
     save_rows(tx, &[after]).await?;
-    let (products, units): (Vec<_>, Vec<_>) = act.units.iter().copied().unzip();
+    let products: Vec<_> = act.units.iter().map(|(key, _)| key.product_id).collect();
+    let warehouses: Vec<_> = act.units.iter().map(|(key, _)| key.warehouse_id).collect();
+    let units: Vec<_> = act.units.iter().map(|(_, units)| *units).collect();
     tx.execute(
-        "insert into stock_movements (product_id, warehouse_id, delta, reason, act_id, line, moved_at, note)
-         select u.product_id, $3, u.units * m.sign, m.reason, $6, 2 * u.at::integer + m.place, $7, $8
-         from unnest($1::uuid[], $2::bigint[]) with ordinality as u (product_id, units, at)
+        "insert into stock_movements (product_id, warehouse_id, delta, reason, act_id, line, moved_at, person, note)
+         select u.product_id, u.warehouse_id, u.units * m.sign, m.reason, $6, 2 * u.at::integer + m.place, $7, $8, $9
+         from unnest($1::uuid[], $2::uuid[], $3::bigint[]) with ordinality as u (product_id, warehouse_id, units, at)
          cross join (values (1, $4::text, 0), (-1, $5::text, 1)) as m (sign, reason, place)",
-        &[&products, &units, &act.from_id, &Reason::Transferred, &Reason::Lost, &act.act_id, &act.at, &act.note],
+        &[
+            &products,
+            &warehouses,
+            &units,
+            &Reason::Transferred,
+            &Reason::Lost,
+            &act.act_id,
+            &act.at,
+            &act.by,
+            &act.note,
+        ],
     )
     .await
     .map(drop)

@@ -6,13 +6,14 @@ use outpost_schema::{
     cart::Cart,
     clock::Timestamp,
     feed::Aggregate,
-    id::{CartId, EpochId, HoldId, IncarnationId, NodeId, UserId, WarehouseId},
+    id::{CartId, EpochId, HoldId, IncarnationId, NodeId, ProductId, TransferId, UserId, WarehouseId},
     journal::Mark,
     money::Currency,
     op::Line,
     order::{Order, is_promised},
     settle::{Author, Known},
     stock::{Allotment, Level, StockKey},
+    transfer::Transfer,
     verdict::{Concern, ConcernKind},
 };
 use uuid::Uuid;
@@ -41,6 +42,8 @@ pub struct Ledger {
     /// Which device alone sells from a warehouse.
     pub(super) homes: BTreeMap<WarehouseId, NodeId>,
     pub(super) movements: BTreeMap<StockKey, i64>,
+    /// The sum of the movements of each product that say that it was transferred.
+    pub(super) transferred: BTreeMap<ProductId, i64>,
     pub(super) holds: BTreeMap<HoldId, Hold>,
     pub(super) carts: BTreeMap<CartId, Kept>,
     /// Open concerns.
@@ -62,7 +65,7 @@ impl Ledger {
         known.users.insert(UserId::GUEST);
         let epoch = EpochId(Uuid::nil());
         let (journals, homes, movements, holds, carts) = Default::default();
-        let (concerns, ever, feed, ids) = Default::default();
+        let (concerns, ever, feed, ids, transferred) = Default::default();
         Self {
             epoch,
             epoch_text: epoch.to_string(),
@@ -71,6 +74,7 @@ impl Ledger {
             journals,
             homes,
             movements,
+            transferred,
             holds,
             carts,
             concerns,
@@ -131,6 +135,32 @@ impl Ledger {
             }
         }
         sums
+    }
+
+    /// Transfers of which something was told.
+    pub const fn transfers(&self) -> &BTreeMap<TransferId, Transfer> {
+        &self.known.transfers
+    }
+
+    /// What is wrong with units on the road, if anything is: all that moved as transferred and what is on the road sum
+    /// to nothing, and whatever surprises has its concern.
+    pub fn broken(&self) -> Vec<String> {
+        let mut sums = self.transferred.clone();
+        let mut broken = Vec::new();
+        for transfer in self.known.transfers.values() {
+            for (product_id, of) in transfer.totals() {
+                *sums.entry(product_id).or_default() += of.on_road();
+            }
+            for (kind, units) in transfer.surprises() {
+                let is_open = self.concerns.contains_key(&(kind, transfer.transfer_id.to_string()));
+                if is_open != (units > 0) {
+                    broken.push(format!("{} has {units} of {kind:?}, and the concern says otherwise", transfer.code));
+                }
+            }
+        }
+        let unsound = sums.into_iter().filter(|(_, units)| *units != 0);
+        broken.extend(unsound.map(|(id, units)| format!("transferred and on the road, {units} of {id} are too many")));
+        broken
     }
 
     /// Every op that it has, by the life that wrote it first, with the word of its verdict: told by that life

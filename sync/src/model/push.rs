@@ -10,7 +10,7 @@ use outpost_schema::{
     journal::{Entry, Mark},
     op::OpKind,
     settle::{Elder, Raised, Settled, Touched, decode, settle},
-    stock::StockKey,
+    stock::{Reason, StockKey},
     verdict::ConcernKind,
     word::Word as _,
 };
@@ -141,6 +141,9 @@ impl Ledger {
     fn keep(&mut self, life: IncarnationId, settled: &mut Settled) {
         for moved in &settled.movements {
             *self.movements.entry(moved.movement.key).or_default() += moved.movement.delta;
+            if moved.movement.why.reason == Reason::Transferred {
+                *self.transferred.entry(moved.movement.key.product_id).or_default() += moved.movement.delta;
+            }
         }
         self.keep_people(settled);
         self.keep_orders(settled);

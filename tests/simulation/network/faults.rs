@@ -159,7 +159,7 @@ impl<D: Depth> Network<D> {
     fn taken_by(&self, number: usize, act: &Act, moved: &[(StockKey, i64)]) -> Units {
         match act {
             Act::Sell { lines, .. } => self.units(number, lines),
-            Act::CheckOut { .. } | Act::Count { .. } | Act::Adjust { .. } => {
+            Act::CheckOut { .. } | Act::Count { .. } | Act::Adjust { .. } | Act::Dispatch { .. } => {
                 moved.iter().map(|(key, delta)| (*key, (-delta).max(0))).collect()
             }
             Act::BeginCart
@@ -167,6 +167,7 @@ impl<D: Depth> Network<D> {
             | Act::Take { .. }
             | Act::Remove { .. }
             | Act::Receive { .. }
+            | Act::Arrive { .. }
             | Act::GiveBack { .. }
             | Act::Ask { .. }
             | Act::Advance { .. }
@@ -191,6 +192,12 @@ impl<D: Depth> Network<D> {
             }
             Act::Cancel { order } => _ = self.ledger.owed.entry(*order).and_modify(|owed| owed.asks.push(op)),
             Act::Customer { .. } => _ = self.ledger.explained.insert(ConcernKind::EmailTaken),
+            Act::Dispatch { .. } => {
+                // It left, and nobody knows under which code: it never comes.
+                self.ledger.unread_codes += 1;
+                self.ledger.explained.insert(ConcernKind::TransferExcess);
+            }
+            Act::Arrive { code, product, units, .. } => self.unloaded(op, code, *product, *units),
             Act::BeginCart
             | Act::Add { .. }
             | Act::Take { .. }
