@@ -44,11 +44,11 @@ create table delivery_lines (
 -- Own ops that say something of a transfer or a delivery, until an image of it contains them: what is shown is the
 -- image and, over it, what these say.
 create table pending_ops (
-    kind           integer not null, -- schema's feed::Kind::number: a transfer or a delivery
+    of_kind        integer not null, -- schema's feed::Kind::number: a transfer or a delivery
     of_id          blob not null,
     incarnation_id blob not null,
     seq            integer not null,
-    primary key (kind, of_id, incarnation_id, seq)
+    primary key (of_kind, of_id, incarnation_id, seq)
 ) strict, without rowid;
 
 -- Transfers sent, which number their codes.

@@ -46,7 +46,7 @@ pub(crate) fn subject(op: &Op) -> Option<Key> {
 pub(crate) fn lay_over(conn: &Connection, place: Place, op: &Op) -> Result<(), Error> {
     let Some(Key { kind, ids }) = subject(op) else { return Ok(()) };
     conn.prepare_cached(
-        "insert into pending_ops (kind, of_id, incarnation_id, seq) values (?1, ?2, ?3, ?4) on conflict do nothing",
+        "insert into pending_ops (of_kind, of_id, incarnation_id, seq) values (?1, ?2, ?3, ?4) on conflict do nothing",
     )?
     .execute(params![kind.number(), ids[0].as_bytes(), place.incarnation_id, place.seq])?;
     Ok(())
@@ -55,7 +55,7 @@ pub(crate) fn lay_over(conn: &Connection, place: Place, op: &Op) -> Result<(), E
 /// An image arrived: what it contains is no longer laid over it.
 pub(crate) fn take_image(conn: &Connection, kind: Kind, of: Uuid, contained: &Contained) -> Result<(), Error> {
     let mut no_longer = conn.prepare_cached(
-        "delete from pending_ops where kind = ?1 and of_id = ?2 and incarnation_id = ?3 and seq <= ?4
+        "delete from pending_ops where of_kind = ?1 and of_id = ?2 and incarnation_id = ?3 and seq <= ?4
              and seq not in (select value from json_each(?5))",
     )?;
     for (incarnation, seq, set_aside) in contained.journals() {
@@ -68,7 +68,7 @@ pub(crate) fn take_image(conn: &Connection, kind: Kind, of: Uuid, contained: &Co
 pub(crate) fn over(conn: &Connection, kind: Kind, of: Uuid) -> Result<Vec<(Timestamp, Op)>, Error> {
     let mut statement = conn.prepare_cached(&format!(
         "select {} from pending_ops p join journal j using (incarnation_id, seq)
-         where p.kind = ?1 and p.of_id = ?2 order by p.incarnation_id, p.seq",
+         where p.of_kind = ?1 and p.of_id = ?2 order by p.incarnation_id, p.seq",
         journal::COLUMNS
     ))?;
     let entries = statement.query_map(params![kind.number(), of.as_bytes()], journal::of_row)?;
@@ -87,7 +87,7 @@ pub(crate) fn over(conn: &Connection, kind: Kind, of: Uuid) -> Result<Vec<(Times
 
 /// Everything of a kind that something is laid over.
 pub(crate) fn subjects(conn: &Connection, kind: Kind) -> Result<BTreeSet<Uuid>, Error> {
-    let mut statement = conn.prepare_cached("select distinct of_id from pending_ops where kind = ?1")?;
+    let mut statement = conn.prepare_cached("select distinct of_id from pending_ops where of_kind = ?1")?;
     let ids = statement.query_map([kind.number()], |row| row.get(0).map(Uuid::from_bytes))?;
     Ok(ids.collect::<Result<_, _>>()?)
 }

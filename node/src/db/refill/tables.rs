@@ -218,7 +218,7 @@ pub(super) fn range(table: &str, key: &str, is_last: bool) -> String {
 /// Own ops of journal `?4` that the images of kind `?3` contain, up to `?5` but those in `?6`, are laid over no more.
 pub(super) fn no_longer_pending(is_last: bool) -> String {
     format!(
-        "delete from main.pending_ops as m where {} and m.kind = ?3 and m.incarnation_id = ?4 and m.seq <= ?5
+        "delete from main.pending_ops as m where {} and m.of_kind = ?3 and m.incarnation_id = ?4 and m.seq <= ?5
              and m.seq not in (select value from json_each(?6))",
         range("m", "of_id", is_last)
     )
