@@ -11,7 +11,7 @@ use outpost_schema::{
     },
     stock::StockKey,
 };
-use outpost_sync::wire::Page;
+use outpost_sync::wire::{PROTOCOL, Page};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
@@ -52,6 +52,13 @@ pub(crate) fn note_contact(conn: &Connection, now: Timestamp) -> Result<(), Erro
 pub(crate) fn note_problem(conn: &Connection, problem: &str) -> Result<(), Error> {
     conn.prepare_cached("update feed_position set problem = ?1")?.execute([problem])?;
     Ok(())
+}
+
+/// The protocol in which the feed was told; the newest, if nothing was told yet.
+pub(crate) fn told_in(conn: &Connection) -> Result<u16, Error> {
+    let told: Option<u16> =
+        conn.prepare_cached("select protocol from feed_position")?.query_row([], |row| row.get(0))?;
+    Ok(told.unwrap_or(PROTOCOL))
 }
 
 /// The feed is read anew from the start. What was fed stays until it is told again.
