@@ -14,6 +14,7 @@ pub mod backup;
 pub mod card;
 pub mod carry;
 pub mod count;
+pub mod deliveries;
 pub mod find;
 pub mod goods;
 mod house;
@@ -27,6 +28,7 @@ pub mod serve;
 pub mod status;
 pub mod stock;
 mod till;
+pub mod transfer;
 pub mod verify;
 mod wanted;
 

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use outpost_schema::{
     fault::Fault,
-    id::{AddressId, CartId, OrderId, ProductId, UserId},
+    id::{AddressId, CartId, OrderId, ProductId, UserId, WarehouseId},
     money::Money,
     order::OrderStatus,
+    transfer::TransferCode,
 };
 use rusqlite::ErrorCode;
 use thiserror::Error;
@@ -281,6 +282,39 @@ pub enum Refused {
         /// Which order.
         order: OrderId,
     },
+    /// No such warehouse is known here.
+    #[error("no place {warehouse} is known here; look with `outpost-node stock`, or connect this device once")]
+    UnknownWarehouse {
+        /// Which.
+        warehouse: WarehouseId,
+    },
+    /// More is sent than is free here.
+    #[error(
+        "only {left} of this product are free here, the rest is promised to others; send fewer, or say that they leave all the same (anyway)"
+    )]
+    BeyondFree {
+        /// Of what.
+        product: ProductId,
+        /// How many are free.
+        left: i64,
+    },
+    /// Nothing of the transfer is known here, so nothing of it can be missing.
+    #[error("nothing of the transfer {code} is known here yet; say what came of it")]
+    UnknownTransfer {
+        /// What is written on the boxes.
+        code: TransferCode,
+    },
+    /// No such delivery is expected here.
+    #[error(
+        "no delivery {name} is expected here; look with `outpost-node deliveries`, or receive the goods without one"
+    )]
+    UnknownDelivery {
+        /// What was given.
+        name: String,
+    },
+    /// There is nothing to take back.
+    #[error("nothing was received here a moment ago; set the book right with a correction instead")]
+    NothingToUndo,
     /// The order has come further already.
     #[error("this order is {status} already; nothing is left to do")]
     AlreadyThere {
@@ -309,6 +343,11 @@ impl Refused {
             Self::NegativeTender => "negative_tender",
             Self::EmailKnown { .. } => "email_known",
             Self::OtherWarehouse { .. } => "other_warehouse",
+            Self::UnknownWarehouse { .. } => "unknown_warehouse",
+            Self::BeyondFree { .. } => "beyond_free",
+            Self::UnknownTransfer { .. } => "unknown_transfer",
+            Self::UnknownDelivery { .. } => "unknown_delivery",
+            Self::NothingToUndo => "nothing_to_undo",
             Self::AlreadyThere { .. } => "already_there",
         }
     }

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use outpost_node::{
     command::{
-        Failure, adjust, backup, card, carry, count, find, goods, join, orders, restore, round, salvage, sell, serve,
-        status, stock, verify,
+        Failure, adjust, backup, card, carry, count, deliveries, find, goods, join, orders, restore, round, salvage,
+        sell, serve, status, stock, transfer, verify,
     },
     config::{Config, LogFormat, Settings},
     stage,
@@ -44,6 +44,10 @@ enum Verb {
     Count(count::Count),
     /// Show how far this device is, for a count at another one
     Mark,
+    Deliveries(deliveries::Deliveries),
+    /// Goods on the road between warehouses
+    #[command(subcommand)]
+    Transfer(transfer::Transfer),
     /// Ask for more to sell
     Ask(goods::Goods),
     /// Give back what is not needed, so that others may sell it
@@ -90,6 +94,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Adjust(wanted) => adjust::adjust(&config, &wanted),
         Verb::Count(count) => count::run(&config, &count),
         Verb::Mark => count::mark(&config),
+        Verb::Deliveries(wanted) => deliveries::run(&config, &wanted),
+        Verb::Transfer(verb) => transfer::run(&config, &verb),
         Verb::Ask(goods) => goods::run(&config, &goods, goods::Deed::Ask),
         Verb::GiveBack(goods) => goods::run(&config, &goods, goods::Deed::GiveBack),
         Verb::Orders(orders) => orders::run(&config, &orders),

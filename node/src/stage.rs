@@ -67,6 +67,12 @@ works! {
     Receive = "receive": WRITTEN;
     /// There are more or fewer than the book says.
     Adjust = "adjust": WRITTEN;
+    /// Goods go on the road.
+    Send = "send": WRITTEN;
+    /// Goods come from the road.
+    Arrive = "arrive": WRITTEN;
+    /// A receipt is taken back.
+    UndoReceipt = "undo_receipt": WRITTEN;
     /// Goods were counted.
     Count = "count": WRITTEN;
     /// Allotment goes back.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use outpost_schema::{
     clock::Timestamp,
     count::{Cut, Upto},
-    id::{OrderId, ProductId},
+    id::{DeliveryId, OrderId, ProductId},
     journal::Mark,
     movement::{Adjusted, Cause, Change, Received, ReceivedLine, Remark, Why},
     op::{Cancel, Count, CountLine, Goods, Line, Op, StatusTold},
@@ -15,7 +15,10 @@ use outpost_schema::{
 };
 
 use crate::{
-    db::{catalogue, heard, orders, outbox, stock},
+    db::{
+        catalogue, heard, orders, outbox, pending_ops,
+        stock::{self, Place},
+    },
     error::{Error, Refused},
     goods::Effects,
     node::{Node, Writing},
@@ -58,7 +61,7 @@ impl Node {
     /// `no_lines`, `too_many_lines`, `unknown_product`, those of texts that are too long or blank, or what the disk
     /// says.
     pub fn take_in(&self, lines: &[ReceivedLine], remark: &Remark) -> Result<Mark, Error> {
-        self.write(Work::Receive, |writing| writing.take_in(lines, remark))
+        self.write(Work::Receive, |writing| writing.take_in(lines, remark, None))
     }
 
     /// There are more or fewer than the book says, and this is why. What is promised of them stays promised: head
@@ -141,7 +144,12 @@ impl Node {
 }
 
 impl Writing<'_> {
-    fn take_in(&mut self, lines: &[ReceivedLine], remark: &Remark) -> Result<Mark, Error> {
+    pub(crate) fn take_in(
+        &mut self,
+        lines: &[ReceivedLine],
+        remark: &Remark,
+        delivery_id: Option<DeliveryId>,
+    ) -> Result<Mark, Error> {
         let mut effects = Effects::default();
         for (line, number) in lines.iter().zip(0..) {
             self.check_product(line.product_id)?;
@@ -150,7 +158,7 @@ impl Writing<'_> {
             effects.put_or_take(self, number, key, line.amount.units(), why)?;
         }
         let warehouse_id = self.identity.warehouse_id();
-        let op = Op::Received(Received { warehouse_id, lines: lines.to_vec(), remark: remark.clone() });
+        let op = Op::Received(Received { warehouse_id, lines: lines.to_vec(), remark: remark.clone(), delivery_id });
         self.note_moved(&op, effects)
     }
 
@@ -168,9 +176,11 @@ impl Writing<'_> {
         self.note_moved(&op, effects)
     }
 
-    fn note_moved(&mut self, op: &Op, effects: Effects) -> Result<Mark, Error> {
+    pub(crate) fn note_moved(&mut self, op: &Op, effects: Effects) -> Result<Mark, Error> {
         let entry = self.append(op)?;
         effects.save(self, &entry)?;
+        let place = Place { incarnation_id: self.identity.incarnation_id(), seq: entry.seq };
+        pending_ops::lay_over(self.conn(), place, op)?;
         Ok(entry.mark())
     }
 
@@ -266,7 +276,7 @@ impl Writing<'_> {
         }
     }
 
-    fn check_product(&self, product: ProductId) -> Result<(), Error> {
+    pub(crate) fn check_product(&self, product: ProductId) -> Result<(), Error> {
         let is_known = catalogue::price(self.conn(), product)?.is_some();
         if is_known { Ok(()) } else { Err(Refused::UnknownProduct { product }.into()) }
     }

@@ -8,6 +8,7 @@ use outpost_schema::{
     feed::{Aggregate, Key, Kind},
 };
 use outpost_sync::{
+    speak::Since as _,
     verify::{Compared, Held, Holder, Piece, ROUNDS_BETWEEN},
     wire::{DIGEST_EXCEPT_MAX, DIGEST_ROWS_MAX, Findings, Mended, Page},
 };
@@ -118,7 +119,9 @@ impl Node {
 fn walk(conn: &Connection, place: checks::Place, rows: usize) -> Result<(Vec<Piece>, checks::Place), Error> {
     let all = Own::load(conn)?;
     let (first, mut after) = place.unwrap_or((COMPARED[0], None));
-    let kinds = COMPARED.into_iter().skip_while(|kind| *kind != first);
+    // What head office had no word for when it told the feed it cannot be asked about.
+    let told_in = inbox::told_in(conn)?;
+    let kinds = COMPARED.into_iter().filter(|kind| kind.since() <= told_in).skip_while(|kind| *kind != first);
     let (mut pieces, mut left, mut own_left) = (Vec::new(), rows.clamp(1, DIGEST_ROWS_MAX), DIGEST_EXCEPT_MAX);
     for kind in kinds {
         if left == 0 {

@@ -14,6 +14,7 @@ pub mod sales;
 pub mod status;
 pub mod stock;
 mod take;
+pub mod transfers;
 pub mod verify;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -154,6 +155,7 @@ pub fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .merge(orders::routes())
         .merge(people::routes())
         .merge(stock::routes())
+        .merge(transfers::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), nudge))

@@ -9,8 +9,8 @@ use crate::{
     clock::Timestamp,
     device::{IncarnationState, LifeReason, NodeKind},
     id::{
-        AddressId, BackupId, CartId, CategoryId, ConcernId, EpochId, HoldId, IncarnationId, NodeId, OrderId,
-        OrderItemId, PaymentId, ProductId, ReviewId, UserId, WarehouseId,
+        AddressId, BackupId, CartId, CategoryId, ConcernId, DeliveryId, EpochId, HoldId, IncarnationId, NodeId,
+        OrderId, OrderItemId, PaymentId, ProductId, ReviewId, TransferId, UserId, WarehouseId,
     },
     journal::Hash,
     money::{Currency, Money},
@@ -79,8 +79,8 @@ mod sqlite {
     }
 
     ids! {
-        AddressId BackupId CartId CategoryId ConcernId EpochId HoldId IncarnationId NodeId OrderId OrderItemId
-        PaymentId ProductId ReviewId UserId WarehouseId
+        AddressId BackupId CartId CategoryId ConcernId DeliveryId EpochId HoldId IncarnationId NodeId OrderId OrderItemId
+        PaymentId ProductId ReviewId TransferId UserId WarehouseId
     }
 
     integers! {
@@ -170,8 +170,8 @@ mod postgres {
     }
 
     ids! {
-        AddressId BackupId CartId CategoryId ConcernId EpochId HoldId IncarnationId NodeId OrderId OrderItemId
-        PaymentId ProductId ReviewId UserId WarehouseId
+        AddressId BackupId CartId CategoryId ConcernId DeliveryId EpochId HoldId IncarnationId NodeId OrderId OrderItemId
+        PaymentId ProductId ReviewId TransferId UserId WarehouseId
     }
 
     words! {

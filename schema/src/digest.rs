@@ -30,7 +30,7 @@ pub const FORM: u16 = 1;
 
 /// What is compared, in the order of a walk. A late verdict is not: it is part of the node's own
 /// journal, which has a chain of hashes, and no image of anything.
-pub const COMPARED: [Kind; 11] = [
+pub const COMPARED: [Kind; 13] = [
     Kind::Warehouse,
     Kind::Category,
     Kind::Product,
@@ -42,6 +42,8 @@ pub const COMPARED: [Kind; 11] = [
     Kind::Review,
     Kind::Cart,
     Kind::Concern,
+    Kind::Transfer,
+    Kind::Delivery,
 ];
 
 /// The digest of one aggregate.
@@ -86,7 +88,9 @@ pub const fn counts(aggregate: &Aggregate) -> bool {
         | Aggregate::Order(_)
         | Aggregate::Review(_)
         | Aggregate::Cart(_)
-        | Aggregate::Concern(_) => true,
+        | Aggregate::Concern(_)
+        | Aggregate::Transfer(_)
+        | Aggregate::Delivery(_) => true,
     }
 }
 
@@ -195,6 +199,8 @@ pub fn laid_over(op: &Op) -> Vec<Key> {
         | Op::GaveBack(_)
         | Op::AllotmentAsked(_)
         | Op::CancelAsked(_) => Vec::new(),
+        // The image of a transfer or delivery stays as it was fed; what this node did to it is laid over when shown.
+        Op::Dispatched(_) | Op::Arrived(_) | Op::ReceiptUndone(_) => Vec::new(),
     }
 }
 
@@ -227,6 +233,8 @@ fn canonical(mut aggregate: Aggregate) -> Aggregate {
         | Aggregate::Review(_)
         | Aggregate::Cart(_)
         | Aggregate::Verdict(_)
+        | Aggregate::Transfer(_)
+        | Aggregate::Delivery(_)
         | Aggregate::Gone(_) => {}
     }
     aggregate

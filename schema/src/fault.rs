@@ -100,6 +100,18 @@ pub enum Fault {
         /// What they should have been.
         what: &'static str,
     },
+    /// A transfer that goes nowhere.
+    #[error("a transfer goes from one warehouse to another; name another one")]
+    SameWarehouse,
+    /// More came damaged than came at all.
+    #[error("more came damaged than came; the damaged ones are a part of those that came")]
+    MoreDamagedThanCame,
+    /// Text that is no transfer's code.
+    #[error("this is not a transfer's code; write it like K1-T17-O, as it stands on the box")]
+    NotATransferCode,
+    /// The last character does not belong to the others.
+    #[error("the code's last character does not fit the others; read the box again")]
+    WrongTransferCode,
     /// A cart state that claims what it cannot know.
     #[error("the cart's state is not believable ({why}); nothing of it was taken, check the device that sent it")]
     UnbelievableCart {
@@ -134,6 +146,10 @@ impl Fault {
             Self::PaymentsMismatch => "payments_mismatch",
             Self::UnknownWord { .. } => "unknown_word",
             Self::Unreadable { .. } => "unreadable",
+            Self::SameWarehouse => "same_warehouse",
+            Self::MoreDamagedThanCame => "more_damaged_than_came",
+            Self::NotATransferCode => "not_a_transfer_code",
+            Self::WrongTransferCode => "wrong_transfer_code",
             Self::UnbelievableCart { .. } => "unbelievable_cart",
         }
     }

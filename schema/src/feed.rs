@@ -10,11 +10,13 @@ use crate::{
     cart::Cart,
     catalogue::{Category, Product, Warehouse},
     clock::Timestamp,
+    delivery::Delivery,
     fault::Fault,
     id::{IncarnationId, ProductId, WarehouseId},
     order::Order,
     people::{Address, Review, User},
     stock::StockKey,
+    transfer::Transfer,
     verdict::{Concern, Verdict},
 };
 
@@ -52,11 +54,15 @@ pub enum Kind {
     Concern,
     /// [`Ruling`], key: incarnation, seq.
     Verdict,
+    /// [`Transfer`], key: its id. It is told wherever it left, goes or came.
+    Transfer,
+    /// [`Delivery`], key: its id.
+    Delivery,
 }
 
 impl Kind {
     /// Every kind, by number.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Warehouse,
         Self::Category,
         Self::Product,
@@ -69,6 +75,8 @@ impl Kind {
         Self::Cart,
         Self::Concern,
         Self::Verdict,
+        Self::Transfer,
+        Self::Delivery,
     ];
 
     /// The number that the feed's table and cursors hold; never reused.
@@ -86,6 +94,8 @@ impl Kind {
             Self::Cart => 10,
             Self::Concern => 11,
             Self::Verdict => 12,
+            Self::Transfer => 14,
+            Self::Delivery => 15,
         }
     }
 
@@ -108,7 +118,9 @@ impl Kind {
             | Self::Order
             | Self::Review
             | Self::Cart
-            | Self::Concern => 1,
+            | Self::Concern
+            | Self::Transfer
+            | Self::Delivery => 1,
             Self::Stock | Self::Verdict => 2,
             Self::Allotment => 3,
         }
@@ -191,6 +203,10 @@ pub enum Aggregate {
     Concern(Box<Concern>),
     /// See [`Kind::Verdict`].
     Verdict(Box<Ruling>),
+    /// See [`Kind::Transfer`].
+    Transfer(Box<Transfer>),
+    /// See [`Kind::Delivery`].
+    Delivery(Box<Delivery>),
     /// It is no longer there, or no longer in this node's scope.
     Gone(Key),
 }
@@ -218,6 +234,8 @@ impl Aggregate {
                 let seq = Uuid::from_u64_pair(0, ruling.seq.cast_unsigned());
                 Key { kind: Kind::Verdict, ids: vec![ruling.incarnation_id.0, seq] }
             }
+            Self::Transfer(transfer) => one(Kind::Transfer, transfer.transfer_id.0),
+            Self::Delivery(delivery) => one(Kind::Delivery, delivery.delivery_id.0),
             Self::Gone(key) => key.clone(),
         }
     }

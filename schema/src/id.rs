@@ -87,6 +87,10 @@ ids! {
     EpochId,
     /// A backup of the server's database.
     BackupId,
+    /// Goods on the road from one warehouse to another; made of the code that is written on the boxes.
+    TransferId,
+    /// A delivery that is expected from a supplier.
+    DeliveryId,
 }
 
 impl UserId {

@@ -9,6 +9,7 @@ pub mod clock;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod column;
 pub mod count;
+pub mod delivery;
 pub mod device;
 pub mod digest;
 pub mod fault;
@@ -26,6 +27,7 @@ pub mod quantity;
 pub mod settle;
 pub mod stock;
 pub mod text;
+pub mod transfer;
 pub mod verdict;
 pub mod word;
 pub mod world;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     fault::Fault,
-    id::{ProductId, WarehouseId},
+    id::{DeliveryId, ProductId, WarehouseId},
     op::{Goods, Line},
     quantity::{AMOUNT_MAX, Amount},
     stock::Reason,
@@ -70,6 +70,9 @@ pub struct Received {
     /// Who took them in.
     #[serde(default, skip_serializing_if = "Remark::is_empty")]
     pub remark: Remark,
+    /// The delivery that they are of, if it was expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery_id: Option<DeliveryId>,
 }
 
 /// Why there are more or fewer than the book says.
@@ -151,14 +154,14 @@ impl Received {
 
     /// Whether it says more than goods and amounts, which a reader of the first version would pass over.
     pub(crate) fn says_more(&self) -> bool {
-        !self.remark.is_empty() || self.lines.iter().any(|line| !line.lot.is_empty())
+        self.delivery_id.is_some() || !self.remark.is_empty() || self.lines.iter().any(|line| !line.lot.is_empty())
     }
 }
 
 impl From<Goods> for Received {
     fn from(goods: Goods) -> Self {
         let lines = goods.lines.into_iter().map(ReceivedLine::from).collect();
-        Self { warehouse_id: goods.warehouse_id, lines, remark: Remark::default() }
+        Self { warehouse_id: goods.warehouse_id, lines, remark: Remark::default(), delivery_id: None }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
     cart::Sold,
     clock::Timestamp,
     count::Cut,
+    delivery::ReceiptUndone,
     fault::Fault,
     id::{IncarnationId, OrderId, ProductId, WarehouseId},
     journal::Entry,
@@ -16,6 +17,7 @@ use crate::{
     people::{Address, Review, User},
     quantity::{AMOUNT_MAX, Amount},
     settle::decode,
+    transfer::{Arrived, Dispatched},
     verdict::SetAside,
     word::Word as _,
 };
@@ -169,6 +171,12 @@ pub enum Op {
     Carried(Box<Carried>),
     /// Fact: an earlier life of the device is over.
     LifeEnded(LifeEnded),
+    /// Fact: goods were put on the road to another warehouse.
+    Dispatched(Dispatched),
+    /// Fact: goods of a transfer came.
+    Arrived(Arrived),
+    /// Fact: a receipt was taken back.
+    ReceiptUndone(ReceiptUndone),
 }
 
 /// The sorts of op, by the word that travels.
@@ -200,6 +208,12 @@ pub enum OpKind {
     Carried,
     /// [`Op::LifeEnded`]
     LifeEnded,
+    /// [`Op::Dispatched`]
+    Dispatched,
+    /// [`Op::Arrived`]
+    Arrived,
+    /// [`Op::ReceiptUndone`]
+    ReceiptUndone,
 }
 
 impl Op {
@@ -219,6 +233,9 @@ impl Op {
             Self::CancelAsked(_) => OpKind::CancelAsked,
             Self::Carried(_) => OpKind::Carried,
             Self::LifeEnded(_) => OpKind::LifeEnded,
+            Self::Dispatched(_) => OpKind::Dispatched,
+            Self::Arrived(_) => OpKind::Arrived,
+            Self::ReceiptUndone(_) => OpKind::ReceiptUndone,
         }
     }
 
@@ -237,7 +254,10 @@ impl Op {
             | Self::StatusTold(_)
             | Self::AllotmentAsked(_)
             | Self::CancelAsked(_)
-            | Self::LifeEnded(_) => Money::ZERO,
+            | Self::LifeEnded(_)
+            | Self::Dispatched(_)
+            | Self::Arrived(_)
+            | Self::ReceiptUndone(_) => Money::ZERO,
         }
     }
 
@@ -259,7 +279,10 @@ impl Op {
             | Self::AllotmentAsked(_)
             | Self::CancelAsked(_)
             | Self::Carried(_)
-            | Self::LifeEnded(_) => 1,
+            | Self::LifeEnded(_)
+            | Self::Dispatched(_)
+            | Self::Arrived(_)
+            | Self::ReceiptUndone(_) => 1,
         }
     }
 
@@ -296,6 +319,12 @@ impl Op {
             }
             Self::StatusTold(told) => told.check(),
             Self::Carried(carried) => carried.check(),
+            Self::Dispatched(told) => told.check(),
+            Self::Arrived(told) => told.check(),
+            Self::ReceiptUndone(undone) => {
+                check_lines(undone.received.lines.len())?;
+                undone.received.check()
+            }
             Self::CancelAsked(_) | Self::LifeEnded(_) => Ok(()),
         }
     }
@@ -315,6 +344,9 @@ impl Op {
             Self::CancelAsked(cancel) => rmp_serde::to_vec_named(cancel),
             Self::Carried(carried) => rmp_serde::to_vec_named(carried),
             Self::LifeEnded(ended) => rmp_serde::to_vec_named(ended),
+            Self::Dispatched(told) => rmp_serde::to_vec_named(told),
+            Self::Arrived(told) => rmp_serde::to_vec_named(told),
+            Self::ReceiptUndone(undone) => rmp_serde::to_vec_named(undone),
         };
         let mut body = salt.to_vec();
         body.extend(encoded.expect("our own types always encode into memory"));
@@ -345,6 +377,9 @@ impl Op {
             OpKind::CancelAsked => read(bytes).map(Self::CancelAsked),
             OpKind::Carried => read(bytes).map(Self::Carried),
             OpKind::LifeEnded => read(bytes).map(Self::LifeEnded),
+            OpKind::Dispatched => read(bytes).map(Self::Dispatched),
+            OpKind::Arrived => read(bytes).map(Self::Arrived),
+            OpKind::ReceiptUndone => read(bytes).map(Self::ReceiptUndone),
         }
         .map_err(|_| unreadable)
     }

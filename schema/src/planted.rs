@@ -74,6 +74,12 @@ bugs! {
     LateSaleCounted,
     /// A removed line of a cart counts from nothing again, as a counter within a map does.
     CounterInAMap,
+    /// What arrives beyond what was sent is booked as transferred.
+    ExcessTransferred,
+    /// Goods on the road are counted where they are to go.
+    RoadCounted,
+    /// An arrival that is told again by another life of its device counts twice.
+    ArrivedTwice,
 }
 
 thread_local! {

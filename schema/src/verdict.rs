@@ -148,6 +148,10 @@ pub enum ConcernKind {
     ServerRestored,
     /// Of a count it is not known what had been done before it.
     RecountWanted,
+    /// More of a transfer came than was sent.
+    TransferExcess,
+    /// A transfer is complete, and something of it never came.
+    TransferShort,
 }
 
 impl ConcernKind {
@@ -177,6 +181,10 @@ impl ConcernKind {
                 "goods moved here while they were counted, and nobody knows in which order: count again"
             }
             Self::ServerRestored => "head office was restored from a copy: its devices tell again what it lost",
+            Self::TransferExcess => {
+                "more of a transfer came than anybody says to have sent: ask the sender, whose device may not have been heard yet"
+            }
+            Self::TransferShort => "a transfer was closed and something of it never came: look for it, or write it off",
         }
     }
 }

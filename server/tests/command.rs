@@ -6,6 +6,8 @@
 mod archive;
 #[path = "command/backup.rs"]
 mod backup;
+#[path = "command/deliveries.rs"]
+mod deliveries;
 
 use std::{
     fs,

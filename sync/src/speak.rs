@@ -84,6 +84,7 @@ impl Since for Kind {
             | Self::Cart
             | Self::Concern
             | Self::Verdict => 1,
+            Self::Transfer | Self::Delivery => 3,
         }
     }
 }
@@ -105,6 +106,7 @@ impl Since for ConcernKind {
             | Self::CartNotBelievable => 1,
             Self::LifeBegun | Self::JournalHole | Self::ImageMended | Self::ServerRestored => 2,
             Self::RecountWanted => 3,
+            Self::TransferExcess | Self::TransferShort => 3,
         }
     }
 }
@@ -141,6 +143,8 @@ impl Since for Aggregate {
             Self::Cart(_) => Kind::Cart.since(),
             Self::Concern(concern) => Kind::Concern.since().max(concern.kind.since()),
             Self::Verdict(_) => Kind::Verdict.since(),
+            Self::Transfer(_) => Kind::Transfer.since(),
+            Self::Delivery(_) => Kind::Delivery.since(),
             Self::Gone(key) => key.kind.since(),
         }
     }

@@ -30,7 +30,7 @@ enum At {
 
 /// Every mistake, the shallowest depth at which the code is run where it is made, and within how many seeds it
 /// must be caught there.
-const MISTAKES: [(Bug, At, u64); 23] = [
+const MISTAKES: [(Bug, At, u64); 26] = [
     (Bug::LostSavepoint, At::Model, 20_000),
     (Bug::LatestStatusWins, At::Model, 20_000),
     (Bug::CounterInAMap, At::Model, 20_000),
@@ -54,6 +54,9 @@ const MISTAKES: [(Bug, At, u64); 23] = [
     (Bug::GrantToldBeforeCommit, At::Postgres, 200),
     (Bug::ExpiryLeftToSweeper, At::Postgres, 1_000),
     (Bug::NoBarrier, At::Model, 20_000),
+    (Bug::ExcessTransferred, At::Model, 20_000),
+    (Bug::RoadCounted, At::Model, 20_000),
+    (Bug::ArrivedTwice, At::Model, 20_000),
 ];
 
 #[test]

@@ -12,6 +12,7 @@ use outpost_schema::{
     id::{CartId, HoldId, OrderId, ProductId, UserId, WarehouseId},
     order::OrderStatus,
     stock::StockKey,
+    transfer::TransferCode,
     verdict::ConcernKind,
 };
 
@@ -70,6 +71,32 @@ pub struct Owed {
     pub asks: Vec<usize>,
 }
 
+/// Goods on the road, in somebody's van.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// What is written on the boxes.
+    pub code: TransferCode,
+    /// Where they go.
+    pub to_id: WarehouseId,
+    /// What they are.
+    pub product_id: ProductId,
+    /// How many are still on the road.
+    pub left: i64,
+}
+
+/// What an op said of a transfer.
+#[derive(Clone, Copy, Debug)]
+pub struct OfTransfer {
+    /// The op.
+    pub op: usize,
+    /// Of which product.
+    pub product_id: ProductId,
+    /// Units that left.
+    pub sent: i64,
+    /// Units that came.
+    pub arrived: i64,
+}
+
 /// A hold that somebody was told of.
 #[derive(Clone, Debug)]
 pub struct Held {
@@ -115,6 +142,12 @@ pub struct Ledger {
     pub orders: BTreeMap<OrderId, usize>,
     /// Sales that happened while the power went out: nobody saw their receipts.
     pub unseen_sales: usize,
+    /// Goods on the road, as they were sent.
+    pub road: Vec<Load>,
+    /// What was told of each transfer.
+    pub transfers: BTreeMap<TransferCode, Vec<OfTransfer>>,
+    /// Transfers whose codes nobody read, because the power went out.
+    pub unread_codes: usize,
     /// Holds.
     pub holds: BTreeMap<HoldId, Held>,
     /// Carts, in the order in which they were begun.
@@ -189,6 +222,21 @@ impl Ledger {
                 *most = (*most).max(units);
             }
             self.allow(&beyond.into_iter().collect::<Units>());
+        }
+    }
+
+    /// Goods of a transfer that are said to have left or come.
+    pub fn told_of_transfer(&mut self, code: &TransferCode, told: OfTransfer) {
+        // One end may be heard long before the other, or never.
+        self.explained.extend([ConcernKind::TransferExcess, ConcernKind::TransferShort]);
+        self.transfers.entry(code.clone()).or_default().push(told);
+    }
+
+    /// So many of a load came.
+    pub fn unload(&mut self, code: &TransferCode, product_id: ProductId, mut units: i64) {
+        for load in self.road.iter_mut().filter(|load| load.code == *code && load.product_id == product_id) {
+            let came = units.min(load.left);
+            (load.left, units) = (load.left - came, units - came);
         }
     }
 

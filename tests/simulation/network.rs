@@ -11,6 +11,7 @@ mod orders;
 mod rounds;
 mod spots;
 pub mod summary;
+mod transfers;
 mod verbs;
 
 use std::{fmt, sync::Arc};

@@ -9,10 +9,11 @@ use std::{
 use outpost_schema::{
     cart::Cart,
     device::Card,
-    id::{HoldId, IncarnationId, NodeId, OrderId, ProductId},
+    id::{HoldId, IncarnationId, NodeId, OrderId, ProductId, TransferId},
     journal::Mark,
     order::Order,
     stock::{Allotment, Level, SalePolicy, StockKey},
+    transfer::Transfer,
     verdict::ConcernKind,
     world::Seeded,
 };
@@ -88,6 +89,8 @@ pub struct Book {
     /// wrote it first (after a fork there may be two of one number), with the word of its verdict. Evidence of
     /// frozen journals is not here.
     pub ops: BTreeMap<(IncarnationId, Mark), &'static str>,
+    /// Transfers of which something was told.
+    pub transfers: BTreeMap<TransferId, Transfer>,
     /// Open concerns.
     pub concerns: BTreeSet<(ConcernKind, String)>,
     /// Laws that the book itself says are broken.

@@ -23,6 +23,8 @@ pub enum Sort {
     CheckOut,
     Receive,
     Adjust,
+    Dispatch,
+    Arrive,
     Count,
     GiveBack,
     Ask,
@@ -59,7 +61,7 @@ pub enum Sort {
 
 /// Each sort with how many in a hundred seeds have it, and how often it then happens beside the others.
 /// To add a sort of step, add it here, draw it in `plan.rs`, and let `network.rs` do it.
-const SORTS: [(Sort, usize, usize); 41] = [
+const SORTS: [(Sort, usize, usize); 43] = [
     (Sort::Sell, 100, 240),
     (Sort::Ship, 50, 30),
     (Sort::BeginCart, 40, 20),
@@ -69,6 +71,8 @@ const SORTS: [(Sort, usize, usize); 41] = [
     (Sort::CheckOut, 40, 30),
     (Sort::Receive, 70, 20),
     (Sort::Adjust, 40, 20),
+    (Sort::Dispatch, 40, 25),
+    (Sort::Arrive, 40, 40),
     (Sort::Count, 60, 20),
     (Sort::GiveBack, 60, 20),
     (Sort::Ask, 95, 90),

@@ -47,6 +47,11 @@ fn step(sort: Sort, chance: &mut Chance) -> Step {
         Sort::CheckOut => at(Verb::CheckOut { cart: other }),
         Sort::Receive => at(Verb::Receive { product: other, units }),
         Sort::Adjust => at(Verb::Adjust { product: other, cause: cause(chance), units }),
+        Sort::Dispatch => at(Verb::Dispatch { product: other, units, to: chance.below(MANY) }),
+        Sort::Arrive => {
+            let (is_damaged, complete) = (chance.in_a_hundred(20), chance.in_a_hundred(25));
+            at(Verb::Arrive { load: other, units, is_damaged, complete })
+        }
         Sort::Count => at(Verb::Count { product: other, reads: chance.in_a_hundred(60) }),
         Sort::GiveBack => at(Verb::GiveBack { product: other, units }),
         Sort::Ask => at(Verb::Ask { product: other, units }),

@@ -5,12 +5,13 @@
 use outpost_schema::{
     count::Upto,
     device::Card,
-    id::{CartId, HoldId, IncarnationId, NodeId, OrderId, ProductId, UserId},
+    id::{CartId, HoldId, IncarnationId, NodeId, OrderId, ProductId, UserId, WarehouseId},
     journal::Mark,
     money::Money,
     movement::Cause,
     order::{Order, OrderStatus},
     stock::StockKey,
+    transfer::TransferCode,
 };
 use outpost_sync::wire::Caller;
 
@@ -57,6 +58,10 @@ pub enum Verb {
     Receive { product: Nth, units: i64 },
     /// Units turn out to be damaged or lost, or more are found.
     Adjust { product: Nth, cause: Cause, units: i64 },
+    /// Sends goods to the place of another till.
+    Dispatch { product: Nth, units: i64, to: Nth },
+    /// Takes goods in that are on the road to here: some of them, perhaps the last.
+    Arrive { load: Nth, units: i64, is_damaged: bool, complete: bool },
     /// Somebody looks, and writes down what is there; perhaps they walk round the tills too, and read how far each is.
     Count { product: Nth, reads: bool },
     /// Gives a part of what is allotted back.
@@ -142,6 +147,10 @@ pub enum Act {
     Receive { product: ProductId, units: i64 },
     /// The book changes by so much.
     Adjust { product: ProductId, cause: Cause, delta: i64 },
+    /// Goods leave for another place.
+    Dispatch { product: ProductId, units: i64, to_id: WarehouseId },
+    /// Goods come from the road.
+    Arrive { code: TransferCode, product: ProductId, units: i64, damaged: i64, complete: bool },
     /// So many were seen.
     Count { product: ProductId, seen: i64, marks: Vec<Upto> },
     /// See [`Verb::GiveBack`].
@@ -163,6 +172,8 @@ pub enum Done {
     Sold(Box<Order>),
     /// It is in the journal, and changed the book of this row by so much.
     Noted { key: Option<StockKey>, delta: i64 },
+    /// Goods left, under this code.
+    Sent { code: TransferCode, key: StockKey, units: i64 },
     /// A cart was begun or changed; this is what it shows.
     Cart(CartId, Vec<(ProductId, i64)>),
     /// A customer was written down.

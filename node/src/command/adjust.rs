@@ -1,11 +1,19 @@
 //! `receive` and `adjust`: goods that came in, broke, went missing or turned up, and who says so.
 
-use outpost_schema::{journal::Mark, movement::Cause};
+use outpost_schema::{
+    id::DeliveryId,
+    journal::Mark,
+    movement::{Cause, Received},
+};
+use outpost_sync::wire::Problem;
 
-use super::{Failure, sell::amount, status, till::Till, wanted};
+use super::{Failure, deliveries, sell::amount, status, till::Till, wanted};
 use crate::{
     config::Config,
-    web::stock::{AdjustSaid, ChangeSaid, ReceivedLineSaid, ReceivedSaid},
+    web::{
+        stock::{AdjustSaid, ChangeSaid, ReceivedLineSaid, ReceivedSaid},
+        transfers::UndoSaid,
+    },
 };
 
 /// What there is to say of goods that move
@@ -29,8 +37,18 @@ pub struct Remark {
 #[derive(Debug, clap::Args)]
 pub struct Receive {
     /// A barcode or sku, with xN for more than one unit
-    #[arg(required = true, value_name = "CODE[xN]")]
+    #[arg(required_unless_present_any = ["undo", "scan"], value_name = "CODE[xN]")]
     pub products: Vec<String>,
+    /// They are of this delivery, which is expected here: its reference
+    #[arg(long, value_name = "REFERENCE")]
+    pub delivery: Option<String>,
+    /// Take the last receipt back instead: scanned twice, or the wrong thing
+    #[arg(long, conflicts_with_all = ["products", "delivery", "scan"])]
+    pub undo: bool,
+    /// Read one code after another, as a scanner types them; each is certain once it is answered. The word undo
+    /// takes the last one back
+    #[arg(long, conflicts_with = "products")]
+    pub scan: bool,
     #[command(flatten)]
     remark: Remark,
 }
@@ -56,7 +74,51 @@ pub struct Adjust {
 /// What the shop says, or the machine.
 pub fn receive(config: &Config, receive: &Receive) -> Result<(), Failure> {
     let till = Till::open(config)?;
-    let wanted = wanted::each(&till, &receive.products)?;
+    if receive.undo {
+        undo(&till, &receive.remark)?;
+        say!("{}", status::waiting(&till)?);
+        return Ok(());
+    }
+    let delivery = match &receive.delivery {
+        Some(name) => Some(deliveries::find(&till, name)?.delivery_id),
+        None => None,
+    };
+    if receive.scan {
+        scan(&till, receive, delivery)?;
+    } else {
+        take_in(&till, &receive.products, receive, delivery)?;
+    }
+    say!("{}", status::waiting(&till)?);
+    Ok(())
+}
+
+/// One op a scan: what was answered is certain. A code that means nothing here is told, and the next one is read.
+fn scan(till: &Till, receive: &Receive, delivery: Option<DeliveryId>) -> Result<(), Failure> {
+    for line in std::io::stdin().lines() {
+        let line = line.map_err(|error| Problem::new("no_input", format!("no more can be read: {error}")))?;
+        let done = match line.trim() {
+            "" => continue,
+            "undo" => undo(till, &receive.remark),
+            code => take_in(till, &[code.to_owned()], receive, delivery),
+        };
+        if let Err(failure) = done {
+            say!("{}", failure.problem);
+        }
+    }
+    Ok(())
+}
+
+fn undo(till: &Till, remark: &Remark) -> Result<(), Failure> {
+    let Remark { by: person, note, .. } = remark.clone();
+    let undone: Received = till.post("/v1/stock/receive/undo", &UndoSaid { person, note })?;
+    for line in &undone.lines {
+        say!("Took back {} of {}", line.amount.units(), wanted::name(till, line.product_id));
+    }
+    Ok(())
+}
+
+fn take_in(till: &Till, products: &[String], receive: &Receive, delivery: Option<DeliveryId>) -> Result<(), Failure> {
+    let wanted = wanted::each(till, products)?;
     let Remark { by: person, note, lot, expires } = receive.remark.clone();
     let line = |wanted: &wanted::Wanted| {
         Ok(ReceivedLineSaid {
@@ -67,11 +129,10 @@ pub fn receive(config: &Config, receive: &Receive) -> Result<(), Failure> {
         })
     };
     let lines = wanted.iter().map(line).collect::<Result<_, Failure>>()?;
-    let _mark: Mark = till.post("/v1/stock/receive", &ReceivedSaid { lines, person, note })?;
+    let _mark: Mark = till.post("/v1/stock/receive", &ReceivedSaid { lines, person, note, delivery })?;
     for wanted in &wanted {
         say!("Received {} of {}", wanted.units, wanted.offer.product.name);
     }
-    say!("{}", status::waiting(&till)?);
     Ok(())
 }
 

@@ -133,6 +133,8 @@ const fn plural(kind: Kind) -> &'static str {
         Kind::Review => "reviews",
         Kind::Cart => "carts",
         Kind::Concern => "concerns",
+        Kind::Transfer => "transfers",
+        Kind::Delivery => "deliveries",
         Kind::Verdict => "verdicts",
     }
 }

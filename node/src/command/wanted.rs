@@ -1,5 +1,6 @@
 //! What a person types for a product: its barcode or sku, and how many.
 
+use outpost_schema::id::ProductId;
 use outpost_sync::wire::Problem;
 
 use super::{Failure, till::Till};
@@ -38,6 +39,12 @@ pub(super) fn product(till: &Till, code: &str) -> Result<OfferShown, Failure> {
         1 => Ok(found.remove(0)),
         _ => Err(ambiguous(code, &found)),
     }
+}
+
+/// What a product is called; its id, if it is not known here.
+pub(super) fn name(till: &Till, product: ProductId) -> String {
+    let offer: Result<OfferShown, Failure> = till.get(&format!("/v1/products/{product}"), &[]);
+    offer.map_or_else(|_| product.to_string(), |offer| offer.product.name)
 }
 
 fn exactly(till: &Till, code: &str) -> Result<Option<OfferShown>, Failure> {

@@ -9,17 +9,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use outpost_schema::{
     cart::Cart,
     catalogue::{Category, Warehouse},
+    delivery::Delivery,
     digest::{Ids, KeyRange, laid_over},
     feed::{Aggregate, Granted, Key, Kind, Stock},
     id::UserId,
     op::{Op, OpKind},
     order::{OrderItem, Payment},
+    transfer::Transfer,
     word::Word as _,
 };
 use rusqlite::{Connection, Row, ToSql, params, params_from_iter, types::Type};
 use uuid::Uuid;
 
-use super::{catalogue, concerns, identity, journal, orders, people};
+use super::{catalogue, concerns, deliveries, identity, journal, orders, people, transfers};
 use crate::error::Error;
 
 /// Sorts behind every id.
@@ -62,6 +64,8 @@ pub(crate) fn rows(conn: &Connection, range: &KeyRange, limit: usize) -> Result<
                 Ok(Aggregate::Concern(Box::new(concerns::of_row(row)?)))
             })
         }
+        Kind::Transfer => whole_transfers(&read),
+        Kind::Delivery => whole_deliveries(&read),
         // Part of the journal, and no image.
         Kind::Verdict => Ok(Fed { rows: BTreeMap::new(), upto: None }),
     }
@@ -267,6 +271,49 @@ fn whole_orders(read: &Read<'_>) -> Result<Fed, Error> {
     Ok(Fed { rows, upto })
 }
 
+fn whole_transfers(read: &Read<'_>) -> Result<Fed, Error> {
+    let heads = read.heads(transfers::COLUMNS, "transfers", transfers::of_row)?;
+    let upto = read.ended(&heads);
+    let rows = read.parts(
+        &format!(
+            "select {} where transfer_id > ?1 and transfer_id <= ?2 order by transfer_id, product_id, warehouse_id",
+            transfers::ROW
+        ),
+        upto.as_ref(),
+        transfers::row_of_row,
+    )?;
+    let whole = |transfer, rows| Aggregate::Transfer(Box::new(Transfer { rows, ..transfer }));
+    Ok(Fed { rows: put_together(heads, gathered(rows), whole), upto })
+}
+
+fn whole_deliveries(read: &Read<'_>) -> Result<Fed, Error> {
+    let heads = read.heads(deliveries::COLUMNS, "deliveries", deliveries::of_row)?;
+    let upto = read.ended(&heads);
+    let lines = read.parts(
+        "select delivery_id, product_id, expected, received from delivery_lines
+         where delivery_id > ?1 and delivery_id <= ?2 order by delivery_id, product_id",
+        upto.as_ref(),
+        deliveries::line_of_row,
+    )?;
+    let whole = |delivery, lines| Aggregate::Delivery(Box::new(Delivery { lines, ..delivery }));
+    Ok(Fed { rows: put_together(heads, gathered(lines), whole), upto })
+}
+
+/// Wholes of their heads and parts; parts without a head cannot be read.
+fn put_together<H, P>(
+    heads: Found<H>,
+    mut parts: BTreeMap<Ids, Option<Vec<P>>>,
+    whole: impl Fn(H, Vec<P>) -> Aggregate,
+) -> BTreeMap<Ids, Option<Aggregate>> {
+    let mut rows: BTreeMap<Ids, Option<Aggregate>> = BTreeMap::new();
+    for (ids, head) in heads {
+        let parts = parts.remove(&ids).unwrap_or(Some(Vec::new()));
+        rows.insert(ids, head.zip(parts).map(|(head, parts)| whole(head, parts)));
+    }
+    rows.extend(parts.into_keys().map(|ids| (ids, None)));
+    rows
+}
+
 fn item(row: &Row<'_>) -> rusqlite::Result<(i64, OrderItem)> {
     let item = OrderItem {
         order_item_id: row.get(1)?,
@@ -341,6 +388,8 @@ impl Own {
             | Kind::Review
             | Kind::Cart
             | Kind::Concern
+            | Kind::Transfer
+            | Kind::Delivery
             | Kind::Verdict => {
                 let keys = self.0.iter().filter(|key| key.kind == range.kind && range.has(&key.ids));
                 Ok(keys.map(|key| key.ids.clone()).collect())

@@ -28,6 +28,7 @@ const MIGRATIONS: &[Migration] = &[
     ("0009_filling", include_str!("../../../migrations/node/0009_filling.sql")),
     ("0010_movements", include_str!("../../../migrations/node/0010_movements.sql")),
     ("0011_counts", include_str!("../../../migrations/node/0011_counts.sql")),
+    ("0012_transfers", include_str!("../../../migrations/node/0012_transfers.sql")),
 ];
 
 const APPLIED: &str = "create table if not exists migrations (

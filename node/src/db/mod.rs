@@ -8,6 +8,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod checks;
 pub(crate) mod concerns;
 pub(crate) mod copy;
+pub(crate) mod deliveries;
 pub(crate) mod epochs;
 pub(crate) mod fed;
 pub(crate) mod filling;
@@ -21,11 +22,13 @@ pub(crate) mod mend;
 pub(crate) mod migrations;
 pub(crate) mod orders;
 pub(crate) mod outbox;
+pub(crate) mod pending_ops;
 pub(crate) mod people;
 pub(crate) mod planted;
 pub(crate) mod refill;
 pub(crate) mod salvage;
 pub(crate) mod stock;
+pub(crate) mod transfers;
 
 use std::{
     fs::{File, TryLockError},

@@ -20,7 +20,7 @@ use self::tables::{GROUPS, Group, next_end, range, stock as stock_sql};
 use super::{
     aside, carts,
     filling::{self, Row, Why},
-    identity, journal, orders,
+    identity, journal, orders, pending_ops,
     stock::{self, Contained, Place},
 };
 use crate::error::Error;
@@ -36,7 +36,7 @@ const STOCK: usize = GROUPS.len();
 const CARTS: usize = STOCK + 1;
 
 /// What the server fills. Every other table is this node's own.
-const FED: [&str; 15] = [
+const FED: [&str; 19] = [
     "warehouses",
     "categories",
     "products",
@@ -50,6 +50,10 @@ const FED: [&str; 15] = [
     "order_items",
     "payments",
     "concerns",
+    "transfers",
+    "transfer_lines",
+    "deliveries",
+    "delivery_lines",
     "cart_states",
     "carts",
 ];
@@ -188,6 +192,12 @@ impl Over<'_> {
         }
         if group.key == "order_id" {
             self.raise_statuses(&range)?;
+        }
+        if let Some(kind) = group.laid_over {
+            for (incarnation, seq, set_aside) in self.contained.journals() {
+                let no_longer = tables::no_longer_pending(range.is_last());
+                self.run(&no_longer, &range, &[&kind.number(), incarnation, seq, set_aside])?;
+            }
         }
         Ok(range.next())
     }
@@ -328,6 +338,9 @@ impl Over<'_> {
             if incarnation != identity.incarnation_id() {
                 // What an earlier life did is laid over under the entries that carry it.
                 continue;
+            }
+            for (seq, op) in &ops {
+                pending_ops::lay_over(self.conn, Place { incarnation_id: incarnation, seq: *seq }, op)?;
             }
             for (seq, key, change) in own::changes(self.conn, &identity, &ops)? {
                 stock::lay_again(self.conn, Place { incarnation_id: incarnation, seq }, key, change)?;

@@ -248,7 +248,7 @@ impl Contained {
     }
 
     /// Each journal: up to which seq, but those in this list.
-    pub(super) fn journals(&self) -> &[(IncarnationId, i64, String)] {
+    pub(crate) fn journals(&self) -> &[(IncarnationId, i64, String)] {
         &self.0
     }
 

@@ -12,6 +12,7 @@ mod pushing;
 mod salvaging;
 mod selling;
 mod stockroom;
+mod transfers;
 mod turns;
 
 use std::sync::{

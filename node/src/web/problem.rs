@@ -85,7 +85,10 @@ fn refusal(refused: &Refused) -> StatusCode {
         | Refused::UnknownCustomer { .. }
         | Refused::UnknownAddress { .. }
         | Refused::UnknownOrder { .. }
-        | Refused::UnknownCart { .. } => StatusCode::NOT_FOUND,
+        | Refused::UnknownCart { .. }
+        | Refused::UnknownWarehouse { .. }
+        | Refused::UnknownTransfer { .. }
+        | Refused::UnknownDelivery { .. } => StatusCode::NOT_FOUND,
         Refused::NoPrice { .. }
         | Refused::ProductTwice { .. }
         | Refused::TenderShort { .. }
@@ -97,6 +100,8 @@ fn refusal(refused: &Refused) -> StatusCode {
         | Refused::RolledBack
         | Refused::EmailKnown { .. }
         | Refused::OtherWarehouse { .. }
+        | Refused::BeyondFree { .. }
+        | Refused::NothingToUndo
         | Refused::AlreadyThere { .. } => StatusCode::CONFLICT,
     }
 }

@@ -11,7 +11,7 @@ use axum::{
 use outpost_schema::{
     clock::Timestamp,
     count::Upto,
-    id::{ProductId, WarehouseId},
+    id::{DeliveryId, ProductId, WarehouseId},
     journal::Mark,
     movement::{Cause, Change, Lot, ReceivedLine, Remark},
     op::{CountLine, Line},
@@ -74,6 +74,9 @@ pub struct ReceivedSaid {
     pub person: Option<String>,
     /// What else there is to know.
     pub note: Option<String>,
+    /// The delivery that they are of, if it was expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<DeliveryId>,
 }
 
 /// A product that came in.
@@ -183,14 +186,19 @@ async fn receive(
     State(app): State<Arc<App>>,
     Said(said): Said<ReceivedSaid>,
 ) -> Result<(StatusCode, Json<Mark>), Failed> {
-    let ReceivedSaid { lines, person, note } = said;
+    let ReceivedSaid { lines, person, note, delivery } = said;
     let line = |said: ReceivedLineSaid| ReceivedLine {
         product_id: said.product_id,
         amount: said.amount,
         lot: Lot { lot: said.lot, expires: said.expires },
     };
     let lines: Vec<_> = lines.into_iter().map(line).collect();
-    let mark = blocking(&app, move |app| app.node.take_in(&lines, &Remark { person, note })).await?;
+    let remark = Remark { person, note };
+    let mark = blocking(&app, move |app| match delivery {
+        Some(delivery) => app.node.take_in_of(delivery, &lines, &remark),
+        None => app.node.take_in(&lines, &remark),
+    });
+    let mark = mark.await?;
     Ok((StatusCode::CREATED, Json(mark)))
 }
 

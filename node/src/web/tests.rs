@@ -1,3 +1,5 @@
+mod transfers;
+
 use super::*;
 
 use axum::{

@@ -86,6 +86,8 @@ fn name_of(app: &App, key: &Key) -> Result<String, Error> {
         Kind::Review => other("review"),
         Kind::Cart => other("cart"),
         Kind::Concern => other("concern"),
+        Kind::Transfer => other("transfer"),
+        Kind::Delivery => other("delivery"),
         Kind::Verdict => other("verdict"),
     })
 }

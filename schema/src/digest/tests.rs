@@ -4,15 +4,17 @@ use crate::{
     cart::Cart,
     catalogue::{Category, Product, Warehouse},
     clock::{Hlc, Timestamp},
+    delivery::{Delivery, DeliveryLine},
     feed::{Granted, Stock},
     id::{
-        AddressId, CartId, CategoryId, ConcernId, IncarnationId, NodeId, OrderId, ProductId, ReviewId, UserId,
-        WarehouseId,
+        AddressId, CartId, CategoryId, ConcernId, DeliveryId, IncarnationId, NodeId, OrderId, ProductId, ReviewId,
+        UserId, WarehouseId,
     },
     op::{Cancel, Customer, Goods, Sale, StatusTold},
     order::{OrderStatus, tests::order},
     people::{Address, Rating, Review, Role, User},
     quantity::{Amount, Unit},
+    transfer::{Route, Row, Transfer, TransferCode},
     verdict::{Concern, ConcernKind},
 };
 
@@ -82,8 +84,30 @@ fn cart() -> Cart {
     cart
 }
 
+fn transfer() -> Transfer {
+    let mut transfer = Transfer::untold(TransferCode { prefix: "K1".to_owned(), number: 17 });
+    let (from_id, to_id) = (WarehouseId(id(1)), WarehouseId(id(2)));
+    transfer.route = Some(Route { from_id, to_id, sent_at: AT });
+    transfer.rows =
+        vec![Row { product_id: ProductId(id(3)), warehouse_id: from_id, sent: 5, arrived: 0, damaged: 0, lost: 1 }];
+    transfer
+}
+
+fn delivery() -> Delivery {
+    Delivery {
+        delivery_id: DeliveryId(id(12)),
+        warehouse_id: WarehouseId(id(1)),
+        supplier: "Ahmad".to_owned(),
+        reference: "PO-17".to_owned(),
+        due_at: Some(AT),
+        created_at: AT,
+        closing: None,
+        lines: vec![DeliveryLine { product_id: ProductId(id(3)), expected: 10, received: 4 }],
+    }
+}
+
 /// One aggregate of each kind that is compared, with the sum that it alone makes in this form.
-fn each() -> [(Aggregate, &'static str); 11] {
+fn each() -> [(Aggregate, &'static str); 13] {
     let (product_id, warehouse_id) = (ProductId(id(3)), WarehouseId(id(1)));
     let warehouse = Warehouse { warehouse_id, name: "Shop".to_owned(), home_of: Some(NodeId(id(4))), created_at: AT };
     let category = Category { category_id: CategoryId(id(2)), name: "Hot".to_owned(), parent_id: None };
@@ -110,6 +134,8 @@ fn each() -> [(Aggregate, &'static str); 11] {
         (Aggregate::Review(Box::new(review())), "cf6a66fd6ae1b3af5d4a9c03292aecad"),
         (Aggregate::Cart(Box::new(cart())), "d2328f973fa2bc55fe1bfebb6671a1b7"),
         (Aggregate::Concern(Box::new(concern)), "3ecfa06866954ee50b69d35109b4035c"),
+        (Aggregate::Transfer(Box::new(transfer())), "9273928d1731c8b3a77a3e553e6ac798"),
+        (Aggregate::Delivery(Box::new(delivery())), "77b3b9253db4cbff7344eafaf2b7139b"),
     ]
 }
 
@@ -219,7 +245,7 @@ fn a_sum_does_not_care_for_order_and_counts() {
     let all: Vec<Aggregate> = each().into_iter().map(|(aggregate, _)| aggregate).collect();
     let sum = sum_of(all.clone());
     assert_eq!(sum, sum_of(all.iter().rev().cloned()));
-    assert_eq!(sum.rows, 11);
+    assert_eq!(sum.rows, 13);
     assert_ne!(sum, sum_of(all[1..].to_vec()));
     let twice = all.iter().chain(&all[..1]).cloned();
     assert_ne!(sum, sum_of(twice), "the same one twice is no other sum of the same count");

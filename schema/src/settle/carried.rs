@@ -8,6 +8,7 @@
 use super::decide::{At, Batch, Decision};
 use crate::{
     op::{Carried, LifeEnded, Op},
+    planted::{Bug, is_planted},
     settle::{Brought, Touched, decode},
     verdict::{Refusal, SetAside, Verdict},
 };
@@ -19,8 +20,8 @@ impl Batch<'_> {
         // A life that was not loaded is not one of this device's.
         let elder = self.known.elders.get(&life).ok_or(SetAside::NoRight)?;
         let (is_told, op) = (elder.told.contains(&mark), decode(&entry));
-        if is_told {
-            self.tell_rows_again(Touched::by(op.iter()).stock);
+        if is_told && !repeats(&op) {
+            self.tell_again(Touched::by(op.iter()));
             return Ok(Verdict::Accepted);
         }
         let op = op?;
@@ -38,7 +39,10 @@ impl Batch<'_> {
             | Op::Adjusted(_)
             | Op::Counted(_)
             | Op::GaveBack(_)
-            | Op::StatusTold(_)) => {
+            | Op::StatusTold(_)
+            | Op::Dispatched(_)
+            | Op::Arrived(_)
+            | Op::ReceiptUndone(_)) => {
                 self.elder = Some(life);
                 self.told = self.told_by(life, &entry);
                 let decision = self.op(At { seq: at.seq, at: entry.hlc.at }, op);
@@ -60,6 +64,11 @@ impl Batch<'_> {
     }
 }
 
+/// Whether an op that has been told counts again: none does.
+fn repeats(op: &Result<Op, SetAside>) -> bool {
+    matches!(op, Ok(Op::Arrived(_))) && is_planted(Bug::ArrivedTwice)
+}
+
 /// The answer to an op of a life that another one carried before this one told it: what it did, it has done.
 pub(super) fn again(op: &Op) -> Verdict {
     match op {
@@ -74,7 +83,10 @@ pub(super) fn again(op: &Op) -> Verdict {
         | Op::GaveBack(_)
         | Op::StatusTold(_)
         | Op::Carried(_)
-        | Op::LifeEnded(_) => Verdict::Accepted,
+        | Op::LifeEnded(_)
+        | Op::Dispatched(_)
+        | Op::Arrived(_)
+        | Op::ReceiptUndone(_) => Verdict::Accepted,
     }
 }
 

@@ -57,7 +57,7 @@ impl Batch<'_> {
         let op = decode(entry)?;
         match self.known.carried.contains(&entry.mark()) {
             true => {
-                self.tell_rows_again(Touched::by([&op]).stock);
+                self.tell_again(Touched::by([&op]));
                 Ok(carried::again(&op))
             }
             false => self.op(At { seq: entry.seq, at: entry.hlc.at }, op),
@@ -83,6 +83,9 @@ impl Batch<'_> {
             Op::CancelAsked(cancel) => self.cancel_asked(cancel),
             Op::Carried(carried) => self.carried(at, *carried),
             Op::LifeEnded(ended) => self.life_ended(ended),
+            Op::Dispatched(told) => self.dispatched(at, &told),
+            Op::Arrived(told) => self.arrived(at, &told),
+            Op::ReceiptUndone(undone) => self.receipt_undone(at, &undone.received),
         }
     }
 
@@ -125,6 +128,16 @@ impl Batch<'_> {
     pub(super) fn tell_rows_again(&mut self, rows: BTreeSet<StockKey>) {
         let known = &self.known.levels;
         self.settled.levels.extend(rows.into_iter().filter(|row| known.contains_key(row)));
+    }
+
+    /// The same of all that it names.
+    pub(super) fn tell_again(&mut self, touched: Touched) {
+        let transfers = touched.transfers.into_iter().filter(|id| self.known.transfers.contains_key(id));
+        self.settled.transfers.extend(transfers);
+        for line in touched.delivered {
+            self.settled.delivered.entry(line).or_default();
+        }
+        self.tell_rows_again(touched.stock);
     }
 
     /// Changes the allotment of the life that wrote the op; what it has open counts as promised, before

@@ -21,7 +21,28 @@ impl Batch<'_> {
             let why = Why { reason: Reason::Received, remark: received.remark.clone(), lot: line.lot.clone() };
             self.put_or_take(at, number, key, line.amount.units(), why);
         }
+        self.count_delivered(received, 1);
         Ok(Verdict::Accepted)
+    }
+
+    /// The opposite of what a receipt did.
+    pub(super) fn receipt_undone(&mut self, at: At, received: &Received) -> Decision {
+        self.may_move(received.warehouse_id, received.lines.iter().map(|line| line.product_id))?;
+        for (line, number) in received.lines.iter().zip(0..) {
+            let key = StockKey { product_id: line.product_id, warehouse_id: received.warehouse_id };
+            let why = Why { reason: Reason::Corrected, remark: received.remark.clone(), lot: line.lot.clone() };
+            self.put_or_take(at, number, key, -line.amount.units(), why);
+        }
+        self.count_delivered(received, -1);
+        Ok(Verdict::Accepted)
+    }
+
+    fn count_delivered(&mut self, received: &Received, sign: i64) {
+        let Some(delivery_id) = received.delivery_id else { return };
+        for line in &received.lines {
+            let came = self.settled.delivered.entry((delivery_id, line.product_id)).or_default();
+            *came += sign * line.amount.units();
+        }
     }
 
     pub(super) fn adjusted(&mut self, at: At, adjusted: &Adjusted) -> Decision {

@@ -16,6 +16,7 @@ mod sales;
 #[cfg(test)]
 mod tests;
 mod touched;
+mod transfers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,13 +29,17 @@ use crate::{
     clock::Timestamp,
     count::{InForce, Skew, Told},
     fault::Fault,
-    id::{AddressId, CartId, IncarnationId, NodeId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
+    id::{
+        AddressId, CartId, DeliveryId, IncarnationId, NodeId, OrderId, ProductId, ReviewId, TransferId, UserId,
+        WarehouseId,
+    },
     journal::{Entry, Mark},
     money::Currency,
     op::{BODY_MAX, ENVELOPE_MAX, Line, Op, OpKind, VERSION},
     order::{Fulfilment, Order, OrderStatus},
     people::{Address, Review, User},
     stock::{Allotment, Level, Movement, StockKey},
+    transfer::Transfer,
     verdict::{ConcernKind, SetAside, Verdict},
     word::Word as _,
 };
@@ -105,6 +110,8 @@ pub struct Known {
     pub reviews: BTreeSet<ReviewId>,
     /// Orders that exist.
     pub orders: BTreeMap<OrderId, KnownOrder>,
+    /// Transfers of which something was told.
+    pub transfers: BTreeMap<TransferId, Transfer>,
     /// Stock rows.
     pub levels: BTreeMap<StockKey, Level>,
     /// The author's allotments.
@@ -135,6 +142,7 @@ impl Known {
             addresses: BTreeSet::new(),
             reviews: BTreeSet::new(),
             orders: BTreeMap::new(),
+            transfers: BTreeMap::new(),
             levels: BTreeMap::new(),
             allotments: BTreeMap::new(),
             counts: BTreeMap::new(),
@@ -208,6 +216,12 @@ pub struct Settled {
     pub orders: Vec<(i64, Order)>,
     /// Orders whose status rose, and when.
     pub statuses: BTreeMap<OrderId, (OrderStatus, Timestamp)>,
+    /// Transfers that changed; see [`Known::transfers`].
+    pub transfers: BTreeSet<TransferId>,
+    /// Those of them of which nothing had been told before.
+    pub new_transfers: BTreeSet<TransferId>,
+    /// Units that came of deliveries, less what was undone; also of those that are not known. 0 tells a line again.
+    pub delivered: BTreeMap<(DeliveryId, ProductId), i64>,
     /// Movements.
     pub movements: Vec<Moved>,
     /// Stock rows whose sums changed; see [`Known::levels`].

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::KnownOrder;
 use crate::{
     count::Cut,
-    id::{AddressId, CartId, IncarnationId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
+    id::{AddressId, CartId, DeliveryId, IncarnationId, OrderId, ProductId, ReviewId, TransferId, UserId, WarehouseId},
     journal::Mark,
+    movement::Received,
     op::{Customer, Goods, Op, Sale},
     people::{Address, Review},
     stock::StockKey,
+    transfer::{Arrived, Dispatched, Transfer},
 };
 
 /// Ids named by a batch.
@@ -29,6 +31,10 @@ pub struct Touched {
     pub reviews: BTreeSet<ReviewId>,
     /// Orders. Load them first: what [`Touched::order`] adds is to be locked too.
     pub orders: BTreeSet<OrderId>,
+    /// Transfers. Load them first too: what [`Touched::transfer`] adds is to be locked as well.
+    pub transfers: BTreeSet<TransferId>,
+    /// Lines of deliveries.
+    pub delivered: BTreeSet<(DeliveryId, ProductId)>,
     /// Stock rows, and the author's allotments of them.
     pub stock: BTreeSet<StockKey>,
     /// Counts: what moved there beyond what was heard is to be loaded.
@@ -69,15 +75,18 @@ impl Touched {
         }
     }
 
+    /// Adds the stock rows of a transfer that an op of the batch names.
+    pub fn transfer(&mut self, transfer: &Transfer) {
+        self.stock.extend(transfer.keys());
+    }
+
     fn op(&mut self, op: &Op) {
         match op {
             Op::Sale(sale) => self.sale(sale),
             Op::CustomerAdded(customer) => self.customer(customer),
             Op::AddressAdded(address) => self.address(address),
             Op::Reviewed(review) => self.review(review),
-            Op::Received(received) => {
-                self.stock(received.warehouse_id, received.lines.iter().map(|line| line.product_id));
-            }
+            Op::Received(received) => self.received(received),
             Op::Adjusted(adjusted) => {
                 self.stock(adjusted.warehouse_id, adjusted.lines.iter().map(|line| line.product_id));
             }
@@ -101,6 +110,9 @@ impl Touched {
                 }
             }
             Op::LifeEnded(ended) => _ = self.elders.entry(ended.incarnation_id).or_default(),
+            Op::Dispatched(told) => self.dispatched(told),
+            Op::Arrived(told) => self.arrived(told),
+            Op::ReceiptUndone(undone) => self.received(&undone.received),
         }
     }
 
@@ -135,6 +147,25 @@ impl Touched {
         self.reviews.insert(review.review_id);
         self.products.insert(review.product_id);
         self.users.insert(review.user_id);
+    }
+
+    fn received(&mut self, received: &Received) {
+        let products = || received.lines.iter().map(|line| line.product_id);
+        self.stock(received.warehouse_id, products());
+        if let Some(delivery_id) = received.delivery_id {
+            self.delivered.extend(products().map(|product_id| (delivery_id, product_id)));
+        }
+    }
+
+    fn dispatched(&mut self, told: &Dispatched) {
+        self.transfers.insert(told.code.transfer_id());
+        self.warehouses.insert(told.to_id);
+        self.stock(told.from_id, told.lines.iter().map(|line| line.product_id));
+    }
+
+    fn arrived(&mut self, told: &Arrived) {
+        self.transfers.insert(told.code.transfer_id());
+        self.stock(told.warehouse_id, told.lines.iter().map(|line| line.product_id));
     }
 
     fn goods(&mut self, goods: &Goods) {

@@ -3,6 +3,7 @@
 mod backup;
 mod check;
 mod concern;
+mod delivery;
 mod house;
 mod import;
 mod import_ops;
@@ -16,6 +17,7 @@ mod restore;
 mod serve;
 mod stock;
 mod table;
+mod transfer;
 mod verify;
 mod warehouse;
 
@@ -69,6 +71,12 @@ enum Verb {
     /// What is on hand
     #[command(subcommand)]
     Stock(stock::Verb),
+    /// Goods on the road between warehouses
+    #[command(subcommand)]
+    Transfers(transfer::Verb),
+    /// Deliveries that are expected from suppliers
+    #[command(subcommand)]
+    Delivery(delivery::Verb),
     /// What was sold
     #[command(subcommand)]
     Orders(order::Verb),
@@ -120,6 +128,8 @@ async fn act(verb: Verb, opened: &Opened, config: &Config) -> Result<ExitCode, P
         Verb::Import(verb) => import::run(verb, server).await,
         Verb::ImportOps(args) => import_ops::run(args, server).await,
         Verb::Stock(verb) => stock::run(verb, server).await,
+        Verb::Transfers(verb) => transfer::run(verb, server).await,
+        Verb::Delivery(verb) => delivery::run(verb, server).await,
         Verb::Orders(verb) => order::run(verb, server).await,
         Verb::Recovery(args) => recovery::run(&args, server).await,
         Verb::Concerns(verb) => concern::run(verb, server).await,

@@ -252,6 +252,8 @@ pub struct Uses {
     pub is_reviewed: bool,
     /// Whether it lies in somebody's cart.
     pub is_in_cart: bool,
+    /// Whether a delivery of it is or was expected.
+    pub is_delivered: bool,
 }
 
 /// What a product is used by.
@@ -264,7 +266,8 @@ pub async fn uses(tx: &Tx, product_id: ProductId) -> Result<Uses, Error> {
             count(s.product_id) > 0 as has_book,
             exists (select 1 from order_items i where i.product_id = $1) as is_ordered,
             exists (select 1 from reviews r where r.product_id = $1) as is_reviewed,
-            exists (select 1 from carts c where c.product_id = $1) as is_in_cart
+            exists (select 1 from carts c where c.product_id = $1) as is_in_cart,
+            exists (select 1 from delivery_lines l where l.product_id = $1) as is_delivered
         from stock s where s.product_id = $1";
     let row = tx.query_one(sql, &[&product_id]).await?;
     Ok(Uses {
@@ -274,6 +277,7 @@ pub async fn uses(tx: &Tx, product_id: ProductId) -> Result<Uses, Error> {
         is_ordered: row.try_get("is_ordered")?,
         is_reviewed: row.try_get("is_reviewed")?,
         is_in_cart: row.try_get("is_in_cart")?,
+        is_delivered: row.try_get("is_delivered")?,
     })
 }
 

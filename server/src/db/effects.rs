@@ -17,7 +17,7 @@ use outpost_schema::{
     word::Word as _,
 };
 
-use super::{Tx, columns, counts};
+use super::{Tx, columns, counts, deliveries, transfers};
 use crate::error::Error;
 
 /// Writes everything of `settled` but its verdicts and concerns. `sold_before` are the cart lines of
@@ -42,6 +42,8 @@ pub async fn write(
     orders::insert_payments(tx, &settled.orders).await?;
     people::insert_reviews(tx, &settled.reviews).await?;
     orders::raise_statuses(tx, settled).await?;
+    transfers::write(tx, known, settled).await?;
+    deliveries::add(tx, &settled.delivered).await?;
     insert_movements(tx, incarnation_id, &settled.movements).await?;
     update_levels(tx, known, &settled.levels, now).await?;
     write_allotments(tx, incarnation_id, &known.allotments, &settled.allotments).await?;

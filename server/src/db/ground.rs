@@ -22,7 +22,7 @@ use outpost_schema::{
 };
 use tokio_postgres::{Row, types::ToSql};
 
-use super::{Tx, columns, counts};
+use super::{Tx, columns, counts, transfers};
 use crate::error::Error;
 
 /// What was loaded, and what that changed.
@@ -49,6 +49,10 @@ pub async fn load(
     known.orders = orders(tx, &touched.orders).await?;
     for order in known.orders.values() {
         touched.order(order);
+    }
+    known.transfers = transfers::lock(tx, &touched.transfers).await?;
+    for transfer in known.transfers.values() {
+        touched.transfer(transfer);
     }
     known.levels = stock(tx, &touched.stock, now).await?;
     let released = if touched.asks { release_expired(tx, &touched.stock, now).await? } else { BTreeMap::new() };

@@ -8,7 +8,7 @@ use crate::error::Error;
 const CASES_MAX: i64 = 5;
 
 /// What each law says, and the query for the cases that break it.
-const LAWS: [(&str, &str); 11] = [
+const LAWS: [(&str, &str); 13] = [
     (
         "the sum of a stock row's movements is its balance",
         "select format('%s/%s: movements %s, balance %s', product_id, warehouse_id, m.sum, s.balance)
@@ -117,6 +117,47 @@ const LAWS: [(&str, &str); 11] = [
          full join (
              select kind, subject, concern_id, (detail ->> 'units')::bigint as units
              from concerns where closed_at is null and kind in ('owed', 'unbacked')
+         ) c using (kind, subject)
+         where s.units is distinct from c.units",
+    ),
+    (
+        "units are conserved: what was transferred of a product, and what is on the road, sum to nothing",
+        "select format('%s: transferred %s, on the road %s', product_id, m.units, r.units)
+         from (
+             select product_id, sum(delta) as units from stock_movements where reason = 'transferred' group by 1
+         ) m
+         full join (
+             select product_id, sum(units) as units
+             from (
+                 select product_id, greatest(0, sum(sent) - sum(lost) - sum(arrived)) as units
+                 from transfer_lines group by transfer_id, product_id
+             ) o
+             group by 1
+         ) r using (product_id)
+         where coalesce(m.units, 0) + coalesce(r.units, 0) <> 0",
+    ),
+    (
+        "what is missing of a complete transfer, or came beyond what was sent, has its open concern, and nothing else has",
+        "select format('%s of %s: concern %s', kind, subject, c.concern_id)
+         from (
+             select 'transfer_excess' as kind, transfer_id::text as subject, sum(excess) as units
+             from (
+                 select transfer_id, greatest(0, sum(arrived) - sum(sent)) as excess
+                 from transfer_lines group by transfer_id, product_id
+             ) o
+             group by 1, 2 having sum(excess) > 0
+             union all
+             select 'transfer_short', transfer_id::text, sum(missing)
+             from (
+                 select l.transfer_id, greatest(0, sum(l.sent) - sum(l.lost) - sum(l.arrived)) as missing
+                 from transfer_lines l join transfers t on t.transfer_id = l.transfer_id and t.complete
+                 group by l.transfer_id, l.product_id
+             ) o
+             group by 1, 2 having sum(missing) > 0
+         ) s
+         full join (
+             select kind, subject, concern_id, (detail ->> 'units')::bigint as units
+             from concerns where closed_at is null and kind in ('transfer_excess', 'transfer_short')
          ) c using (kind, subject)
          where s.units is distinct from c.units",
     ),

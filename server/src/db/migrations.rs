@@ -34,6 +34,7 @@ pub const MIGRATIONS: &[(&str, &str)] = embedded![
     "0011_backups",
     "0012_movements",
     "0013_counts",
+    "0014_transfers",
 ];
 
 /// The lock that every migrating server takes; any number will do that nothing else uses.

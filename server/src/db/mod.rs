@@ -11,6 +11,7 @@ pub mod checks;
 pub mod concerns;
 pub mod counts;
 pub mod databases;
+pub mod deliveries;
 pub mod digest;
 pub mod effects;
 pub mod epochs;
@@ -30,12 +31,14 @@ pub mod listen;
 pub mod lives;
 pub mod marks;
 pub mod migrations;
+pub mod names;
 pub mod nodes;
 pub mod office;
 pub mod ops;
 pub mod presence;
 pub mod replication;
 pub mod settings;
+pub mod transfers;
 
 use std::{
     collections::BTreeSet,

@@ -42,7 +42,15 @@ struct Told {
     /// The place in the log of its last change.
     changed: usize,
     scope: Uuid,
+    /// Further scopes, of what concerns several places.
+    more: Vec<Uuid>,
     aggregate: Aggregate,
+}
+
+impl Told {
+    fn is_heard(&self, hears: impl Fn(Uuid) -> bool) -> bool {
+        hears(self.scope) || self.more.iter().any(|scope| hears(*scope))
+    }
 }
 
 /// The newest version of each aggregate, and a log of changes: a place in it is a position in the feed.
@@ -56,7 +64,12 @@ pub(super) struct Feed {
 impl Feed {
     /// Who is in a scope is told of it from now on.
     pub(super) fn tell(&mut self, id: Id, scope: Uuid, aggregate: Aggregate) {
-        let told = Told { changed: self.log.len(), scope, aggregate };
+        self.tell_all(id, scope, Vec::new(), aggregate);
+    }
+
+    /// The same of what concerns several places.
+    pub(super) fn tell_all(&mut self, id: Id, scope: Uuid, more: Vec<Uuid>, aggregate: Aggregate) {
+        let told = Told { changed: self.log.len(), scope, more, aggregate };
         let place = *self.places.entry(id).or_insert(self.told.len());
         if place == self.told.len() {
             self.told.push(told);
@@ -71,9 +84,14 @@ impl Feed {
         self.places.get(&id).map(|place| &self.told[*place].aggregate)
     }
 
-    /// Every aggregate that is told, with its scope.
-    pub(super) fn all(&self) -> impl Iterator<Item = (Uuid, &Aggregate)> {
-        self.told.iter().map(|told| (told.scope, &told.aggregate))
+    /// Every aggregate that is told.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Aggregate> {
+        self.told.iter().map(|told| &told.aggregate)
+    }
+
+    /// Every aggregate that is told to who hears of these scopes.
+    pub(super) fn heard(&self, hears: impl Fn(Uuid) -> bool) -> impl Iterator<Item = &Aggregate> {
+        self.told.iter().filter(move |told| told.is_heard(&hears)).map(|told| &told.aggregate)
     }
 
     /// At most a page of what changed since a place, and where it goes on.
@@ -84,7 +102,7 @@ impl Feed {
                 break;
             }
             let told = &self.told[*changed];
-            if told.changed == place && hears(told.scope) {
+            if told.changed == place && told.is_heard(&hears) {
                 news.push(told.aggregate.clone());
             }
             upto = place + 1;

@@ -6,13 +6,14 @@ use outpost_schema::{
     cart::Cart,
     clock::Timestamp,
     feed::Aggregate,
-    id::{CartId, EpochId, HoldId, IncarnationId, NodeId, UserId, WarehouseId},
+    id::{CartId, EpochId, HoldId, IncarnationId, NodeId, ProductId, TransferId, UserId, WarehouseId},
     journal::Mark,
     money::Currency,
     op::Line,
     order::{Order, is_promised},
     settle::{Author, Known, Past},
     stock::{Allotment, Level, StockKey},
+    transfer::Transfer,
     verdict::{Concern, ConcernKind},
 };
 use uuid::Uuid;
@@ -43,6 +44,8 @@ pub struct Ledger {
     pub(super) movements: BTreeMap<StockKey, i64>,
     /// What moved each row, but for counts.
     pub(super) past: BTreeMap<StockKey, Vec<Past>>,
+    /// The sum of the movements of each product that say that it was transferred.
+    pub(super) transferred: BTreeMap<ProductId, i64>,
     pub(super) holds: BTreeMap<HoldId, Hold>,
     pub(super) carts: BTreeMap<CartId, Kept>,
     /// Open concerns.
@@ -64,7 +67,7 @@ impl Ledger {
         known.users.insert(UserId::GUEST);
         let epoch = EpochId(Uuid::nil());
         let (journals, homes, movements, past, holds, carts) = Default::default();
-        let (concerns, ever, feed, ids) = Default::default();
+        let (concerns, ever, feed, ids, transferred) = Default::default();
         Self {
             epoch,
             epoch_text: epoch.to_string(),
@@ -74,6 +77,7 @@ impl Ledger {
             homes,
             movements,
             past,
+            transferred,
             holds,
             carts,
             concerns,
@@ -136,6 +140,32 @@ impl Ledger {
         sums
     }
 
+    /// Transfers of which something was told.
+    pub const fn transfers(&self) -> &BTreeMap<TransferId, Transfer> {
+        &self.known.transfers
+    }
+
+    /// What is wrong with units on the road, if anything is: all that moved as transferred and what is on the road sum
+    /// to nothing, and whatever surprises has its concern.
+    pub fn broken(&self) -> Vec<String> {
+        let mut sums = self.transferred.clone();
+        let mut broken = Vec::new();
+        for transfer in self.known.transfers.values() {
+            for (product_id, of) in transfer.totals() {
+                *sums.entry(product_id).or_default() += of.on_road();
+            }
+            for (kind, units) in transfer.surprises() {
+                let is_open = self.concerns.contains_key(&(kind, transfer.transfer_id.to_string()));
+                if is_open != (units > 0) {
+                    broken.push(format!("{} has {units} of {kind:?}, and the concern says otherwise", transfer.code));
+                }
+            }
+        }
+        let unsound = sums.into_iter().filter(|(_, units)| *units != 0);
+        broken.extend(unsound.map(|(id, units)| format!("transferred and on the road, {units} of {id} are too many")));
+        broken
+    }
+
     /// Every op that it has, by the life that wrote it first, with the word of its verdict: told by that life
     /// or carried by a later one.
     pub fn ops(&self) -> impl Iterator<Item = (IncarnationId, Mark, &'static str)> {
@@ -165,7 +195,7 @@ impl Ledger {
 
     /// Orders.
     pub fn orders(&self) -> impl Iterator<Item = &Order> {
-        self.feed.all().filter_map(|(_, told)| if let Aggregate::Order(order) = told { Some(&**order) } else { None })
+        self.feed.all().filter_map(|told| if let Aggregate::Order(order) = told { Some(&**order) } else { None })
     }
 
     /// Carts as they are merged.
@@ -189,6 +219,6 @@ impl Ledger {
     pub fn fed(&self, node_id: NodeId) -> impl Iterator<Item = &Aggregate> {
         let author = self.lives(node_id).next().map(|journal| &journal.author);
         let hears = move |scope| author.is_some_and(|author| hears(author, scope));
-        self.feed.all().filter(move |(scope, _)| hears(*scope)).map(|(_, aggregate)| aggregate)
+        self.feed.heard(hears)
     }
 }

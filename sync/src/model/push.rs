@@ -158,9 +158,13 @@ impl Ledger {
             if why.reason != Reason::Counted {
                 self.past.entry(*key).or_default().push(Past { told: moved.told, delta: *delta });
             }
+            if why.reason == Reason::Transferred {
+                *self.transferred.entry(key.product_id).or_default() += delta;
+            }
         }
         self.keep_people(settled);
         self.keep_orders(settled);
+        self.keep_transfers(settled);
         for key in &settled.levels {
             self.tell_stock(*key);
         }
@@ -193,6 +197,16 @@ impl Ledger {
         for review in &settled.reviews {
             let id = Id::one(Kind::Review, review.review_id.0);
             self.feed.tell(id, outpost_schema::feed::EVERYONE, Aggregate::Review(Box::new(review.clone())));
+        }
+    }
+
+    fn keep_transfers(&mut self, settled: &Settled) {
+        for transfer in settled.transfers.iter().filter_map(|id| self.known.transfers.get(id)) {
+            let mut places = transfer.places().into_iter().map(|place| place.0);
+            if let Some(place) = places.next() {
+                let (id, aggregate) = (transfer.transfer_id.0, Aggregate::Transfer(Box::new(transfer.clone())));
+                self.feed.tell_all(Id::one(Kind::Transfer, id), place, places.collect(), aggregate);
+            }
         }
     }
 

@@ -176,7 +176,8 @@ impl Office for ModelOffice {
             is_recovering: ledger.is_recovering(),
             ops: ledger.ops().map(|(life, mark, word)| ((life, mark), word)).collect(),
             concerns: ledger.concerns().cloned().collect(),
-            broken: Vec::new(),
+            transfers: ledger.transfers().clone(),
+            broken: ledger.broken(),
         })
     }
 

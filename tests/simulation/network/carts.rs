@@ -19,6 +19,8 @@ impl<D: Depth> Network<D> {
             | Act::CheckOut { .. }
             | Act::Receive { .. }
             | Act::Adjust { .. }
+            | Act::Dispatch { .. }
+            | Act::Arrive { .. }
             | Act::Count { .. }
             | Act::GiveBack { .. }
             | Act::Ask { .. }

@@ -109,6 +109,7 @@ impl<D: Depth> Network<D> {
         let shelf = self.office.shelf().await;
         self.nothing_is_lost()?;
         self.the_book_is_what_happened()?;
+        self.transfers_are_what_happened()?;
         self.orders_are_what_happened(&shelf)?;
         self.carts_are_what_happened(&shelf)?;
         self.concerns_are_explained(&shelf)?;

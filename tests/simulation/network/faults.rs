@@ -167,7 +167,7 @@ impl<D: Depth> Network<D> {
     fn taken_by(&self, number: usize, act: &Act, moved: &[(StockKey, i64)]) -> Units {
         match act {
             Act::Sell { lines, .. } => self.units(number, lines),
-            Act::CheckOut { .. } | Act::Count { .. } => {
+            Act::CheckOut { .. } | Act::Count { .. } | Act::Dispatch { .. } => {
                 moved.iter().map(|(key, delta)| (*key, (-delta).max(0))).collect()
             }
             Act::BeginCart
@@ -176,6 +176,7 @@ impl<D: Depth> Network<D> {
             | Act::Remove { .. }
             | Act::Receive { .. }
             | Act::Adjust { .. }
+            | Act::Arrive { .. }
             | Act::GiveBack { .. }
             | Act::Ask { .. }
             | Act::Advance { .. }
@@ -205,6 +206,12 @@ impl<D: Depth> Network<D> {
             }
             Act::Cancel { order } => _ = self.ledger.owed.entry(*order).and_modify(|owed| owed.asks.push(op)),
             Act::Customer { .. } => _ = self.ledger.explained.insert(ConcernKind::EmailTaken),
+            Act::Dispatch { .. } => {
+                // It left, and nobody knows under which code: it never comes.
+                self.ledger.unread_codes += 1;
+                self.ledger.explained.insert(ConcernKind::TransferExcess);
+            }
+            Act::Arrive { code, product, units, .. } => self.unloaded(op, code, *product, *units),
             Act::BeginCart
             | Act::Add { .. }
             | Act::Take { .. }

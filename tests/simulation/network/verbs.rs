@@ -61,6 +61,10 @@ impl<D: Depth> Network<D> {
             Verb::CheckOut { cart: nth } => self.checkout(number, cart(nth)?)?,
             Verb::Receive { product, units } => Act::Receive { product: self.product(*product), units: *units },
             Verb::Adjust { product, cause, units } => self.adjust(number, *product, *cause, *units)?,
+            Verb::Dispatch { product, units, to } => self.dispatch(number, *product, *units, *to)?,
+            Verb::Arrive { load, units, is_damaged, complete } => {
+                self.arrive(number, *load, *units, (*is_damaged, *complete))?
+            }
             Verb::Count { product, reads } => {
                 let product = self.product(*product);
                 let marks = if *reads { self.marks_at(number) } else { Vec::new() };
@@ -166,6 +170,7 @@ impl<D: Depth> Network<D> {
         match done {
             Done::Sold(order) => self.sold(number, name, &order, act),
             Done::Noted { key, delta } => self.noted(number, name, act, key.map(|key| (key, delta))),
+            Done::Sent { code, key, units } => self.sent(number, name, act, code, (key, units)),
             Done::Cart(cart, shown) => {
                 self.filled(number, cart, act, &shown)?;
                 self.expect(number, &[])
@@ -268,6 +273,15 @@ impl<D: Depth> Network<D> {
                 let taken = self.adjusted(number, &moved);
                 self.write(number, name, moved.clone(), taken);
             }
+            Act::Arrive { code, product, units, damaged, .. } => {
+                let expected = vec![(self.key(number, *product), units - damaged)];
+                let wanted: Units = expected.into_iter().filter(|(_, delta)| *delta != 0).collect();
+                if moved.iter().filter(|(_, delta)| *delta != 0).copied().collect::<Units>() != wanted {
+                    return Err(format!("{act:?} moved {moved:?}"));
+                }
+                let op = self.write(number, name, moved.clone(), Vec::new());
+                self.unloaded(op, code, *product, *units);
+            }
             Act::Count { product, .. } => {
                 let key = self.key(number, *product);
                 // A till that does not know all that it did mistakes that for a difference.
@@ -289,6 +303,7 @@ impl<D: Depth> Network<D> {
             }
             Act::GiveBack { .. }
             | Act::Ask { .. }
+            | Act::Dispatch { .. }
             | Act::Sell { .. }
             | Act::BeginCart
             | Act::Add { .. }

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use futures_util::try_join;
 use outpost_schema::{
     cart::Cart,
-    id::{HoldId, IncarnationId, OrderId, ProductId, WarehouseId},
+    id::{HoldId, IncarnationId, OrderId, ProductId, TransferId, WarehouseId},
     journal::{Entry, Mark},
     op::{Op, OpKind},
     order::{Order, OrderItem, Payment, Receipt},
     stock::{Allotment, Level, StockKey},
+    transfer::{self, Route, Transfer, TransferCode},
     verdict::ConcernKind,
     word::Word as _,
 };
@@ -46,6 +47,11 @@ const OPS: &str = "
 /// Which of several lives that carried one entry told it first.
 const CARRIED: &str = "select incarnation_id, seq, hash, by_id, by_seq from carried";
 
+const TRANSFERS: &str = "
+    select t.prefix, t.number, t.from_id, t.to_id, t.sent_at, t.complete,
+           l.product_id, l.warehouse_id, l.sent, l.arrived, l.damaged, l.lost
+    from transfers t left join transfer_lines l using (transfer_id) order by t.transfer_id, l.product_id, l.warehouse_id";
+
 const CONCERNS: &str = "select kind, subject from concerns where closed_at is null";
 
 const KINDS: &str = "select distinct kind from concerns";
@@ -76,9 +82,11 @@ pub struct Auditor {
 impl Auditor {
     /// One who reads over this connection.
     pub async fn new(client: Client) -> Self {
-        let book =
-            prepared(&client, &[LEVELS, PROMISES, MOVEMENTS, ALLOTMENTS, HOLDS, OPS, CARRIED, CONCERNS, RECOVERING])
-                .await;
+        let book = prepared(
+            &client,
+            &[LEVELS, PROMISES, MOVEMENTS, ALLOTMENTS, HOLDS, OPS, CARRIED, CONCERNS, RECOVERING, TRANSFERS],
+        )
+        .await;
         let shelf = prepared(&client, &[ORDERS, ITEMS, PAYMENTS, CARTS, KINDS]).await;
         Self { client, book, shelf }
     }
@@ -100,7 +108,8 @@ impl Auditor {
         let ops = ops(&next(), &next());
         let concerns = next().iter().map(|row| (concern(row), row.get(1))).collect();
         let is_recovering = next().iter().any(|row| row.get(0));
-        Book { levels, promises, movements, allotments, holds, is_recovering, ops, concerns, broken: Vec::new() }
+        let (transfers, broken) = (transfers(&next()), Vec::new());
+        Book { levels, promises, movements, allotments, holds, is_recovering, ops, transfers, concerns, broken }
     }
 
     /// What is looked at in the end.
@@ -142,6 +151,24 @@ fn key(row: &Row) -> StockKey {
 
 fn sums(rows: &[Row]) -> BTreeMap<StockKey, i64> {
     rows.iter().map(|row| (key(row), row.get(2))).collect()
+}
+
+fn transfers(rows: &[Row]) -> BTreeMap<TransferId, Transfer> {
+    let mut transfers = BTreeMap::new();
+    for row in rows {
+        let code = TransferCode { prefix: row.get(0), number: row.get(1) };
+        let ends: Option<(WarehouseId, WarehouseId)> = Option::zip(row.get(2), row.get(3));
+        let route = ends.zip(row.get(4)).map(|((from_id, to_id), sent_at)| Route { sent_at, from_id, to_id });
+        let (transfer_id, complete) = (code.transfer_id(), row.get(5));
+        let fresh = || Transfer { transfer_id, code, route, complete, rows: Vec::new() };
+        let transfer = transfers.entry(transfer_id).or_insert_with(fresh);
+        if let Some(product_id) = row.get(6) {
+            let (warehouse_id, sent, arrived) = (row.get(7), row.get(8), row.get(9));
+            let (damaged, lost) = (row.get(10), row.get(11));
+            transfer.rows.push(transfer::Row { product_id, warehouse_id, sent, arrived, damaged, lost });
+        }
+    }
+    transfers
 }
 
 fn allotment(row: &Row) -> Allotment {

@@ -99,7 +99,10 @@ impl Sums {
             | Op::Adjusted(_)
             | Op::CancelAsked(_)
             | Op::Carried(_)
-            | Op::LifeEnded(_) => unreachable!("no act writes this"),
+            | Op::LifeEnded(_)
+            | Op::Dispatched(_)
+            | Op::Arrived(_)
+            | Op::ReceiptUndone(_) => unreachable!("no act writes this"),
         }
     }
 

@@ -5,6 +5,7 @@ use outpost_node::{
     people::NewCustomer,
     sell::{CheckoutWanted, SaleWanted, Sold, Tendered, Terms, WantedLine},
     stockroom::{Counting, Seen},
+    transfers::{Coming, Sending},
 };
 use outpost_schema::{
     cart::Cart,
@@ -15,6 +16,7 @@ use outpost_schema::{
     order::Fulfilment,
     quantity::Amount,
     stock::StockKey,
+    transfer::CameLine,
 };
 
 use super::RealTill;
@@ -43,6 +45,18 @@ pub fn act(till: &RealTill, act: &Act) -> Result<Done, Error> {
             let change = Change { product_id: *product, delta: *delta, lot: Lot::default() };
             till.node.adjust(*cause, &[change], &Remark::default())?;
             moved(till, *product, *delta)
+        }
+        Act::Dispatch { product, units, to_id } => {
+            let (lines, remark) = (line(*product, *units)?.to_vec(), Remark::default());
+            let sent = till.node.send(&Sending { to_id: *to_id, lines, remark, anyway: true })?;
+            let key = StockKey { product_id: *product, warehouse_id: till.home.card().warehouse_id };
+            Ok(Done::Sent { code: sent.code, key, units: *units })
+        }
+        Act::Arrive { code, product, units, damaged, complete } => {
+            let lines = vec![CameLine { product_id: *product, came: Amount::new(*units)?, damaged: *damaged }];
+            let (code, remark) = (code.clone(), Remark::default());
+            till.node.arrive(&Coming { code, lines, complete: *complete, remark })?;
+            moved(till, *product, units - damaged)
         }
         Act::Count { product, seen, marks } => {
             let counting = Counting { marks: marks.clone(), ..Counting::default() };

@@ -161,6 +161,8 @@ const fn table(kind: Kind) -> Option<&'static str> {
         Kind::Review => Some("reviews"),
         Kind::Cart => Some("cart_states"),
         Kind::Concern => Some("concerns"),
+        Kind::Transfer => Some("transfers"),
+        Kind::Delivery => Some("deliveries"),
         Kind::Verdict => None,
     }
 }

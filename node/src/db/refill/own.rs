@@ -88,7 +88,14 @@ fn by(identity: &Identity, op: &Op, moved: &[(StockKey, i64)]) -> BTreeMap<Stock
         Op::GaveBack(goods) => {
             goods.lines.iter().for_each(|line| rows.entry(key(line)).or_default().returned += line.amount.units());
         }
-        Op::Received(_) | Op::Adjusted(_) | Op::Counted(_) if identity.card.is_home => {
+        Op::Received(_)
+        | Op::Adjusted(_)
+        | Op::Counted(_)
+        | Op::Dispatched(_)
+        | Op::Arrived(_)
+        | Op::ReceiptUndone(_)
+            if identity.card.is_home =>
+        {
             for (key, delta) in moved {
                 let row = rows.entry(*key).or_default();
                 row.received += (*delta).max(0);
@@ -110,7 +117,10 @@ fn by(identity: &Identity, op: &Op, moved: &[(StockKey, i64)]) -> BTreeMap<Stock
         | Op::AddressAdded(_)
         | Op::Reviewed(_)
         | Op::Carried(_)
-        | Op::LifeEnded(_) => {}
+        | Op::LifeEnded(_)
+        | Op::Dispatched(_)
+        | Op::Arrived(_)
+        | Op::ReceiptUndone(_) => {}
     }
     rows
 }

@@ -1,5 +1,7 @@
 //! The fed tables, and the statements that make a range of one equal to the database aside.
 
+use outpost_schema::feed::Kind;
+
 /// Tables that are taken over together, range by range of the key that they share.
 #[derive(Debug)]
 pub(super) struct Group {
@@ -7,6 +9,8 @@ pub(super) struct Group {
     pub(super) key: &'static str,
     /// The first one's rows make the ranges.
     pub(super) tables: &'static [Fed],
+    /// What its aggregates are, if own ops are laid over their images.
+    pub(super) laid_over: Option<Kind>,
 }
 
 /// A fed table.
@@ -39,8 +43,13 @@ pub(super) const GROUPS: &[Group] = &[
     Group {
         key: "warehouse_id",
         tables: &[Fed::told("warehouses", &["warehouse_id"], &["name", "home_of", "created_at"])],
+        laid_over: None,
     },
-    Group { key: "category_id", tables: &[Fed::told("categories", &["category_id"], &["name", "parent_id"])] },
+    Group {
+        key: "category_id",
+        tables: &[Fed::told("categories", &["category_id"], &["name", "parent_id"])],
+        laid_over: None,
+    },
     Group {
         key: "product_id",
         tables: &[
@@ -64,6 +73,7 @@ pub(super) const GROUPS: &[Group] = &[
             ),
             Fed::told("barcodes", &["barcode", "product_id"], &[]),
         ],
+        laid_over: None,
     },
     Group {
         key: "user_id",
@@ -75,6 +85,7 @@ pub(super) const GROUPS: &[Group] = &[
                 &["email", "first_name", "last_name", "created_at", "address_id", "role", "home", "alias_of"],
             )
         }],
+        laid_over: None,
     },
     Group {
         key: "address_id",
@@ -86,6 +97,7 @@ pub(super) const GROUPS: &[Group] = &[
                 &["user_id", "street", "city", "state", "zip_code", "country", "home"],
             )
         }],
+        laid_over: None,
     },
     Group {
         key: "review_id",
@@ -93,6 +105,7 @@ pub(super) const GROUPS: &[Group] = &[
             own: "m.review_id in (select id from temp.own)",
             ..Fed::told("reviews", &["review_id"], &["product_id", "user_id", "rating", "comment", "created_at"])
         }],
+        laid_over: None,
     },
     Group {
         key: "order_id",
@@ -148,6 +161,7 @@ pub(super) const GROUPS: &[Group] = &[
                 )
             },
         ],
+        laid_over: None,
     },
     Group {
         key: "concern_id",
@@ -156,6 +170,40 @@ pub(super) const GROUPS: &[Group] = &[
             &["concern_id"],
             &["kind", "subject", "detail", "scope", "opened_at", "closed_at"],
         )],
+        laid_over: None,
+    },
+    Group {
+        key: "transfer_id",
+        tables: &[
+            Fed::told("transfers", &["transfer_id"], &["prefix", "number", "from_id", "to_id", "sent_at", "complete"]),
+            Fed::told(
+                "transfer_lines",
+                &["transfer_id", "product_id", "warehouse_id"],
+                &["sent", "arrived", "damaged", "lost"],
+            ),
+        ],
+        laid_over: Some(Kind::Transfer),
+    },
+    Group {
+        key: "delivery_id",
+        tables: &[
+            Fed::told(
+                "deliveries",
+                &["delivery_id"],
+                &[
+                    "warehouse_id",
+                    "supplier",
+                    "reference",
+                    "due_at",
+                    "created_at",
+                    "closed_at",
+                    "closed_by",
+                    "closed_note",
+                ],
+            ),
+            Fed::told("delivery_lines", &["delivery_id", "product_id"], &["expected", "received"]),
+        ],
+        laid_over: Some(Kind::Delivery),
     },
 ];
 
@@ -165,6 +213,15 @@ pub(super) fn range(table: &str, key: &str, is_last: bool) -> String {
     // Each statement has both parameters, so that they are bound in one way.
     let end = if is_last { "?2 is null".to_owned() } else { format!("{table}.{key} <= ?2") };
     format!("{table}.{key} > ?1 and {end}")
+}
+
+/// Own ops of journal `?4` that the images of kind `?3` contain, up to `?5` but those in `?6`, are laid over no more.
+pub(super) fn no_longer_pending(is_last: bool) -> String {
+    format!(
+        "delete from main.pending_ops as m where {} and m.of_kind = ?3 and m.incarnation_id = ?4 and m.seq <= ?5
+             and m.seq not in (select value from json_each(?6))",
+        range("m", "of_id", is_last)
+    )
 }
 
 /// The end of the next range of `?2` rows behind `?1`, in whichever of the two has the denser keys; null

@@ -9,6 +9,7 @@ mod recovery;
 mod set_aside;
 mod shop;
 mod stock;
+mod transfers;
 mod trolley;
 
 use self::shop::{Shop, Till, sale};

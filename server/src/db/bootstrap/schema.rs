@@ -20,7 +20,10 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = embedded![
     "0006_protocol",
     "0007_epochs",
     "0008_checks",
-    "0009_filling"
+    "0009_filling",
+    "0010_movements",
+    "0011_counts",
+    "0012_transfers",
 ];
 
 /// Where the node notes what was applied.

@@ -215,6 +215,63 @@ pub(super) const TABLES: &[Table] = &[
         from: "concerns where scope = any({scope} || '00000000-0000-0000-0000-000000000000'::uuid)
             order by concern_id",
     },
+    Table {
+        name: "transfers",
+        columns: &[
+            same("transfer_id", Id),
+            same("prefix", Text),
+            same("number", Whole),
+            same("from_id", Id),
+            same("to_id", Id),
+            same("sent_at", Time),
+            made("complete", "complete::integer", Int),
+        ],
+        from: "transfers t where from_id = any({scope}) or to_id = any({scope}) or exists (
+            select from transfer_lines l where l.transfer_id = t.transfer_id and l.warehouse_id = any({scope}))
+            order by transfer_id",
+    },
+    Table {
+        name: "transfer_lines",
+        columns: &[
+            made("transfer_id", "l.transfer_id", Id),
+            same("product_id", Id),
+            same("warehouse_id", Id),
+            same("sent", Whole),
+            same("arrived", Whole),
+            same("damaged", Whole),
+            same("lost", Whole),
+        ],
+        from: "transfer_lines l join transfers t on t.transfer_id = l.transfer_id
+            where from_id = any({scope}) or to_id = any({scope}) or exists (
+                select from transfer_lines o where o.transfer_id = l.transfer_id and o.warehouse_id = any({scope}))
+            order by l.transfer_id, product_id, warehouse_id",
+    },
+    Table {
+        name: "deliveries",
+        columns: &[
+            same("delivery_id", Id),
+            same("warehouse_id", Id),
+            same("supplier", Text),
+            same("reference", Text),
+            same("due_at", Time),
+            same("created_at", Time),
+            same("closed_at", Time),
+            same("closed_by", Text),
+            same("closed_note", Text),
+        ],
+        from: "deliveries where warehouse_id = any({scope}) order by delivery_id",
+    },
+    Table {
+        name: "delivery_lines",
+        columns: &[
+            made("delivery_id", "l.delivery_id", Id),
+            same("product_id", Id),
+            same("expected", Whole),
+            same("received", Whole),
+        ],
+        from: "delivery_lines l join deliveries d on d.delivery_id = l.delivery_id
+            where d.warehouse_id = any({scope}) order by l.delivery_id, product_id",
+    },
     Table { name: "file_scope", columns: &[same("warehouse_id", Id)], from: "unnest({scope}) as s (warehouse_id)" },
     Table {
         name: "file_journals",

@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod concerns;
+mod goods;
 mod orders;
 mod people;
 mod stock;
@@ -51,6 +52,8 @@ async fn of_kind(tx: &Tx, scopes: &Scopes, kind: Kind, keys: &[&Key]) -> Result<
         Kind::Cart => orders::carts(tx, &scopes.warehouses, &column(keys, 0)).await,
         Kind::Concern => concerns::concerns(tx, &scopes.all(), &column(keys, 0)).await,
         Kind::Verdict => concerns::rulings(tx, scopes.node_id, keys).await,
+        Kind::Transfer => goods::transfers(tx, &scopes.warehouses, &column(keys, 0)).await,
+        Kind::Delivery => goods::deliveries(tx, &scopes.warehouses, &column(keys, 0)).await,
     }
 }
 

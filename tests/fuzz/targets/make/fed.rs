@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use outpost_schema::{
     barcode::Barcode,
     catalogue::{Category, Product, Warehouse},
+    delivery::{Closing, Delivery, DeliveryLine},
     feed::{Aggregate, Granted, Key, Kind, Ruling, Stock},
     id::{CategoryId, ConcernId},
     quantity::Unit,
+    transfer::{Route, Row, Transfer},
     verdict::{Concern, ConcernKind, Grant, Refusal, SetAside, Verdict},
     word::Word as _,
 };
@@ -62,12 +64,50 @@ pub fn aggregate(choices: &mut Choices<'_>) -> Aggregate {
         Kind::Review => Aggregate::Review(Box::new(review(choices))),
         Kind::Cart => Aggregate::Cart(Box::new(cart::some_cart(choices))),
         Kind::Concern => Aggregate::Concern(Box::new(concern(choices))),
+        Kind::Transfer => Aggregate::Transfer(Box::new(transfer(choices))),
+        Kind::Delivery => Aggregate::Delivery(Box::new(delivery(choices))),
         Kind::Verdict if choices.once_in(2) => Aggregate::Gone(key(choices)),
         Kind::Verdict => Aggregate::Verdict(Box::new(Ruling {
             incarnation_id: life(choices),
             seq: choices.number(),
             verdict: verdict(choices),
         })),
+    }
+}
+
+fn transfer(choices: &mut Choices<'_>) -> Transfer {
+    let mut transfer = Transfer::untold(super::ops::code(choices));
+    transfer.route = choices.perhaps(|choices| Route {
+        sent_at: at(choices),
+        from_id: warehouse_id(choices),
+        to_id: warehouse_id(choices),
+    });
+    transfer.complete = choices.once_in(4);
+    transfer.rows = choices.some(3, |choices| Row {
+        product_id: product_id(choices),
+        warehouse_id: warehouse_id(choices),
+        sent: choices.number(),
+        arrived: choices.number(),
+        damaged: choices.number(),
+        lost: choices.number(),
+    });
+    transfer
+}
+
+fn delivery(choices: &mut Choices<'_>) -> Delivery {
+    Delivery {
+        delivery_id: delivery_id(choices),
+        warehouse_id: warehouse_id(choices),
+        supplier: choices.text(20),
+        reference: choices.text(20),
+        due_at: choices.perhaps(at),
+        created_at: at(choices),
+        closing: choices.perhaps(|choices| Closing { at: at(choices), by: choices.text(20), note: choices.text(20) }),
+        lines: choices.some(3, |choices| DeliveryLine {
+            product_id: product_id(choices),
+            expected: choices.number(),
+            received: choices.number(),
+        }),
     }
 }
 

@@ -3,10 +3,12 @@
 use outpost_schema::{
     cart::{Sold, SoldLine, Span},
     count::{Cut, Upto},
+    delivery::ReceiptUndone,
     journal::{Entry, Mark},
     movement::{Adjusted, Cause, Change, Lot, Received, ReceivedLine, Remark},
     op::{Cancel, Carried, Count, CountLine, Customer, Goods, LifeEnded, Line, Op, OpKind, Sale, StatusTold},
     order::{Fulfilment, Order, OrderItem, OrderStatus, Payment, PaymentStatus, Receipt, Tender},
+    transfer::{Arrived, CameLine, Dispatched, TransferCode},
     word::Word as _,
 };
 
@@ -39,6 +41,11 @@ pub fn op(kind: OpKind, choices: &mut Choices<'_>) -> Op {
         OpKind::CancelAsked => Op::CancelAsked(Cancel { order_id: order_id(choices), at: at(choices) }),
         OpKind::Carried => Op::Carried(Box::new(carried(choices))),
         OpKind::LifeEnded => Op::LifeEnded(LifeEnded { incarnation_id: life(choices) }),
+        OpKind::Dispatched => Op::Dispatched(dispatched(choices)),
+        OpKind::Arrived => Op::Arrived(arrived(choices)),
+        OpKind::ReceiptUndone => {
+            Op::ReceiptUndone(ReceiptUndone { seq: choices.number(), received: received(choices) })
+        }
     }
 }
 
@@ -58,7 +65,10 @@ fn carried(choices: &mut Choices<'_>) -> Carried {
         | OpKind::StatusTold
         | OpKind::AllotmentAsked
         | OpKind::CancelAsked
-        | OpKind::LifeEnded) => op(other, choices),
+        | OpKind::LifeEnded
+        | OpKind::Dispatched
+        | OpKind::Arrived
+        | OpKind::ReceiptUndone) => op(other, choices),
     };
     let head = Mark { seq: choices.within(0, 3), hash: hash(choices) };
     let mut entry = Entry::write(incarnation_id, head, hlc(choices), String::new(), &told, choices.bytes());
@@ -79,7 +89,37 @@ fn received(choices: &mut Choices<'_>) -> Received {
         amount: amount(choices),
         lot: lot(choices),
     };
-    Received { warehouse_id: warehouse_id(choices), lines: choices.some(4, line), remark: remark(choices) }
+    Received {
+        warehouse_id: warehouse_id(choices),
+        lines: choices.some(4, line),
+        remark: remark(choices),
+        delivery_id: choices.perhaps(delivery_id),
+    }
+}
+
+pub fn code(choices: &mut Choices<'_>) -> TransferCode {
+    let number = if choices.once_in(16) { choices.number() } else { choices.within(1, 2) };
+    TransferCode { prefix: "T1".to_owned(), number }
+}
+
+fn dispatched(choices: &mut Choices<'_>) -> Dispatched {
+    let Goods { warehouse_id: from_id, lines } = goods(choices);
+    Dispatched { code: code(choices), from_id, to_id: warehouse_id(choices), lines, remark: remark(choices) }
+}
+
+fn arrived(choices: &mut Choices<'_>) -> Arrived {
+    let line = |choices: &mut Choices<'_>| CameLine {
+        product_id: product_id(choices),
+        came: amount(choices),
+        damaged: if choices.once_in(8) { choices.number() } else { choices.within(0, 1) },
+    };
+    Arrived {
+        code: code(choices),
+        warehouse_id: warehouse_id(choices),
+        lines: choices.some(4, line),
+        complete: choices.once_in(4),
+        remark: remark(choices),
+    }
 }
 
 fn adjusted(choices: &mut Choices<'_>) -> Adjusted {

@@ -91,6 +91,7 @@ pub(in super::super) struct Tables {
     pub(in super::super) card: Card,
     pub(in super::super) state: State,
     pub(super) receipts: i64,
+    pub(super) transfers: i64,
     pub(super) hlc: Hlc,
     pub(super) next_life: Option<IncarnationId>,
     pub(super) own: Journal,
@@ -116,10 +117,12 @@ impl Tables {
         let (own, former, images, stock, allotments, orders, carts) = Default::default();
         let (cursor, seen, heard, epoch, told) = Default::default();
         let (card, state, receipts, hlc, next_life) = (card.clone(), State::Active, 0, Hlc::ZERO, None);
+        let transfers = 0;
         Self {
             card,
             state,
             receipts,
+            transfers,
             hlc,
             next_life,
             own,

@@ -69,6 +69,10 @@ impl Tables {
             Act::CheckOut { cart } => self.check_out(*cart, world),
             Act::Receive { product, units } => self.receive(*product, *units),
             Act::Adjust { product, cause, delta } => self.adjust(*product, *cause, *delta),
+            Act::Dispatch { product, units, to_id } => self.dispatch(*product, *units, *to_id),
+            Act::Arrive { code, product, units, damaged, complete } => {
+                self.arrive(code, *product, (*units, *damaged), *complete)
+            }
             Act::Count { product, seen, marks } => self.count(*product, *seen, marks, world.now()),
             Act::GiveBack { product, units } => self.give_back(*product, *units),
             Act::Ask { product, units } => self.note_goods(*product, *units, Effects::default(), 0, Op::AllotmentAsked),
@@ -127,6 +131,11 @@ impl Tables {
                     Box::new(order.clone())
                 });
                 order.map_or_else(|| noted(&told), Done::Advanced)
+            }
+            (Op::Dispatched(told), _) => {
+                self.transfers = told.code.number;
+                let line = told.lines[0];
+                Done::Sent { code: told.code, key: self.row_of(line.product_id), units: line.amount.units() }
             }
             (_, told) => noted(&told),
         }

@@ -3,12 +3,14 @@
 use outpost_schema::{
     clock::Timestamp,
     count::{Cut, Upto},
-    id::{OrderId, ProductId, UserId},
+    feed::Kind,
+    id::{OrderId, ProductId, UserId, WarehouseId},
     movement::{Adjusted, Cause, Change, Lot, Remark},
     op::{Cancel, Count, CountLine, Customer, Goods, Line, Op, StatusTold},
     order::{Fulfilment, Order, OrderStatus},
     people::{Role, User},
     text,
+    transfer::{Arrived, CameLine, Dispatched, TransferCode},
     world::{Seeded, World as _},
 };
 
@@ -30,6 +32,40 @@ impl Tables {
         self.product(product_id).ok_or("unknown_product")?;
         effects.put_or_take(self, key, delta);
         Ok(Plan::Write { op, effects, cart: None, told: Told::Noted { key: Some(key), delta } })
+    }
+
+    pub(super) fn dispatch(&self, product_id: ProductId, units: i64, to_id: WarehouseId) -> Result<Plan, Code> {
+        if !self.images.contains_key(&(Kind::Warehouse, to_id.0)) {
+            return Err("unknown_warehouse");
+        }
+        let (key, mut effects) = (self.row_of(product_id), Effects::default());
+        let lines = vec![Line { product_id, amount: amount(units)? }];
+        self.product(product_id).ok_or("unknown_product")?;
+        let code = TransferCode { prefix: self.card.prefix.clone(), number: self.transfers + 1 };
+        let (from_id, remark) = (key.warehouse_id, Remark::default());
+        let op = Op::Dispatched(Dispatched { code, from_id, to_id, lines, remark });
+        op.check().map_err(super::code)?;
+        effects.put_or_take(self, key, -units);
+        Ok(Plan::Write { op, effects, cart: None, told: Told::Noted { key: Some(key), delta: -units } })
+    }
+
+    pub(super) fn arrive(
+        &self,
+        code: &TransferCode,
+        product_id: ProductId,
+        (units, damaged): (i64, i64),
+        complete: bool,
+    ) -> Result<Plan, Code> {
+        let (key, mut effects) = (self.row_of(product_id), Effects::default());
+        let lines = vec![CameLine { product_id, came: amount(units)?, damaged }];
+        let (code, warehouse_id, remark) = (code.clone(), key.warehouse_id, Remark::default());
+        let op = Op::Arrived(Arrived { code, warehouse_id, lines, complete, remark });
+        op.check().map_err(super::code)?;
+        self.product(product_id).ok_or("unknown_product")?;
+        effects.put_or_take(self, key, units);
+        effects.put_or_take(self, key, -damaged);
+        let told = Told::Noted { key: Some(key), delta: units - damaged };
+        Ok(Plan::Write { op, effects, cart: None, told })
     }
 
     pub(super) fn give_back(&self, product: ProductId, units: i64) -> Result<Plan, Code> {
