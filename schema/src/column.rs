@@ -10,7 +10,7 @@ use crate::{
     device::{IncarnationState, LifeReason, NodeKind},
     id::{
         AddressId, BackupId, CartId, CategoryId, ConcernId, EpochId, HoldId, IncarnationId, NodeId, OrderId,
-        OrderItemId, PaymentId, ProductId, ReviewId, UserId, WarehouseId,
+        OrderItemId, PaymentId, ProductId, ReturnId, ReviewId, UserId, WarehouseId,
     },
     journal::Hash,
     money::{Currency, Money},
@@ -18,6 +18,7 @@ use crate::{
     order::{Fulfilment, OrderStatus, PaymentStatus, Tender},
     people::{Rating, Role},
     quantity::{Amount, Unit},
+    returned::Condition,
     stock::{Reason, SalePolicy},
     verdict::ConcernKind,
     word::Word as _,
@@ -80,7 +81,7 @@ mod sqlite {
 
     ids! {
         AddressId BackupId CartId CategoryId ConcernId EpochId HoldId IncarnationId NodeId OrderId OrderItemId
-        PaymentId ProductId ReviewId UserId WarehouseId
+        PaymentId ProductId ReturnId ReviewId UserId WarehouseId
     }
 
     integers! {
@@ -100,6 +101,7 @@ mod sqlite {
         Tender: |word| word.word();
         Fulfilment: |word| word.word();
         Reason: |word| word.word();
+        Condition: |word| word.word();
         SalePolicy: |word| word.word();
         NodeKind: |word| word.word();
         ConcernKind: |word| word.word();
@@ -171,12 +173,12 @@ mod postgres {
 
     ids! {
         AddressId BackupId CartId CategoryId ConcernId EpochId HoldId IncarnationId NodeId OrderId OrderItemId
-        PaymentId ProductId ReviewId UserId WarehouseId
+        PaymentId ProductId ReturnId ReviewId UserId WarehouseId
     }
 
     words! {
         Unit Role OrderStatus PaymentStatus Tender Fulfilment Reason SalePolicy NodeKind IncarnationState
-        LifeReason ConcernKind OpKind
+        LifeReason ConcernKind OpKind Condition
     }
 
     spelled_as! {

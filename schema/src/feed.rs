@@ -14,6 +14,7 @@ use crate::{
     id::{IncarnationId, ProductId, WarehouseId},
     order::Order,
     people::{Address, Review, User},
+    returned::Return,
     stock::StockKey,
     verdict::{Concern, Verdict},
 };
@@ -52,11 +53,13 @@ pub enum Kind {
     Concern,
     /// [`Ruling`], key: incarnation, seq.
     Verdict,
+    /// [`Return`] with its lines and refunds, key: its id.
+    Return,
 }
 
 impl Kind {
     /// Every kind, by number.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Warehouse,
         Self::Category,
         Self::Product,
@@ -69,6 +72,7 @@ impl Kind {
         Self::Cart,
         Self::Concern,
         Self::Verdict,
+        Self::Return,
     ];
 
     /// The number that the feed's table and cursors hold; never reused.
@@ -86,6 +90,7 @@ impl Kind {
             Self::Cart => 10,
             Self::Concern => 11,
             Self::Verdict => 12,
+            Self::Return => 13,
         }
     }
 
@@ -108,7 +113,8 @@ impl Kind {
             | Self::Order
             | Self::Review
             | Self::Cart
-            | Self::Concern => 1,
+            | Self::Concern
+            | Self::Return => 1,
             Self::Stock | Self::Verdict => 2,
             Self::Allotment => 3,
         }
@@ -191,6 +197,8 @@ pub enum Aggregate {
     Concern(Box<Concern>),
     /// See [`Kind::Verdict`].
     Verdict(Box<Ruling>),
+    /// See [`Kind::Return`].
+    Return(Box<Return>),
     /// It is no longer there, or no longer in this node's scope.
     Gone(Key),
 }
@@ -218,6 +226,7 @@ impl Aggregate {
                 let seq = Uuid::from_u64_pair(0, ruling.seq.cast_unsigned());
                 Key { kind: Kind::Verdict, ids: vec![ruling.incarnation_id.0, seq] }
             }
+            Self::Return(back) => one(Kind::Return, back.return_id.0),
             Self::Gone(key) => key.clone(),
         }
     }

@@ -13,6 +13,7 @@ use crate::{
     order::{Order, OrderStatus},
     people::{Address, Review, User},
     quantity::{AMOUNT_MAX, Amount},
+    returned::Return,
     settle::decode,
     verdict::SetAside,
     word::Word as _,
@@ -158,6 +159,8 @@ pub enum Op {
     Carried(Box<Carried>),
     /// Fact: an earlier life of the device is over.
     LifeEnded(LifeEnded),
+    /// Fact: goods came back, and money was given for them.
+    Returned(Box<Return>),
 }
 
 /// The sorts of op, by the word that travels.
@@ -187,6 +190,8 @@ pub enum OpKind {
     Carried,
     /// [`Op::LifeEnded`]
     LifeEnded,
+    /// [`Op::Returned`]
+    Returned,
 }
 
 impl Op {
@@ -205,6 +210,7 @@ impl Op {
             Self::CancelAsked(_) => OpKind::CancelAsked,
             Self::Carried(_) => OpKind::Carried,
             Self::LifeEnded(_) => OpKind::LifeEnded,
+            Self::Returned(_) => OpKind::Returned,
         }
     }
 
@@ -222,7 +228,8 @@ impl Op {
             | Self::StatusTold(_)
             | Self::AllotmentAsked(_)
             | Self::CancelAsked(_)
-            | Self::LifeEnded(_) => Money::ZERO,
+            | Self::LifeEnded(_)
+            | Self::Returned(_) => Money::ZERO,
         }
     }
 
@@ -251,6 +258,7 @@ impl Op {
             }
             Self::StatusTold(told) => told.check(),
             Self::Carried(carried) => carried.check(),
+            Self::Returned(back) => back.check(),
             Self::CancelAsked(_) | Self::LifeEnded(_) => Ok(()),
         }
     }
@@ -270,6 +278,7 @@ impl Op {
             Self::CancelAsked(cancel) => rmp_serde::to_vec_named(cancel),
             Self::Carried(carried) => rmp_serde::to_vec_named(carried),
             Self::LifeEnded(ended) => rmp_serde::to_vec_named(ended),
+            Self::Returned(back) => rmp_serde::to_vec_named(back),
         };
         let mut body = salt.to_vec();
         body.extend(encoded.expect("our own types always encode into memory"));
@@ -299,6 +308,7 @@ impl Op {
             OpKind::CancelAsked => read(bytes).map(Self::CancelAsked),
             OpKind::Carried => read(bytes).map(Self::Carried),
             OpKind::LifeEnded => read(bytes).map(Self::LifeEnded),
+            OpKind::Returned => read(bytes).map(Self::Returned),
         }
         .map_err(|_| unreadable)
     }

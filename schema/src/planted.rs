@@ -68,6 +68,10 @@ bugs! {
     LostSavepoint,
     /// The latest status of an order that is told wins, not the highest.
     LatestStatusWins,
+    /// What a return may give back is looked at return by return, not over all of them.
+    RefundsCappedPerReturn,
+    /// Damaged goods that come back are put on the shelf.
+    DamagedPutOnShelf,
     /// A removed line of a cart counts from nothing again, as a counter within a map does.
     CounterInAMap,
 }

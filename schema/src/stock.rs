@@ -41,6 +41,10 @@ pub enum Reason {
     Received,
     /// Left with a customer.
     Sold,
+    /// Came back from a customer.
+    Returned,
+    /// Broken or spoiled: nobody can sell it.
+    Damaged,
     /// The book was wrong: somebody looked.
     Counted,
     /// Head office set the book right.

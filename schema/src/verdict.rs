@@ -146,6 +146,10 @@ pub enum ConcernKind {
     ImageMended,
     /// The server's database began another life.
     ServerRestored,
+    /// More came back of an order than was sold.
+    ReturnedTwice,
+    /// More was given back of an order than was taken.
+    RefundedTooMuch,
 }
 
 impl ConcernKind {
@@ -172,6 +176,12 @@ impl ConcernKind {
             }
             Self::ImageMended => "what this device had been told was damaged there, and is mended: look at its disk",
             Self::ServerRestored => "head office was restored from a copy: its devices tell again what it lost",
+            Self::ReturnedTwice => {
+                "more came back of this order than was sold: ask who took it back, and count the goods"
+            }
+            Self::RefundedTooMuch => {
+                "more was given back for this order than was paid: ask the customer, or accept the loss"
+            }
         }
     }
 }

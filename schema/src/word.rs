@@ -7,6 +7,7 @@ use crate::{
     order::{Fulfilment, OrderStatus, PaymentStatus, Tender},
     people::Role,
     quantity::Unit,
+    returned::Condition,
     stock::{Reason, SalePolicy},
     verdict::{ConcernKind, Refusal},
 };
@@ -72,8 +73,11 @@ words! {
         Cash = "cash", Card = "card", Change = "change";
     Fulfilment, "fulfilment", "carry_out, ship":
         CarryOut = "carry_out", Ship = "ship";
-    Reason, "reason", "received, sold, counted, corrected":
-        Received = "received", Sold = "sold", Counted = "counted", Corrected = "corrected";
+    Reason, "reason", "received, sold, returned, damaged, counted, corrected":
+        Received = "received", Sold = "sold", Returned = "returned", Damaged = "damaged", Counted = "counted",
+        Corrected = "corrected";
+    Condition, "condition", "shelf, damaged":
+        Shelf = "shelf", Damaged = "damaged";
     SalePolicy, "sale policy", "strict, physical":
         Strict = "strict", Physical = "physical";
     NodeKind, "node kind", "till, kiosk, popup, handheld":
@@ -85,17 +89,18 @@ words! {
     Refusal, "refusal", "nothing_left, already_handed_over, already_cancelled, recovering, life_over":
         NothingLeft = "nothing_left", AlreadyHandedOver = "already_handed_over", AlreadyCancelled = "already_cancelled",
         Recovering = "recovering", LifeOver = "life_over";
-    OpKind, "op kind", "sale, customer_added, address_added, reviewed, received, counted, gave_back, status_told, allotment_asked, cancel_asked, carried, life_ended":
+    OpKind, "op kind", "sale, customer_added, address_added, reviewed, received, counted, gave_back, status_told, allotment_asked, cancel_asked, carried, life_ended, returned":
         Sale = "sale", CustomerAdded = "customer_added", AddressAdded = "address_added", Reviewed = "reviewed",
         Received = "received", Counted = "counted", GaveBack = "gave_back", StatusTold = "status_told",
-        AllotmentAsked = "allotment_asked", CancelAsked = "cancel_asked", Carried = "carried", LifeEnded = "life_ended";
-    ConcernKind, "concern", "owed, unbacked, total_mismatch, payments_mismatch, other_currency, cart_sold_twice, email_taken, clock_ahead, set_aside, fork, shipped_though_cancelled, cart_not_believable, life_begun, journal_hole, image_mended, server_restored":
+        AllotmentAsked = "allotment_asked", CancelAsked = "cancel_asked", Carried = "carried", LifeEnded = "life_ended",
+        Returned = "returned";
+    ConcernKind, "concern", "owed, unbacked, total_mismatch, payments_mismatch, other_currency, cart_sold_twice, email_taken, clock_ahead, set_aside, fork, shipped_though_cancelled, cart_not_believable, life_begun, journal_hole, image_mended, server_restored, returned_twice, refunded_too_much":
         Owed = "owed", Unbacked = "unbacked", TotalMismatch = "total_mismatch", PaymentsMismatch = "payments_mismatch",
         OtherCurrency = "other_currency", CartSoldTwice = "cart_sold_twice", EmailTaken = "email_taken",
         ClockAhead = "clock_ahead", SetAside = "set_aside", Fork = "fork",
         ShippedThoughCancelled = "shipped_though_cancelled", CartNotBelievable = "cart_not_believable",
         LifeBegun = "life_begun", JournalHole = "journal_hole", ImageMended = "image_mended",
-        ServerRestored = "server_restored";
+        ServerRestored = "server_restored", ReturnedTwice = "returned_twice", RefundedTooMuch = "refunded_too_much";
 }
 
 #[cfg(test)]

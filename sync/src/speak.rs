@@ -84,6 +84,7 @@ impl Since for Kind {
             | Self::Cart
             | Self::Concern
             | Self::Verdict => 1,
+            Self::Return => 3,
         }
     }
 }
@@ -104,6 +105,7 @@ impl Since for ConcernKind {
             | Self::ShippedThoughCancelled
             | Self::CartNotBelievable => 1,
             Self::LifeBegun | Self::JournalHole | Self::ImageMended | Self::ServerRestored => 2,
+            Self::ReturnedTwice | Self::RefundedTooMuch => 3,
         }
     }
 }
@@ -140,6 +142,7 @@ impl Since for Aggregate {
             Self::Cart(_) => Kind::Cart.since(),
             Self::Concern(concern) => Kind::Concern.since().max(concern.kind.since()),
             Self::Verdict(_) => Kind::Verdict.since(),
+            Self::Return(_) => Kind::Return.since(),
             Self::Gone(key) => key.kind.since(),
         }
     }

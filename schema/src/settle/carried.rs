@@ -37,7 +37,8 @@ impl Batch<'_> {
             | Op::Received(_)
             | Op::Counted(_)
             | Op::GaveBack(_)
-            | Op::StatusTold(_)) => {
+            | Op::StatusTold(_)
+            | Op::Returned(_)) => {
                 self.elder = Some(life);
                 let decision = self.op(At { seq: at.seq, at: entry.hlc.at }, op);
                 self.elder = None;
@@ -71,7 +72,8 @@ pub(super) fn again(op: &Op) -> Verdict {
         | Op::GaveBack(_)
         | Op::StatusTold(_)
         | Op::Carried(_)
-        | Op::LifeEnded(_) => Verdict::Accepted,
+        | Op::LifeEnded(_)
+        | Op::Returned(_) => Verdict::Accepted,
     }
 }
 

@@ -72,6 +72,7 @@ impl Batch<'_> {
             Op::CancelAsked(cancel) => self.cancel_asked(cancel),
             Op::Carried(carried) => self.carried(at, *carried),
             Op::LifeEnded(ended) => self.life_ended(ended),
+            Op::Returned(back) => self.returned(at, *back),
         }
     }
 

@@ -35,7 +35,7 @@ impl Batch<'_> {
 
     /// A movement that is no sale. At the author's home what it puts in is its own to sell, and what
     /// it takes out was.
-    fn put_or_take(&mut self, at: At, number: i32, key: StockKey, delta: i64, reason: Reason) {
+    pub(super) fn put_or_take(&mut self, at: At, number: i32, key: StockKey, delta: i64, reason: Reason) {
         if self.author.homes.contains(&key.warehouse_id) {
             self.change_allotment(
                 key,

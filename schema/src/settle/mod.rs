@@ -10,6 +10,7 @@ mod carried;
 mod decide;
 mod goods;
 mod people;
+mod returns;
 mod room;
 mod sales;
 #[cfg(test)]
@@ -26,12 +27,16 @@ use crate::{
     cart::SoldUnits,
     clock::Timestamp,
     fault::Fault,
-    id::{AddressId, CartId, IncarnationId, NodeId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
+    id::{
+        AddressId, CartId, IncarnationId, NodeId, OrderId, PaymentId, ProductId, ReturnId, ReviewId, UserId,
+        WarehouseId,
+    },
     journal::{Entry, Mark},
     money::Currency,
     op::{BODY_MAX, ENVELOPE_MAX, Line, Op, OpKind, VERSION},
     order::{Fulfilment, Order, OrderStatus},
     people::{Address, Review, User},
+    returned::{Bought, Return},
     stock::{Allotment, Level, Movement, StockKey},
     verdict::{ConcernKind, SetAside, Verdict},
     word::Word as _,
@@ -101,6 +106,12 @@ pub struct Known {
     pub reviews: BTreeSet<ReviewId>,
     /// Orders that exist.
     pub orders: BTreeMap<OrderId, KnownOrder>,
+    /// Orders of which something may come back, those of the batch that a return names at least.
+    pub bought: BTreeMap<OrderId, Bought>,
+    /// The same orders by what stands for their ids where only their receipts are known.
+    pub receipts: BTreeMap<OrderId, OrderId>,
+    /// Returns that exist.
+    pub returns: BTreeSet<ReturnId>,
     /// Stock rows.
     pub levels: BTreeMap<StockKey, Level>,
     /// The author's allotments.
@@ -127,6 +138,9 @@ impl Known {
             addresses: BTreeSet::new(),
             reviews: BTreeSet::new(),
             orders: BTreeMap::new(),
+            bought: BTreeMap::new(),
+            receipts: BTreeMap::new(),
+            returns: BTreeSet::new(),
             levels: BTreeMap::new(),
             allotments: BTreeMap::new(),
             sold: BTreeMap::new(),
@@ -194,6 +208,10 @@ pub struct Settled {
     pub orders: Vec<(i64, Order)>,
     /// Orders whose status rose, and when.
     pub statuses: BTreeMap<OrderId, (OrderStatus, Timestamp)>,
+    /// New returns, each with its op, with the lines and payments that they name.
+    pub returns: Vec<(i64, Return)>,
+    /// Payments that were given back in full, and when.
+    pub refunded: BTreeMap<(OrderId, PaymentId), Timestamp>,
     /// Movements.
     pub movements: Vec<Moved>,
     /// Stock rows whose sums changed; see [`Known::levels`].

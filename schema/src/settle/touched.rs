@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::KnownOrder;
 use crate::{
-    id::{AddressId, CartId, IncarnationId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
+    id::{AddressId, CartId, IncarnationId, OrderId, ProductId, ReturnId, ReviewId, UserId, WarehouseId},
     journal::Mark,
     op::{Customer, Goods, Op, Sale},
+    order::Receipt,
     people::{Address, Review},
+    returned::Return,
     stock::StockKey,
 };
 
@@ -28,6 +30,12 @@ pub struct Touched {
     pub reviews: BTreeSet<ReviewId>,
     /// Orders. Load them first: what [`Touched::order`] adds is to be locked too.
     pub orders: BTreeSet<OrderId>,
+    /// Orders of which something came back; to be loaded and locked with the others.
+    pub bought: BTreeSet<OrderId>,
+    /// The same by their receipts, where a return names no more of them.
+    pub receipts: BTreeSet<Receipt>,
+    /// Returns.
+    pub returns: BTreeSet<ReturnId>,
     /// Stock rows, and the author's allotments of them.
     pub stock: BTreeSet<StockKey>,
     /// Cart lines that were checked out.
@@ -75,6 +83,7 @@ impl Touched {
                     self.op(&op);
                 }
             }
+            Op::Returned(back) => self.returned(back),
             Op::LifeEnded(ended) => _ = self.elders.entry(ended.incarnation_id).or_default(),
         }
     }
@@ -110,6 +119,15 @@ impl Touched {
         self.reviews.insert(review.review_id);
         self.products.insert(review.product_id);
         self.users.insert(review.user_id);
+    }
+
+    fn returned(&mut self, back: &Return) {
+        self.returns.insert(back.return_id);
+        match back.is_by_receipt() {
+            true => _ = self.receipts.insert(back.order_receipt.clone()),
+            false => _ = self.bought.insert(back.order_id),
+        }
+        self.stock(back.warehouse_id, back.lines.iter().map(|line| line.product_id));
     }
 
     fn goods(&mut self, goods: &Goods) {

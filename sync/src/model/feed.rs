@@ -23,6 +23,11 @@ impl Id {
         Self(kind, [id, Uuid::nil(), Uuid::nil()])
     }
 
+    /// Something that is told to two scopes is told to each of them.
+    pub(super) const fn within(kind: Kind, id: Uuid, scope: Uuid) -> Self {
+        Self(kind, [id, scope, Uuid::nil()])
+    }
+
     pub(super) const fn stock(key: StockKey) -> Self {
         Self(Kind::Stock, [key.product_id.0, key.warehouse_id.0, Uuid::nil()])
     }
