@@ -188,7 +188,7 @@ impl Writing<'_> {
         }
     }
 
-    fn check_product(&self, product: ProductId) -> Result<(), Error> {
+    pub(crate) fn check_product(&self, product: ProductId) -> Result<(), Error> {
         let is_known = catalogue::price(self.conn(), product)?.is_some();
         if is_known { Ok(()) } else { Err(Refused::UnknownProduct { product }.into()) }
     }

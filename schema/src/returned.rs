@@ -57,6 +57,8 @@ pub struct Return {
     pub return_id: ReturnId,
     /// The order; [`Receipt::stand_in`] of its receipt where the till did not have it.
     pub order_id: OrderId,
+    /// Who bought; the guest where the till did not have the order.
+    pub user_id: UserId,
     /// The number on the receipt that the customer showed.
     pub order_receipt: Receipt,
     /// The number on the receipt of the return.
@@ -140,6 +142,7 @@ pub(crate) mod tests {
         Return {
             return_id: ReturnId(Uuid::from_u128(900 + number)),
             order_id: of.order_id,
+            user_id: of.user_id,
             order_receipt: of.receipt.clone(),
             receipt: Receipt { prefix: "K2".to_owned(), number: 1 },
             node_id: of.node_id,

@@ -11,7 +11,7 @@ use outpost_schema::{
     catalogue::{Category, Warehouse},
     digest::{Ids, KeyRange, laid_over},
     feed::{Aggregate, Granted, Key, Kind, Stock},
-    id::UserId,
+    id::{OrderId, UserId},
     op::{Op, OpKind},
     order::{OrderItem, Payment},
     word::Word as _,
@@ -19,7 +19,7 @@ use outpost_schema::{
 use rusqlite::{Connection, Row, ToSql, params, params_from_iter, types::Type};
 use uuid::Uuid;
 
-use super::{catalogue, concerns, identity, journal, orders, people};
+use super::{catalogue, concerns, identity, journal, orders, people, returns};
 use crate::error::Error;
 
 /// Sorts behind every id.
@@ -62,6 +62,7 @@ pub(crate) fn rows(conn: &Connection, range: &KeyRange, limit: usize) -> Result<
                 Ok(Aggregate::Concern(Box::new(concerns::of_row(row)?)))
             })
         }
+        Kind::Return => whole_returns(&read),
         // Part of the journal, and no image.
         Kind::Verdict => Ok(Fed { rows: BTreeMap::new(), upto: None }),
     }
@@ -243,7 +244,7 @@ fn whole_orders(read: &Read<'_>) -> Result<Fed, Error> {
     )?;
     let payments = read.parts(
         "select order_id, payment_id, amount, currency, tender, status, transaction_ref, created_at, updated_at, user_id
-         from payments where order_id > ?1 and order_id <= ?2 order by order_id",
+         from payments where order_id > ?1 and order_id <= ?2 and return_id is null order by order_id",
         upto.as_ref(),
         payment,
     )?;
@@ -264,6 +265,41 @@ fn whole_orders(read: &Read<'_>) -> Result<Fed, Error> {
         rows.insert(ids, whole);
     }
     rows.extend(items.into_keys().chain(payments.into_keys()).map(|ids| (ids, None)));
+    Ok(Fed { rows, upto })
+}
+
+fn whole_returns(read: &Read<'_>) -> Result<Fed, Error> {
+    let heads = read.heads(returns::COLUMNS, "returns", returns::of_row)?;
+    let upto = read.ended(&heads);
+    let sql = format!(
+        "select return_id, {} from return_lines where return_id > ?1 and return_id <= ?2 order by return_id, line",
+        returns::LINE
+    );
+    let lines = read.parts(&sql, upto.as_ref(), |row| Ok((row.get::<_, i64>(5)?, returns::line_of_row(row, 1)?)))?;
+    let sql = format!(
+        "select return_id, {}, order_id, user_id from payments
+         where return_id > ?1 and return_id <= ?2 order by return_id, payment_id",
+        returns::REFUND
+    );
+    let refunds = read.parts(&sql, upto.as_ref(), |row| {
+        Ok(((row.get::<_, OrderId>(10)?, row.get::<_, UserId>(11)?), returns::refund_of_row(row, 1)?))
+    })?;
+    let (mut lines, mut refunds) = (gathered(lines), gathered(refunds));
+    let mut rows: BTreeMap<Ids, Option<Aggregate>> = BTreeMap::new();
+    for (ids, head) in heads {
+        let lines = lines.remove(&ids).unwrap_or(Some(Vec::new()));
+        let refunds = refunds.remove(&ids).unwrap_or(Some(Vec::new()));
+        let whole = head.zip(lines).zip(refunds).and_then(|((mut back, lines), refunds)| {
+            // Columns that repeat what stands elsewhere: a line's place, and whose order a refund is of.
+            let in_place = lines.iter().zip(0..).all(|((line, _), place)| *line == place);
+            let is_its = refunds.iter().all(|(whose, _)| *whose == (back.order_id, back.user_id));
+            back.lines = lines.into_iter().map(|(_, line)| line).collect();
+            back.refunds = refunds.into_iter().map(|(_, refund)| refund).collect();
+            (in_place && is_its).then(|| Aggregate::Return(Box::new(back)))
+        });
+        rows.insert(ids, whole);
+    }
+    rows.extend(lines.into_keys().chain(refunds.into_keys()).map(|ids| (ids, None)));
     Ok(Fed { rows, upto })
 }
 
@@ -341,6 +377,7 @@ impl Own {
             | Kind::Review
             | Kind::Cart
             | Kind::Concern
+            | Kind::Return
             | Kind::Verdict => {
                 let keys = self.0.iter().filter(|key| key.kind == range.kind && range.has(&key.ids));
                 Ok(keys.map(|key| key.ids.clone()).collect())
@@ -352,7 +389,12 @@ impl Own {
 /// Everything that this node's own journal ever made, as far as the journal is there.
 pub(crate) fn made_here(conn: &Connection) -> Result<BTreeSet<Key>, Error> {
     let mut keys = BTreeSet::new();
-    lay(conn, "kind in ('sale', 'customer_added', 'address_added', 'reviewed', 'carried')", params![], &mut keys)?;
+    lay(
+        conn,
+        "kind in ('sale', 'customer_added', 'address_added', 'reviewed', 'returned', 'carried')",
+        params![],
+        &mut keys,
+    )?;
     Ok(keys)
 }
 

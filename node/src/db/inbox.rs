@@ -5,14 +5,17 @@
 use outpost_schema::{
     clock::Timestamp,
     feed::{Aggregate, Granted, Key, Kind},
-    id::{AddressId, CartId, CategoryId, ConcernId, IncarnationId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
+    id::{
+        AddressId, CartId, CategoryId, ConcernId, IncarnationId, OrderId, ProductId, ReturnId, ReviewId, UserId,
+        WarehouseId,
+    },
     stock::StockKey,
 };
-use outpost_sync::wire::Page;
+use outpost_sync::wire::{PROTOCOL, Page};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::{carts, catalogue, checks, concerns, epochs, filling, identity, journal, orders, people, stock};
+use super::{carts, catalogue, checks, concerns, epochs, filling, identity, journal, orders, people, returns, stock};
 use crate::error::Error;
 
 /// How far the feed has been read, and when the server was last heard.
@@ -34,6 +37,13 @@ pub(crate) fn position(conn: &Connection) -> Result<Position, Error> {
     Ok(statement.query_row([], |row| {
         Ok(Position { cursor: row.get(0)?, level_at: row.get(1)?, contact_at: row.get(2)?, problem: row.get(3)? })
     })?)
+}
+
+/// In which protocol the feed was read so far; what that has no word for is not here.
+pub(crate) fn protocol(conn: &Connection) -> Result<u16, Error> {
+    let known: Option<u16> =
+        conn.prepare_cached("select protocol from feed_position")?.query_row([], |row| row.get(0))?;
+    Ok(known.unwrap_or(PROTOCOL))
 }
 
 /// The server answered.
@@ -185,6 +195,7 @@ impl<'a> Inbox<'a> {
             Aggregate::Verdict(ruling) => {
                 journal::note_verdict(conn, ruling.incarnation_id, ruling.seq, &ruling.verdict)
             }
+            Aggregate::Return(back) => returns::save(conn, back),
             Aggregate::Gone(key) => self.forget(key),
         }
     }
@@ -209,6 +220,7 @@ impl<'a> Inbox<'a> {
                 carts::forget(conn, CartId(id(0)))
             }
             Kind::Concern => concerns::forget(conn, ConcernId(id(0))),
+            Kind::Return => returns::forget(conn, ReturnId(id(0))),
             // An answer once given is part of the journal.
             Kind::Verdict => Ok(()),
         }

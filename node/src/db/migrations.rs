@@ -26,6 +26,7 @@ const MIGRATIONS: &[Migration] = &[
     ("0007_epochs", include_str!("../../../migrations/node/0007_epochs.sql")),
     ("0008_checks", include_str!("../../../migrations/node/0008_checks.sql")),
     ("0009_filling", include_str!("../../../migrations/node/0009_filling.sql")),
+    ("0010_returns", include_str!("../../../migrations/node/0010_returns.sql")),
 ];
 
 const APPLIED: &str = "create table if not exists migrations (

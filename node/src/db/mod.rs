@@ -23,6 +23,7 @@ pub(crate) mod outbox;
 pub(crate) mod people;
 pub(crate) mod planted;
 pub(crate) mod refill;
+pub(crate) mod returns;
 pub(crate) mod salvage;
 pub(crate) mod stock;
 

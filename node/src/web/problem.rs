@@ -85,19 +85,28 @@ fn refusal(refused: &Refused) -> StatusCode {
         | Refused::UnknownCustomer { .. }
         | Refused::UnknownAddress { .. }
         | Refused::UnknownOrder { .. }
-        | Refused::UnknownCart { .. } => StatusCode::NOT_FOUND,
+        | Refused::UnknownCart { .. }
+        | Refused::UnknownReceipt { .. }
+        | Refused::UnknownReturn { .. } => StatusCode::NOT_FOUND,
         Refused::NoPrice { .. }
         | Refused::ProductTwice { .. }
         | Refused::TenderShort { .. }
         | Refused::TenderOver { .. }
         | Refused::CashShort { .. }
-        | Refused::NegativeTender => StatusCode::UNPROCESSABLE_ENTITY,
+        | Refused::NegativeTender
+        | Refused::RefundUnknown
+        | Refused::OtherTender { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         Refused::AllotmentSpent { .. }
         | Refused::MoreThanOpen { .. }
         | Refused::RolledBack
         | Refused::EmailKnown { .. }
         | Refused::NotHome
         | Refused::OtherWarehouse { .. }
-        | Refused::AlreadyThere { .. } => StatusCode::CONFLICT,
+        | Refused::AlreadyThere { .. }
+        | Refused::NotHandedOver { .. }
+        | Refused::MoreThanBought { .. }
+        | Refused::NothingLeft
+        | Refused::RefundTooMuch { .. }
+        | Refused::RefundNeedsLine { .. } => StatusCode::CONFLICT,
     }
 }

@@ -40,7 +40,7 @@ fn shop_with(granted: i64, line: impl FnOnce(&Arc<Node>) -> Line) -> Shop {
     let node = till(folder.path(), granted);
     let carts = Carts::open(Arc::clone(&node), folder.path()).expect("open carts");
     let line = line(&node);
-    let app = Arc::new(App { node, carts, line });
+    let app = Arc::new(App { node, carts, line, refund_caps: crate::returns::Caps::usual() });
     let router = router(Arc::clone(&app), HOST.parse().expect("an address"));
     Shop { app, router, _folder: folder }
 }
@@ -269,7 +269,12 @@ async fn a_device_that_has_not_joined_says_so() {
     let world = Arc::new(outpost_schema::world::Seeded::new(1));
     let node = Arc::new(Node::open(folder.path(), world).expect("an open node"));
     let carts = Carts::open(Arc::clone(&node), folder.path()).expect("open carts");
-    let app = Arc::new(App { node, carts, line: Line::OnCall { server: String::new() } });
+    let app = Arc::new(App {
+        node,
+        carts,
+        line: Line::OnCall { server: String::new() },
+        refund_caps: crate::returns::Caps::usual(),
+    });
     let shop = Shop { router: router(Arc::clone(&app), HOST.parse().expect("an address")), app, _folder: folder };
     let code = async |path| shop.get(path).await.1["code"].clone();
     assert_eq!(shop.get("/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);

@@ -1,10 +1,10 @@
 //! An order as far as it can come back: what of each line and of each payment is left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Return, ReturnLine};
 use crate::{
-    id::{OrderItemId, PaymentId, ProductId, WarehouseId},
+    id::{OrderItemId, PaymentId, ProductId, UserId, WarehouseId},
     money::{Currency, Money},
     order::{Order, OrderItem, Payment, PaymentStatus, Tender},
     planted::{Bug, is_planted},
@@ -40,12 +40,16 @@ pub struct Captured {
 /// An order, whoever sold it, and what came back of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bought {
+    /// Who bought.
+    pub user_id: UserId,
     /// Whose stock it sold.
     pub warehouse_id: WarehouseId,
     /// Its lines, as they stand on the receipt.
     pub lines: Vec<BoughtLine>,
     /// The payments that took money.
     pub payments: Vec<Captured>,
+    /// The ids of all its payments and refunds.
+    pub taken: BTreeSet<PaymentId>,
 }
 
 /// What of a return goes beyond what was bought and paid.
@@ -79,18 +83,45 @@ impl Captured {
 impl Bought {
     /// An order of which nothing has come back.
     pub fn of(order: &Order, currency: Currency) -> Self {
-        Self::of_parts(order.warehouse_id, &order.items, &order.payments, currency)
+        Self::of_parts((order.user_id, order.warehouse_id), &order.items, &order.payments, currency)
     }
 
-    /// The same, by its parts.
-    pub fn of_parts(warehouse_id: WarehouseId, items: &[OrderItem], payments: &[Payment], currency: Currency) -> Self {
+    /// The same, by its parts: who bought and where, what, and how it was paid.
+    pub fn of_parts(
+        (user_id, warehouse_id): (UserId, WarehouseId),
+        items: &[OrderItem],
+        payments: &[Payment],
+        currency: Currency,
+    ) -> Self {
         let line = |item: &OrderItem| BoughtLine {
             order_item_id: item.order_item_id,
             product_id: item.product_id,
             sold: item.quantity.units(),
             returned: 0,
         };
-        Self { warehouse_id, lines: items.iter().map(line).collect(), payments: captured(payments, currency) }
+        let taken = payments.iter().map(|payment| payment.payment_id).collect();
+        Self {
+            user_id,
+            warehouse_id,
+            lines: items.iter().map(line).collect(),
+            payments: captured(payments, currency),
+            taken,
+        }
+    }
+
+    /// So much of a line came back before.
+    pub fn note_returned(&mut self, order_item_id: OrderItemId, units: i64) {
+        for line in self.lines.iter_mut().filter(|line| line.order_item_id == order_item_id) {
+            line.returned = line.returned.saturating_add(units);
+        }
+    }
+
+    /// This refund gave so much of a payment back before.
+    pub fn note_refunded(&mut self, refund: PaymentId, of: Option<PaymentId>, amount: Money) {
+        self.taken.insert(refund);
+        for payment in self.payments.iter_mut().filter(|payment| Some(payment.payment_id) == of) {
+            payment.refunded = [payment.refunded, amount].into_iter().sum();
+        }
     }
 
     /// How much can still be given back of all payments.
@@ -154,6 +185,7 @@ impl Bought {
                 *excess.units.entry(product_id).or_default() += more;
             }
         }
+        self.taken.extend(back.refunds.iter().map(|refund| refund.payment.payment_id));
         for refund in back.refunds.iter().filter(|refund| refund.payment.currency == currency) {
             if !self.give(refund.refunds, -refund.payment.amount) {
                 excess.money = [excess.money, -refund.payment.amount].into_iter().sum();

@@ -26,6 +26,11 @@ impl Batch<'_> {
         let mut lacks = self.lacked_goods(back.warehouse_id, back.lines.iter().map(|line| line.product_id));
         lacks.extend(order_id.is_none().then_some(back.order_id.0));
         nothing_lacked(lacks)?;
+        let taken = order_id.and_then(|order_id| self.known.bought.get(&order_id)).map(|bought| &bought.taken);
+        let ids = back.refunds.iter().map(|refund| refund.payment.payment_id);
+        if let Some(id) = ids.into_iter().find(|id| taken.is_some_and(|taken| taken.contains(id))) {
+            return Err(SetAside::IdTaken { id: id.0 });
+        }
         self.has_room(back.warehouse_id, back.lines.iter().map(|line| line.product_id))?;
         self.goods_come_back(at, &back);
         self.known.returns.insert(back.return_id);
@@ -56,6 +61,7 @@ impl Batch<'_> {
     fn take_back(&mut self, at: At, back: &mut Return) {
         let currency = self.known.currency;
         let Some(bought) = self.known.bought.get_mut(&back.order_id) else { return };
+        back.user_id = bought.user_id;
         bought.name_parts(back);
         let before: Vec<_> = bought.refunded().collect();
         let excess = bought.take_back(back, currency);

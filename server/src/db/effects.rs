@@ -6,6 +6,7 @@
 
 mod orders;
 mod people;
+mod returns;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +43,7 @@ pub async fn write(
     orders::insert_payments(tx, &settled.orders).await?;
     people::insert_reviews(tx, &settled.reviews).await?;
     orders::raise_statuses(tx, settled).await?;
+    returns::write(tx, incarnation_id, known, settled).await?;
     insert_movements(tx, incarnation_id, &settled.movements).await?;
     update_levels(tx, known, &settled.levels, now).await?;
     write_allotments(tx, incarnation_id, &known.allotments, &settled.allotments).await?;

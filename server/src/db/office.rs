@@ -80,9 +80,17 @@ pub async fn nodes(tx: &Tx, since: Timestamp, currency: Currency) -> Result<Vec<
 
 /// How many orders each device took since a moment, and the money, less what was given back.
 async fn takings(tx: &Tx, since: Timestamp, currency: Currency) -> Result<HashMap<NodeId, (i64, Money)>, Error> {
-    let sql = "select o.node_id, count(*) as orders, coalesce(sum((select sum(p.amount) from payments p
-            where p.order_id = o.order_id and p.status in ('succeeded', 'refunded') and p.currency = $2)), 0) as takings
-        from orders o where o.created_at >= $1 group by o.node_id";
+    let sql = "with sold as (
+            select o.node_id, count(*) as orders, sum((select sum(p.amount) from payments p
+                where p.order_id = o.order_id and p.return_id is null and p.status in ('succeeded', 'refunded')
+                    and p.currency = $2)) as taken
+            from orders o where o.created_at >= $1 group by o.node_id
+        ), back as (
+            select r.node_id, sum(p.amount) as taken from returns r join payments p using (return_id)
+            where r.created_at >= $1 and p.currency = $2 group by r.node_id
+        )
+        select node_id, coalesce(orders, 0), coalesce(sold.taken, 0) + coalesce(back.taken, 0)
+        from sold full join back using (node_id)";
     let rows = tx.query(sql, &[&since, &currency]).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?)))).collect()
 }

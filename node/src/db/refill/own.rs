@@ -88,7 +88,7 @@ fn by(identity: &Identity, op: &Op, moved: &[(StockKey, i64)]) -> BTreeMap<Stock
         Op::GaveBack(goods) => {
             goods.lines.iter().for_each(|line| rows.entry(key(line)).or_default().returned += line.amount.units());
         }
-        Op::Received(_) | Op::Counted(_) if identity.card.is_home => {
+        Op::Received(_) | Op::Counted(_) | Op::Returned(_) if identity.card.is_home => {
             for (key, delta) in moved {
                 let row = rows.entry(*key).or_default();
                 row.received += (*delta).max(0);
@@ -103,6 +103,7 @@ fn by(identity: &Identity, op: &Op, moved: &[(StockKey, i64)]) -> BTreeMap<Stock
         }
         Op::Received(_)
         | Op::Counted(_)
+        | Op::Returned(_)
         | Op::AllotmentAsked(_)
         | Op::CancelAsked(_)
         | Op::CustomerAdded(_)
