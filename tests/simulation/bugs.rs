@@ -30,10 +30,12 @@ enum At {
 
 /// Every mistake, the shallowest depth at which the code is run where it is made, and within how many seeds it
 /// must be caught there.
-const MISTAKES: [(Bug, At, u64); 21] = [
+const MISTAKES: [(Bug, At, u64); 23] = [
     (Bug::LostSavepoint, At::Model, 20_000),
     (Bug::LatestStatusWins, At::Model, 20_000),
     (Bug::CounterInAMap, At::Model, 20_000),
+    (Bug::RefundsCappedPerReturn, At::Model, 20_000),
+    (Bug::DamagedPutOnShelf, At::Model, 20_000),
     (Bug::SynchronousNormal, At::Node, 500),
     (Bug::PrunedAtAcked, At::Node, 500),
     (Bug::ReturnToldBeforeCommit, At::Node, 500),

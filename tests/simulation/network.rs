@@ -7,6 +7,7 @@ mod end;
 mod faults;
 mod holds;
 mod orders;
+mod returns;
 mod rounds;
 mod spots;
 pub mod summary;

@@ -104,6 +104,34 @@ async fn products_are_found_and_shown() {
 }
 
 #[tokio::test]
+async fn goods_come_back_once_however_often_it_is_asked() {
+    let shop = shop();
+    let (_, sold) = shop.post("/v1/sales", &sale(TEA, 3, "20")).await;
+    let id = sold["order"]["order_id"].as_str().expect("an id").to_owned();
+    let wanted = json!({
+        "return_id": Uuid::from_u128(70), "receipt": sold["order"]["receipt"]["prefix"].as_str().map(|it| format!("{it}-1")),
+        "lines": [{"product_id": TEA, "quantity": 2, "damaged": true}], "reason": "leaked",
+    });
+    let (status, back) = shop.post("/v1/returns", &wanted).await;
+    assert_eq!((status, &back["cash"], &back["card"]), (StatusCode::CREATED, &json!("5.00"), &json!("0.00")), "{back}");
+    assert_eq!(shop.post("/v1/returns", &wanted).await, (StatusCode::CREATED, back.clone()));
+    let (_, order) = shop.get(&format!("/v1/orders/{id}")).await;
+    assert_eq!((&order["refundable"], &order["returnable"][0]["left"]), (&json!("2.50"), &json!(1)));
+    assert_eq!((&order["returns"][0], &order["total_amount"]), (&back["return"], &json!("7.50")));
+    assert_eq!(shop.get("/v1/returns").await.1, json!([back["return"]]));
+    let path = format!("/v1/returns/{}", Uuid::from_u128(70));
+    assert_eq!(shop.get(&path).await.1, back);
+    let printed = shop.text(&format!("{path}/receipt")).await;
+    for said in ["RETURN", "Of receipt", "damaged", "GIVEN BACK", "Why: leaked"] {
+        assert!(printed.contains(said), "{printed}");
+    }
+    let again = json!({"order_id": id, "lines": [{"product_id": TEA, "quantity": 2}]});
+    let (status, problem) = shop.post("/v1/returns", &again).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("more_than_bought")));
+    assert_eq!(shop.get(&format!("/v1/returns/{}", Uuid::nil())).await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn a_cart_goes_from_begin_to_checkout() {
     let shop = shop();
     let cart = shop.begin().await;

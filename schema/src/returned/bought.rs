@@ -130,7 +130,8 @@ impl Bought {
     }
 
     /// Finds the lines and payments that a till which did not have the order could not name: of a product the lines
-    /// in their order, as far as something is left of them; of a tender the payment of which most is left.
+    /// in their order, as far as something is left of them; of the payments one of which enough is left, best of the
+    /// same tender.
     pub fn name_parts(&self, back: &mut Return) {
         let mut left = self.clone();
         let (named, open): (Vec<_>, Vec<_>) =
@@ -143,8 +144,9 @@ impl Bought {
             back.lines.extend(parts);
         }
         for refund in back.refunds.iter_mut().filter(|refund| refund.refunds.is_none()) {
-            let paid_so = left.payments.iter().filter(|payment| payment.tender == refund.payment.tender);
-            refund.refunds = paid_so.max_by_key(|payment| payment.left()).map(|payment| payment.payment_id);
+            let (tender, amount) = (refund.payment.tender, -refund.payment.amount);
+            let fits = |paid: &&Captured| (paid.left() >= amount, paid.tender == tender, paid.left());
+            refund.refunds = left.payments.iter().max_by_key(fits).map(|paid| paid.payment_id);
             left.give(refund.refunds, -refund.payment.amount);
         }
     }

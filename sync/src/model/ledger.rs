@@ -11,6 +11,7 @@ use outpost_schema::{
     money::Currency,
     op::Line,
     order::{Order, is_promised},
+    returned::Return,
     settle::{Author, Known},
     stock::{Allotment, Level, StockKey},
     verdict::{Concern, ConcernKind},
@@ -163,6 +164,11 @@ impl Ledger {
     /// Orders.
     pub fn orders(&self) -> impl Iterator<Item = &Order> {
         self.feed.all().filter_map(|(_, told)| if let Aggregate::Order(order) = told { Some(&**order) } else { None })
+    }
+
+    /// Returns; one that two places hear of is here twice.
+    pub fn returns(&self) -> impl Iterator<Item = &Return> {
+        self.feed.all().filter_map(|(_, told)| if let Aggregate::Return(back) = told { Some(&**back) } else { None })
     }
 
     /// Carts as they are merged.

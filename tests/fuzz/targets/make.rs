@@ -8,8 +8,8 @@ mod people;
 use outpost_schema::{
     clock::{Hlc, Timestamp},
     id::{
-        AddressId, CartId, EpochId, IncarnationId, NodeId, OrderId, OrderItemId, PaymentId, ProductId, ReviewId,
-        UserId, WarehouseId,
+        AddressId, CartId, EpochId, IncarnationId, NodeId, OrderId, OrderItemId, PaymentId, ProductId, ReturnId,
+        ReviewId, UserId, WarehouseId,
     },
     journal::{Hash, Mark},
     money::{Currency, Money},

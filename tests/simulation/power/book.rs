@@ -98,7 +98,8 @@ impl Sums {
             | Op::Reviewed(_)
             | Op::CancelAsked(_)
             | Op::Carried(_)
-            | Op::LifeEnded(_) => unreachable!("no act writes this"),
+            | Op::LifeEnded(_)
+            | Op::Returned(_) => unreachable!("no act writes this"),
         }
     }
 
