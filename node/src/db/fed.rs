@@ -11,7 +11,7 @@ use outpost_schema::{
     catalogue::{Category, Warehouse},
     digest::{Ids, KeyRange, laid_over},
     feed::{Aggregate, Granted, Key, Kind, Stock},
-    id::{OrderId, UserId},
+    id::{OrderId, PaymentId, UserId},
     op::{Op, OpKind},
     order::{OrderItem, Payment},
     word::Word as _,
@@ -243,7 +243,8 @@ fn whole_orders(read: &Read<'_>) -> Result<Fed, Error> {
         item,
     )?;
     let payments = read.parts(
-        "select order_id, payment_id, amount, currency, tender, status, transaction_ref, created_at, updated_at, user_id
+        "select order_id, payment_id, amount, currency, tender, status, transaction_ref, created_at, updated_at, user_id,
+             refunds_id
          from payments where order_id > ?1 and order_id <= ?2 and return_id is null order by order_id",
         upto.as_ref(),
         payment,
@@ -256,7 +257,7 @@ fn whole_orders(read: &Read<'_>) -> Result<Fed, Error> {
         let whole = head.zip(items).zip(payments).and_then(|((order, items), payments)| {
             // Two columns repeat what stands elsewhere: an item's place, and whose payment it is.
             let in_place = items.iter().zip(0..).all(|((line, _), place)| *line == place);
-            let is_buyers = payments.iter().all(|(user, _)| *user == order.user_id);
+            let is_buyers = payments.iter().all(|(whose, _)| *whose == (order.user_id, None));
             let items = items.into_iter().map(|(_, item)| item).collect();
             let payments = payments.into_iter().map(|(_, payment)| payment).collect();
             let order = outpost_schema::order::Order { items, payments, ..order };
@@ -314,7 +315,8 @@ fn item(row: &Row<'_>) -> rusqlite::Result<(i64, OrderItem)> {
     Ok((row.get(6)?, item))
 }
 
-fn payment(row: &Row<'_>) -> rusqlite::Result<(UserId, Payment)> {
+/// A payment with whose it is, and which one it gives back: none, or it is no payment of the sale.
+fn payment(row: &Row<'_>) -> rusqlite::Result<((UserId, Option<PaymentId>), Payment)> {
     let payment = Payment {
         payment_id: row.get(1)?,
         amount: row.get(2)?,
@@ -325,7 +327,7 @@ fn payment(row: &Row<'_>) -> rusqlite::Result<(UserId, Payment)> {
         created_at: row.get(7)?,
         updated_at: row.get(8)?,
     };
-    Ok((row.get(9)?, payment))
+    Ok(((row.get(9)?, row.get(10)?), payment))
 }
 
 /// The parts of each whole; none if one of them cannot be read.

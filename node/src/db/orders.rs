@@ -144,7 +144,8 @@ pub(crate) fn raise_status(
 pub(crate) fn forget(conn: &Connection, order_id: OrderId) -> Result<(), Error> {
     for sql in [
         "delete from order_items where order_id = ?1",
-        "delete from payments where order_id = ?1 and return_id is null",
+        "delete from payments where order_id = ?1
+             and (return_id is null or not exists (select 1 from returns r where r.return_id = payments.return_id))",
         "delete from orders where order_id = ?1",
     ] {
         conn.prepare_cached(sql)?.execute([order_id])?;

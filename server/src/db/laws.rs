@@ -155,7 +155,7 @@ const LAWS: [(&str, &str); 16] = [
            and exists (select from payments b where b.order_id = p.order_id and b.return_id is not null)
            and not exists (select from concerns where kind = 'refunded_too_much' and subject = p.order_id::text)
          group by p.order_id, p.currency
-         having sum(p.amount) < 0",
+         having sum(p.amount) < 0 and bool_or(p.return_id is null)",
     ),
     (
         "a payment is called refunded only if its refunds reach it but for the change",

@@ -1,5 +1,7 @@
 //! What head office looks at: devices, stock, orders, concerns and sums over them. Read only.
 
+mod returns;
+
 use std::collections::HashMap;
 
 use outpost_schema::{
@@ -14,6 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio_postgres::Row;
 
+pub use self::returns::{ReturnSeen, returns};
 use super::{Tx, nodes::Report};
 use crate::error::Error;
 
@@ -248,6 +251,10 @@ pub struct OrderSeen {
     pub total_amount: Money,
     /// How many lines it has.
     pub lines: i64,
+    /// Units of it that came back.
+    pub returned: i64,
+    /// Money that was given back for it.
+    pub refunded: Money,
     /// When it was written down.
     pub created_at: Timestamp,
 }
@@ -264,7 +271,12 @@ pub async fn orders(
 ) -> Result<Vec<OrderSeen>, Error> {
     let sql = "select o.order_id, o.receipt_prefix || '-' || lpad(o.receipt_number::text, greatest(6, length(o.receipt_number::text)), '0') as receipt,
             n.name as node, w.name as warehouse, o.fulfilment, o.status, o.total_amount,
-            (select count(*) from order_items i where i.order_id = o.order_id) as lines, o.created_at
+            (select count(*) from order_items i where i.order_id = o.order_id) as lines,
+            (select coalesce(sum(l.quantity), 0)::bigint from returns r join return_lines l using (return_id)
+                where r.order_id = o.order_id) as returned,
+            (select coalesce(-sum(p.amount), 0) from payments p
+                where p.order_id = o.order_id and p.return_id is not null) as refunded,
+            o.created_at
         from orders o
         join nodes n using (node_id)
         join warehouses w on w.warehouse_id = o.warehouse_id
@@ -284,6 +296,8 @@ fn order(row: &Row) -> Result<OrderSeen, Error> {
         status: row.try_get("status")?,
         total_amount: row.try_get("total_amount")?,
         lines: row.try_get("lines")?,
+        returned: row.try_get("returned")?,
+        refunded: row.try_get("refunded")?,
         created_at: row.try_get("created_at")?,
     })
 }

@@ -23,7 +23,7 @@ type Asked = (String, Value);
 type Deed = fn(&mut There) -> Asked;
 
 /// What a cashier does, and how it is asked for; a sale dies in a story of its own.
-const DEEDS: [(Work, Deed); 10] = [
+const DEEDS: [(Work, Deed); 11] = [
     (Work::Cart, begin_a_cart),
     (Work::AddCustomer, add_a_customer),
     (Work::AddAddress, add_an_address),
@@ -34,6 +34,7 @@ const DEEDS: [(Work, Deed); 10] = [
     (Work::Ask, ask),
     (Work::Advance, advance),
     (Work::Cancel, cancel),
+    (Work::TakeBack, take_back),
 ];
 
 /// What dies here.
@@ -154,6 +155,11 @@ fn advance(there: &mut There) -> Asked {
 
 fn cancel(there: &mut There) -> Asked {
     (format!("/v1/orders/{}/cancel", next_order(there)), json!({}))
+}
+
+fn take_back(there: &mut There) -> Asked {
+    let refund = json!({ "amount": "0.50" });
+    ("/v1/returns".to_owned(), json!({ "order_id": next_order(there), "lines": [], "refund": refund }))
 }
 
 fn one(there: &There) -> Value {

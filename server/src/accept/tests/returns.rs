@@ -29,7 +29,7 @@ impl Till {
         };
         let payment = Payment {
             payment_id: PaymentId::new(self.now(), self.chance()),
-            amount: -refund.parse().unwrap(),
+            amount: -refund.parse::<outpost_schema::money::Money>().unwrap(),
             ..of.payments[0].clone()
         };
         Return {
