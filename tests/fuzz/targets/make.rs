@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 
 pub use self::{
     fed::{aggregate, key, verdict},
-    ops::{op, op_kind},
+    ops::{op, op_kind, order},
     people::{address, review, user},
 };
 use super::choices::Choices;

@@ -66,7 +66,8 @@ fn answered(entries: &[Entry], settled: &Settled) {
                     | Op::Counted(_)
                     | Op::GaveBack(_)
                     | Op::StatusTold(_)
-                    | Op::LifeEnded(_) => false,
+                    | Op::LifeEnded(_)
+                    | Op::Returned(_) => false,
                 };
                 assert!(is_ask || !matches!(verdict, Verdict::Refused(_) | Verdict::Granted(_)), "{op:?} {verdict:?}");
             }
