@@ -27,6 +27,7 @@ pub mod sell;
 pub mod serve;
 pub mod status;
 pub mod stock;
+pub mod take_back;
 mod till;
 pub mod transfer;
 pub mod verify;

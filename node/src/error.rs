@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use outpost_schema::{
     fault::Fault,
-    id::{AddressId, CartId, OrderId, ProductId, UserId, WarehouseId},
+    id::{AddressId, CartId, OrderId, ProductId, ReturnId, UserId, WarehouseId},
     money::Money,
-    order::OrderStatus,
+    order::{OrderStatus, Tender},
     transfer::TransferCode,
 };
 use rusqlite::ErrorCode;
@@ -315,6 +315,68 @@ pub enum Refused {
     /// There is nothing to take back.
     #[error("nothing was received here a moment ago; set the book right with a correction instead")]
     NothingToUndo,
+    /// Nothing of the order has been handed over, so nothing can come back.
+    #[error(
+        "this order is {status}, and its goods have not been handed over; cancel it instead, or give only the money back"
+    )]
+    NotHandedOver {
+        /// Where it stands.
+        status: OrderStatus,
+    },
+    /// More is to come back than is left of the order.
+    #[error(
+        "{left} of this product can still come back of this order; look at what came back before, and take the rest in as found"
+    )]
+    MoreThanBought {
+        /// Of what.
+        product: ProductId,
+        /// How much is left.
+        left: i64,
+    },
+    /// Nothing of the order is left.
+    #[error("all of this order came back and was refunded before; nothing is left to do")]
+    NothingLeft,
+    /// More is to be given back than is left of what was paid.
+    #[error("{left} can still be given back for this order; give at most that much")]
+    RefundTooMuch {
+        /// How much is left.
+        left: Money,
+    },
+    /// It was not paid in this way.
+    #[error(
+        "{left} of it can go back by {tender}, as it was paid; give the rest as it was paid, or allow another way and say why"
+    )]
+    OtherTender {
+        /// By what means.
+        tender: Tender,
+        /// How much can.
+        left: Money,
+    },
+    /// The receipt is another shop's, and all of it is to come back.
+    #[error(
+        "receipt {receipt} is not known here; say which goods came back, and what the receipt says was paid for them"
+    )]
+    UnknownReceipt {
+        /// The number.
+        receipt: String,
+    },
+    /// No such return here.
+    #[error("this return is not known here; ask head office, or the shop that took it")]
+    UnknownReturn {
+        /// Which.
+        id: ReturnId,
+    },
+    /// Nobody here can say what the goods cost.
+    #[error("this receipt is not known here; say how much the receipt says was paid, or give 0")]
+    RefundUnknown,
+    /// So much is not given back for a receipt that is not known here.
+    #[error(
+        "this receipt is not known here, so at most {room} is given back for it now; give that, or send the customer to the shop that sold it"
+    )]
+    RefundNeedsLine {
+        /// How much may be given.
+        room: Money,
+    },
     /// The order has come further already.
     #[error("this order is {status} already; nothing is left to do")]
     AlreadyThere {
@@ -348,6 +410,15 @@ impl Refused {
             Self::UnknownTransfer { .. } => "unknown_transfer",
             Self::UnknownDelivery { .. } => "unknown_delivery",
             Self::NothingToUndo => "nothing_to_undo",
+            Self::NotHandedOver { .. } => "not_handed_over",
+            Self::MoreThanBought { .. } => "more_than_bought",
+            Self::NothingLeft => "nothing_left",
+            Self::RefundTooMuch { .. } => "refund_too_much",
+            Self::OtherTender { .. } => "other_tender",
+            Self::UnknownReceipt { .. } => "unknown_receipt",
+            Self::UnknownReturn { .. } => "unknown_return",
+            Self::RefundUnknown => "refund_unknown",
+            Self::RefundNeedsLine { .. } => "refund_needs_line",
             Self::AlreadyThere { .. } => "already_there",
         }
     }

@@ -30,6 +30,7 @@ pub mod line;
 pub mod node;
 pub mod orders;
 pub mod people;
+pub mod returns;
 pub mod salvage;
 pub mod sell;
 pub mod stage;

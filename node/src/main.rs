@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use outpost_node::{
     command::{
         Failure, adjust, backup, card, carry, count, deliveries, find, goods, join, orders, restore, round, salvage,
-        sell, serve, status, stock, transfer, verify,
+        sell, serve, status, stock, take_back, transfer, verify,
     },
     config::{Config, LogFormat, Settings},
     stage,
@@ -37,6 +37,7 @@ enum Verb {
     /// Serve the pages and the API and keep the line; what happens if no command is given
     Serve,
     Sell(sell::Sell),
+    Return(take_back::Return),
     Find(find::Find),
     Stock(stock::Stock),
     Receive(adjust::Receive),
@@ -88,6 +89,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Card(card) => card::run(&config, &card),
         Verb::Serve => serve::run(&config),
         Verb::Sell(sell) => sell::run(&config, &sell),
+        Verb::Return(back) => take_back::run(&config, &back),
         Verb::Find(find) => find::run(&config, &find),
         Verb::Stock(stock) => stock::run(&config, &stock),
         Verb::Receive(wanted) => adjust::receive(&config, &wanted),

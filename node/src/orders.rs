@@ -25,10 +25,7 @@ impl Node {
     /// # Errors
     /// `unreadable` if this is no receipt number.
     pub fn order_of_receipt(&self, text: &str) -> Result<Option<Order>, Error> {
-        let parts = text.trim().rsplit_once('-');
-        let receipt = parts
-            .and_then(|(prefix, number)| Some(Receipt { prefix: prefix.to_owned(), number: number.parse().ok()? }));
-        let receipt = receipt.ok_or(Fault::Unreadable { what: "a receipt number" })?;
+        let receipt = receipt(text)?;
         self.db().read(|conn| orders::of_receipt(conn, &receipt))
     }
 
@@ -39,4 +36,12 @@ impl Node {
     pub fn orders(&self, user: Option<UserId>, before: Option<OrderId>, limit: usize) -> Result<Vec<Order>, Error> {
         self.db().read(|conn| orders::list(conn, user, before, limit.min(LIST_MAX) as i64))
     }
+}
+
+/// A receipt's number as it is printed.
+pub(crate) fn receipt(text: &str) -> Result<Receipt, Fault> {
+    let parts = text.trim().rsplit_once('-');
+    let receipt =
+        parts.and_then(|(prefix, number)| Some(Receipt { prefix: prefix.to_owned(), number: number.parse().ok()? }));
+    receipt.ok_or(Fault::Unreadable { what: "a receipt number" })
 }

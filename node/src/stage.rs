@@ -83,6 +83,8 @@ works! {
     Advance = "advance": WRITTEN;
     /// An order is cancelled.
     Cancel = "cancel": WRITTEN;
+    /// Goods come back.
+    TakeBack = "take_back": WRITTEN;
     /// A card is taken.
     Join = "join": WRITTEN;
     /// What head office answered to a push is noted.

@@ -10,6 +10,7 @@ pub mod people;
 mod problem;
 pub mod products;
 mod receipt;
+pub mod returns;
 pub mod sales;
 pub mod status;
 pub mod stock;
@@ -37,6 +38,7 @@ use crate::{
     courier::{self, Courier, Health},
     error::Error,
     node::Node,
+    returns::Caps,
     uplink::Uplink,
 };
 
@@ -67,6 +69,8 @@ pub struct App {
     pub carts: Carts,
     /// Its line.
     pub line: Line,
+    /// What is given back at most for receipts that are not known here.
+    pub refund_caps: Caps,
 }
 
 impl App {
@@ -153,6 +157,7 @@ pub fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .merge(carts::routes())
         .merge(sales::routes())
         .merge(orders::routes())
+        .merge(returns::routes())
         .merge(people::routes())
         .merge(stock::routes())
         .merge(transfers::routes())

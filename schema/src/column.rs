@@ -10,7 +10,7 @@ use crate::{
     device::{IncarnationState, LifeReason, NodeKind},
     id::{
         AddressId, BackupId, CartId, CategoryId, ConcernId, DeliveryId, EpochId, HoldId, IncarnationId, NodeId,
-        OrderId, OrderItemId, PaymentId, ProductId, ReviewId, TransferId, UserId, WarehouseId,
+        OrderId, OrderItemId, PaymentId, ProductId, ReturnId, ReviewId, TransferId, UserId, WarehouseId,
     },
     journal::Hash,
     money::{Currency, Money},
@@ -18,6 +18,7 @@ use crate::{
     order::{Fulfilment, OrderStatus, PaymentStatus, Tender},
     people::{Rating, Role},
     quantity::{Amount, Unit},
+    returned::Condition,
     stock::{Reason, SalePolicy},
     verdict::ConcernKind,
     word::Word as _,
@@ -79,8 +80,8 @@ mod sqlite {
     }
 
     ids! {
-        AddressId BackupId CartId CategoryId ConcernId DeliveryId EpochId HoldId IncarnationId NodeId OrderId OrderItemId
-        PaymentId ProductId ReviewId TransferId UserId WarehouseId
+        AddressId BackupId CartId CategoryId ConcernId DeliveryId EpochId HoldId IncarnationId NodeId OrderId
+        OrderItemId PaymentId ProductId ReturnId ReviewId TransferId UserId WarehouseId
     }
 
     integers! {
@@ -100,6 +101,7 @@ mod sqlite {
         Tender: |word| word.word();
         Fulfilment: |word| word.word();
         Reason: |word| word.word();
+        Condition: |word| word.word();
         SalePolicy: |word| word.word();
         NodeKind: |word| word.word();
         ConcernKind: |word| word.word();
@@ -170,13 +172,13 @@ mod postgres {
     }
 
     ids! {
-        AddressId BackupId CartId CategoryId ConcernId DeliveryId EpochId HoldId IncarnationId NodeId OrderId OrderItemId
-        PaymentId ProductId ReviewId TransferId UserId WarehouseId
+        AddressId BackupId CartId CategoryId ConcernId DeliveryId EpochId HoldId IncarnationId NodeId OrderId
+        OrderItemId PaymentId ProductId ReturnId ReviewId TransferId UserId WarehouseId
     }
 
     words! {
         Unit Role OrderStatus PaymentStatus Tender Fulfilment Reason SalePolicy NodeKind IncarnationState
-        LifeReason ConcernKind OpKind
+        LifeReason ConcernKind OpKind Condition
     }
 
     spelled_as! {

@@ -30,7 +30,7 @@ pub const FORM: u16 = 1;
 
 /// What is compared, in the order of a walk. A late verdict is not: it is part of the node's own
 /// journal, which has a chain of hashes, and no image of anything.
-pub const COMPARED: [Kind; 13] = [
+pub const COMPARED: [Kind; 14] = [
     Kind::Warehouse,
     Kind::Category,
     Kind::Product,
@@ -44,6 +44,7 @@ pub const COMPARED: [Kind; 13] = [
     Kind::Concern,
     Kind::Transfer,
     Kind::Delivery,
+    Kind::Return,
 ];
 
 /// The digest of one aggregate.
@@ -90,7 +91,8 @@ pub const fn counts(aggregate: &Aggregate) -> bool {
         | Aggregate::Cart(_)
         | Aggregate::Concern(_)
         | Aggregate::Transfer(_)
-        | Aggregate::Delivery(_) => true,
+        | Aggregate::Delivery(_)
+        | Aggregate::Return(_) => true,
     }
 }
 
@@ -191,6 +193,7 @@ pub fn laid_over(op: &Op) -> Vec<Key> {
         Op::AddressAdded(address) => vec![key(Kind::Address, address.address_id.0)],
         Op::Reviewed(review) => vec![key(Kind::Review, review.review_id.0)],
         Op::StatusTold(told) => vec![key(Kind::Order, told.order_id.0)],
+        Op::Returned(back) => vec![key(Kind::Return, back.return_id.0)],
         Op::Carried(carried) => carried.op().iter().flat_map(laid_over).collect(),
         Op::LifeEnded(_) => Vec::new(),
         Op::Received(_)
@@ -223,6 +226,7 @@ fn canonical(mut aggregate: Aggregate) -> Aggregate {
             product.attributes = sorted(std::mem::take(&mut product.attributes));
         }
         Aggregate::Order(order) => order.payments.sort_by_key(|payment| payment.payment_id),
+        Aggregate::Return(back) => back.refunds.sort_by_key(|refund| refund.payment.payment_id),
         Aggregate::Concern(concern) => concern.detail = sorted_value(concern.detail.take()),
         Aggregate::Warehouse(_)
         | Aggregate::Category(_)

@@ -84,6 +84,9 @@ pub enum Fault {
     /// The payments do not cover the total, or exceed it.
     #[error("the payments do not equal the total; the tenders less the change must sum to it")]
     PaymentsMismatch,
+    /// A refund that gives nothing back, or that has not been given.
+    #[error("a refund is a payment of a negative amount that has been made; check its amount and status")]
+    NoRefund,
     /// A word from a fixed list that is not in the list.
     #[error("{value:?} is no {what}; use one of: {choices}")]
     UnknownWord {
@@ -144,6 +147,7 @@ impl Fault {
             Self::NoLines => "no_lines",
             Self::TotalMismatch => "total_mismatch",
             Self::PaymentsMismatch => "payments_mismatch",
+            Self::NoRefund => "no_refund",
             Self::UnknownWord { .. } => "unknown_word",
             Self::Unreadable { .. } => "unreadable",
             Self::SameWarehouse => "same_warehouse",

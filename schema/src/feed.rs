@@ -15,6 +15,7 @@ use crate::{
     id::{IncarnationId, ProductId, WarehouseId},
     order::Order,
     people::{Address, Review, User},
+    returned::Return,
     stock::StockKey,
     transfer::Transfer,
     verdict::{Concern, Verdict},
@@ -58,11 +59,13 @@ pub enum Kind {
     Transfer,
     /// [`Delivery`], key: its id.
     Delivery,
+    /// [`Return`] with its lines and refunds, key: its id.
+    Return,
 }
 
 impl Kind {
     /// Every kind, by number.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Warehouse,
         Self::Category,
         Self::Product,
@@ -77,6 +80,7 @@ impl Kind {
         Self::Verdict,
         Self::Transfer,
         Self::Delivery,
+        Self::Return,
     ];
 
     /// The number that the feed's table and cursors hold; never reused.
@@ -96,6 +100,7 @@ impl Kind {
             Self::Verdict => 12,
             Self::Transfer => 14,
             Self::Delivery => 15,
+            Self::Return => 13,
         }
     }
 
@@ -120,7 +125,8 @@ impl Kind {
             | Self::Cart
             | Self::Concern
             | Self::Transfer
-            | Self::Delivery => 1,
+            | Self::Delivery
+            | Self::Return => 1,
             Self::Stock | Self::Verdict => 2,
             Self::Allotment => 3,
         }
@@ -207,6 +213,8 @@ pub enum Aggregate {
     Transfer(Box<Transfer>),
     /// See [`Kind::Delivery`].
     Delivery(Box<Delivery>),
+    /// See [`Kind::Return`].
+    Return(Box<Return>),
     /// It is no longer there, or no longer in this node's scope.
     Gone(Key),
 }
@@ -236,6 +244,7 @@ impl Aggregate {
             }
             Self::Transfer(transfer) => one(Kind::Transfer, transfer.transfer_id.0),
             Self::Delivery(delivery) => one(Kind::Delivery, delivery.delivery_id.0),
+            Self::Return(back) => one(Kind::Return, back.return_id.0),
             Self::Gone(key) => key.clone(),
         }
     }

@@ -73,6 +73,8 @@ ids! {
     OrderItemId,
     /// One payment, or refund, of an order.
     PaymentId,
+    /// Goods that came back, and what was given for them.
+    ReturnId,
     /// A customer's review of a product.
     ReviewId,
     /// A device.

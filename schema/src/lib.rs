@@ -24,6 +24,7 @@ pub mod order;
 pub mod people;
 pub mod planted;
 pub mod quantity;
+pub mod returned;
 pub mod settle;
 pub mod stock;
 pub mod text;

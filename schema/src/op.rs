@@ -16,6 +16,7 @@ use crate::{
     order::{Order, OrderStatus},
     people::{Address, Review, User},
     quantity::{AMOUNT_MAX, Amount},
+    returned::Return,
     settle::decode,
     transfer::{Arrived, Dispatched},
     verdict::SetAside,
@@ -177,6 +178,8 @@ pub enum Op {
     Arrived(Arrived),
     /// Fact: a receipt was taken back.
     ReceiptUndone(ReceiptUndone),
+    /// Fact: goods came back, and money was given for them.
+    Returned(Box<Return>),
 }
 
 /// The sorts of op, by the word that travels.
@@ -214,6 +217,8 @@ pub enum OpKind {
     Arrived,
     /// [`Op::ReceiptUndone`]
     ReceiptUndone,
+    /// [`Op::Returned`]
+    Returned,
 }
 
 impl Op {
@@ -236,6 +241,7 @@ impl Op {
             Self::Dispatched(_) => OpKind::Dispatched,
             Self::Arrived(_) => OpKind::Arrived,
             Self::ReceiptUndone(_) => OpKind::ReceiptUndone,
+            Self::Returned(_) => OpKind::Returned,
         }
     }
 
@@ -257,7 +263,8 @@ impl Op {
             | Self::LifeEnded(_)
             | Self::Dispatched(_)
             | Self::Arrived(_)
-            | Self::ReceiptUndone(_) => Money::ZERO,
+            | Self::ReceiptUndone(_)
+            | Self::Returned(_) => Money::ZERO,
         }
     }
 
@@ -282,7 +289,8 @@ impl Op {
             | Self::LifeEnded(_)
             | Self::Dispatched(_)
             | Self::Arrived(_)
-            | Self::ReceiptUndone(_) => 1,
+            | Self::ReceiptUndone(_)
+            | Self::Returned(_) => 1,
         }
     }
 
@@ -325,6 +333,7 @@ impl Op {
                 check_lines(undone.received.lines.len())?;
                 undone.received.check()
             }
+            Self::Returned(back) => back.check(),
             Self::CancelAsked(_) | Self::LifeEnded(_) => Ok(()),
         }
     }
@@ -347,6 +356,7 @@ impl Op {
             Self::Dispatched(told) => rmp_serde::to_vec_named(told),
             Self::Arrived(told) => rmp_serde::to_vec_named(told),
             Self::ReceiptUndone(undone) => rmp_serde::to_vec_named(undone),
+            Self::Returned(back) => rmp_serde::to_vec_named(back),
         };
         let mut body = salt.to_vec();
         body.extend(encoded.expect("our own types always encode into memory"));
@@ -380,6 +390,7 @@ impl Op {
             OpKind::Dispatched => read(bytes).map(Self::Dispatched),
             OpKind::Arrived => read(bytes).map(Self::Arrived),
             OpKind::ReceiptUndone => read(bytes).map(Self::ReceiptUndone),
+            OpKind::Returned => read(bytes).map(Self::Returned),
         }
         .map_err(|_| unreadable)
     }

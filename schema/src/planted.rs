@@ -72,6 +72,10 @@ bugs! {
     LatestStatusWins,
     /// What was sold before a count and is told after it leaves the book once more.
     LateSaleCounted,
+    /// What a return may give back is looked at return by return, not over all of them.
+    RefundsCappedPerReturn,
+    /// Damaged goods that come back are put on the shelf.
+    DamagedPutOnShelf,
     /// A removed line of a cart counts from nothing again, as a counter within a map does.
     CounterInAMap,
     /// What arrives beyond what was sent is booked as transferred.

@@ -152,6 +152,10 @@ pub enum ConcernKind {
     TransferExcess,
     /// A transfer is complete, and something of it never came.
     TransferShort,
+    /// More came back of an order than was sold.
+    ReturnedTwice,
+    /// More was given back of an order than was taken.
+    RefundedTooMuch,
 }
 
 impl ConcernKind {
@@ -185,6 +189,12 @@ impl ConcernKind {
                 "more of a transfer came than anybody says to have sent: ask the sender, whose device may not have been heard yet"
             }
             Self::TransferShort => "a transfer was closed and something of it never came: look for it, or write it off",
+            Self::ReturnedTwice => {
+                "more came back of this order than was sold: ask who took it back, and count the goods"
+            }
+            Self::RefundedTooMuch => {
+                "more was given back for this order than was paid: ask the customer, or accept the loss"
+            }
         }
     }
 }

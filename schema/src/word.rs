@@ -8,6 +8,7 @@ use crate::{
     order::{Fulfilment, OrderStatus, PaymentStatus, Tender},
     people::Role,
     quantity::Unit,
+    returned::Condition,
     stock::{Reason, SalePolicy},
     verdict::{ConcernKind, Refusal},
 };
@@ -95,7 +96,7 @@ words! {
         Received = "received", Adjusted = "adjusted", Counted = "counted", GaveBack = "gave_back",
         StatusTold = "status_told", AllotmentAsked = "allotment_asked", CancelAsked = "cancel_asked",
         Carried = "carried", LifeEnded = "life_ended", Dispatched = "dispatched", Arrived = "arrived",
-        ReceiptUndone = "receipt_undone";
+        ReceiptUndone = "receipt_undone", Returned = "returned";
     ConcernKind, "concern":
         Owed = "owed", Unbacked = "unbacked", TotalMismatch = "total_mismatch",
         PaymentsMismatch = "payments_mismatch", OtherCurrency = "other_currency", CartSoldTwice = "cart_sold_twice",
@@ -103,7 +104,9 @@ words! {
         ShippedThoughCancelled = "shipped_though_cancelled", CartNotBelievable = "cart_not_believable",
         LifeBegun = "life_begun", JournalHole = "journal_hole", ImageMended = "image_mended",
         ServerRestored = "server_restored", RecountWanted = "recount_wanted", TransferExcess = "transfer_excess",
-        TransferShort = "transfer_short";
+        TransferShort = "transfer_short", ReturnedTwice = "returned_twice", RefundedTooMuch = "refunded_too_much";
+    Condition, "condition":
+        Shelf = "shelf", Damaged = "damaged";
 }
 
 #[cfg(test)]

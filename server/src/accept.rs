@@ -345,7 +345,7 @@ async fn top_up_homes(server: &Server, tx: &Tx, mut keys: BTreeSet<StockKey>) ->
 fn ids_made(settled: &Settled) -> impl Iterator<Item = Uuid> + '_ {
     let users = settled.users.iter().map(|user| user.user_id.0);
     let addresses = settled.addresses.iter().map(|address| address.address_id.0);
-    let orders = settled.orders.iter().map(|(_, order)| order.order_id.0);
+    let orders = settled.orders.iter().flat_map(|(_, order)| [order.order_id.0, order.receipt.stand_in().0]);
     users.chain(addresses).chain(orders)
 }
 

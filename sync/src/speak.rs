@@ -85,6 +85,7 @@ impl Since for Kind {
             | Self::Concern
             | Self::Verdict => 1,
             Self::Transfer | Self::Delivery => 3,
+            Self::Return => 3,
         }
     }
 }
@@ -107,6 +108,7 @@ impl Since for ConcernKind {
             Self::LifeBegun | Self::JournalHole | Self::ImageMended | Self::ServerRestored => 2,
             Self::RecountWanted => 3,
             Self::TransferExcess | Self::TransferShort => 3,
+            Self::ReturnedTwice | Self::RefundedTooMuch => 3,
         }
     }
 }
@@ -145,6 +147,7 @@ impl Since for Aggregate {
             Self::Verdict(_) => Kind::Verdict.since(),
             Self::Transfer(_) => Kind::Transfer.since(),
             Self::Delivery(_) => Kind::Delivery.since(),
+            Self::Return(_) => Kind::Return.since(),
             Self::Gone(key) => key.kind.since(),
         }
     }

@@ -7,12 +7,14 @@ mod marks;
 
 use outpost_node::{
     people::{NewAddress, NewCustomer, NewReview},
+    returns::{Caps, LineBack, Named, RefundWanted, ReturnWanted, What},
     sell::{SaleWanted, Tendered, Terms, WantedLine},
 };
 use outpost_schema::{
     id::{ProductId, UserId},
     order::{Fulfilment, Order, OrderStatus},
     people::Rating,
+    returned::Condition,
 };
 use outpost_server::publish::{self, ProductNew};
 use outpost_sync::{
@@ -68,7 +70,8 @@ pub async fn full_shop() -> (Shop, Vec<ProductId>) {
     let goods = goods(&shop).await;
     shop.all_level().await;
     let user = customer(&shop.tills[1], "ada@example.com");
-    sell_to(&shop.tills[1], goods[0], 2, Some(user), Fulfilment::CarryOut);
+    let sold = sell_to(&shop.tills[1], goods[0], 2, Some(user), Fulfilment::CarryOut);
+    one_broke(&shop.tills[1], &sold);
     sell_to(&shop.tills[1], goods[1], 1, None, Fulfilment::CarryOut);
     // More than the book has: a concern.
     sell_to(&shop.tills[1], goods[2], 9, None, Fulfilment::CarryOut);
@@ -83,6 +86,22 @@ pub async fn full_shop() -> (Shop, Vec<ProductId>) {
     shop.all_level().await;
     shop.agree().await;
     (shop, goods)
+}
+
+/// One unit of an order comes back, and nobody can sell it.
+fn one_broke(till: &Till, order: &Order) {
+    let item = &order.items[0];
+    let (product_id, order_item_id) = (item.product_id, Some(item.order_item_id));
+    let line = LineBack { product_id, order_item_id, quantity: Some(amount(1)), condition: Condition::Damaged };
+    let wanted = ReturnWanted {
+        return_id: None,
+        order: Named::Order(order.order_id),
+        what: What::Lines(vec![line]),
+        refund: RefundWanted::default(),
+        taken_by: Some(order.user_id),
+        reason: "it leaks".to_owned(),
+    };
+    till.node.take_back(&wanted, Caps::usual()).expect("taken back");
 }
 
 async fn goods(shop: &Shop) -> Vec<ProductId> {

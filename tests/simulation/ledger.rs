@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use outpost_schema::{
     clock::Timestamp,
     id::{CartId, HoldId, OrderId, ProductId, UserId, WarehouseId},
-    order::OrderStatus,
+    order::{Order, OrderStatus},
+    returned::Return,
     stock::StockKey,
     transfer::TransferCode,
     verdict::ConcernKind,
@@ -140,6 +141,12 @@ pub struct Ledger {
     pub receipts: BTreeMap<String, usize>,
     /// Every order that was made, by the op that made it.
     pub orders: BTreeMap<OrderId, usize>,
+    /// Every order of which somebody has the receipt.
+    pub sold: Vec<Order>,
+    /// What was taken back, by the op that did.
+    pub returns: Vec<(usize, Return)>,
+    /// Returns that happened while the power went out: nobody saw their receipts.
+    pub unseen_returns: usize,
     /// Sales that happened while the power went out: nobody saw their receipts.
     pub unseen_sales: usize,
     /// Goods on the road, as they were sent.

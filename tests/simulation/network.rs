@@ -8,6 +8,7 @@ mod end;
 mod faults;
 mod holds;
 mod orders;
+mod returns;
 mod rounds;
 mod spots;
 pub mod summary;

@@ -9,9 +9,10 @@ use std::{
 use outpost_schema::{
     cart::Cart,
     device::Card,
-    id::{HoldId, IncarnationId, NodeId, OrderId, ProductId, TransferId},
+    id::{HoldId, IncarnationId, NodeId, OrderId, ProductId, ReturnId, TransferId},
     journal::Mark,
     order::Order,
+    returned::Return,
     stock::{Allotment, Level, SalePolicy, StockKey},
     transfer::Transfer,
     verdict::ConcernKind,
@@ -109,6 +110,8 @@ impl Book {
 pub struct Shelf {
     /// Orders.
     pub orders: BTreeMap<OrderId, Order>,
+    /// Returns.
+    pub returns: BTreeMap<ReturnId, Return>,
     /// Carts.
     pub carts: Vec<Cart>,
     /// Every concern that ever was.

@@ -30,6 +30,7 @@ pub enum Sort {
     Ask,
     Advance,
     Cancel,
+    Return,
     Customer,
     Hold,
     Release,
@@ -61,7 +62,7 @@ pub enum Sort {
 
 /// Each sort with how many in a hundred seeds have it, and how often it then happens beside the others.
 /// To add a sort of step, add it here, draw it in `plan.rs`, and let `network.rs` do it.
-const SORTS: [(Sort, usize, usize); 43] = [
+const SORTS: [(Sort, usize, usize); 44] = [
     (Sort::Sell, 100, 240),
     (Sort::Ship, 50, 30),
     (Sort::BeginCart, 40, 20),
@@ -78,6 +79,7 @@ const SORTS: [(Sort, usize, usize); 43] = [
     (Sort::Ask, 95, 90),
     (Sort::Advance, 50, 30),
     (Sort::Cancel, 40, 15),
+    (Sort::Return, 50, 60),
     (Sort::Customer, 50, 25),
     (Sort::Hold, 45, 60),
     (Sort::Release, 30, 10),

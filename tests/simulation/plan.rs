@@ -57,6 +57,10 @@ fn step(sort: Sort, chance: &mut Chance) -> Step {
         Sort::Ask => at(Verb::Ask { product: other, units }),
         Sort::Advance => at(Verb::Advance { order: other, status: status(chance) }),
         Sort::Cancel => at(Verb::Cancel { order: other }),
+        Sort::Return => {
+            let damaged = chance.in_a_hundred(30);
+            at(Verb::Return { order: other, line: chance.below(MANY), units, damaged })
+        }
         Sort::Customer => at(Verb::Customer { email: other % 4 }),
         Sort::Hold => at(Verb::Hold { product: other, units, seconds: *chance.one_of(&[1, 60, 600, 3_600]) }),
         Sort::Release => at(Verb::Release { hold: other }),

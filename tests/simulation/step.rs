@@ -9,7 +9,8 @@ use outpost_schema::{
     journal::Mark,
     money::Money,
     movement::Cause,
-    order::{Order, OrderStatus},
+    order::{Order, OrderStatus, Receipt},
+    returned::Return,
     stock::StockKey,
     transfer::TransferCode,
 };
@@ -72,6 +73,8 @@ pub enum Verb {
     Advance { order: Nth, status: OrderStatus },
     /// Wants an order called off.
     Cancel { order: Nth },
+    /// Somebody brings units of a line back that were sold anywhere, and wants the money.
+    Return { order: Nth, line: Nth, units: i64, damaged: bool },
     /// Writes a customer down, under one of a few e-mails.
     Customer { email: Nth },
     /// Has a hold turned into allotment, or asks for one over the line.
@@ -161,6 +164,8 @@ pub enum Act {
     Advance { order: OrderId, status: OrderStatus },
     /// See [`Verb::Cancel`].
     Cancel { order: OrderId },
+    /// See [`Verb::Return`]; the receipt says what was paid.
+    TakeBack { order: OrderId, receipt: Receipt, product: ProductId, units: i64, damaged: bool, paid: Money },
     /// Somebody with this e-mail.
     Customer { email: String },
 }
@@ -178,6 +183,8 @@ pub enum Done {
     Cart(CartId, Vec<(ProductId, i64)>),
     /// A customer was written down.
     Customer(UserId),
+    /// Goods were taken back, and a receipt of that was printed.
+    Returned(Box<Return>),
     /// An order stands elsewhere now.
     Advanced(Box<Order>),
 }

@@ -131,6 +131,7 @@ const fn plural(kind: Kind) -> &'static str {
         Kind::Address => "addresses",
         Kind::Order => "orders",
         Kind::Review => "reviews",
+        Kind::Return => "returns",
         Kind::Cart => "carts",
         Kind::Concern => "concerns",
         Kind::Transfer => "transfers",

@@ -12,7 +12,7 @@ use outpost_schema::{
     delivery::Delivery,
     digest::{Ids, KeyRange, laid_over},
     feed::{Aggregate, Granted, Key, Kind, Stock},
-    id::UserId,
+    id::{OrderId, PaymentId, UserId},
     op::{Op, OpKind},
     order::{OrderItem, Payment},
     transfer::Transfer,
@@ -21,7 +21,7 @@ use outpost_schema::{
 use rusqlite::{Connection, Row, ToSql, params, params_from_iter, types::Type};
 use uuid::Uuid;
 
-use super::{catalogue, concerns, deliveries, identity, journal, orders, people, transfers};
+use super::{catalogue, concerns, deliveries, identity, journal, orders, people, returns, transfers};
 use crate::error::Error;
 
 /// Sorts behind every id.
@@ -66,6 +66,7 @@ pub(crate) fn rows(conn: &Connection, range: &KeyRange, limit: usize) -> Result<
         }
         Kind::Transfer => whole_transfers(&read),
         Kind::Delivery => whole_deliveries(&read),
+        Kind::Return => whole_returns(&read),
         // Part of the journal, and no image.
         Kind::Verdict => Ok(Fed { rows: BTreeMap::new(), upto: None }),
     }
@@ -246,8 +247,9 @@ fn whole_orders(read: &Read<'_>) -> Result<Fed, Error> {
         item,
     )?;
     let payments = read.parts(
-        "select order_id, payment_id, amount, currency, tender, status, transaction_ref, created_at, updated_at, user_id
-         from payments where order_id > ?1 and order_id <= ?2 order by order_id",
+        "select order_id, payment_id, amount, currency, tender, status, transaction_ref, created_at, updated_at, user_id,
+             refunds_id
+         from payments where order_id > ?1 and order_id <= ?2 and return_id is null order by order_id",
         upto.as_ref(),
         payment,
     )?;
@@ -259,7 +261,7 @@ fn whole_orders(read: &Read<'_>) -> Result<Fed, Error> {
         let whole = head.zip(items).zip(payments).and_then(|((order, items), payments)| {
             // Two columns repeat what stands elsewhere: an item's place, and whose payment it is.
             let in_place = items.iter().zip(0..).all(|((line, _), place)| *line == place);
-            let is_buyers = payments.iter().all(|(user, _)| *user == order.user_id);
+            let is_buyers = payments.iter().all(|(whose, _)| *whose == (order.user_id, None));
             let items = items.into_iter().map(|(_, item)| item).collect();
             let payments = payments.into_iter().map(|(_, payment)| payment).collect();
             let order = outpost_schema::order::Order { items, payments, ..order };
@@ -314,6 +316,41 @@ fn put_together<H, P>(
     rows
 }
 
+fn whole_returns(read: &Read<'_>) -> Result<Fed, Error> {
+    let heads = read.heads(returns::COLUMNS, "returns", returns::of_row)?;
+    let upto = read.ended(&heads);
+    let sql = format!(
+        "select return_id, {} from return_lines where return_id > ?1 and return_id <= ?2 order by return_id, line",
+        returns::LINE
+    );
+    let lines = read.parts(&sql, upto.as_ref(), |row| Ok((row.get::<_, i64>(5)?, returns::line_of_row(row, 1)?)))?;
+    let sql = format!(
+        "select return_id, {}, order_id, user_id from payments
+         where return_id > ?1 and return_id <= ?2 order by return_id, payment_id",
+        returns::REFUND
+    );
+    let refunds = read.parts(&sql, upto.as_ref(), |row| {
+        Ok(((row.get::<_, OrderId>(10)?, row.get::<_, UserId>(11)?), returns::refund_of_row(row, 1)?))
+    })?;
+    let (mut lines, mut refunds) = (gathered(lines), gathered(refunds));
+    let mut rows: BTreeMap<Ids, Option<Aggregate>> = BTreeMap::new();
+    for (ids, head) in heads {
+        let lines = lines.remove(&ids).unwrap_or(Some(Vec::new()));
+        let refunds = refunds.remove(&ids).unwrap_or(Some(Vec::new()));
+        let whole = head.zip(lines).zip(refunds).and_then(|((mut back, lines), refunds)| {
+            // Columns that repeat what stands elsewhere: a line's place, and whose order a refund is of.
+            let in_place = lines.iter().zip(0..).all(|((line, _), place)| *line == place);
+            let is_its = refunds.iter().all(|(whose, _)| *whose == (back.order_id, back.user_id));
+            back.lines = lines.into_iter().map(|(_, line)| line).collect();
+            back.refunds = refunds.into_iter().map(|(_, refund)| refund).collect();
+            (in_place && is_its).then(|| Aggregate::Return(Box::new(back)))
+        });
+        rows.insert(ids, whole);
+    }
+    rows.extend(lines.into_keys().chain(refunds.into_keys()).map(|ids| (ids, None)));
+    Ok(Fed { rows, upto })
+}
+
 fn item(row: &Row<'_>) -> rusqlite::Result<(i64, OrderItem)> {
     let item = OrderItem {
         order_item_id: row.get(1)?,
@@ -325,7 +362,8 @@ fn item(row: &Row<'_>) -> rusqlite::Result<(i64, OrderItem)> {
     Ok((row.get(6)?, item))
 }
 
-fn payment(row: &Row<'_>) -> rusqlite::Result<(UserId, Payment)> {
+/// A payment with whose it is, and which one it gives back: none, or it is no payment of the sale.
+fn payment(row: &Row<'_>) -> rusqlite::Result<((UserId, Option<PaymentId>), Payment)> {
     let payment = Payment {
         payment_id: row.get(1)?,
         amount: row.get(2)?,
@@ -336,7 +374,7 @@ fn payment(row: &Row<'_>) -> rusqlite::Result<(UserId, Payment)> {
         created_at: row.get(7)?,
         updated_at: row.get(8)?,
     };
-    Ok((row.get(9)?, payment))
+    Ok(((row.get(9)?, row.get(10)?), payment))
 }
 
 /// The parts of each whole; none if one of them cannot be read.
@@ -390,6 +428,7 @@ impl Own {
             | Kind::Concern
             | Kind::Transfer
             | Kind::Delivery
+            | Kind::Return
             | Kind::Verdict => {
                 let keys = self.0.iter().filter(|key| key.kind == range.kind && range.has(&key.ids));
                 Ok(keys.map(|key| key.ids.clone()).collect())
@@ -401,7 +440,12 @@ impl Own {
 /// Everything that this node's own journal ever made, as far as the journal is there.
 pub(crate) fn made_here(conn: &Connection) -> Result<BTreeSet<Key>, Error> {
     let mut keys = BTreeSet::new();
-    lay(conn, "kind in ('sale', 'customer_added', 'address_added', 'reviewed', 'carried')", params![], &mut keys)?;
+    lay(
+        conn,
+        "kind in ('sale', 'customer_added', 'address_added', 'reviewed', 'returned', 'carried')",
+        params![],
+        &mut keys,
+    )?;
     Ok(keys)
 }
 

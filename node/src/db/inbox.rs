@@ -6,8 +6,8 @@ use outpost_schema::{
     clock::Timestamp,
     feed::{Aggregate, Granted, Key, Kind},
     id::{
-        AddressId, CartId, CategoryId, ConcernId, DeliveryId, IncarnationId, OrderId, ProductId, ReviewId, TransferId,
-        UserId, WarehouseId,
+        AddressId, CartId, CategoryId, ConcernId, DeliveryId, IncarnationId, OrderId, ProductId, ReturnId, ReviewId,
+        TransferId, UserId, WarehouseId,
     },
     stock::StockKey,
 };
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     carts, catalogue, checks, concerns, deliveries, epochs, filling, heard, identity, journal, orders, pending_ops,
-    people, stock, transfers,
+    people, returns, stock, transfers,
 };
 use crate::error::Error;
 
@@ -207,6 +207,7 @@ impl<'a> Inbox<'a> {
                 pending_ops::take_image(conn, Kind::Delivery, delivery.delivery_id.0, &self.contained)?;
                 deliveries::save(conn, delivery)
             }
+            Aggregate::Return(back) => returns::save(conn, back),
             Aggregate::Gone(key) => self.forget(key),
         }
     }
@@ -239,6 +240,7 @@ impl<'a> Inbox<'a> {
                 pending_ops::take_image(conn, key.kind, id(0), &self.contained)?;
                 deliveries::forget(conn, DeliveryId(id(0)))
             }
+            Kind::Return => returns::forget(conn, ReturnId(id(0))),
             // An answer once given is part of the journal.
             Kind::Verdict => Ok(()),
         }

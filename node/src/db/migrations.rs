@@ -29,6 +29,7 @@ const MIGRATIONS: &[Migration] = &[
     ("0010_movements", include_str!("../../../migrations/node/0010_movements.sql")),
     ("0011_counts", include_str!("../../../migrations/node/0011_counts.sql")),
     ("0012_transfers", include_str!("../../../migrations/node/0012_transfers.sql")),
+    ("0013_returns", include_str!("../../../migrations/node/0013_returns.sql")),
 ];
 
 const APPLIED: &str = "create table if not exists migrations (

@@ -26,6 +26,7 @@ pub(crate) mod pending_ops;
 pub(crate) mod people;
 pub(crate) mod planted;
 pub(crate) mod refill;
+pub(crate) mod returns;
 pub(crate) mod salvage;
 pub(crate) mod stock;
 pub(crate) mod transfers;

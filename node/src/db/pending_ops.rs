@@ -38,7 +38,8 @@ pub(crate) fn subject(op: &Op) -> Option<Key> {
         | Op::StatusTold(_)
         | Op::AllotmentAsked(_)
         | Op::CancelAsked(_)
-        | Op::LifeEnded(_) => None,
+        | Op::LifeEnded(_)
+        | Op::Returned(_) => None,
     }
 }
 

@@ -36,7 +36,7 @@ const STOCK: usize = GROUPS.len();
 const CARTS: usize = STOCK + 1;
 
 /// What the server fills. Every other table is this node's own.
-const FED: [&str; 19] = [
+const FED: [&str; 21] = [
     "warehouses",
     "categories",
     "products",
@@ -49,6 +49,8 @@ const FED: [&str; 19] = [
     "orders",
     "order_items",
     "payments",
+    "returns",
+    "return_lines",
     "concerns",
     "transfers",
     "transfer_lines",
@@ -333,6 +335,7 @@ impl Over<'_> {
             let touched = Touched::by(ops.iter().map(|(_, op)| op));
             let named = touched.users.iter().map(|id| id.0).chain(touched.addresses.iter().map(|id| id.0));
             let named = named.chain(touched.reviews.iter().map(|id| id.0)).chain(touched.orders.iter().map(|id| id.0));
+            let named = named.chain(touched.returns.iter().map(|id| id.0));
             let mut note = self.conn.prepare_cached("insert into temp.own (id) values (?1) on conflict do nothing")?;
             named.collect::<Vec<Uuid>>().iter().try_for_each(|id| note.execute([id.as_bytes()]).map(drop))?;
             if incarnation != identity.incarnation_id() {

@@ -9,6 +9,7 @@ mod killed;
 mod opening;
 mod people;
 mod pushing;
+mod returning;
 mod salvaging;
 mod selling;
 mod stockroom;

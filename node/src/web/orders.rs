@@ -19,7 +19,9 @@ use serde::Deserialize;
 use super::{
     App, blocking,
     problem::{Answer, Failed},
-    receipt, rows,
+    receipt,
+    returns::OrderShown,
+    rows,
     take::{Asked, Named, Nothing, Said},
     word,
 };
@@ -58,8 +60,9 @@ async fn list(State(app): State<Arc<App>>, Asked(list): Asked<List>) -> Answer<V
     Ok(Json(found.await?))
 }
 
-async fn one(State(app): State<Arc<App>>, Named(order): Named<OrderId>) -> Answer<Order> {
-    Ok(Json(blocking(&app, move |app| find(app, order)).await?))
+async fn one(State(app): State<Arc<App>>, Named(order): Named<OrderId>) -> Answer<OrderShown> {
+    let seen = move |app: &App| app.node.seen(order)?.ok_or_else(|| Refused::UnknownOrder { order }.into());
+    Ok(Json(blocking(&app, seen).await?.into()))
 }
 
 async fn printed(

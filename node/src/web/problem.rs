@@ -88,13 +88,17 @@ fn refusal(refused: &Refused) -> StatusCode {
         | Refused::UnknownCart { .. }
         | Refused::UnknownWarehouse { .. }
         | Refused::UnknownTransfer { .. }
-        | Refused::UnknownDelivery { .. } => StatusCode::NOT_FOUND,
+        | Refused::UnknownDelivery { .. }
+        | Refused::UnknownReceipt { .. }
+        | Refused::UnknownReturn { .. } => StatusCode::NOT_FOUND,
         Refused::NoPrice { .. }
         | Refused::ProductTwice { .. }
         | Refused::TenderShort { .. }
         | Refused::TenderOver { .. }
         | Refused::CashShort { .. }
-        | Refused::NegativeTender => StatusCode::UNPROCESSABLE_ENTITY,
+        | Refused::NegativeTender
+        | Refused::RefundUnknown
+        | Refused::OtherTender { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         Refused::AllotmentSpent { .. }
         | Refused::MoreThanOpen { .. }
         | Refused::RolledBack
@@ -102,6 +106,11 @@ fn refusal(refused: &Refused) -> StatusCode {
         | Refused::OtherWarehouse { .. }
         | Refused::BeyondFree { .. }
         | Refused::NothingToUndo
-        | Refused::AlreadyThere { .. } => StatusCode::CONFLICT,
+        | Refused::AlreadyThere { .. }
+        | Refused::NotHandedOver { .. }
+        | Refused::MoreThanBought { .. }
+        | Refused::NothingLeft
+        | Refused::RefundTooMuch { .. }
+        | Refused::RefundNeedsLine { .. } => StatusCode::CONFLICT,
     }
 }

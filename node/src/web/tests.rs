@@ -42,7 +42,7 @@ fn shop_with(granted: i64, line: impl FnOnce(&Arc<Node>) -> Line) -> Shop {
     let node = till(folder.path(), granted);
     let carts = Carts::open(Arc::clone(&node), folder.path()).expect("open carts");
     let line = line(&node);
-    let app = Arc::new(App { node, carts, line });
+    let app = Arc::new(App { node, carts, line, refund_caps: crate::returns::Caps::usual() });
     let router = router(Arc::clone(&app), HOST.parse().expect("an address"));
     Shop { app, router, _folder: folder }
 }
@@ -103,6 +103,34 @@ async fn products_are_found_and_shown() {
     assert_eq!(shop.get(&format!("/v1/products/{TEA}")).await.1["price"], json!("2.50"));
     let (_, stock) = shop.get(&format!("/v1/stock?product={TEA}")).await;
     assert_eq!((&stock[0]["warehouse_id"], &stock[0]["reserved_quantity"]), (&json!(SHOP), &json!(1_000)));
+}
+
+#[tokio::test]
+async fn goods_come_back_once_however_often_it_is_asked() {
+    let shop = shop();
+    let (_, sold) = shop.post("/v1/sales", &sale(TEA, 3, "20")).await;
+    let id = sold["order"]["order_id"].as_str().expect("an id").to_owned();
+    let wanted = json!({
+        "return_id": Uuid::from_u128(70), "receipt": sold["order"]["receipt"]["prefix"].as_str().map(|it| format!("{it}-1")),
+        "lines": [{"product_id": TEA, "quantity": 2, "damaged": true}], "reason": "leaked",
+    });
+    let (status, back) = shop.post("/v1/returns", &wanted).await;
+    assert_eq!((status, &back["cash"], &back["card"]), (StatusCode::CREATED, &json!("5.00"), &json!("0.00")), "{back}");
+    assert_eq!(shop.post("/v1/returns", &wanted).await, (StatusCode::CREATED, back.clone()));
+    let (_, order) = shop.get(&format!("/v1/orders/{id}")).await;
+    assert_eq!((&order["refundable"], &order["returnable"][0]["left"]), (&json!("2.50"), &json!(1)));
+    assert_eq!((&order["returns"][0], &order["total_amount"]), (&back["return"], &json!("7.50")));
+    assert_eq!(shop.get("/v1/returns").await.1, json!([back["return"]]));
+    let path = format!("/v1/returns/{}", Uuid::from_u128(70));
+    assert_eq!(shop.get(&path).await.1, back);
+    let printed = shop.text(&format!("{path}/receipt")).await;
+    for said in ["RETURN", "Of receipt", "damaged", "GIVEN BACK", "Why: leaked"] {
+        assert!(printed.contains(said), "{printed}");
+    }
+    let again = json!({"order_id": id, "lines": [{"product_id": TEA, "quantity": 2}]});
+    let (status, problem) = shop.post("/v1/returns", &again).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("more_than_bought")));
+    assert_eq!(shop.get(&format!("/v1/returns/{}", Uuid::nil())).await.0, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
@@ -277,7 +305,12 @@ async fn a_device_that_has_not_joined_says_so() {
     let world = Arc::new(outpost_schema::world::Seeded::new(1));
     let node = Arc::new(Node::open(folder.path(), world).expect("an open node"));
     let carts = Carts::open(Arc::clone(&node), folder.path()).expect("open carts");
-    let app = Arc::new(App { node, carts, line: Line::OnCall { server: String::new() } });
+    let app = Arc::new(App {
+        node,
+        carts,
+        line: Line::OnCall { server: String::new() },
+        refund_caps: crate::returns::Caps::usual(),
+    });
     let shop = Shop { router: router(Arc::clone(&app), HOST.parse().expect("an address")), app, _folder: folder };
     let code = async |path| shop.get(path).await.1["code"].clone();
     assert_eq!(shop.get("/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);

@@ -84,6 +84,7 @@ fn name_of(app: &App, key: &Key) -> Result<String, Error> {
         Kind::User => other("customer"),
         Kind::Address => other("address"),
         Kind::Review => other("review"),
+        Kind::Return => other("return"),
         Kind::Cart => other("cart"),
         Kind::Concern => other("concern"),
         Kind::Transfer => other("transfer"),

@@ -14,6 +14,7 @@ use crate::{
     order::{OrderStatus, tests::order},
     people::{Address, Rating, Review, Role, User},
     quantity::{Amount, Unit},
+    returned::{Return, tests::back},
     transfer::{Route, Row, Transfer, TransferCode},
     verdict::{Concern, ConcernKind},
 };
@@ -77,6 +78,10 @@ fn review() -> Review {
     Review { review_id, product_id, user_id, rating, comment: None, created_at: AT }
 }
 
+fn returned() -> Return {
+    back(1, &order(&[(2, "1.25"), (1, "0.50")]), &[(0, 1), (1, 1)], Some("1.75"))
+}
+
 fn cart() -> Cart {
     let actor = IncarnationId(id(20));
     let mut cart = Cart::open(CartId(id(10)), UserId(id(6)), WarehouseId(id(1)), actor, Hlc::ZERO.tick(AT));
@@ -107,7 +112,7 @@ fn delivery() -> Delivery {
 }
 
 /// One aggregate of each kind that is compared, with the sum that it alone makes in this form.
-fn each() -> [(Aggregate, &'static str); 13] {
+fn each() -> [(Aggregate, &'static str); 14] {
     let (product_id, warehouse_id) = (ProductId(id(3)), WarehouseId(id(1)));
     let warehouse = Warehouse { warehouse_id, name: "Shop".to_owned(), home_of: Some(NodeId(id(4))), created_at: AT };
     let category = Category { category_id: CategoryId(id(2)), name: "Hot".to_owned(), parent_id: None };
@@ -136,6 +141,7 @@ fn each() -> [(Aggregate, &'static str); 13] {
         (Aggregate::Concern(Box::new(concern)), "3ecfa06866954ee50b69d35109b4035c"),
         (Aggregate::Transfer(Box::new(transfer())), "9273928d1731c8b3a77a3e553e6ac798"),
         (Aggregate::Delivery(Box::new(delivery())), "77b3b9253db4cbff7344eafaf2b7139b"),
+        (Aggregate::Return(Box::new(returned())), "53fac5fba6acce5a4cfe073bf26701c9"),
     ]
 }
 
@@ -245,7 +251,7 @@ fn a_sum_does_not_care_for_order_and_counts() {
     let all: Vec<Aggregate> = each().into_iter().map(|(aggregate, _)| aggregate).collect();
     let sum = sum_of(all.clone());
     assert_eq!(sum, sum_of(all.iter().rev().cloned()));
-    assert_eq!(sum.rows, 13);
+    assert_eq!(sum.rows, 14);
     assert_ne!(sum, sum_of(all[1..].to_vec()));
     let twice = all.iter().chain(&all[..1]).cloned();
     assert_ne!(sum, sum_of(twice), "the same one twice is no other sum of the same count");
@@ -296,7 +302,7 @@ fn an_op_is_laid_over_what_it_shows() {
     let customer = Customer { user: user(), address: Some(address()) };
     let mut sold = cart();
     let from_cart = Sale { order: order.clone(), sold: Some(sold.checkout().expect("sold")) };
-    let cases: [(Op, Vec<(Kind, Uuid)>); 8] = [
+    let cases: [(Op, Vec<(Kind, Uuid)>); 9] = [
         (Op::Sale(Box::new(Sale { order, sold: None })), vec![(Kind::Order, order_id.0)]),
         (Op::Sale(Box::new(from_cart)), vec![(Kind::Order, order_id.0), (Kind::Cart, id(10))]),
         (Op::CustomerAdded(Box::new(customer)), vec![(Kind::User, user_id.0), (Kind::Address, id(7))]),
@@ -305,6 +311,7 @@ fn an_op_is_laid_over_what_it_shows() {
         (Op::StatusTold(told), vec![(Kind::Order, order_id.0)]),
         (Op::CancelAsked(Cancel { order_id: OrderId(id(1)), at: AT }), vec![]),
         (Op::GaveBack(goods), vec![]),
+        (Op::Returned(Box::new(returned())), vec![(Kind::Return, id(901))]),
     ];
     for (op, keys) in cases {
         let found: Vec<_> = laid_over(&op).into_iter().map(|key| (key.kind, key.ids[0])).collect();

@@ -40,6 +40,7 @@ impl Batch<'_> {
             | Op::Counted(_)
             | Op::GaveBack(_)
             | Op::StatusTold(_)
+            | Op::Returned(_)
             | Op::Dispatched(_)
             | Op::Arrived(_)
             | Op::ReceiptUndone(_)) => {
@@ -86,7 +87,8 @@ pub(super) fn again(op: &Op) -> Verdict {
         | Op::LifeEnded(_)
         | Op::Dispatched(_)
         | Op::Arrived(_)
-        | Op::ReceiptUndone(_) => Verdict::Accepted,
+        | Op::ReceiptUndone(_)
+        | Op::Returned(_) => Verdict::Accepted,
     }
 }
 

@@ -86,6 +86,7 @@ impl Batch<'_> {
             Op::Dispatched(told) => self.dispatched(at, &told),
             Op::Arrived(told) => self.arrived(at, &told),
             Op::ReceiptUndone(undone) => self.receipt_undone(at, &undone.received),
+            Op::Returned(back) => self.returned(at, *back),
         }
     }
 

@@ -11,6 +11,7 @@ mod counts;
 mod decide;
 mod goods;
 mod people;
+mod returns;
 mod room;
 mod sales;
 #[cfg(test)]
@@ -30,14 +31,15 @@ use crate::{
     count::{InForce, Skew, Told},
     fault::Fault,
     id::{
-        AddressId, CartId, DeliveryId, IncarnationId, NodeId, OrderId, ProductId, ReviewId, TransferId, UserId,
-        WarehouseId,
+        AddressId, CartId, DeliveryId, IncarnationId, NodeId, OrderId, PaymentId, ProductId, ReturnId, ReviewId,
+        TransferId, UserId, WarehouseId,
     },
     journal::{Entry, Mark},
     money::Currency,
     op::{BODY_MAX, ENVELOPE_MAX, Line, Op, OpKind, VERSION},
     order::{Fulfilment, Order, OrderStatus},
     people::{Address, Review, User},
+    returned::{Bought, Return},
     stock::{Allotment, Level, Movement, StockKey},
     transfer::Transfer,
     verdict::{ConcernKind, SetAside, Verdict},
@@ -112,6 +114,12 @@ pub struct Known {
     pub orders: BTreeMap<OrderId, KnownOrder>,
     /// Transfers of which something was told.
     pub transfers: BTreeMap<TransferId, Transfer>,
+    /// Orders of which something may come back, those of the batch that a return names at least.
+    pub bought: BTreeMap<OrderId, Bought>,
+    /// The same orders by what stands for their ids where only their receipts are known.
+    pub receipts: BTreeMap<OrderId, OrderId>,
+    /// Returns that exist.
+    pub returns: BTreeSet<ReturnId>,
     /// Stock rows.
     pub levels: BTreeMap<StockKey, Level>,
     /// The author's allotments.
@@ -143,6 +151,9 @@ impl Known {
             reviews: BTreeSet::new(),
             orders: BTreeMap::new(),
             transfers: BTreeMap::new(),
+            bought: BTreeMap::new(),
+            receipts: BTreeMap::new(),
+            returns: BTreeSet::new(),
             levels: BTreeMap::new(),
             allotments: BTreeMap::new(),
             counts: BTreeMap::new(),
@@ -222,6 +233,10 @@ pub struct Settled {
     pub new_transfers: BTreeSet<TransferId>,
     /// Units that came of deliveries, less what was undone; also of those that are not known. 0 tells a line again.
     pub delivered: BTreeMap<(DeliveryId, ProductId), i64>,
+    /// New returns, each with its op, with the lines and payments that they name.
+    pub returns: Vec<(i64, Return)>,
+    /// Payments that were given back in full, and when.
+    pub refunded: BTreeMap<(OrderId, PaymentId), Timestamp>,
     /// Movements.
     pub movements: Vec<Moved>,
     /// Stock rows whose sums changed; see [`Known::levels`].

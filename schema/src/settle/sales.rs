@@ -16,6 +16,7 @@ use crate::{
     op::{Cancel, Line, Sale, StatusTold},
     order::{Fulfilment, Order, OrderStatus, is_promised},
     planted::{Bug, is_planted},
+    returned::Bought,
     stock::{Reason, StockKey},
     verdict::{ConcernKind, Refusal, SetAside, Verdict},
 };
@@ -45,6 +46,8 @@ impl Batch<'_> {
         self.has_room(order.warehouse_id, order.items.iter().map(|item| item.product_id))?;
         self.take_goods(at, &known);
         self.known.orders.insert(order.order_id, known);
+        self.known.bought.insert(order.order_id, Bought::of(&order, self.known.currency));
+        self.known.receipts.entry(order.receipt.stand_in()).or_insert(order.order_id);
         self.look_at_sums(at.seq, &order);
         if let Some(sold) = sold {
             self.claim_units(at.seq, &order, &sold);

@@ -5,11 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::KnownOrder;
 use crate::{
     count::Cut,
-    id::{AddressId, CartId, DeliveryId, IncarnationId, OrderId, ProductId, ReviewId, TransferId, UserId, WarehouseId},
+    id::{
+        AddressId, CartId, DeliveryId, IncarnationId, OrderId, ProductId, ReturnId, ReviewId, TransferId, UserId,
+        WarehouseId,
+    },
     journal::Mark,
     movement::Received,
     op::{Customer, Goods, Op, Sale},
+    order::Receipt,
     people::{Address, Review},
+    returned::Return,
     stock::StockKey,
     transfer::{Arrived, Dispatched, Transfer},
 };
@@ -35,6 +40,12 @@ pub struct Touched {
     pub transfers: BTreeSet<TransferId>,
     /// Lines of deliveries.
     pub delivered: BTreeSet<(DeliveryId, ProductId)>,
+    /// Orders of which something came back; to be loaded and locked with the others.
+    pub bought: BTreeSet<OrderId>,
+    /// The same by their receipts, where a return names no more of them.
+    pub receipts: BTreeSet<Receipt>,
+    /// Returns.
+    pub returns: BTreeSet<ReturnId>,
     /// Stock rows, and the author's allotments of them.
     pub stock: BTreeSet<StockKey>,
     /// Counts: what moved there beyond what was heard is to be loaded.
@@ -109,6 +120,7 @@ impl Touched {
                     self.op(&op);
                 }
             }
+            Op::Returned(back) => self.returned(back),
             Op::LifeEnded(ended) => _ = self.elders.entry(ended.incarnation_id).or_default(),
             Op::Dispatched(told) => self.dispatched(told),
             Op::Arrived(told) => self.arrived(told),
@@ -166,6 +178,15 @@ impl Touched {
     fn arrived(&mut self, told: &Arrived) {
         self.transfers.insert(told.code.transfer_id());
         self.stock(told.warehouse_id, told.lines.iter().map(|line| line.product_id));
+    }
+
+    fn returned(&mut self, back: &Return) {
+        self.returns.insert(back.return_id);
+        match back.is_by_receipt() {
+            true => _ = self.receipts.insert(back.order_receipt.clone()),
+            false => _ = self.bought.insert(back.order_id),
+        }
+        self.stock(back.warehouse_id, back.lines.iter().map(|line| line.product_id));
     }
 
     fn goods(&mut self, goods: &Goods) {

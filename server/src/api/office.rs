@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use super::problem::Failure;
 use crate::{
-    db::office::{self, ConcernSeen, NodeSeen, OrderSeen, StockSeen, StockWanted, Totals, WarehouseSeen},
+    db::office::{self, ConcernSeen, NodeSeen, OrderSeen, ReturnSeen, StockSeen, StockWanted, Totals, WarehouseSeen},
     server::Server,
 };
 
@@ -32,6 +32,7 @@ pub fn routes() -> Router<Arc<Server>> {
     Router::new()
         .route("/v1/stock", get(stock))
         .route("/v1/orders", get(orders))
+        .route("/v1/returns", get(returns))
         .route("/v1/concerns", get(concerns))
         .route("/v1/nodes", get(nodes))
         .route("/v1/warehouses", get(warehouses))
@@ -71,6 +72,18 @@ async fn orders(State(server): Shared, asked: Asked<OrdersAsked>) -> Answer<Vec<
     let Query(OrdersAsked { before, status, limit }) = asked?;
     let limit = limit.unwrap_or(100).clamp(1, ROWS_MAX);
     Ok(Json(server.db.snapshot(|tx| async move { office::orders(&tx, before, status, limit).await }).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReturnsAsked {
+    limit: Option<i64>,
+}
+
+async fn returns(State(server): Shared, asked: Asked<ReturnsAsked>) -> Answer<Vec<ReturnSeen>> {
+    let Query(ReturnsAsked { limit }) = asked?;
+    let limit = limit.unwrap_or(100).clamp(1, ROWS_MAX);
+    Ok(Json(server.db.snapshot(|tx| async move { office::returns(&tx, limit).await }).await?))
 }
 
 #[derive(Deserialize)]

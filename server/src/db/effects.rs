@@ -6,6 +6,7 @@
 
 mod orders;
 mod people;
+mod returns;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,6 +45,7 @@ pub async fn write(
     orders::raise_statuses(tx, settled).await?;
     transfers::write(tx, known, settled).await?;
     deliveries::add(tx, &settled.delivered).await?;
+    returns::write(tx, incarnation_id, known, settled).await?;
     insert_movements(tx, incarnation_id, &settled.movements).await?;
     update_levels(tx, known, &settled.levels, now).await?;
     write_allotments(tx, incarnation_id, &known.allotments, &settled.allotments).await?;

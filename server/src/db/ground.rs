@@ -4,6 +4,8 @@
 //! Whoever changes a stock row, a promise on it or an allotment of it locks the stock row first. So
 //! what is read after the stock rows are locked stays true until the transaction ends.
 
+mod returns;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{try_join, try_join3};
@@ -46,14 +48,17 @@ pub async fn load(
     now: Timestamp,
 ) -> Result<Ground, Error> {
     let mut known = Known::empty(currency, now);
-    known.orders = orders(tx, &touched.orders).await?;
-    for order in known.orders.values() {
+    known.receipts = returns::receipts(tx, &touched.receipts).await?;
+    let named = touched.orders.iter().chain(&touched.bought).chain(known.receipts.values());
+    known.orders = orders(tx, &named.copied().collect()).await?;
+    for (_, order) in known.orders.iter().filter(|(id, _)| touched.orders.contains(id)).collect::<Vec<_>>() {
         touched.order(order);
     }
     known.transfers = transfers::lock(tx, &touched.transfers).await?;
     for transfer in known.transfers.values() {
         touched.transfer(transfer);
     }
+    returns::load(tx, touched, &mut known).await?;
     known.levels = stock(tx, &touched.stock, now).await?;
     let released = if touched.asks { release_expired(tx, &touched.stock, now).await? } else { BTreeMap::new() };
     known.levels.extend(&released);

@@ -35,6 +35,7 @@ pub const MIGRATIONS: &[(&str, &str)] = embedded![
     "0012_movements",
     "0013_counts",
     "0014_transfers",
+    "0015_returns",
 ];
 
 /// The lock that every migrating server takes; any number will do that nothing else uses.

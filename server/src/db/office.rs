@@ -1,5 +1,7 @@
 //! What head office looks at: devices, stock, orders, concerns and sums over them. Read only.
 
+mod returns;
+
 use std::collections::HashMap;
 
 use outpost_schema::{
@@ -14,6 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio_postgres::Row;
 
+pub use self::returns::{ReturnSeen, returns};
 use super::{Tx, nodes::Report};
 use crate::error::Error;
 
@@ -80,9 +83,17 @@ pub async fn nodes(tx: &Tx, since: Timestamp, currency: Currency) -> Result<Vec<
 
 /// How many orders each device took since a moment, and the money, less what was given back.
 async fn takings(tx: &Tx, since: Timestamp, currency: Currency) -> Result<HashMap<NodeId, (i64, Money)>, Error> {
-    let sql = "select o.node_id, count(*) as orders, coalesce(sum((select sum(p.amount) from payments p
-            where p.order_id = o.order_id and p.status in ('succeeded', 'refunded') and p.currency = $2)), 0) as takings
-        from orders o where o.created_at >= $1 group by o.node_id";
+    let sql = "with sold as (
+            select o.node_id, count(*) as orders, sum((select sum(p.amount) from payments p
+                where p.order_id = o.order_id and p.return_id is null and p.status in ('succeeded', 'refunded')
+                    and p.currency = $2)) as taken
+            from orders o where o.created_at >= $1 group by o.node_id
+        ), back as (
+            select r.node_id, sum(p.amount) as taken from returns r join payments p using (return_id)
+            where r.created_at >= $1 and p.currency = $2 group by r.node_id
+        )
+        select node_id, coalesce(orders, 0), coalesce(sold.taken, 0) + coalesce(back.taken, 0)
+        from sold full join back using (node_id)";
     let rows = tx.query(sql, &[&since, &currency]).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?)))).collect()
 }
@@ -240,6 +251,10 @@ pub struct OrderSeen {
     pub total_amount: Money,
     /// How many lines it has.
     pub lines: i64,
+    /// Units of it that came back.
+    pub returned: i64,
+    /// Money that was given back for it.
+    pub refunded: Money,
     /// When it was written down.
     pub created_at: Timestamp,
 }
@@ -256,7 +271,12 @@ pub async fn orders(
 ) -> Result<Vec<OrderSeen>, Error> {
     let sql = "select o.order_id, o.receipt_prefix || '-' || lpad(o.receipt_number::text, greatest(6, length(o.receipt_number::text)), '0') as receipt,
             n.name as node, w.name as warehouse, o.fulfilment, o.status, o.total_amount,
-            (select count(*) from order_items i where i.order_id = o.order_id) as lines, o.created_at
+            (select count(*) from order_items i where i.order_id = o.order_id) as lines,
+            (select coalesce(sum(l.quantity), 0)::bigint from returns r join return_lines l using (return_id)
+                where r.order_id = o.order_id) as returned,
+            (select coalesce(-sum(p.amount), 0) from payments p
+                where p.order_id = o.order_id and p.return_id is not null) as refunded,
+            o.created_at
         from orders o
         join nodes n using (node_id)
         join warehouses w on w.warehouse_id = o.warehouse_id
@@ -276,6 +296,8 @@ fn order(row: &Row) -> Result<OrderSeen, Error> {
         status: row.try_get("status")?,
         total_amount: row.try_get("total_amount")?,
         lines: row.try_get("lines")?,
+        returned: row.try_get("returned")?,
+        refunded: row.try_get("refunded")?,
         created_at: row.try_get("created_at")?,
     })
 }

@@ -11,6 +11,7 @@ use outpost_schema::{
     money::Currency,
     op::Line,
     order::{Order, is_promised},
+    returned::Return,
     settle::{Author, Known, Past},
     stock::{Allotment, Level, StockKey},
     transfer::Transfer,
@@ -196,6 +197,11 @@ impl Ledger {
     /// Orders.
     pub fn orders(&self) -> impl Iterator<Item = &Order> {
         self.feed.all().filter_map(|told| if let Aggregate::Order(order) = told { Some(&**order) } else { None })
+    }
+
+    /// Returns.
+    pub fn returns(&self) -> impl Iterator<Item = &Return> {
+        self.feed.all().filter_map(|told| if let Aggregate::Return(back) = told { Some(&**back) } else { None })
     }
 
     /// Carts as they are merged.

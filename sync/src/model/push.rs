@@ -10,6 +10,7 @@ use outpost_schema::{
     id::IncarnationId,
     journal::{Entry, Mark},
     op::OpKind,
+    order::PaymentStatus,
     settle::{Elder, Past, Raised, Settled, Touched, decode, settle},
     stock::{Movement, Reason, StockKey},
     verdict::ConcernKind,
@@ -165,6 +166,7 @@ impl Ledger {
         self.keep_people(settled);
         self.keep_orders(settled);
         self.keep_transfers(settled);
+        self.keep_returns(settled);
         for key in &settled.levels {
             self.tell_stock(*key);
         }
@@ -224,13 +226,33 @@ impl Ledger {
             }
         }
     }
+
+    /// A return is told where the goods are now, and where the order is.
+    fn keep_returns(&mut self, settled: &Settled) {
+        for (_, back) in &settled.returns {
+            let sold_at = self.known.bought.get(&back.order_id).map(|bought| bought.warehouse_id);
+            let (id, told) = (Id::one(Kind::Return, back.return_id.0), Aggregate::Return(Box::new(back.clone())));
+            let more = sold_at.map(|place| place.0).into_iter().collect();
+            self.feed.tell_all(id, back.warehouse_id.0, more, told);
+        }
+        for ((order_id, payment_id), at) in &settled.refunded {
+            let id = Id::one(Kind::Order, order_id.0);
+            if let Some(Aggregate::Order(order)) = self.feed.image(id) {
+                let mut order = order.clone();
+                for payment in order.payments.iter_mut().filter(|payment| payment.payment_id == *payment_id) {
+                    (payment.status, payment.updated_at) = (PaymentStatus::Refunded, *at);
+                }
+                self.feed.tell(id, order.warehouse_id.0, Aggregate::Order(order));
+            }
+        }
+    }
 }
 
 /// Ids that ops made or lack: set-aside ops may wait for them.
 fn ids_made(settled: &Settled) -> Vec<Uuid> {
     let users = settled.users.iter().map(|user| user.user_id.0);
     let addresses = settled.addresses.iter().map(|address| address.address_id.0);
-    let orders = settled.orders.iter().map(|(_, order)| order.order_id.0);
+    let orders = settled.orders.iter().flat_map(|(_, order)| [order.order_id.0, order.receipt.stand_in().0]);
     let lacked = settled.verdicts.iter().flat_map(|(_, verdict)| super::retry::lacked(verdict)).copied();
     users.chain(addresses).chain(orders).chain(lacked).collect()
 }

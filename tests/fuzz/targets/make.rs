@@ -9,7 +9,7 @@ use outpost_schema::{
     clock::{Hlc, Timestamp},
     id::{
         AddressId, CartId, DeliveryId, EpochId, IncarnationId, NodeId, OrderId, OrderItemId, PaymentId, ProductId,
-        ReviewId, UserId, WarehouseId,
+        ReturnId, ReviewId, UserId, WarehouseId,
     },
     journal::{Hash, Mark},
     money::{Currency, Money},
@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 
 pub use self::{
     fed::{aggregate, key, verdict},
-    ops::{op, op_kind},
+    ops::{op, op_kind, order},
     people::{address, review, user},
 };
 use super::choices::Choices;

@@ -70,7 +70,8 @@ fn answered(entries: &[Entry], settled: &Settled) {
                     | Op::LifeEnded(_)
                     | Op::Dispatched(_)
                     | Op::Arrived(_)
-                    | Op::ReceiptUndone(_) => false,
+                    | Op::ReceiptUndone(_)
+                    | Op::Returned(_) => false,
                 };
                 assert!(is_ask || !matches!(verdict, Verdict::Refused(_) | Verdict::Granted(_)), "{op:?} {verdict:?}");
             }

@@ -15,6 +15,7 @@ use outpost_schema::{
     op::{Cancel, Carried, Count, CountLine, Customer, Goods, LifeEnded, Line, Op, Sale, StatusTold},
     order::{Order, OrderStatus},
     quantity::Amount,
+    returned::Return,
     verdict::{Grant, Refusal, SetAside, Verdict},
 };
 use outpost_sync::{
@@ -50,6 +51,8 @@ pub enum Version {
     First,
     /// Protocol 2.
     Second,
+    /// Protocol 3.
+    Third,
 }
 
 /// A journal with an op of every kind, and a cart beside it.
@@ -61,6 +64,9 @@ pub fn push(version: Version) -> Push {
         let entry = Entry::write(before, Mark::START, Hlc::ZERO.tick(AT), "7:7:".to_owned(), &told, [9; 16]);
         ops.push(Op::Carried(Box::new(Carried { incarnation_id: before, entry })));
         ops.push(Op::LifeEnded(LifeEnded { incarnation_id: before }));
+    }
+    if version >= Version::Third {
+        ops.push(Op::Returned(Box::new(back())));
     }
     chained(ops)
 }
@@ -103,6 +109,19 @@ fn cart() -> Cart {
     cart.take(INCARNATION, HONEY, Amount::new(1).expect("an amount")).expect("a taking");
     cart.park("hat", INCARNATION, Hlc { at: AT, tick: 2 }).expect("parked");
     cart
+}
+
+/// One of two came back broken, and the money for it was given.
+fn back() -> Return {
+    of(json!({
+        "return_id": id(70), "order_id": ORDER, "user_id": ADA, "order_receipt": { "prefix": "B1", "number": 1 },
+        "receipt": { "prefix": "B1", "number": 2 }, "node_id": id(1), "warehouse_id": PLACE, "taken_by": null,
+        "reason": "leaked", "created_at": AT,
+        "lines": [{ "order_item_id": id(11), "product_id": HONEY, "quantity": 1, "condition": "damaged" }],
+        "refunds": [{ "refunds": id(12), "payment": {
+            "payment_id": id(71), "amount": "-6.50", "currency": "EUR", "tender": "cash", "status": "succeeded",
+            "transaction_ref": null, "created_at": AT, "updated_at": AT } }]
+    }))
 }
 
 /// An answer with every kind of verdict.
@@ -156,6 +175,12 @@ pub fn page(version: Version) -> Pulled {
             page.protocol = 2;
             let kinds = ["life_begun", "journal_hole", "image_mended", "server_restored"];
             page.aggregates.extend(kinds.into_iter().zip(60..).map(|(kind, number)| concern(kind, number)));
+        }
+        if version >= Version::Third {
+            page.protocol = 3;
+            page.aggregates.push(Aggregate::Return(Box::new(back())));
+            let kinds = ["returned_twice", "refunded_too_much"];
+            page.aggregates.extend(kinds.into_iter().zip(72..).map(|(kind, number)| concern(kind, number)));
         }
     }
     page

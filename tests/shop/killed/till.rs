@@ -23,7 +23,7 @@ type Asked = (String, Value);
 type Deed = fn(&mut There) -> Asked;
 
 /// What a cashier does, and how it is asked for; a sale dies in a story of its own.
-const DEEDS: [(Work, Deed); 11] = [
+const DEEDS: [(Work, Deed); 12] = [
     (Work::Cart, begin_a_cart),
     (Work::AddCustomer, add_a_customer),
     (Work::AddAddress, add_an_address),
@@ -35,6 +35,7 @@ const DEEDS: [(Work, Deed); 11] = [
     (Work::Ask, ask),
     (Work::Advance, advance),
     (Work::Cancel, cancel),
+    (Work::TakeBack, take_back),
 ];
 
 /// What dies here.
@@ -160,6 +161,11 @@ fn advance(there: &mut There) -> Asked {
 
 fn cancel(there: &mut There) -> Asked {
     (format!("/v1/orders/{}/cancel", next_order(there)), json!({}))
+}
+
+fn take_back(there: &mut There) -> Asked {
+    let refund = json!({ "amount": "0.50" });
+    ("/v1/returns".to_owned(), json!({ "order_id": next_order(there), "lines": [], "refund": refund }))
 }
 
 fn one(there: &There) -> Value {

@@ -54,7 +54,8 @@ fn is_compared(told: &Aggregate, tables: &Tables) -> bool {
         | Aggregate::Cart(_)
         | Aggregate::Concern(_)
         | Aggregate::Transfer(_)
-        | Aggregate::Delivery(_) => true,
+        | Aggregate::Delivery(_)
+        | Aggregate::Return(_) => true,
     }
 }
 

@@ -184,6 +184,7 @@ impl Office for ModelOffice {
     async fn shelf(&mut self) -> Shelf {
         self.model.read(|ledger| Shelf {
             orders: ledger.orders().map(|order| (order.order_id, order.clone())).collect::<BTreeMap<_, _>>(),
+            returns: ledger.returns().map(|back| (back.return_id, back.clone())).collect(),
             carts: ledger.carts().cloned().collect(),
             concerns: ledger.ever().clone(),
         })

@@ -26,6 +26,7 @@ impl<D: Depth> Network<D> {
             | Act::Ask { .. }
             | Act::Advance { .. }
             | Act::Cancel { .. }
+            | Act::TakeBack { .. }
             | Act::Customer { .. } => return Err(format!("{act:?} changed a cart")),
         };
         let line = ledger.filled.entry((cart, product)).or_default();

@@ -111,6 +111,7 @@ impl<D: Depth> Network<D> {
         self.the_book_is_what_happened()?;
         self.transfers_are_what_happened()?;
         self.orders_are_what_happened(&shelf)?;
+        self.returns_are_what_happened(&shelf)?;
         self.carts_are_what_happened(&shelf)?;
         self.concerns_are_explained(&shelf)?;
         for number in 0..self.spots.len() {
@@ -215,7 +216,14 @@ impl<D: Depth> Network<D> {
     }
 
     fn concerns_are_explained(&self, shelf: &Shelf) -> Check {
-        let transient = [ConcernKind::SetAside, ConcernKind::CartSoldTwice, ConcernKind::Owed, ConcernKind::Unbacked];
+        let transient = [
+            ConcernKind::SetAside,
+            ConcernKind::CartSoldTwice,
+            ConcernKind::Owed,
+            ConcernKind::Unbacked,
+            ConcernKind::ReturnedTwice,
+            ConcernKind::RefundedTooMuch,
+        ];
         let strange =
             shelf.concerns.iter().find(|kind| !transient.contains(kind) && !self.ledger.explained.contains(kind));
         if let Some(kind) = strange {

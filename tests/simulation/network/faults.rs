@@ -181,6 +181,7 @@ impl<D: Depth> Network<D> {
             | Act::Ask { .. }
             | Act::Advance { .. }
             | Act::Cancel { .. }
+            | Act::TakeBack { .. }
             | Act::Customer { .. } => Vec::new(),
         }
     }
@@ -199,6 +200,7 @@ impl<D: Depth> Network<D> {
         let op = self.happened(number, Happened { name, moved, taken, is_count, hands_over: None, may_be_lost: false });
         match act {
             Act::Sell { .. } => self.ledger.unseen_sales += 1,
+            Act::TakeBack { .. } => self.ledger.unseen_returns += 1,
             Act::CheckOut { cart } => {
                 self.ledger.unseen_sales += 1;
                 let lines = self.ledger.filled.iter_mut().filter(|((of, _), _)| of == cart);

@@ -6,7 +6,7 @@ use outpost_schema::{
     id::{CartId, OrderId, ProductId},
     journal::Mark,
     movement::Cause,
-    order::{Fulfilment, Order, OrderStatus},
+    order::{Fulfilment, Order, OrderStatus, Receipt},
     stock::{SalePolicy, StockKey},
     verdict::ConcernKind,
 };
@@ -74,6 +74,7 @@ impl<D: Depth> Network<D> {
             Verb::Ask { product, units } => Act::Ask { product: self.product(*product), units: *units },
             Verb::Advance { order, status } => self.advance(number, *order, *status)?,
             Verb::Cancel { order } => Act::Cancel { order: self.owed_here(number, *order)? },
+            Verb::Return { order, line, units, damaged } => self.take_back(*order, *line, *units, *damaged)?,
             Verb::Customer { email } => Act::Customer { email: format!("person{email}@example.com") },
             Verb::Hold { .. } | Verb::Release { .. } | Verb::Allot { .. } => return None,
         })
@@ -182,6 +183,7 @@ impl<D: Depth> Network<D> {
                 self.expect(number, &[])
             }
             Done::Advanced(order) => self.advanced(number, name, &order),
+            Done::Returned(back) => self.returned(number, name, &back, act),
         }
     }
 
@@ -228,14 +230,8 @@ impl<D: Depth> Network<D> {
             }
         };
         self.ledger.orders.insert(order.order_id, op);
-        // An old copy that has heard nobody cannot know which numbers its younger self gave away, and nobody can of
-        // a sale that is lost with the disk.
-        let former = self.ledger.receipts.insert(order.receipt.to_string(), op);
-        let spot = &self.spots[number];
-        let is_unknown = |former: usize| spot.doubtful_life == Some(spot.life) || self.ledger.ops[former].may_be_lost;
-        if former.is_some_and(|former| !is_unknown(former)) {
-            return Err(format!("receipt {} was printed twice", order.receipt));
-        }
+        self.printed(number, &order.receipt, op)?;
+        self.ledger.sold.push(order.clone());
         if let Act::CheckOut { cart } = act {
             for (product, units) in lines {
                 let line = self.ledger.filled.entry((*cart, product)).or_default();
@@ -244,6 +240,18 @@ impl<D: Depth> Network<D> {
             }
         }
         Ok(())
+    }
+
+    /// An old copy that has heard nobody cannot know which numbers its younger self gave away, and nobody can of what
+    /// is lost with the disk.
+    pub(super) fn printed(&mut self, number: usize, receipt: &Receipt, op: usize) -> Check {
+        let former = self.ledger.receipts.insert(receipt.to_string(), op);
+        let spot = &self.spots[number];
+        let is_unknown = |former: usize| spot.doubtful_life == Some(spot.life) || self.ledger.ops[former].may_be_lost;
+        match former.is_some_and(|former| !is_unknown(former)) {
+            true => Err(format!("receipt {receipt} was printed twice")),
+            false => Ok(()),
+        }
     }
 
     /// What a till sells beyond its allotment, because the goods were in the customer's hand, was promised to
@@ -311,6 +319,7 @@ impl<D: Depth> Network<D> {
             | Act::Remove { .. }
             | Act::CheckOut { .. }
             | Act::Advance { .. }
+            | Act::TakeBack { .. }
             | Act::Customer { .. } => {
                 self.write(number, name, Vec::new(), Vec::new());
             }

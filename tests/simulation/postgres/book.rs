@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use futures_util::try_join;
 use outpost_schema::{
     cart::Cart,
-    id::{HoldId, IncarnationId, OrderId, ProductId, TransferId, WarehouseId},
+    id::{HoldId, IncarnationId, OrderId, ProductId, ReturnId, TransferId, WarehouseId},
     journal::{Entry, Mark},
     op::{Op, OpKind},
     order::{Order, OrderItem, Payment, Receipt},
+    returned::{Refund, Return, ReturnLine},
     stock::{Allotment, Level, StockKey},
     transfer::{self, Route, Transfer, TransferCode},
     verdict::ConcernKind,
@@ -66,7 +67,19 @@ const ITEMS: &str = "
 
 const PAYMENTS: &str = "
     select order_id, payment_id, amount, currency, tender, status, transaction_ref, created_at, updated_at
-    from payments order by order_id, created_at, payment_id";
+    from payments where return_id is null order by order_id, created_at, payment_id";
+
+const RETURNS: &str = "
+    select return_id, order_id, user_id, order_receipt_prefix, order_receipt_number, receipt_prefix, receipt_number,
+           node_id, warehouse_id, taken_by, reason, created_at
+    from returns";
+
+const LINES_BACK: &str = "
+    select return_id, order_item_id, product_id, quantity, condition from return_lines order by return_id, line";
+
+const REFUNDS: &str = "
+    select return_id, refunds_id, payment_id, amount, currency, tender, status, transaction_ref, created_at, updated_at
+    from payments where return_id is not null order by return_id, payment_id";
 
 const CARTS: &str = "select state from cart_states order by cart_id";
 
@@ -87,7 +100,7 @@ impl Auditor {
             &[LEVELS, PROMISES, MOVEMENTS, ALLOTMENTS, HOLDS, OPS, CARRIED, CONCERNS, RECOVERING, TRANSFERS],
         )
         .await;
-        let shelf = prepared(&client, &[ORDERS, ITEMS, PAYMENTS, CARTS, KINDS]).await;
+        let shelf = prepared(&client, &[ORDERS, ITEMS, PAYMENTS, RETURNS, LINES_BACK, REFUNDS, CARTS, KINDS]).await;
         Self { client, book, shelf }
     }
 
@@ -125,8 +138,18 @@ impl Auditor {
         for row in next() {
             orders.get_mut(&OrderId(row.get("order_id"))).expect(unknown).payments.push(payment(&row));
         }
+        let mut returns: BTreeMap<ReturnId, Return> =
+            next().iter().map(back).map(|back| (back.return_id, back)).collect();
+        let unknown = "a line or refund has its return";
+        for row in next() {
+            returns.get_mut(&ReturnId(row.get("return_id"))).expect(unknown).lines.push(line_back(&row));
+        }
+        for row in next() {
+            let refund = Refund { refunds: row.get("refunds_id"), payment: payment(&row) };
+            returns.get_mut(&ReturnId(row.get("return_id"))).expect(unknown).refunds.push(refund);
+        }
         let carts = next().iter().map(cart).collect();
-        Shelf { orders, carts, concerns: next().iter().map(concern).collect() }
+        Shelf { orders, returns, carts, concerns: next().iter().map(concern).collect() }
     }
 
     async fn ask(&self, questions: &[Statement]) -> Vec<Vec<Row>> {
@@ -254,6 +277,32 @@ fn payment(row: &Row) -> Payment {
         transaction_ref: row.get("transaction_ref"),
         created_at: row.get("created_at"),
         updated_at: row.get("updated_at"),
+    }
+}
+
+fn back(row: &Row) -> Return {
+    Return {
+        return_id: row.get("return_id"),
+        order_id: row.get("order_id"),
+        user_id: row.get("user_id"),
+        order_receipt: Receipt { prefix: row.get("order_receipt_prefix"), number: row.get("order_receipt_number") },
+        receipt: Receipt { prefix: row.get("receipt_prefix"), number: row.get("receipt_number") },
+        node_id: row.get("node_id"),
+        warehouse_id: row.get("warehouse_id"),
+        taken_by: row.get("taken_by"),
+        reason: row.get("reason"),
+        created_at: row.get("created_at"),
+        lines: Vec::new(),
+        refunds: Vec::new(),
+    }
+}
+
+fn line_back(row: &Row) -> ReturnLine {
+    ReturnLine {
+        order_item_id: row.get("order_item_id"),
+        product_id: row.get("product_id"),
+        quantity: row.get("quantity"),
+        condition: row.get("condition"),
     }
 }
 

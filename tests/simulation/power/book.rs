@@ -102,7 +102,8 @@ impl Sums {
             | Op::LifeEnded(_)
             | Op::Dispatched(_)
             | Op::Arrived(_)
-            | Op::ReceiptUndone(_) => unreachable!("no act writes this"),
+            | Op::ReceiptUndone(_)
+            | Op::Returned(_) => unreachable!("no act writes this"),
         }
     }
 

@@ -3,6 +3,7 @@
 use outpost_node::{
     Error,
     people::NewCustomer,
+    returns::{Back, Caps, LineBack, Named, RefundWanted, ReturnWanted, What},
     sell::{CheckoutWanted, SaleWanted, Sold, Tendered, Terms, WantedLine},
     stockroom::{Counting, Seen},
     transfers::{Coming, Sending},
@@ -15,6 +16,7 @@ use outpost_schema::{
     op::Line,
     order::Fulfilment,
     quantity::Amount,
+    returned::Condition,
     stock::StockKey,
     transfer::CameLine,
 };
@@ -67,6 +69,21 @@ pub fn act(till: &RealTill, act: &Act) -> Result<Done, Error> {
         Act::Ask { product, units } => noted(till.node.ask(&line(*product, *units)?)),
         Act::Advance { order, status } => Ok(Done::Advanced(Box::new(till.node.advance(*order, *status)?))),
         Act::Cancel { order } => noted(till.node.cancel(*order)),
+        Act::TakeBack { order, receipt, product, units, damaged, paid } => {
+            let condition = if *damaged { Condition::Damaged } else { Condition::Shelf };
+            let quantity = Some(Amount::new(*units)?);
+            let line = LineBack { product_id: *product, order_item_id: None, quantity, condition };
+            let is_known = till.node.order(*order)?.is_some();
+            let (order, amount) = match is_known {
+                true => (Named::Order(*order), None),
+                false => (Named::Receipt(receipt.clone()), Some(*paid)),
+            };
+            // As the goods were paid.
+            let refund = RefundWanted { amount, back: Some(Back::Card { reference: None }), otherwise: false };
+            let (return_id, taken_by, reason) = (None, None, String::new());
+            let wanted = ReturnWanted { return_id, order, what: What::Lines(vec![line]), refund, taken_by, reason };
+            Ok(Done::Returned(Box::new(till.node.take_back(&wanted, Caps::usual())?)))
+        }
         Act::Customer { email } => {
             let new = NewCustomer { email: Some(email.clone()), ..NewCustomer::default() };
             Ok(Done::Customer(till.node.add_customer(&new)?.user_id))

@@ -159,6 +159,7 @@ const fn table(kind: Kind) -> Option<&'static str> {
         Kind::Address => Some("addresses"),
         Kind::Order => Some("orders"),
         Kind::Review => Some("reviews"),
+        Kind::Return => Some("returns"),
         Kind::Cart => Some("cart_states"),
         Kind::Concern => Some("concerns"),
         Kind::Transfer => Some("transfers"),

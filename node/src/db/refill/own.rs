@@ -94,6 +94,7 @@ fn by(identity: &Identity, op: &Op, moved: &[(StockKey, i64)]) -> BTreeMap<Stock
         | Op::Dispatched(_)
         | Op::Arrived(_)
         | Op::ReceiptUndone(_)
+        | Op::Returned(_)
             if identity.card.is_home =>
         {
             for (key, delta) in moved {
@@ -111,6 +112,7 @@ fn by(identity: &Identity, op: &Op, moved: &[(StockKey, i64)]) -> BTreeMap<Stock
         Op::Received(_)
         | Op::Adjusted(_)
         | Op::Counted(_)
+        | Op::Returned(_)
         | Op::AllotmentAsked(_)
         | Op::CancelAsked(_)
         | Op::CustomerAdded(_)

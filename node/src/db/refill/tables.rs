@@ -34,6 +34,12 @@ const NOBODY: &str = "false";
 /// here, is the server's to tell: what no journal has is a ghost, as in a comparison.
 const OWN_ORDER: &str = "m.order_id in (select id from temp.own)";
 
+/// A refund comes and goes with its return.
+const OWN_PAYMENT: &str = "(m.return_id is not null or m.order_id in (select id from temp.own))";
+
+/// An op of this node that the images do not contain made the return.
+const OWN_RETURN: &str = "m.return_id in (select id from temp.own)";
+
 /// An order of this node, or one that an op of it named: its content never changes, and its status only rises.
 const KEPT_ORDER: &str = "exists (select 1 from main.orders o where o.order_id = m.order_id
     and (o.node_id = (select node_id from main.identity) or o.order_id in (select id from temp.own)))";
@@ -143,7 +149,7 @@ pub(super) const GROUPS: &[Group] = &[
                 )
             },
             Fed {
-                own: OWN_ORDER,
+                own: OWN_PAYMENT,
                 kept: KEPT_ORDER,
                 ..Fed::told(
                     "payments",
@@ -157,6 +163,61 @@ pub(super) const GROUPS: &[Group] = &[
                         "transaction_ref",
                         "created_at",
                         "updated_at",
+                        "return_id",
+                        "refunds_id",
+                    ],
+                )
+            },
+        ],
+        laid_over: None,
+    },
+    Group {
+        key: "return_id",
+        tables: &[
+            Fed {
+                own: OWN_RETURN,
+                ..Fed::told(
+                    "returns",
+                    &["return_id"],
+                    &[
+                        "order_id",
+                        "user_id",
+                        "order_receipt_prefix",
+                        "order_receipt_number",
+                        "receipt_prefix",
+                        "receipt_number",
+                        "node_id",
+                        "warehouse_id",
+                        "taken_by",
+                        "reason",
+                        "created_at",
+                    ],
+                )
+            },
+            Fed {
+                own: OWN_RETURN,
+                ..Fed::told(
+                    "return_lines",
+                    &["return_id", "line"],
+                    &["order_item_id", "product_id", "quantity", "condition"],
+                )
+            },
+            Fed {
+                own: OWN_RETURN,
+                ..Fed::told(
+                    "payments",
+                    &["order_id", "payment_id"],
+                    &[
+                        "user_id",
+                        "amount",
+                        "currency",
+                        "tender",
+                        "status",
+                        "transaction_ref",
+                        "created_at",
+                        "updated_at",
+                        "return_id",
+                        "refunds_id",
                     ],
                 )
             },

@@ -6,6 +6,7 @@ mod journal;
 mod network;
 mod people;
 mod recovery;
+mod returns;
 mod set_aside;
 mod shop;
 mod stock;

@@ -24,6 +24,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = embedded![
     "0010_movements",
     "0011_counts",
     "0012_transfers",
+    "0013_returns",
 ];
 
 /// Where the node notes what was applied.

@@ -201,8 +201,61 @@ pub(super) const TABLES: &[Table] = &[
             made("created_at", "p.created_at", Time),
             made("updated_at", "p.updated_at", Time),
         ],
-        from: "payments p join orders o on o.order_id = p.order_id where o.warehouse_id = any({scope})
+        from: "payments p join orders o on o.order_id = p.order_id
+            where o.warehouse_id = any({scope}) and p.return_id is null
             order by p.order_id, p.payment_id",
+    },
+    Table {
+        name: "payments",
+        columns: &[
+            same("order_id", Id),
+            same("payment_id", Id),
+            same("user_id", Id),
+            same("amount", Money),
+            same("currency", Text),
+            same("tender", Text),
+            same("status", Text),
+            same("transaction_ref", Text),
+            same("created_at", Time),
+            same("updated_at", Time),
+            same("return_id", Id),
+            same("refunds_id", Id),
+        ],
+        from: "payments p where return_id in (
+                select return_id from returns where warehouse_id = any({scope}) or sold_at = any({scope}))
+            order by order_id, payment_id",
+    },
+    Table {
+        name: "returns",
+        columns: &[
+            same("return_id", Id),
+            same("order_id", Id),
+            same("user_id", Id),
+            same("order_receipt_prefix", Text),
+            same("order_receipt_number", Whole),
+            same("receipt_prefix", Text),
+            same("receipt_number", Whole),
+            same("node_id", Id),
+            same("warehouse_id", Id),
+            same("taken_by", Id),
+            same("reason", Text),
+            same("created_at", Time),
+        ],
+        from: "returns where warehouse_id = any({scope}) or sold_at = any({scope}) order by return_id",
+    },
+    Table {
+        name: "return_lines",
+        columns: &[
+            made("return_id", "l.return_id", Id),
+            same("line", Int),
+            same("order_item_id", Id),
+            same("product_id", Id),
+            same("quantity", Whole),
+            same("condition", Text),
+        ],
+        from: "return_lines l join returns r on r.return_id = l.return_id
+            where r.warehouse_id = any({scope}) or r.sold_at = any({scope})
+            order by l.return_id, line",
     },
     Table {
         name: "cart_states",

@@ -6,8 +6,9 @@
 mod catalogue;
 mod concerns;
 mod goods;
-mod orders;
+pub(super) mod orders;
 mod people;
+mod returns;
 mod stock;
 
 use std::collections::HashMap;
@@ -51,6 +52,7 @@ async fn of_kind(tx: &Tx, scopes: &Scopes, kind: Kind, keys: &[&Key]) -> Result<
         Kind::Review => people::reviews(tx, &column(keys, 0)).await,
         Kind::Cart => orders::carts(tx, &scopes.warehouses, &column(keys, 0)).await,
         Kind::Concern => concerns::concerns(tx, &scopes.all(), &column(keys, 0)).await,
+        Kind::Return => returns::returns(tx, &scopes.warehouses, &column(keys, 0)).await,
         Kind::Verdict => concerns::rulings(tx, scopes.node_id, keys).await,
         Kind::Transfer => goods::transfers(tx, &scopes.warehouses, &column(keys, 0)).await,
         Kind::Delivery => goods::deliveries(tx, &scopes.warehouses, &column(keys, 0)).await,

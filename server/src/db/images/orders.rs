@@ -56,7 +56,8 @@ fn order(row: &Row) -> Result<Order, Error> {
     })
 }
 
-async fn items(tx: &Tx, orders: &[Uuid]) -> Result<HashMap<OrderId, Vec<OrderItem>>, Error> {
+/// Items of these orders, as they stand on the receipt.
+pub(in crate::db) async fn items(tx: &Tx, orders: &[Uuid]) -> Result<HashMap<OrderId, Vec<OrderItem>>, Error> {
     let rows = tx
         .query(
             "select order_id, order_item_id, product_id, quantity, unit_price, price_per
@@ -77,11 +78,12 @@ async fn items(tx: &Tx, orders: &[Uuid]) -> Result<HashMap<OrderId, Vec<OrderIte
     Ok(items)
 }
 
-async fn payments(tx: &Tx, orders: &[Uuid]) -> Result<HashMap<OrderId, Vec<Payment>>, Error> {
+/// Payments of these orders, as they were sold.
+pub(in crate::db) async fn payments(tx: &Tx, orders: &[Uuid]) -> Result<HashMap<OrderId, Vec<Payment>>, Error> {
     let rows = tx
         .query(
             "select order_id, payment_id, amount, currency, tender, status, transaction_ref, created_at, updated_at
-            from payments where order_id = any($1) order by order_id, created_at, payment_id",
+            from payments where order_id = any($1) and return_id is null order by order_id, created_at, payment_id",
             &[&orders],
         )
         .await?;

@@ -62,6 +62,7 @@ pub fn aggregate(choices: &mut Choices<'_>) -> Aggregate {
         Kind::Address => Aggregate::Address(Box::new(address(choices))),
         Kind::Order => Aggregate::Order(Box::new(super::ops::order(choices))),
         Kind::Review => Aggregate::Review(Box::new(review(choices))),
+        Kind::Return => Aggregate::Return(Box::new(super::ops::back(choices))),
         Kind::Cart => Aggregate::Cart(Box::new(cart::some_cart(choices))),
         Kind::Concern => Aggregate::Concern(Box::new(concern(choices))),
         Kind::Transfer => Aggregate::Transfer(Box::new(transfer(choices))),

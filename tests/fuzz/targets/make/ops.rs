@@ -8,6 +8,7 @@ use outpost_schema::{
     movement::{Adjusted, Cause, Change, Lot, Received, ReceivedLine, Remark},
     op::{Cancel, Carried, Count, CountLine, Customer, Goods, LifeEnded, Line, Op, OpKind, Sale, StatusTold},
     order::{Fulfilment, Order, OrderItem, OrderStatus, Payment, PaymentStatus, Receipt, Tender},
+    returned::{Condition, Refund, Return, ReturnLine},
     transfer::{Arrived, CameLine, Dispatched, TransferCode},
     word::Word as _,
 };
@@ -40,6 +41,7 @@ pub fn op(kind: OpKind, choices: &mut Choices<'_>) -> Op {
         OpKind::AllotmentAsked => Op::AllotmentAsked(goods(choices)),
         OpKind::CancelAsked => Op::CancelAsked(Cancel { order_id: order_id(choices), at: at(choices) }),
         OpKind::Carried => Op::Carried(Box::new(carried(choices))),
+        OpKind::Returned => Op::Returned(Box::new(back(choices))),
         OpKind::LifeEnded => Op::LifeEnded(LifeEnded { incarnation_id: life(choices) }),
         OpKind::Dispatched => Op::Dispatched(dispatched(choices)),
         OpKind::Arrived => Op::Arrived(arrived(choices)),
@@ -65,6 +67,7 @@ fn carried(choices: &mut Choices<'_>) -> Carried {
         | OpKind::StatusTold
         | OpKind::AllotmentAsked
         | OpKind::CancelAsked
+        | OpKind::Returned
         | OpKind::LifeEnded
         | OpKind::Dispatched
         | OpKind::Arrived
@@ -213,6 +216,39 @@ fn payment(choices: &mut Choices<'_>) -> Payment {
         transaction_ref: choices.perhaps(|choices| choices.text(20)),
         created_at: at(choices),
         updated_at: at(choices),
+    }
+}
+
+/// Mostly of an order that there may be, by its id or its receipt.
+pub fn back(choices: &mut Choices<'_>) -> Return {
+    let order_receipt = Receipt { prefix: "K1".to_owned(), number: choices.within(0, 3) };
+    let line = |choices: &mut Choices<'_>| ReturnLine {
+        order_item_id: choices.perhaps(order_item_id),
+        product_id: product_id(choices),
+        quantity: amount(choices),
+        condition: choices.one(Condition::WORDS).0,
+    };
+    let refund = |choices: &mut Choices<'_>| {
+        let mut payment = payment(choices);
+        if !choices.once_in(8) {
+            payment.status = PaymentStatus::Succeeded;
+            payment.amount = payment.amount.min(-payment.amount);
+        }
+        Refund { refunds: choices.perhaps(payment_id), payment }
+    };
+    Return {
+        return_id: ReturnId(choices.id(15, 3)),
+        order_id: if choices.once_in(2) { order_receipt.stand_in() } else { order_id(choices) },
+        user_id: user_id(choices),
+        order_receipt,
+        receipt: Receipt { prefix: choices.line(), number: choices.number() },
+        node_id: node_id(choices),
+        warehouse_id: warehouse_id(choices),
+        taken_by: choices.perhaps(user_id),
+        reason: choices.text(20),
+        created_at: at(choices),
+        lines: choices.some(3, line),
+        refunds: choices.some(2, refund),
     }
 }
 

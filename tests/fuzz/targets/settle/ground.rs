@@ -8,8 +8,9 @@ use outpost_schema::{
     count::{Cut, InForce, Skew, Span, Told, Upto},
     id::UserId,
     op::Line,
-    order::{Fulfilment, OrderStatus, is_promised},
+    order::{Fulfilment, OrderStatus, Receipt, is_promised},
     quantity::AMOUNT_MAX,
+    returned::Bought,
     settle::{Author, Elder, Known, KnownOrder, Past},
     stock::{Allotment, Level, SUM_MAX, StockKey},
     word::Word as _,
@@ -38,6 +39,11 @@ pub fn make(choices: &mut Choices<'_>) -> Ground {
     }
     for _ in 0..choices.place(4) {
         known.orders.insert(make::order_id(choices), order(choices));
+    }
+    for (order_id, number) in known.orders.keys().copied().collect::<Vec<_>>().into_iter().zip(0..) {
+        let bought = Bought::of(&make::order(choices), known.currency);
+        known.bought.insert(order_id, bought);
+        known.receipts.insert(Receipt { prefix: "K1".to_owned(), number }.stand_in(), order_id);
     }
     if choices.once_in(3) {
         known.sold.insert((make::cart_id(choices), make::product_id(choices)), SoldUnits::default());

@@ -105,6 +105,7 @@ impl Tables {
                     journal.answer(ruling.seq, &ruling.verdict);
                 }
             }
+            Aggregate::Return(told) => self.keep(Kind::Return, told.return_id.0, aggregate),
             Aggregate::Gone(key) => self.lose(key, contained),
         }
     }
@@ -138,6 +139,12 @@ impl Tables {
         if told.status >= order.status {
             (order.status, order.updated_at) = (told.status, told.updated_at);
         }
+        for payment in &mut order.payments {
+            let told = told.payments.iter().find(|told| told.payment_id == payment.payment_id);
+            if let Some(told) = told.filter(|told| told.status >= payment.status) {
+                (payment.status, payment.updated_at) = (told.status, told.updated_at);
+            }
+        }
     }
 
     fn merge_cart(&mut self, told: &Cart) {
@@ -159,7 +166,7 @@ impl Tables {
                 }
             }
             Kind::Warehouse | Kind::Category | Kind::Product | Kind::User => _ = self.images.remove(&(key.kind, id)),
-            Kind::Address | Kind::Review | Kind::Concern | Kind::Transfer | Kind::Delivery => {
+            Kind::Address | Kind::Review | Kind::Concern | Kind::Transfer | Kind::Delivery | Kind::Return => {
                 self.images.remove(&(key.kind, id));
             }
             // An answer once given is part of the journal, and own totals are sums over it.

@@ -1,6 +1,7 @@
 //! What people do at a till: planned over the tables as they are, and refused or carried out in one commit.
 
 mod effects;
+mod returns;
 mod stockroom;
 
 use outpost_schema::{
@@ -38,6 +39,7 @@ pub(super) enum Told {
     Noted { key: Option<StockKey>, delta: i64 },
     Customer,
     Advanced,
+    Returned,
 }
 
 impl Tables {
@@ -78,6 +80,10 @@ impl Tables {
             Act::Ask { product, units } => self.note_goods(*product, *units, Effects::default(), 0, Op::AllotmentAsked),
             Act::Advance { order, status } => self.advance(*order, *status, world.now()),
             Act::Cancel { order } => self.cancel(*order, world.now()),
+            Act::TakeBack { order, receipt, product, units, damaged, paid } => {
+                let line = (*product, *units, *damaged);
+                self.take_back(*order, receipt, line, *paid, world)
+            }
             Act::Customer { email } => self.customer(email, world),
         }
     }
@@ -117,6 +123,12 @@ impl Tables {
                 self.receipts = sale.order.receipt.number;
                 self.orders.insert(sale.order.order_id, sale.order.clone());
                 Done::Sold(Box::new(sale.order))
+            }
+            (Op::Returned(back), _) => {
+                self.receipts = back.receipt.number;
+                let key = (outpost_schema::feed::Kind::Return, back.return_id.0);
+                self.images.insert(key, outpost_schema::feed::Aggregate::Return(back.clone()));
+                Done::Returned(back)
             }
             (Op::CustomerAdded(customer), _) => {
                 let user = customer.user;
@@ -265,7 +277,7 @@ impl Tables {
 fn noted(told: &Told) -> Done {
     match told {
         Told::Noted { key, delta } => Done::Noted { key: *key, delta: *delta },
-        Told::Sold | Told::Customer | Told::Advanced => Done::Noted { key: None, delta: 0 },
+        Told::Sold | Told::Customer | Told::Advanced | Told::Returned => Done::Noted { key: None, delta: 0 },
     }
 }
 

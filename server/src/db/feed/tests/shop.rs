@@ -205,6 +205,7 @@ pub(super) fn apply(shown: &mut Shown, aggregate: &Aggregate) {
         | Aggregate::Allotment(_)
         | Aggregate::Address(_)
         | Aggregate::Review(_)
+        | Aggregate::Return(_)
         | Aggregate::Verdict(_) => return,
     };
     shown.insert(Key { kind, ids }, text);
