@@ -176,7 +176,7 @@ mod postgres {
 
     words! {
         Unit Role OrderStatus PaymentStatus Tender Fulfilment Reason SalePolicy NodeKind IncarnationState
-        LifeReason ConcernKind OpKind
+        LifeReason ConcernKind OpKind Settlement
     }
 
     spelled_as! {

@@ -22,6 +22,7 @@ pub mod people;
 pub mod planted;
 pub mod quantity;
 pub mod settle;
+pub mod settlement;
 pub mod stock;
 pub mod text;
 pub mod verdict;

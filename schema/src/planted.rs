@@ -68,6 +68,12 @@ bugs! {
     LostSavepoint,
     /// The latest status of an order that is told wins, not the highest.
     LatestStatusWins,
+    /// What a lost device tells late leaves what was written off with it as it is.
+    WriteOffKept,
+    /// What head office took back from a device stays in that device's own book.
+    ReclaimUnheard,
+    /// A concern is opened once more whenever its figures change.
+    ConcernOpenedTwice,
     /// A removed line of a cart counts from nothing again, as a counter within a map does.
     CounterInAMap,
 }

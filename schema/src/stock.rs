@@ -45,6 +45,8 @@ pub enum Reason {
     Counted,
     /// Head office set the book right.
     Corrected,
+    /// It is gone: written off with a device, or missing. The other way round, it was not.
+    Lost,
 }
 
 /// One signed change of a stock row's balance.

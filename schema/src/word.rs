@@ -7,6 +7,7 @@ use crate::{
     order::{Fulfilment, OrderStatus, PaymentStatus, Tender},
     people::Role,
     quantity::Unit,
+    settlement::Settlement,
     stock::{Reason, SalePolicy},
     verdict::{ConcernKind, Refusal},
 };
@@ -72,30 +73,34 @@ words! {
         Cash = "cash", Card = "card", Change = "change";
     Fulfilment, "fulfilment", "carry_out, ship":
         CarryOut = "carry_out", Ship = "ship";
-    Reason, "reason", "received, sold, counted, corrected":
-        Received = "received", Sold = "sold", Counted = "counted", Corrected = "corrected";
+    Reason, "reason", "received, sold, counted, corrected, lost":
+        Received = "received", Sold = "sold", Counted = "counted", Corrected = "corrected", Lost = "lost";
     SalePolicy, "sale policy", "strict, physical":
         Strict = "strict", Physical = "physical";
     NodeKind, "node kind", "till, kiosk, popup, handheld":
         Till = "till", Kiosk = "kiosk", Popup = "popup", Handheld = "handheld";
-    IncarnationState, "incarnation state", "active, frozen, superseded":
-        Active = "active", Frozen = "frozen", Superseded = "superseded";
+    IncarnationState, "incarnation state", "active, frozen, superseded, suspended, retired":
+        Active = "active", Frozen = "frozen", Superseded = "superseded", Suspended = "suspended", Retired = "retired";
     LifeReason, "reason for another life", "rolled_back, restored, forked":
         RolledBack = "rolled_back", Restored = "restored", Forked = "forked";
-    Refusal, "refusal", "nothing_left, already_handed_over, already_cancelled, recovering, life_over":
+    Refusal, "refusal", "nothing_left, already_handed_over, already_cancelled, recovering, life_over, suspended":
         NothingLeft = "nothing_left", AlreadyHandedOver = "already_handed_over", AlreadyCancelled = "already_cancelled",
-        Recovering = "recovering", LifeOver = "life_over";
+        Recovering = "recovering", LifeOver = "life_over", Suspended = "suspended";
     OpKind, "op kind", "sale, customer_added, address_added, reviewed, received, counted, gave_back, status_told, allotment_asked, cancel_asked, carried, life_ended":
         Sale = "sale", CustomerAdded = "customer_added", AddressAdded = "address_added", Reviewed = "reviewed",
         Received = "received", Counted = "counted", GaveBack = "gave_back", StatusTold = "status_told",
         AllotmentAsked = "allotment_asked", CancelAsked = "cancel_asked", Carried = "carried", LifeEnded = "life_ended";
-    ConcernKind, "concern", "owed, unbacked, total_mismatch, payments_mismatch, other_currency, cart_sold_twice, email_taken, clock_ahead, set_aside, fork, shipped_though_cancelled, cart_not_believable, life_begun, journal_hole, image_mended, server_restored":
+    ConcernKind, "concern", "owed, unbacked, total_mismatch, payments_mismatch, other_currency, cart_sold_twice, email_taken, clock_ahead, set_aside, fork, shipped_though_cancelled, cart_not_believable, life_begun, journal_hole, image_mended, server_restored, suspended, written_off":
         Owed = "owed", Unbacked = "unbacked", TotalMismatch = "total_mismatch", PaymentsMismatch = "payments_mismatch",
         OtherCurrency = "other_currency", CartSoldTwice = "cart_sold_twice", EmailTaken = "email_taken",
         ClockAhead = "clock_ahead", SetAside = "set_aside", Fork = "fork",
         ShippedThoughCancelled = "shipped_though_cancelled", CartNotBelievable = "cart_not_believable",
         LifeBegun = "life_begun", JournalHole = "journal_hole", ImageMended = "image_mended",
-        ServerRestored = "server_restored";
+        ServerRestored = "server_restored", Suspended = "suspended", WrittenOff = "written_off";
+    Settlement, "settlement", "transfer, backorder, refund, accept_loss, recount, merge_customers, keep_apart, void_duplicate, salvage, found, noted":
+        Transfer = "transfer", Backorder = "backorder", Refund = "refund", AcceptLoss = "accept_loss", Recount = "recount",
+        MergeCustomers = "merge_customers", KeepApart = "keep_apart", VoidDuplicate = "void_duplicate",
+        Salvage = "salvage", Found = "found", Noted = "noted";
 }
 
 #[cfg(test)]

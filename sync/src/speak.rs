@@ -104,6 +104,7 @@ impl Since for ConcernKind {
             | Self::ShippedThoughCancelled
             | Self::CartNotBelievable => 1,
             Self::LifeBegun | Self::JournalHole | Self::ImageMended | Self::ServerRestored => 2,
+            Self::Suspended | Self::WrittenOff => 3,
         }
     }
 }
@@ -113,6 +114,7 @@ impl Since for Refusal {
         match self {
             Self::NothingLeft | Self::AlreadyHandedOver | Self::AlreadyCancelled => 1,
             Self::Recovering | Self::LifeOver => 2,
+            Self::Suspended => 3,
         }
     }
 }

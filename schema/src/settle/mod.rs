@@ -15,6 +15,7 @@ mod sales;
 #[cfg(test)]
 mod tests;
 mod touched;
+pub mod write_off;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -87,6 +88,8 @@ pub struct Known {
     /// Whether the server may have forgotten what it granted, and has not heard it yet: facts are taken,
     /// asks are refused.
     pub is_recovering: bool,
+    /// Whether head office suspended the author's device: facts are taken, asks are refused.
+    pub is_suspended: bool,
     /// Products that exist.
     pub products: BTreeSet<ProductId>,
     /// Warehouses that exist.
@@ -111,6 +114,8 @@ pub struct Known {
     pub elders: BTreeMap<IncarnationId, Elder>,
     /// Entries of the batch that a later life of the author's device has carried into the book.
     pub carried: BTreeSet<Mark>,
+    /// Units of the author's lives that are booked as lost and of which nobody has told since; see [`write_off`].
+    pub written_off: BTreeMap<(IncarnationId, StockKey), i64>,
 }
 
 impl Known {
@@ -120,6 +125,7 @@ impl Known {
             currency,
             now,
             is_recovering: false,
+            is_suspended: false,
             products: BTreeSet::new(),
             warehouses: BTreeSet::new(),
             users: BTreeSet::new(),
@@ -132,6 +138,7 @@ impl Known {
             sold: BTreeMap::new(),
             elders: BTreeMap::new(),
             carried: BTreeSet::new(),
+            written_off: BTreeMap::new(),
         }
     }
 }
@@ -141,7 +148,7 @@ impl Known {
 pub struct Moved {
     /// The op.
     pub seq: i64,
-    /// Counts the op's movements from 0.
+    /// Counts the op's movements from 0; those that give back of a write-off from -1 down.
     pub line: i32,
     /// When it happened, by the node's clock.
     pub at: Timestamp,
@@ -202,6 +209,8 @@ pub struct Settled {
     pub allotments: BTreeSet<StockKey>,
     /// Allotments of earlier lives whose totals changed; see [`Known::elders`].
     pub elder_allotments: BTreeSet<(IncarnationId, StockKey)>,
+    /// Write-offs that ops took something of; see [`Known::written_off`].
+    pub given_back: BTreeSet<(IncarnationId, StockKey)>,
     /// Entries of earlier lives that are in the book from now on.
     pub carried: Vec<Brought>,
     /// Earlier lives of which everything has been told.

@@ -1,5 +1,7 @@
 //! Each rule by name, then the laws of stock over random histories.
 
+mod write_off;
+
 use std::collections::BTreeSet;
 
 use rand::{Rng as _, SeedableRng as _};
