@@ -18,6 +18,7 @@ use crate::{
     order::{Fulfilment, OrderStatus, PaymentStatus, Tender},
     people::{Rating, Role},
     quantity::{Amount, Unit},
+    settlement::Settlement,
     stock::{Reason, SalePolicy},
     verdict::ConcernKind,
     word::Word as _,

@@ -107,6 +107,9 @@ impl Batch<'_> {
     pub(super) fn move_stock(&mut self, at: At, line: i32, key: StockKey, delta: i64, reason: Reason) {
         if delta != 0 {
             self.level(key).balance += delta;
+            if reason == Reason::Counted {
+                self.count_what_was_lost(key, delta);
+            }
             let movement = Movement { key, delta, reason };
             self.settled.movements.push(Moved { seq: at.seq, line, at: at.at, movement });
         }

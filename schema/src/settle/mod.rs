@@ -209,7 +209,7 @@ pub struct Settled {
     pub allotments: BTreeSet<StockKey>,
     /// Allotments of earlier lives whose totals changed; see [`Known::elders`].
     pub elder_allotments: BTreeSet<(IncarnationId, StockKey)>,
-    /// Write-offs that ops took something of; see [`Known::written_off`].
+    /// Write-offs of which something was seen or taken; see [`Known::written_off`].
     pub given_back: BTreeSet<(IncarnationId, StockKey)>,
     /// Entries of earlier lives that are in the book from now on.
     pub carried: Vec<Brought>,

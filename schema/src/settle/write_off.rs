@@ -43,6 +43,16 @@ pub fn given_back(remaining: i64, before: Allotment, after: Allotment) -> i64 {
 }
 
 impl Batch<'_> {
+    /// Somebody saw more than the book had: units that were written off with this life may be among them, and come
+    /// back only once.
+    pub(super) fn count_what_was_lost(&mut self, key: StockKey, delta: i64) {
+        let life = self.elder.unwrap_or(self.author.incarnation_id);
+        if let Some(remaining) = self.known.written_off.get_mut(&(life, key)).filter(|_| delta > 0) {
+            *remaining -= delta.min(*remaining);
+            self.settled.given_back.insert((life, key));
+        }
+    }
+
     /// The op that is decided took so many units that had been written off with this life: they come back.
     pub(super) fn give_back_of_write_off(&mut self, life: IncarnationId, key: StockKey, units: i64) {
         self.known.written_off.entry((life, key)).and_modify(|remaining| *remaining -= units);

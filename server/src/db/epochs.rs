@@ -168,7 +168,7 @@ pub async fn stamp_feed(tx: &Tx) -> Result<(), Error> {
 /// If Postgres fails.
 pub async fn ask_for_reports(tx: &Tx) -> Result<i64, Error> {
     tx.execute(
-        "update incarnations set report_owed = true, report_head = null where state = 'active' or report_owed",
+        "update incarnations set report_owed = true, report_head = null where state in ('active', 'suspended') or report_owed",
         &[],
     )
     .await?;
@@ -308,7 +308,7 @@ pub struct Credit {
 pub async fn credit(tx: &Tx, incarnation_id: IncarnationId) -> Result<Option<Credit>, Error> {
     let row = tx
         .query_opt(
-            "select state = 'active' as is_active, report_owed, acked_seq, claimed_seq
+            "select state in ('active', 'suspended') as is_active, report_owed, acked_seq, claimed_seq
              from incarnations where incarnation_id = $1 for no key update",
             &[&incarnation_id],
         )

@@ -10,6 +10,7 @@ pub mod catalogue;
 pub mod checks;
 pub mod concerns;
 pub mod databases;
+pub mod devices;
 pub mod digest;
 pub mod effects;
 pub mod epochs;
@@ -35,6 +36,8 @@ pub mod ops;
 pub mod presence;
 pub mod replication;
 pub mod settings;
+pub mod settlements;
+pub mod written_off;
 
 use std::{
     collections::BTreeSet,
