@@ -1,9 +1,6 @@
 //! Concerns that people settle: what they chose is written down with who and why, and head office books what it can
 //! book itself. Which settlements a kind of concern has is decided by [`outpost_schema::settlement`].
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeSet;
 
 use outpost_schema::{

@@ -8,7 +8,7 @@ use crate::error::Error;
 const CASES_MAX: i64 = 5;
 
 /// What each law says, and the query for the cases that break it.
-const LAWS: [(&str, &str); 11] = [
+const LAWS: [(&str, &str); 12] = [
     (
         "the sum of a stock row's movements is its balance",
         "select format('%s/%s: movements %s, balance %s', product_id, warehouse_id, m.sum, s.balance)
@@ -103,6 +103,15 @@ const LAWS: [(&str, &str); 11] = [
              select incarnation_id, seq, min(order_id::text) as order_id, count(*) as rows from orders group by 1, 2
          ) o using (incarnation_id, seq)
          where (p.verdict is not distinct from 'accepted') <> (o.rows is not distinct from 1)",
+    ),
+    (
+        "no more is missing of what was written off than was booked as lost",
+        "select format('%s/%s: %s missing, %s lost', product_id, warehouse_id, w.units, m.units)
+         from (select product_id, warehouse_id, sum(units) as units from written_off group by 1, 2) w
+         left join (
+             select product_id, warehouse_id, -sum(delta) as units from stock_movements where reason = 'lost' group by 1, 2
+         ) m using (product_id, warehouse_id)
+         where w.units > coalesce(m.units, 0)",
     ),
     (
         "what is owed or unbacked has its open concern, and nothing else has",

@@ -7,8 +7,6 @@
 
 mod leave;
 mod lose;
-#[cfg(test)]
-mod tests;
 
 use outpost_schema::{
     device::IncarnationState, fault::Fault, id::NodeId, money::Money, settle::Raised, text, verdict::ConcernKind,

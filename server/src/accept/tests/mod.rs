@@ -1,5 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
+mod concerns;
+mod devices;
 mod holes;
 mod journal;
 mod network;
