@@ -12,6 +12,7 @@ macro_rules! say {
 pub mod backup;
 pub mod card;
 pub mod carry;
+pub mod concerns;
 pub mod count;
 pub mod find;
 pub mod goods;

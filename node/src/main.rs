@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use outpost_node::{
     command::{
-        Failure, backup, card, carry, count, find, goods, join, orders, restore, round, salvage, sell, serve, status,
-        stock, verify,
+        Failure, backup, card, carry, concerns, count, find, goods, join, orders, restore, round, salvage, sell, serve,
+        status, stock, verify,
     },
     config::{Config, LogFormat, Settings},
     stage,
@@ -45,7 +45,9 @@ enum Verb {
     /// Ask for more to sell
     Ask(goods::Goods),
     /// Give back what is not needed, so that others may sell it
-    GiveBack(goods::Goods),
+    GiveBack(goods::Back),
+    /// Give everything back and close the journal: head office has said that this device is to go
+    Retire,
     Orders(orders::Orders),
     /// Send and fetch now, and say what happened
     Round,
@@ -56,6 +58,7 @@ enum Verb {
     Verify,
     /// Show how this device stands with head office
     Status,
+    Concerns(concerns::Concerns),
     Backup(backup::Backup),
     Restore(restore::Restore),
 }
@@ -87,7 +90,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Receive(goods) => goods::run(&config, &goods, goods::Deed::Receive),
         Verb::Count(count) => count::run(&config, &count),
         Verb::Ask(goods) => goods::run(&config, &goods, goods::Deed::Ask),
-        Verb::GiveBack(goods) => goods::run(&config, &goods, goods::Deed::GiveBack),
+        Verb::GiveBack(back) => goods::give_back(&config, back),
+        Verb::Retire => goods::retire(&config),
         Verb::Orders(orders) => orders::run(&config, &orders),
         Verb::Round => round::run(&config),
         Verb::Export(export) => carry::export(&config, &export),
@@ -95,6 +99,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Salvage(salvage) => salvage::run(&config, &salvage),
         Verb::Verify => verify::run(&config),
         Verb::Status => status::run(&config),
+        Verb::Concerns(wanted) => concerns::run(&config, &wanted),
         Verb::Backup(wanted) => backup::run(&config, &wanted),
         Verb::Restore(wanted) => restore::run(&config, &wanted),
     }

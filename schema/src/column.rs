@@ -18,7 +18,6 @@ use crate::{
     order::{Fulfilment, OrderStatus, PaymentStatus, Tender},
     people::{Rating, Role},
     quantity::{Amount, Unit},
-    settlement::Settlement,
     stock::{Reason, SalePolicy},
     verdict::ConcernKind,
     word::Word as _,
@@ -125,6 +124,7 @@ mod sqlite {
 #[cfg(feature = "postgres")]
 mod postgres {
     use super::*;
+    use crate::settlement::Settlement;
     use bytes::BytesMut;
     use postgres_types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
     use rust_decimal::Decimal;

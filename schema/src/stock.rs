@@ -107,7 +107,7 @@ impl Level {
 pub struct Allotment {
     /// G: granted by the server.
     pub granted: i64,
-    /// W: taken back by the server without the node's word.
+    /// W: taken back by the server without the node's word. Of what was written off, less what came back.
     pub reclaimed: i64,
     /// C: what the node sold or took out of the book, beyond its allotment too.
     pub consumed: i64,
@@ -161,6 +161,12 @@ impl Allotment {
     #[must_use]
     pub fn give_back(self, units: i64) -> Self {
         Self { returned: self.returned + units, ..self }
+    }
+
+    /// What a page of the feed tells: it is the server's newest word, so W may have fallen. G never does.
+    #[must_use]
+    pub fn told(self, granted: i64, reclaimed: i64) -> Self {
+        Self { granted: self.granted.max(granted), reclaimed, ..self }
     }
 
     /// What two ends know of the totals the server raises: larger wins.

@@ -143,7 +143,7 @@ impl Batch<'_> {
         };
         let told = change(*allotment);
         let back = write_off::given_back(remaining, *allotment, told);
-        let changed = Allotment { granted: told.granted + back, ..told };
+        let changed = Allotment { reclaimed: told.reclaimed - back, ..told };
         let opened = changed.open() - allotment.open();
         *allotment = changed;
         self.promise(key, opened);

@@ -2,9 +2,10 @@
 //!
 //! Writing off is exact: what a life has open of a row is promised to it no longer (W), and leaves the book
 //! as *lost*. If an op of that life comes after all, because the device was only offline or somebody saved
-//! its journal, the units that it took were not lost: as many come back into the book as the op took, and so
-//! many fewer stay written off. W is not lowered for them, because of its totals the larger is believed;
-//! the units are granted once more (G) instead, which leaves the same open at whatever end hears it when.
+//! its journal, the units that it took were not lost: as many come back into the book as the op took, so many
+//! fewer stay written off, and W is lowered by as many. It is the one total that ever falls, and only with ops that
+//! its own device has told: so what that device knows of it may be too much, and never too little. To grant the
+//! units once more instead would count them twice after a restore, when the grant is reported and the op comes again.
 
 use super::decide::Batch;
 use crate::{

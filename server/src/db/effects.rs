@@ -110,15 +110,17 @@ async fn write_allotments(
     let consumed: Vec<_> = allotments.iter().map(|allotment| allotment.consumed).collect();
     let returned: Vec<_> = allotments.iter().map(|allotment| allotment.returned).collect();
     let received: Vec<_> = allotments.iter().map(|allotment| allotment.received).collect();
+    let reclaimed: Vec<_> = allotments.iter().map(|allotment| allotment.reclaimed).collect();
     tx.execute(
-        "insert into allotments (incarnation_id, product_id, warehouse_id, granted, consumed, returned, received)
-         select $1, product_id, warehouse_id, granted, consumed, returned, received
-         from unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
-              as a (product_id, warehouse_id, granted, consumed, returned, received)
+        "insert into allotments
+             (incarnation_id, product_id, warehouse_id, granted, consumed, returned, received, reclaimed)
+         select $1, product_id, warehouse_id, granted, consumed, returned, received, reclaimed
+         from unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
+              as a (product_id, warehouse_id, granted, consumed, returned, received, reclaimed)
          on conflict (incarnation_id, product_id, warehouse_id) do update
              set granted = excluded.granted, consumed = excluded.consumed, returned = excluded.returned,
-                 received = excluded.received",
-        &[&incarnation_id, &products, &warehouses, &granted, &consumed, &returned, &received],
+                 received = excluded.received, reclaimed = excluded.reclaimed",
+        &[&incarnation_id, &products, &warehouses, &granted, &consumed, &returned, &received, &reclaimed],
     )
     .await?;
     Ok(())

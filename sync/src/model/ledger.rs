@@ -41,6 +41,8 @@ pub struct Ledger {
     /// Which device alone sells from a warehouse.
     pub(super) homes: BTreeMap<WarehouseId, NodeId>,
     pub(super) movements: BTreeMap<StockKey, i64>,
+    /// Of these, units that are booked as lost, less those that came back.
+    pub(super) lost: BTreeMap<StockKey, i64>,
     pub(super) holds: BTreeMap<HoldId, Hold>,
     pub(super) carts: BTreeMap<CartId, Kept>,
     /// Open concerns.
@@ -61,7 +63,7 @@ impl Ledger {
         let mut known = Known::empty(currency, now);
         known.users.insert(UserId::GUEST);
         let epoch = EpochId(Uuid::nil());
-        let (journals, homes, movements, holds, carts) = Default::default();
+        let (journals, homes, movements, lost, holds, carts) = Default::default();
         let (concerns, ever, feed, ids) = Default::default();
         Self {
             epoch,
@@ -71,6 +73,7 @@ impl Ledger {
             journals,
             homes,
             movements,
+            lost,
             holds,
             carts,
             concerns,

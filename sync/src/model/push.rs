@@ -10,7 +10,7 @@ use outpost_schema::{
     journal::{Entry, Mark},
     op::OpKind,
     settle::{Elder, Raised, Settled, Touched, decode, settle},
-    stock::StockKey,
+    stock::{Movement, Reason, StockKey},
     verdict::ConcernKind,
     word::Word as _,
 };
@@ -102,6 +102,7 @@ impl Ledger {
         let carried = entries.iter().map(Entry::mark).filter(|mark| journal.carried.contains_key(mark));
         self.known.carried = carried.collect();
         self.known.is_recovering = self.is_recovering || journal.report_owed;
+        self.known.is_suspended = journal.is_suspended();
         // What is known holds one author's allotments at a time.
         std::mem::swap(&mut self.known.allotments, &mut journal.allotments);
         let mut settled = settle(&mut self.known, &journal.author, entries);
@@ -140,8 +141,13 @@ impl Ledger {
     /// Keeps and tells what was settled.
     fn keep(&mut self, life: IncarnationId, settled: &mut Settled) {
         for moved in &settled.movements {
-            *self.movements.entry(moved.movement.key).or_default() += moved.movement.delta;
+            let Movement { key, delta, reason } = moved.movement;
+            *self.movements.entry(key).or_default() += delta;
+            if reason == Reason::Lost {
+                *self.lost.entry(key).or_default() -= delta;
+            }
         }
+        self.look_at_write_offs(&settled.given_back);
         self.keep_people(settled);
         self.keep_orders(settled);
         for key in &settled.levels {
