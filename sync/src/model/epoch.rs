@@ -34,6 +34,8 @@ impl Ledger {
         for journal in self.journals.values_mut() {
             if journal.state == IncarnationState::Active || journal.is_suspended() || journal.report_owed {
                 (journal.report_owed, journal.report_head) = (true, None);
+                // One that was given up may have been heard again since the copy.
+                journal.is_given_up &= !(journal.state == IncarnationState::Active || journal.is_suspended());
             }
         }
         self.is_recovering = self.awaits_somebody();

@@ -54,6 +54,10 @@ impl<D: Depth> Network<D> {
     /// What a device could sell is written off, or others get it: in that case so many are promised twice at most.
     async fn take_away(&mut self, node: NodeId, is_lost: bool) -> Check {
         let before = self.office.book().await;
+        // Nobody gives up a device that is still to be heard: it may hold more than head office knows.
+        if before.is_recovering {
+            return Ok(());
+        }
         let deed = if is_lost { Deed::WriteOff { node } } else { Deed::Reclaim { node } };
         self.do_with_a_device(&deed).await?;
         self.book = self.office.book().await;
