@@ -2,10 +2,12 @@
 
 use outpost_schema::{
     device::IncarnationState,
-    id::{NodeId, ProductId, WarehouseId},
+    id::{HoldId, NodeId, ProductId, WarehouseId},
     op::{LifeEnded, Op},
+    quantity::Amount,
     verdict::{ConcernKind, Refusal, Verdict},
 };
+use outpost_sync::wire::HoldWanted;
 use uuid::Uuid;
 
 use super::*;
@@ -14,6 +16,7 @@ use crate::{
     db::{devices as rows, office::NodeSeen},
     devices::{self, Bound, Moving, Signed, Undone},
     give_up,
+    hold::{self, Desk},
 };
 
 /// A till at a shared place with ten of tea, six of them its own.
@@ -92,6 +95,20 @@ async fn a_suspended_device_is_granted_nothing_and_what_it_tells_is_booked() {
     let refused = Verdict::Refused(Refusal::Suspended);
     assert_eq!(lent.till.push(&lent.shop, &entries).await, [refused, Verdict::Accepted]);
     assert_eq!(lent.level().await, (8, 4));
+    let desk = Desk::open(&lent.shop.server);
+    let wanted = HoldWanted {
+        hold_id: HoldId(Uuid::from_u128(5)),
+        product_id: lent.tea,
+        warehouse_id: lent.place,
+        amount: Amount::new(1).unwrap(),
+        cart_id: None,
+        seconds: 60,
+    };
+    assert_eq!(desk.place(lent.till.caller(), wanted.clone()).await.unwrap_err().code(), "suspended");
+    desk.place(lent.other.caller(), wanted.clone()).await.unwrap();
+    let allotted = hold::allot(&lent.shop.server, lent.till.caller(), wanted.hold_id).await;
+    assert_eq!(allotted.unwrap_err().code(), "suspended");
+    hold::release(&lent.shop.server, lent.till.caller(), wanted.hold_id).await.unwrap();
 
     devices::resume(&lent.shop.server, node, &signed(2)).await.unwrap();
     assert_eq!(lent.shop.concern_kinds().await, Vec::<String>::new());
