@@ -13,6 +13,7 @@ pub mod adjust;
 pub mod backup;
 pub mod card;
 pub mod carry;
+pub mod concerns;
 pub mod count;
 pub mod deliveries;
 pub mod find;

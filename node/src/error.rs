@@ -205,6 +205,26 @@ pub enum Refused {
         "this device was put back to an older copy of itself and sells nothing from its allotments until head office was heard; connect it once"
     )]
     RolledBack,
+    /// Head office suspended the device.
+    #[error(
+        "head office has suspended this device, so it sells nothing; ask head office why, what happened here goes out all the same"
+    )]
+    Suspended,
+    /// It is to be retired, and head office has not said so.
+    #[error(
+        "head office has not said that this device is to go; there: outpost-server nodes retire NAME, here: outpost-node round, and then this again"
+    )]
+    NotSuspended,
+    /// It cannot take another place's card before it has left the one where it is.
+    #[error(
+        "{waiting} entries wait for head office and {open} units may still be sold here; outpost-node give-back --all, then outpost-node round, and then this again"
+    )]
+    NotLeft {
+        /// Entries that wait.
+        waiting: i64,
+        /// Units that are open.
+        open: i64,
+    },
     /// No such product here.
     #[error("this product is not known here; scan it again, or wait for the next news from head office")]
     UnknownProduct {
@@ -392,6 +412,9 @@ impl Refused {
             Self::AllotmentSpent { .. } => "allotment_spent",
             Self::MoreThanOpen { .. } => "more_than_open",
             Self::RolledBack => "rolled_back",
+            Self::Suspended => "suspended",
+            Self::NotSuspended => "not_suspended",
+            Self::NotLeft { .. } => "not_left",
             Self::UnknownProduct { .. } => "unknown_product",
             Self::UnknownCustomer { .. } => "unknown_customer",
             Self::UnknownAddress { .. } => "unknown_address",

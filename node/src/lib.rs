@@ -26,6 +26,7 @@ pub mod disk;
 pub mod error;
 pub mod fill;
 pub(crate) mod goods;
+pub mod leave;
 pub mod line;
 pub mod node;
 pub mod orders;

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use outpost_node::{
     command::{
-        Failure, adjust, backup, card, carry, count, deliveries, find, goods, join, orders, restore, round, salvage,
-        sell, serve, status, stock, take_back, transfer, verify,
+        Failure, adjust, backup, card, carry, concerns, count, deliveries, find, goods, join, orders, restore, round,
+        salvage, sell, serve, status, stock, take_back, transfer, verify,
     },
     config::{Config, LogFormat, Settings},
     stage,
@@ -52,7 +52,9 @@ enum Verb {
     /// Ask for more to sell
     Ask(goods::Goods),
     /// Give back what is not needed, so that others may sell it
-    GiveBack(goods::Goods),
+    GiveBack(goods::Back),
+    /// Give everything back and close the journal: head office has said that this device is to go
+    Retire,
     Orders(orders::Orders),
     /// Send and fetch now, and say what happened
     Round,
@@ -63,6 +65,7 @@ enum Verb {
     Verify,
     /// Show how this device stands with head office
     Status,
+    Concerns(concerns::Concerns),
     Backup(backup::Backup),
     Restore(restore::Restore),
 }
@@ -99,7 +102,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Deliveries(wanted) => deliveries::run(&config, &wanted),
         Verb::Transfer(verb) => transfer::run(&config, &verb),
         Verb::Ask(goods) => goods::run(&config, &goods, goods::Deed::Ask),
-        Verb::GiveBack(goods) => goods::run(&config, &goods, goods::Deed::GiveBack),
+        Verb::GiveBack(back) => goods::give_back(&config, back),
+        Verb::Retire => goods::retire(&config),
         Verb::Orders(orders) => orders::run(&config, &orders),
         Verb::Round => round::run(&config),
         Verb::Export(export) => carry::export(&config, &export),
@@ -107,6 +111,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Salvage(salvage) => salvage::run(&config, &salvage),
         Verb::Verify => verify::run(&config),
         Verb::Status => status::run(&config),
+        Verb::Concerns(wanted) => concerns::run(&config, &wanted),
         Verb::Backup(wanted) => backup::run(&config, &wanted),
         Verb::Restore(wanted) => restore::run(&config, &wanted),
     }

@@ -96,7 +96,7 @@ impl Node {
     /// Sells these lines.
     ///
     /// # Errors
-    /// What is wrong with the lines, prices or tenders; `allotment_spent`, `rolled_back`,
+    /// What is wrong with the lines, prices or tenders; `allotment_spent`, `rolled_back`, `suspended`,
     /// `not_joined`; or what the disk says.
     pub fn sell(&self, wanted: &SaleWanted) -> Result<Sold, Error> {
         self.write(Work::Sale, |writing| writing.sell(&wanted.lines, &wanted.terms, UserId::GUEST, None))
@@ -141,6 +141,9 @@ impl Writing<'_> {
         units: Option<outpost_schema::cart::Sold>,
     ) -> Result<Sold, Error> {
         check_count(lines.len())?;
+        if self.is_suspended()? {
+            return Err(Refused::Suspended.into());
+        }
         self.check_terms(terms)?;
         let items = self.price(lines)?;
         let (order, change) = self.order(items, terms, buyer)?;

@@ -41,6 +41,8 @@ pub struct Status {
     pub problem: Option<String>,
     /// Whether head office was restored and is still hearing from its devices: it grants nothing.
     pub is_recovering: bool,
+    /// Whether head office has suspended this device: it sells nothing.
+    pub is_suspended: bool,
     /// Ops that the server could not book yet.
     pub set_aside: i64,
     /// Asks that were refused.
@@ -75,6 +77,7 @@ impl Node {
                 level_at: position.level_at,
                 problem: position.problem,
                 is_recovering: epochs::known(conn)?.is_recovering,
+                is_suspended: concerns::is_suspended(conn, identity.node_id())?,
                 set_aside: journal::count_verdicts(conn, "set_aside")?,
                 refused: journal::count_verdicts(conn, "refused")?,
                 concerns: concerns::count_open(conn)?,

@@ -214,7 +214,7 @@ impl Writing<'_> {
         Ok(lines)
     }
 
-    fn give_back(&mut self, lines: &[Line]) -> Result<Mark, Error> {
+    pub(crate) fn give_back(&mut self, lines: &[Line]) -> Result<Mark, Error> {
         if self.identity.state.is_old_image() {
             return Err(Refused::RolledBack.into());
         }

@@ -126,6 +126,7 @@ mod sqlite {
 #[cfg(feature = "postgres")]
 mod postgres {
     use super::*;
+    use crate::settlement::Settlement;
     use bytes::BytesMut;
     use postgres_types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
     use rust_decimal::Decimal;
@@ -178,7 +179,7 @@ mod postgres {
 
     words! {
         Unit Role OrderStatus PaymentStatus Tender Fulfilment Reason SalePolicy NodeKind IncarnationState
-        LifeReason ConcernKind OpKind Condition
+        ConcernKind Condition LifeReason OpKind Settlement
     }
 
     spelled_as! {

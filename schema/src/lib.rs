@@ -26,6 +26,7 @@ pub mod planted;
 pub mod quantity;
 pub mod returned;
 pub mod settle;
+pub mod settlement;
 pub mod stock;
 pub mod text;
 pub mod transfer;

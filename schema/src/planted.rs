@@ -76,6 +76,12 @@ bugs! {
     RefundsCappedPerReturn,
     /// Damaged goods that come back are put on the shelf.
     DamagedPutOnShelf,
+    /// What a lost device tells late leaves what was written off with it as it is.
+    WriteOffKept,
+    /// What head office took back from a device stays in that device's own book.
+    ReclaimUnheard,
+    /// A concern is opened once more whenever its figures change.
+    ConcernOpenedTwice,
     /// A removed line of a cart counts from nothing again, as a counter within a map does.
     CounterInAMap,
     /// What arrives beyond what was sent is booked as transferred.

@@ -66,6 +66,8 @@ pub enum Refusal {
     Recovering,
     /// It was asked in a life of the device that is over.
     LifeOver,
+    /// Head office suspended the device.
+    Suspended,
 }
 
 impl Refusal {
@@ -81,6 +83,7 @@ impl Refusal {
                 "head office was restored and is hearing from its devices; what was allotted stays, ask for more later"
             }
             Self::LifeOver => "it was asked before this device began anew; ask again",
+            Self::Suspended => "head office has suspended this device, so nothing is given to it; ask head office why",
         }
     }
 }
@@ -156,6 +159,10 @@ pub enum ConcernKind {
     ReturnedTwice,
     /// More was given back of an order than was taken.
     RefundedTooMuch,
+    /// Head office suspended a device. As long as this is open the device sells nothing.
+    Suspended,
+    /// What a device could sell was booked as lost with it.
+    WrittenOff,
 }
 
 impl ConcernKind {
@@ -195,6 +202,8 @@ impl ConcernKind {
             Self::RefundedTooMuch => {
                 "more was given back for this order than was paid: ask the customer, or accept the loss"
             }
+            Self::Suspended => "head office has suspended this device: it sells nothing until it is resumed",
+            Self::WrittenOff => "what this device could sell is booked as lost with it: say so if the goods are found",
         }
     }
 }

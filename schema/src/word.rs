@@ -9,6 +9,7 @@ use crate::{
     people::Role,
     quantity::Unit,
     returned::Condition,
+    settlement::Settlement,
     stock::{Reason, SalePolicy},
     verdict::{ConcernKind, Refusal},
 };
@@ -85,12 +86,13 @@ words! {
     NodeKind, "node kind":
         Till = "till", Kiosk = "kiosk", Popup = "popup", Handheld = "handheld";
     IncarnationState, "incarnation state":
-        Active = "active", Frozen = "frozen", Superseded = "superseded";
+        Active = "active", Frozen = "frozen", Superseded = "superseded", Suspended = "suspended", Retired = "retired";
     LifeReason, "reason for another life":
         RolledBack = "rolled_back", Restored = "restored", Forked = "forked";
     Refusal, "refusal":
         NothingLeft = "nothing_left", AlreadyHandedOver = "already_handed_over",
-        AlreadyCancelled = "already_cancelled", Recovering = "recovering", LifeOver = "life_over";
+        AlreadyCancelled = "already_cancelled", Recovering = "recovering", LifeOver = "life_over",
+        Suspended = "suspended";
     OpKind, "op kind":
         Sale = "sale", CustomerAdded = "customer_added", AddressAdded = "address_added", Reviewed = "reviewed",
         Received = "received", Adjusted = "adjusted", Counted = "counted", GaveBack = "gave_back",
@@ -104,9 +106,14 @@ words! {
         ShippedThoughCancelled = "shipped_though_cancelled", CartNotBelievable = "cart_not_believable",
         LifeBegun = "life_begun", JournalHole = "journal_hole", ImageMended = "image_mended",
         ServerRestored = "server_restored", RecountWanted = "recount_wanted", TransferExcess = "transfer_excess",
-        TransferShort = "transfer_short", ReturnedTwice = "returned_twice", RefundedTooMuch = "refunded_too_much";
+        TransferShort = "transfer_short", ReturnedTwice = "returned_twice", RefundedTooMuch = "refunded_too_much",
+        Suspended = "suspended", WrittenOff = "written_off";
     Condition, "condition":
         Shelf = "shelf", Damaged = "damaged";
+    Settlement, "settlement":
+        Transfer = "transfer", Backorder = "backorder", Refund = "refund", AcceptLoss = "accept_loss",
+        Recount = "recount", MergeCustomers = "merge_customers", KeepApart = "keep_apart",
+        VoidDuplicate = "void_duplicate", Salvage = "salvage", Found = "found", Noted = "noted";
 }
 
 #[cfg(test)]

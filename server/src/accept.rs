@@ -32,6 +32,7 @@ pub use self::again::{retry_after_change, retry_set_aside};
 use crate::{
     carts,
     db::{Tx, concerns, effects, ground, nodes, ops},
+    devices,
     epoch::{self, Claim},
     error::Error,
     grants, lives,
@@ -146,7 +147,10 @@ async fn take(server: &Server, tx: &Tx, caller: Caller, standing: Standing, push
         return Ok(Taken::told(Pushed::OtherEpoch { epoch: journal.epoch }));
     }
     match journal.state {
-        IncarnationState::Active | IncarnationState::Superseded => {}
+        IncarnationState::Active
+        | IncarnationState::Superseded
+        | IncarnationState::Suspended
+        | IncarnationState::Retired => {}
         IncarnationState::Frozen => return keep_evidence(tx, &journal.author, &push.entries, now).await,
     }
     let hole = hole::claimed(tx, &journal, push).await?;
@@ -308,6 +312,7 @@ async fn decide(
     let loaded = ground::load(tx, &mut touched, (author, entries), server.currency, now).await?;
     let mut known = loaded.known;
     known.is_recovering = journal.is_recovering;
+    known.is_suspended = matches!(journal.state, IncarnationState::Suspended | IncarnationState::Retired);
     let sold_before = known.sold.keys().copied().collect();
     let settled = settle(&mut known, author, entries);
     if is_planted(Bug::GrantToldBeforeCommit) {
@@ -324,6 +329,7 @@ async fn decide(
         }
     }
     effects::write(tx, author.incarnation_id, &known, &sold_before, &settled, now).await?;
+    devices::look_at_write_offs(server, tx, &settled.given_back).await?;
     let mut moved = lives::end(server, tx, author, &settled.ended).await?;
     let available = |key: &&StockKey| known.levels.get(key).is_some_and(|level| level.available() > 0);
     top_up_homes(server, tx, settled.levels.iter().chain(&loaded.released).filter(available).copied().collect())

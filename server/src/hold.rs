@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use outpost_schema::{
     clock::Timestamp,
+    device::IncarnationState,
     id::HoldId,
     planted::{Bug, is_planted},
     stock::{Level, StockKey},
@@ -74,6 +75,9 @@ pub enum Unheld {
     /// The caller's journal takes no grants.
     #[error("this device's journal is frozen and takes no allotment until head office has looked at it")]
     Frozen,
+    /// Head office suspended the caller's device.
+    #[error("head office has suspended this device, so nothing is held for it; ask head office why")]
+    Suspended,
     /// The database may have forgotten what it promised, and has not heard it yet.
     #[error(
         "head office was restored and is hearing from its devices, so nothing can be held; it waits for {waits_for}: \
@@ -105,6 +109,7 @@ impl Unheld {
             Self::UnknownStock => "unknown_stock",
             Self::UnknownNode => "unknown_node",
             Self::Frozen => "frozen",
+            Self::Suspended => "suspended",
             Self::Recovering { .. } => "recovering",
             Self::BadSeconds => "bad_seconds",
             Self::TooManyWaiting => "too_many_waiting",
@@ -221,14 +226,24 @@ async fn settle_within(
         let refused = Unheld::Recovering { waits_for: epoch::waited_for(tx).await?.unwrap_or_default() };
         return Ok((vec![Err(refused); callers.len()], false));
     }
-    let admitted: Vec<HoldWanted> =
-        wanted.iter().zip(callers).filter(|(_, caller)| known.contains(caller)).map(|(wish, _)| wish.clone()).collect();
+    let refusals: Vec<_> = callers.iter().map(|caller| refusal(known.state(caller))).collect();
+    let admitted = wanted.iter().zip(&refusals).filter(|(_, refusal)| refusal.is_none());
+    let admitted: Vec<HoldWanted> = admitted.map(|(wish, _)| wish.clone()).collect();
     let decided = decide_within(server, tx, levels, &admitted, now).await?;
     let has_news = !decided.levels.is_empty() || !decided.short.is_empty();
     let mut decided = decided.answers.into_iter();
     let mut next = || decided.next().map_or(Err(Unheld::UnknownNode), told);
-    let answers = callers.iter().map(|caller| if known.contains(caller) { next() } else { Err(Unheld::UnknownNode) });
+    let answers = refusals.into_iter().map(|refusal| refusal.map_or_else(&mut next, Err));
     Ok((answers.collect(), has_news))
+}
+
+/// Why nothing is held for whoever has such a journal.
+const fn refusal(state: Option<IncarnationState>) -> Option<Unheld> {
+    match state {
+        None => Some(Unheld::UnknownNode),
+        Some(IncarnationState::Suspended | IncarnationState::Retired) => Some(Unheld::Suspended),
+        Some(IncarnationState::Active | IncarnationState::Frozen | IncarnationState::Superseded) => None,
+    }
 }
 
 async fn decide_within(
@@ -285,7 +300,7 @@ async fn release_within(
     hold_id: HoldId,
     now: Timestamp,
 ) -> Result<Result<(), Unheld>, Error> {
-    if !holds::known(tx, &[caller]).await?.contains(&caller) {
+    if holds::known(tx, &[caller]).await?.state(&caller).is_none() {
         return Ok(Err(Unheld::UnknownNode));
     }
     let Some(found) = holds::lock(tx, hold_id, now).await? else { return Ok(Err(Unheld::UnknownHold)) };
@@ -311,10 +326,12 @@ pub async fn allot(server: &Server, caller: Caller, hold_id: HoldId) -> Result<(
 }
 
 async fn allot_within(tx: &Tx, caller: Caller, hold_id: HoldId, now: Timestamp) -> Result<Result<(), Unheld>, Error> {
-    match holds::is_active(tx, caller).await? {
-        None => return Ok(Err(Unheld::UnknownNode)),
-        Some(false) => return Ok(Err(Unheld::Frozen)),
-        Some(true) => {}
+    match holds::state(tx, caller).await? {
+        Some(IncarnationState::Active) => {}
+        Some(IncarnationState::Frozen | IncarnationState::Superseded) => return Ok(Err(Unheld::Frozen)),
+        other @ (None | Some(IncarnationState::Suspended | IncarnationState::Retired)) => {
+            return Ok(Err(refusal(other).unwrap_or(Unheld::Frozen)));
+        }
     }
     if let Some(waits_for) = epoch::waited_for(tx).await? {
         return Ok(Err(Unheld::Recovering { waits_for }));

@@ -109,6 +109,7 @@ impl Since for ConcernKind {
             Self::RecountWanted => 3,
             Self::TransferExcess | Self::TransferShort => 3,
             Self::ReturnedTwice | Self::RefundedTooMuch => 3,
+            Self::Suspended | Self::WrittenOff => 3,
         }
     }
 }
@@ -118,6 +119,7 @@ impl Since for Refusal {
         match self {
             Self::NothingLeft | Self::AlreadyHandedOver | Self::AlreadyCancelled => 1,
             Self::Recovering | Self::LifeOver => 2,
+            Self::Suspended => 3,
         }
     }
 }

@@ -30,7 +30,7 @@ enum At {
 
 /// Every mistake, the shallowest depth at which the code is run where it is made, and within how many seeds it
 /// must be caught there.
-const MISTAKES: [(Bug, At, u64); 28] = [
+const MISTAKES: [(Bug, At, u64); 31] = [
     (Bug::LostSavepoint, At::Model, 20_000),
     (Bug::LatestStatusWins, At::Model, 20_000),
     (Bug::CounterInAMap, At::Model, 20_000),
@@ -59,6 +59,9 @@ const MISTAKES: [(Bug, At, u64); 28] = [
     (Bug::ExcessTransferred, At::Model, 20_000),
     (Bug::RoadCounted, At::Model, 20_000),
     (Bug::ArrivedTwice, At::Model, 20_000),
+    (Bug::WriteOffKept, At::Model, 20_000),
+    (Bug::ConcernOpenedTwice, At::Model, 20_000),
+    (Bug::ReclaimUnheard, At::Node, 500),
 ];
 
 #[test]

@@ -24,6 +24,7 @@ pub fn check<D: Depth>(network: &Network<D>) -> Check {
     for key in network.ledger.rows.keys() {
         no_unit_is_promised_twice(network, *key)?;
     }
+    what_is_written_off_was_not_told_since(network)?;
     what_was_held_is_held(network)?;
     head_office_never_knows_less(network)
 }
@@ -85,6 +86,19 @@ fn no_unit_is_promised_twice<D: Depth>(network: &Network<D>, key: StockKey) -> C
     ))
 }
 
+/// Of what was written off with a device no more is missing than it has not told of since.
+fn what_is_written_off_was_not_told_since<D: Depth>(network: &Network<D>) -> Check {
+    for (at, missing) in &network.book.written_off {
+        let Some(written) = network.ledger.written.get(at) else { continue };
+        let own = network.book.allotments.get(at).copied().unwrap_or_default();
+        let told = own.consumed + own.returned - written.taken;
+        if *missing > (written.units - told).max(0) {
+            return Err(format!("{missing} of {at:?} are missing, of {} lost {told} were told since", written.units));
+        }
+    }
+    Ok(())
+}
+
 /// A hold that somebody was told of stands until it is over.
 fn what_was_held_is_held<D: Depth>(network: &Network<D>) -> Check {
     for (hold_id, held) in network.ledger.holds.iter().filter(|(_, held)| !held.is_over) {
@@ -110,12 +124,11 @@ fn head_office_never_knows_less<D: Depth>(network: &Network<D>) -> Check {
             let ours = device.allotment(*key);
             let theirs = network.book.allotments.get(&(life, *key)).copied().unwrap_or_default();
             let is_sound = theirs.granted >= ours.granted
-                && theirs.reclaimed >= ours.reclaimed
                 && theirs.consumed <= ours.consumed
                 && theirs.returned <= ours.returned
                 && theirs.received <= ours.received
-                && theirs.rest() - theirs.received >= ours.rest() - ours.received;
-            if ours.reclaimed > 0 {
+                && theirs.granted - theirs.consumed - theirs.returned >= ours.granted - ours.consumed - ours.returned;
+            if ours.reclaimed > 0 && !network.ledger.taken_from.contains(&spot.card.node_id) {
                 return Err(format!("{} lost {ours:?} of {key:?} to nobody who asked for it", spot.card.name));
             }
             if !is_sound {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_schema::{
     clock::Timestamp,
-    id::{CartId, HoldId, OrderId, ProductId, UserId, WarehouseId},
+    id::{CartId, HoldId, IncarnationId, NodeId, OrderId, ProductId, UserId, WarehouseId},
     order::{Order, OrderStatus},
     returned::Return,
     stock::StockKey,
@@ -53,6 +53,15 @@ pub struct Happened {
     pub hands_over: Option<OrderId>,
     /// Whether a fault took every copy of it: it may be in no book, or in one all the same.
     pub may_be_lost: bool,
+}
+
+/// What was written off with a life of a device, of one row.
+#[derive(Clone, Copy, Debug)]
+pub struct Written {
+    /// What the book had of it taken from its allotment then: sold or given back.
+    pub taken: i64,
+    /// Units that were missing then, all write-offs together.
+    pub units: i64,
 }
 
 /// An order to be handed over.
@@ -163,6 +172,10 @@ pub struct Ledger {
     pub filled: BTreeMap<(CartId, ProductId), Filled>,
     /// Customers.
     pub customers: Vec<UserId>,
+    /// What was written off.
+    pub written: BTreeMap<(IncarnationId, StockKey), Written>,
+    /// Devices from which something was taken.
+    pub taken_from: BTreeSet<NodeId>,
     /// Concerns that something that happened explains.
     pub explained: BTreeSet<ConcernKind>,
 }

@@ -82,6 +82,10 @@ pub struct Book {
     pub movements: BTreeMap<StockKey, i64>,
     /// Allotments by life.
     pub allotments: BTreeMap<(IncarnationId, StockKey), Allotment>,
+    /// Units that are still written off, by life.
+    pub written_off: BTreeMap<(IncarnationId, StockKey), i64>,
+    /// Units of each row that are booked as lost, less those that came back.
+    pub lost: BTreeMap<StockKey, i64>,
     /// Open holds.
     pub holds: BTreeMap<HoldId, (StockKey, i64)>,
     /// Whether it is hearing from its devices and grants nothing.

@@ -44,6 +44,10 @@ pub enum Sort {
     EndSlow,
     Sweep,
     BackUp,
+    Suspend,
+    Resume,
+    WriteOff,
+    Reclaim,
     PowerCut,
     Restart,
     Copy,
@@ -62,7 +66,7 @@ pub enum Sort {
 
 /// Each sort with how many in a hundred seeds have it, and how often it then happens beside the others.
 /// To add a sort of step, add it here, draw it in `plan.rs`, and let `network.rs` do it.
-const SORTS: [(Sort, usize, usize); 44] = [
+const SORTS: [(Sort, usize, usize); 48] = [
     (Sort::Sell, 100, 240),
     (Sort::Ship, 50, 30),
     (Sort::BeginCart, 40, 20),
@@ -107,6 +111,10 @@ const SORTS: [(Sort, usize, usize); 44] = [
     (Sort::OfficePutBack, 30, 14),
     (Sort::OfficeRestart, 30, 8),
     (Sort::Pass, 60, 30),
+    (Sort::Suspend, 20, 6),
+    (Sort::Resume, 25, 10),
+    (Sort::WriteOff, 20, 6),
+    (Sort::Reclaim, 20, 5),
 ];
 
 /// How large a day may be.

@@ -98,6 +98,14 @@ pub enum Chore {
     Sweep,
     /// Copies its database.
     BackUp,
+    /// Suspends the device of a till.
+    Suspend { till: Nth },
+    /// Lets it go on.
+    Resume { till: Nth },
+    /// Writes off what the device of a till could sell: it is thought lost.
+    WriteOff { till: Nth },
+    /// Lets others sell what it could.
+    Reclaim { till: Nth },
 }
 
 /// What goes wrong.
@@ -217,6 +225,14 @@ pub enum Deed {
     Allot { by: Caller, hold: HoldId },
     /// A device that will not come back is given up.
     GiveUp { node: NodeId },
+    /// See [`Chore::Suspend`].
+    Suspend { node: NodeId },
+    /// See [`Chore::Resume`].
+    Resume { node: NodeId },
+    /// See [`Chore::WriteOff`].
+    WriteOff { node: NodeId },
+    /// See [`Chore::Reclaim`].
+    Reclaim { node: NodeId },
     /// A device, or a life of its journal, that a restored server forgot is taken back.
     Readmit { card: Box<Card> },
 }

@@ -4,7 +4,7 @@ use super::{Failure, till::Till};
 use crate::{
     config::Config,
     disk::Disk,
-    web::status::{ConcernShown, Mood, RECOVERING, StatusShown},
+    web::status::{ConcernShown, Mood, RECOVERING, SUSPENDED, StatusShown},
 };
 
 /// Shows.
@@ -31,7 +31,9 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     if status.recovering {
         say!("{RECOVERING}");
     }
-    if !status.sells_from_allotments {
+    if status.suspended {
+        say!("{SUSPENDED}");
+    } else if !status.sells_from_allotments {
         say!("Nothing is sold from allotments until head office was heard.");
     }
     say!("At stake with this device: {} units at most.", status.open_units);

@@ -186,7 +186,7 @@ impl<'a> Inbox<'a> {
             Aggregate::Allotment(told) if self.is_over && told.incarnation_id == self.own => {
                 stock::hear_allotment(conn, &Granted { granted: 0, ..*told })
             }
-            Aggregate::Allotment(granted) => stock::hear_allotment(conn, granted),
+            Aggregate::Allotment(told) => stock::take_allotment(conn, told),
             Aggregate::User(user) => people::save(conn, user),
             Aggregate::Address(address) => people::save_address(conn, address),
             Aggregate::Order(order) => orders::merge(conn, order),

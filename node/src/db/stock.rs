@@ -3,8 +3,9 @@
 use outpost_schema::{
     clock::Timestamp,
     feed,
-    id::{IncarnationId, ProductId},
+    id::{IncarnationId, ProductId, WarehouseId},
     movement::Why,
+    planted::{Bug, is_planted},
     stock::{Allotment, Level, Movement, StockKey},
 };
 use outpost_sync::wire::Acked;
@@ -65,6 +66,21 @@ pub(crate) fn open_units(conn: &Connection, incarnation: IncarnationId) -> Resul
     Ok(statement.query_row([incarnation], |row| row.get(0))?)
 }
 
+/// What an incarnation may sell without asking at a place, product by product.
+pub(crate) fn open_rows(
+    conn: &Connection,
+    incarnation: IncarnationId,
+    place: WarehouseId,
+) -> Result<Vec<(ProductId, i64)>, Error> {
+    let mut statement = conn.prepare_cached(
+        "select product_id, granted + received - consumed - returned - reclaimed from allotments
+         where incarnation_id = ?1 and warehouse_id = ?2 and granted + received - consumed - returned - reclaimed > 0
+         order by product_id",
+    )?;
+    let rows = statement.query_map(params![incarnation, place], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// Keeps an allotment.
 pub(crate) fn save_allotment(
     conn: &Connection,
@@ -93,7 +109,15 @@ pub(crate) fn save_allotment(
     Ok(())
 }
 
-/// Takes in the totals that the server raises: the larger wins.
+/// Takes in what a page tells of the totals that are the server's.
+pub(crate) fn take_allotment(conn: &Connection, told: &feed::Granted) -> Result<(), Error> {
+    let key = StockKey { product_id: told.product_id, warehouse_id: told.warehouse_id };
+    let reclaimed = if is_planted(Bug::ReclaimUnheard) { 0 } else { told.reclaimed };
+    let heard = allotment(conn, told.incarnation_id, key)?.told(told.granted, reclaimed);
+    save_allotment(conn, told.incarnation_id, key, &heard)
+}
+
+/// Takes in the totals that the server raises, of whatever moment: the larger wins.
 pub(crate) fn hear_allotment(conn: &Connection, told: &feed::Granted) -> Result<(), Error> {
     let key = StockKey { product_id: told.product_id, warehouse_id: told.warehouse_id };
     let heard = allotment(conn, told.incarnation_id, key)?.hear(told.granted, told.reclaimed);

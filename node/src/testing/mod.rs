@@ -6,6 +6,7 @@ mod filling;
 mod forgetting;
 mod full;
 mod killed;
+mod leaving;
 mod opening;
 mod people;
 mod pushing;

@@ -102,6 +102,9 @@ fn refusal(refused: &Refused) -> StatusCode {
         Refused::AllotmentSpent { .. }
         | Refused::MoreThanOpen { .. }
         | Refused::RolledBack
+        | Refused::Suspended
+        | Refused::NotSuspended
+        | Refused::NotLeft { .. }
         | Refused::EmailKnown { .. }
         | Refused::OtherWarehouse { .. }
         | Refused::BeyondFree { .. }

@@ -72,6 +72,9 @@ pub struct StatusShown {
     /// Whether head office was restored and is hearing from its devices: sales go on, it grants nothing.
     #[serde(default)]
     pub recovering: bool,
+    /// Whether head office has suspended this device: it sells nothing.
+    #[serde(default)]
+    pub suspended: bool,
     /// Ops that the server could not book yet.
     pub set_aside: i64,
     /// Asks that were refused.
@@ -99,6 +102,9 @@ pub struct StatusShown {
 /// What a till says while head office recovers.
 pub(crate) const RECOVERING: &str =
     "Head office was restored and is hearing from its devices. Sales go on; no more stock can be asked for until then.";
+
+/// What a till says once head office has suspended it.
+pub(crate) const SUSPENDED: &str = "Head office has suspended this device. It sells nothing; what happened here goes out all the same. Ask head office why.";
 
 /// How things are, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,7 +202,7 @@ pub(super) fn look(app: &App) -> Result<StatusShown, Error> {
         mood: mood(&identity, &status, disk, failures, since(status.contact_at)),
         shop: place(app, &identity)?,
         state: status.state.word().to_owned(),
-        sells_from_allotments: sells(&identity),
+        sells_from_allotments: sells(&identity) && !status.is_suspended,
         waiting: status.waiting,
         carts_waiting: status.carts_waiting,
         oldest_seconds: since(status.waiting_since),
@@ -206,6 +212,7 @@ pub(super) fn look(app: &App) -> Result<StatusShown, Error> {
         failures,
         problem: status.problem,
         recovering: status.is_recovering,
+        suspended: status.is_suspended,
         set_aside: status.set_aside,
         refused: status.refused,
         concerns: status.concerns,
@@ -240,6 +247,7 @@ fn mood(identity: &Identity, status: &Status, disk: Disk, failures: u32, contact
         Disk::Fine | Disk::Low => {}
     }
     match identity.state {
+        Journal::Active if status.is_suspended => Mood::Stuck,
         Journal::Frozen | Journal::RolledBack | Journal::Restored => Mood::Stuck,
         Journal::Active if failures > 0 || status.problem.is_some() || !is_fresh => Mood::Offline,
         Journal::Active if status.waiting > 0 || status.carts_waiting > 0 => Mood::Sending,
@@ -268,6 +276,7 @@ mod tests {
             level_at: None,
             problem: None,
             is_recovering: false,
+            is_suspended: false,
             set_aside: 0,
             refused: 0,
             concerns: 0,
@@ -290,5 +299,6 @@ mod tests {
         assert_eq!(mood_of(Journal::Active, |status| status.problem = Some("cut".to_owned()), 0, fresh), Mood::Offline);
         assert_eq!(mood_of(Journal::Frozen, |_| (), 0, fresh), Mood::Stuck);
         assert_eq!(mood_of(Journal::RolledBack, |_| (), 0, fresh), Mood::Stuck);
+        assert_eq!(mood_of(Journal::Active, |status| status.is_suspended = true, 0, fresh), Mood::Stuck);
     }
 }

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     App, blocking,
     problem::{Answer, Failed},
-    take::{Asked, Said},
+    take::{Asked, Nothing, Said},
 };
 use crate::{
     error::Error,
@@ -163,6 +163,8 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/v1/mark", get(mark))
         .route("/v1/stock/ask", post(ask))
         .route("/v1/stock/give-back", post(give_back))
+        .route("/v1/stock/give-back-all", post(give_back_all))
+        .route("/v1/retire", post(retire))
 }
 
 async fn look(State(app): State<Arc<App>>, Asked(OfProduct { product }): Asked<OfProduct>) -> Answer<Vec<StockShown>> {
@@ -220,6 +222,21 @@ async fn ask(app: State<Arc<App>>, goods: Said<GoodsSaid>) -> Result<(StatusCode
 
 async fn give_back(app: State<Arc<App>>, goods: Said<GoodsSaid>) -> Result<(StatusCode, Json<Mark>), Failed> {
     noted(app, goods, |app, lines| app.node.give_back(lines)).await
+}
+
+/// What a device gave back to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenBack {
+    /// How many units.
+    pub units: i64,
+}
+
+async fn give_back_all(State(app): State<Arc<App>>, Said(Nothing {}): Said<Nothing>) -> Answer<GivenBack> {
+    Ok(Json(GivenBack { units: blocking(&app, |app| app.node.give_back_all()).await? }))
+}
+
+async fn retire(State(app): State<Arc<App>>, Said(Nothing {}): Said<Nothing>) -> Answer<GivenBack> {
+    Ok(Json(GivenBack { units: blocking(&app, |app| app.node.retire()).await? }))
 }
 
 async fn noted(

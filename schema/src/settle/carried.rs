@@ -56,8 +56,10 @@ impl Batch<'_> {
         Ok(verdict)
     }
 
+    /// An earlier life is told, or this one is: its device closes its journal to be retired.
     pub(super) fn life_ended(&mut self, ended: LifeEnded) -> Decision {
-        if !self.known.elders.contains_key(&ended.incarnation_id) {
+        let is_own = ended.incarnation_id == self.author.incarnation_id;
+        if !is_own && !self.known.elders.contains_key(&ended.incarnation_id) {
             return Err(SetAside::NoRight);
         }
         self.settled.ended.push(ended.incarnation_id);

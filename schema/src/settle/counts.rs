@@ -118,7 +118,7 @@ impl Batch<'_> {
         }
     }
 
-    fn want_recount(&mut self, seq: i64, key: StockKey, count: &InForce, counted: i64) {
+    pub(super) fn want_recount(&mut self, seq: i64, key: StockKey, count: &InForce, counted: i64) {
         let detail = json!({
             "product": key.product_id, "warehouse": key.warehouse_id, "counted": counted, "doubtful": count.doubtful,
         });

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Author, Known, Moved, Raised, Settled, Touched, carried, decode};
+use super::{Author, Known, Moved, Raised, Settled, Touched, carried, decode, write_off};
 use crate::{
     clock::Timestamp,
     count::Told,
@@ -13,6 +13,7 @@ use crate::{
     journal::Entry,
     movement::Why,
     op::Op,
+    planted::{Bug, is_planted},
     stock::{Allotment, Level, Movement, Reason, StockKey},
     verdict::{ConcernKind, SetAside, Verdict},
 };
@@ -20,7 +21,15 @@ use crate::{
 /// Decides a run of entries in order. `known` ends as the database will be.
 pub fn settle(known: &mut Known, author: &Author, entries: &[Entry]) -> Settled {
     let told = Told { life: Some(author.incarnation_id), seq: 0, at: None };
-    let mut batch = Batch { known, author, elder: None, told, before: BTreeMap::new(), settled: Settled::default() };
+    let mut batch = Batch {
+        at: At { seq: 0, at: known.now },
+        known,
+        author,
+        elder: None,
+        told,
+        before: BTreeMap::new(),
+        settled: Settled::default(),
+    };
     for entry in entries {
         let verdict = batch.entry(entry).unwrap_or_else(Verdict::SetAside);
         batch.look_at_clock(entry);
@@ -44,6 +53,8 @@ pub(super) struct Batch<'a> {
     pub(super) elder: Option<IncarnationId>,
     /// The op that is decided, by the name it was first written under.
     pub(super) told: Told,
+    /// The op that is decided.
+    pub(super) at: At,
     /// Stock rows as they were before the batch, of those that it changed.
     before: BTreeMap<StockKey, Level>,
     pub(super) settled: Settled,
@@ -69,6 +80,7 @@ impl Batch<'_> {
     }
 
     pub(super) fn op(&mut self, at: At, op: Op) -> Decision {
+        self.at = at;
         match op {
             Op::Sale(sale) => self.sale(at, *sale),
             Op::CustomerAdded(customer) => self.customer(at, *customer),
@@ -114,7 +126,9 @@ impl Batch<'_> {
             let movement = Movement { key, delta, why: why.into() };
             let is_count = movement.why.reason == Reason::Counted;
             self.settled.movements.push(Moved { told: self.told, of: None, seq: at.seq, line, at: at.at, movement });
-            if !is_count {
+            if is_count {
+                self.count_what_was_lost(key, delta);
+            } else {
                 self.answer_by_count(at, key, delta);
             }
         }
@@ -142,8 +156,10 @@ impl Batch<'_> {
     }
 
     /// Changes the allotment of the life that wrote the op; what it has open counts as promised, before
-    /// and after.
+    /// and after. What it takes of units that were written off is not lost.
     pub(super) fn change_allotment(&mut self, key: StockKey, change: impl FnOnce(Allotment) -> Allotment) {
+        let life = self.elder.unwrap_or(self.author.incarnation_id);
+        let remaining = self.known.written_off.get(&(life, key)).copied().unwrap_or_default();
         let allotment = match self.elder {
             None => {
                 self.settled.allotments.insert(key);
@@ -154,12 +170,17 @@ impl Batch<'_> {
                 self.known.elders.entry(life).or_default().allotments.entry(key).or_default()
             }
         };
-        let changed = change(*allotment);
+        let told = change(*allotment);
+        let back = write_off::given_back(remaining, *allotment, told);
+        let changed = Allotment { reclaimed: told.reclaimed - back, ..told };
         let opened = changed.open() - allotment.open();
         *allotment = changed;
         self.promise(key, opened);
-        if opened < 0 {
+        if opened < 0 || back > 0 {
             self.settled.freed.insert(key);
+        }
+        if back > 0 {
+            self.give_back_of_write_off(life, key, back);
         }
     }
 
@@ -196,7 +217,8 @@ impl Batch<'_> {
                 (ConcernKind::Unbacked, before.unbacked(), after.unbacked()),
             ];
             for (kind, was, is) in figures {
-                let subject = || format!("{}/{}", key.product_id, key.warehouse_id);
+                let again = if is_planted(Bug::ConcernOpenedTwice) { format!("/{is}") } else { String::new() };
+                let subject = || format!("{}/{}{again}", key.product_id, key.warehouse_id);
                 if is > 0 && is != was {
                     let detail = json!({ "product": key.product_id, "warehouse": key.warehouse_id, "units": is });
                     self.raise(kind, subject(), detail, key.warehouse_id.0, None);

@@ -87,6 +87,9 @@ impl Batch<'_> {
         if self.author.is_superseded {
             return Ok(Verdict::Refused(Refusal::LifeOver));
         }
+        if self.known.is_suspended {
+            return Ok(Verdict::Refused(Refusal::Suspended));
+        }
         if self.known.is_recovering && !is_planted(Bug::NoBarrier) {
             return Ok(Verdict::Refused(Refusal::Recovering));
         }

@@ -18,6 +18,7 @@ mod sales;
 mod tests;
 mod touched;
 mod transfers;
+pub mod write_off;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,6 +99,8 @@ pub struct Known {
     /// Whether the server may have forgotten what it granted, and has not heard it yet: facts are taken,
     /// asks are refused.
     pub is_recovering: bool,
+    /// Whether head office suspended the author's device: facts are taken, asks are refused.
+    pub is_suspended: bool,
     /// Products that exist.
     pub products: BTreeSet<ProductId>,
     /// Warehouses that exist.
@@ -134,6 +137,8 @@ pub struct Known {
     pub elders: BTreeMap<IncarnationId, Elder>,
     /// Entries of the batch that a later life of the author's device has carried into the book.
     pub carried: BTreeSet<Mark>,
+    /// Units of the author's lives that are booked as lost and of which nobody has told since; see [`write_off`].
+    pub written_off: BTreeMap<(IncarnationId, StockKey), i64>,
 }
 
 impl Known {
@@ -143,6 +148,7 @@ impl Known {
             currency,
             now,
             is_recovering: false,
+            is_suspended: false,
             products: BTreeSet::new(),
             warehouses: BTreeSet::new(),
             users: BTreeSet::new(),
@@ -161,6 +167,7 @@ impl Known {
             sold: BTreeMap::new(),
             elders: BTreeMap::new(),
             carried: BTreeSet::new(),
+            written_off: BTreeMap::new(),
         }
     }
 }
@@ -174,7 +181,7 @@ pub struct Moved {
     pub of: Option<(IncarnationId, i64)>,
     /// The op of the batch, or that one.
     pub seq: i64,
-    /// Counts the op's movements from 0.
+    /// Counts the op's movements from 0; those that give back of a write-off from -1 down.
     pub line: i32,
     /// When it happened, by the node's clock.
     pub at: Timestamp,
@@ -245,6 +252,8 @@ pub struct Settled {
     pub allotments: BTreeSet<StockKey>,
     /// Allotments of earlier lives whose totals changed; see [`Known::elders`].
     pub elder_allotments: BTreeSet<(IncarnationId, StockKey)>,
+    /// Write-offs of which something was seen or taken; see [`Known::written_off`].
+    pub given_back: BTreeSet<(IncarnationId, StockKey)>,
     /// Entries of earlier lives that are in the book from now on.
     pub carried: Vec<Brought>,
     /// Earlier lives of which everything has been told.

@@ -2,6 +2,7 @@
 
 mod adjusted;
 mod counts;
+mod write_off;
 
 use std::collections::BTreeSet;
 

@@ -8,6 +8,8 @@ pub mod body;
 mod bootstrap;
 pub mod caller;
 pub mod catalogue;
+pub mod concerns;
+pub mod devices;
 mod digest;
 mod goods;
 mod health;
@@ -64,8 +66,12 @@ pub fn router(server: Arc<Server>) -> Router {
 /// The same, with another lane for long catch-ups than the usual one.
 pub fn router_with(server: Arc<Server>, lane: Lane) -> Router {
     let pulls = Pulls { waiting: Arc::default(), lane };
-    let head_office =
-        catalogue::routes().merge(office::routes()).merge(goods::routes()).with_state(Arc::clone(&server));
+    let head_office = catalogue::routes()
+        .merge(office::routes())
+        .merge(goods::routes())
+        .merge(concerns::routes())
+        .merge(devices::routes())
+        .with_state(Arc::clone(&server));
     let api = Arc::new(Api {
         desk: Desk::open(&server),
         counted: Counted::default(),

@@ -1,4 +1,4 @@
-//! What head office looks at, for programs: stock, orders, concerns, nodes, warehouses, totals.
+//! What head office looks at, for programs: stock, orders, nodes, warehouses, totals.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use super::problem::Failure;
 use crate::{
-    db::office::{self, ConcernSeen, NodeSeen, OrderSeen, ReturnSeen, StockSeen, StockWanted, Totals, WarehouseSeen},
+    db::office::{self, NodeSeen, OrderSeen, ReturnSeen, StockSeen, StockWanted, Totals, WarehouseSeen},
     server::Server,
 };
 
@@ -33,7 +33,6 @@ pub fn routes() -> Router<Arc<Server>> {
         .route("/v1/stock", get(stock))
         .route("/v1/orders", get(orders))
         .route("/v1/returns", get(returns))
-        .route("/v1/concerns", get(concerns))
         .route("/v1/nodes", get(nodes))
         .route("/v1/warehouses", get(warehouses))
         .route("/v1/totals", get(totals))
@@ -84,20 +83,6 @@ async fn returns(State(server): Shared, asked: Asked<ReturnsAsked>) -> Answer<Ve
     let Query(ReturnsAsked { limit }) = asked?;
     let limit = limit.unwrap_or(100).clamp(1, ROWS_MAX);
     Ok(Json(server.db.snapshot(|tx| async move { office::returns(&tx, limit).await }).await?))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ConcernsAsked {
-    #[serde(default)]
-    all: bool,
-    limit: Option<i64>,
-}
-
-async fn concerns(State(server): Shared, asked: Asked<ConcernsAsked>) -> Answer<Vec<ConcernSeen>> {
-    let Query(ConcernsAsked { all, limit }) = asked?;
-    let limit = limit.unwrap_or(1_000).clamp(1, ROWS_MAX);
-    Ok(Json(server.db.snapshot(|tx| async move { office::concerns(&tx, all, limit).await }).await?))
 }
 
 #[derive(Deserialize)]

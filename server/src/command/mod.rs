@@ -8,6 +8,7 @@ mod house;
 mod import;
 mod import_ops;
 mod node;
+mod nodes;
 mod opened;
 mod order;
 mod price;
@@ -58,6 +59,9 @@ enum Verb {
     /// Devices
     #[command(subcommand)]
     Node(node::Verb),
+    /// Devices that are lost, stolen, closed or moved, and what that costs
+    #[command(subcommand)]
+    Nodes(nodes::Verb),
     /// The catalogue, one product at a time
     #[command(subcommand)]
     Product(product::Verb),
@@ -123,6 +127,7 @@ async fn act(verb: Verb, opened: &Opened, config: &Config) -> Result<ExitCode, P
         Verb::Serve | Verb::Restore(_) => Ok(()),
         Verb::Warehouse(verb) => warehouse::run(verb, server).await,
         Verb::Node(verb) => node::run(verb, server, config).await,
+        Verb::Nodes(verb) => nodes::run(verb, server, config).await,
         Verb::Product(verb) => product::run(verb, server).await,
         Verb::Price(args) => price::run(args, server).await,
         Verb::Import(verb) => import::run(verb, server).await,

@@ -18,7 +18,7 @@ use outpost_schema::{
     word::Word as _,
 };
 
-use super::{Tx, columns, counts, deliveries, transfers};
+use super::{Tx, columns, counts, deliveries, transfers, written_off};
 use crate::error::Error;
 
 /// Writes everything of `settled` but its verdicts and concerns. `sold_before` are the cart lines of
@@ -54,6 +54,7 @@ pub async fn write(
         write_allotments(tx, *life, &elder.allotments, &keys).await?;
     }
     counts::write(tx, known, &settled.counts).await?;
+    written_off::reduce(tx, &known.written_off, &settled.given_back).await?;
     insert_carried(tx, incarnation_id, settled).await?;
     write_sold(tx, known, sold_before, &settled.sold).await
 }
@@ -134,15 +135,17 @@ async fn write_allotments(
     let consumed: Vec<_> = allotments.iter().map(|allotment| allotment.consumed).collect();
     let returned: Vec<_> = allotments.iter().map(|allotment| allotment.returned).collect();
     let received: Vec<_> = allotments.iter().map(|allotment| allotment.received).collect();
+    let reclaimed: Vec<_> = allotments.iter().map(|allotment| allotment.reclaimed).collect();
     tx.execute(
-        "insert into allotments (incarnation_id, product_id, warehouse_id, granted, consumed, returned, received)
-         select $1, product_id, warehouse_id, granted, consumed, returned, received
-         from unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
-              as a (product_id, warehouse_id, granted, consumed, returned, received)
+        "insert into allotments
+             (incarnation_id, product_id, warehouse_id, granted, consumed, returned, received, reclaimed)
+         select $1, product_id, warehouse_id, granted, consumed, returned, received, reclaimed
+         from unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
+              as a (product_id, warehouse_id, granted, consumed, returned, received, reclaimed)
          on conflict (incarnation_id, product_id, warehouse_id) do update
              set granted = excluded.granted, consumed = excluded.consumed, returned = excluded.returned,
-                 received = excluded.received",
-        &[&incarnation_id, &products, &warehouses, &granted, &consumed, &returned, &received],
+                 received = excluded.received, reclaimed = excluded.reclaimed",
+        &[&incarnation_id, &products, &warehouses, &granted, &consumed, &returned, &received, &reclaimed],
     )
     .await?;
     Ok(())

@@ -64,9 +64,11 @@ pub async fn load(
     known.levels.extend(&released);
     let allotments = allotments(tx, author.incarnation_id, &touched.stock);
     let counts = counts::in_force(tx, &touched.stock);
-    (known.allotments, known.sold, known.counts) = try_join3(allotments, sold(tx, &touched.sold), counts).await?;
+    let (allotments, sold, counts) = try_join3(allotments, sold(tx, &touched.sold), counts).await?;
+    known.allotments = keep_written_off(&mut known, author.incarnation_id, allotments);
+    (known.sold, known.counts) = (sold, counts);
     known.moved = counts::beyond(tx, author, touched).await?;
-    known.elders = elders(tx, author, touched).await?;
+    elders(tx, author, touched, &mut known).await?;
     if author.is_superseded {
         known.carried = carried(tx, author.incarnation_id, entries).await?;
     }
@@ -197,26 +199,28 @@ pub(super) fn stock_key(row: &Row) -> Result<StockKey, Error> {
     Ok(StockKey { product_id: row.try_get("product_id")?, warehouse_id: row.try_get("warehouse_id")? })
 }
 
+/// What a journal has of each row: its allotment, and units that are still written off with it.
+type Allotments = BTreeMap<StockKey, (Allotment, i64)>;
+
 /// The journal's allotments of these stock rows, which are locked.
-async fn allotments(
-    tx: &Tx,
-    incarnation_id: IncarnationId,
-    keys: &BTreeSet<StockKey>,
-) -> Result<BTreeMap<StockKey, Allotment>, Error> {
+async fn allotments(tx: &Tx, incarnation_id: IncarnationId, keys: &BTreeSet<StockKey>) -> Result<Allotments, Error> {
     if keys.is_empty() {
         return Ok(BTreeMap::new());
     }
     let (products, warehouses) = columns(keys);
     let rows = tx
         .query(
-            "select a.product_id, a.warehouse_id, a.granted, a.reclaimed, a.consumed, a.returned, a.received
+            "select a.product_id, a.warehouse_id, a.granted, a.reclaimed, a.consumed, a.returned, a.received,
+                    coalesce(w.units, 0) as written_off
              from unnest($2::uuid[], $3::uuid[]) as k (product_id, warehouse_id)
              join allotments a using (product_id, warehouse_id)
+             left join written_off w on w.incarnation_id = a.incarnation_id and w.product_id = a.product_id
+                 and w.warehouse_id = a.warehouse_id
              where a.incarnation_id = $1",
             &[&incarnation_id, &products, &warehouses],
         )
         .await?;
-    rows.iter().map(|row| Ok((stock_key(row)?, allotment(row)?))).collect()
+    rows.iter().map(|row| Ok((stock_key(row)?, (allotment(row)?, row.try_get("written_off")?)))).collect()
 }
 
 fn allotment(row: &Row) -> Result<Allotment, Error> {
@@ -230,13 +234,25 @@ fn allotment(row: &Row) -> Result<Allotment, Error> {
 }
 
 /// Those of the earlier lives that are the author's own.
-async fn elders(tx: &Tx, author: &Author, touched: &Touched) -> Result<BTreeMap<IncarnationId, Elder>, Error> {
-    let mut elders = BTreeMap::new();
+async fn elders(tx: &Tx, author: &Author, touched: &Touched, known: &mut Known) -> Result<(), Error> {
     for (life, marks) in touched.elders.iter().filter(|(life, _)| author.elders.contains(life)) {
-        let allotments = allotments(tx, *life, &touched.stock).await?;
-        elders.insert(*life, Elder { told: told(tx, *life, marks).await?, allotments });
+        let of_life = allotments(tx, *life, &touched.stock).await?;
+        let allotments = keep_written_off(known, *life, of_life);
+        known.elders.insert(*life, Elder { told: told(tx, *life, marks).await?, allotments });
     }
-    Ok(elders)
+    Ok(())
+}
+
+/// Notes what is still written off with a life, and hands its allotments on.
+fn keep_written_off(known: &mut Known, life: IncarnationId, found: Allotments) -> BTreeMap<StockKey, Allotment> {
+    let mut allotments = BTreeMap::new();
+    for (key, (allotment, units)) in found {
+        allotments.insert(key, allotment);
+        if units > 0 {
+            known.written_off.insert((life, key), units);
+        }
+    }
+    allotments
 }
 
 /// Those of the entries that are in the book, told by that life itself or carried before.

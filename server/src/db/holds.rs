@@ -30,14 +30,15 @@ pub async fn keep_plans(tx: &Tx) -> Result<(), Error> {
 /// Journals and whose they are, and whether anything is promised now.
 #[derive(Clone, Debug)]
 pub struct Known {
-    journals: HashMap<IncarnationId, NodeId>,
+    journals: HashMap<IncarnationId, (NodeId, IncarnationState)>,
     is_recovering: bool,
 }
 
 impl Known {
-    /// Whether the caller is a node with such a journal.
-    pub fn contains(&self, caller: &Caller) -> bool {
-        self.journals.get(&caller.incarnation_id) == Some(&caller.node_id)
+    /// What the caller's journal is; none if it is no node with such a journal.
+    pub fn state(&self, caller: &Caller) -> Option<IncarnationState> {
+        let journal = self.journals.get(&caller.incarnation_id);
+        journal.filter(|(node_id, _)| *node_id == caller.node_id).map(|(_, state)| *state)
     }
 
     /// Whether head office is hearing from its devices, and so promises nothing.
@@ -54,7 +55,7 @@ pub async fn known(tx: &Tx, callers: &[Caller]) -> Result<Known, Error> {
     let incarnations: Vec<IncarnationId> = callers.iter().map(|caller| caller.incarnation_id).collect();
     let rows = tx
         .query(
-            "select i.node_id, i.incarnation_id, e.recovered_at is null as is_recovering
+            "select i.node_id, i.incarnation_id, i.state, e.recovered_at is null as is_recovering
              from (select recovered_at from epochs order by number desc limit 1) e
              left join incarnations i on i.incarnation_id = any($1)",
             &[&incarnations],
@@ -64,24 +65,24 @@ pub async fn known(tx: &Tx, callers: &[Caller]) -> Result<Known, Error> {
     for row in &rows {
         known.is_recovering = row.try_get("is_recovering")?;
         if let Some(incarnation_id) = row.try_get::<_, Option<IncarnationId>>("incarnation_id")? {
-            known.journals.insert(incarnation_id, row.try_get("node_id")?);
+            known.journals.insert(incarnation_id, (row.try_get("node_id")?, row.try_get("state")?));
         }
     }
     Ok(known)
 }
 
-/// Whether the caller's journal takes grants; none if there is no such journal.
+/// What the caller's journal is: only an active one takes grants; none if there is no such journal.
 ///
 /// # Errors
 /// What Postgres says.
-pub async fn is_active(tx: &Tx, caller: Caller) -> Result<Option<bool>, Error> {
+pub async fn state(tx: &Tx, caller: Caller) -> Result<Option<IncarnationState>, Error> {
     let row = tx
         .query_opt(
             "select i.state from incarnations i where i.incarnation_id = $1 and i.node_id = $2 for share",
             &[&caller.incarnation_id, &caller.node_id],
         )
         .await?;
-    row.map(|row| Ok(row.try_get::<_, IncarnationState>("state")? == IncarnationState::Active)).transpose()
+    row.map(|row| Ok(row.try_get("state")?)).transpose()
 }
 
 /// What these wishes are decided over, given their rows, which are locked.

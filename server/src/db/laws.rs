@@ -8,7 +8,7 @@ use crate::error::Error;
 const CASES_MAX: i64 = 5;
 
 /// What each law says, and the query for the cases that break it.
-const LAWS: [(&str, &str); 18] = [
+const LAWS: [(&str, &str); 19] = [
     (
         "the sum of a stock row's movements is its balance",
         "select format('%s/%s: movements %s, balance %s', product_id, warehouse_id, m.sum, s.balance)
@@ -169,6 +169,15 @@ const LAWS: [(&str, &str); 18] = [
          where p.status = 'refunded'
          group by p.order_id, p.payment_id, change.amount
          having coalesce(-sum(b.amount), 0) < p.amount + change.amount",
+    ),
+    (
+        "no more is missing of what was written off than was booked as lost",
+        "select format('%s/%s: %s missing, %s lost', product_id, warehouse_id, w.units, m.units)
+         from (select product_id, warehouse_id, sum(units) as units from written_off group by 1, 2) w
+         left join (
+             select product_id, warehouse_id, -sum(delta) as units from stock_movements where reason = 'lost' group by 1, 2
+         ) m using (product_id, warehouse_id)
+         where w.units > coalesce(m.units, 0)",
     ),
     (
         "what is owed or unbacked has its open concern, and nothing else has",

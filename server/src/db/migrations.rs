@@ -36,6 +36,7 @@ pub const MIGRATIONS: &[(&str, &str)] = embedded![
     "0013_counts",
     "0014_transfers",
     "0015_returns",
+    "0016_devices",
 ];
 
 /// The lock that every migrating server takes; any number will do that nothing else uses.

@@ -12,6 +12,7 @@ pub mod concerns;
 pub mod counts;
 pub mod databases;
 pub mod deliveries;
+pub mod devices;
 pub mod digest;
 pub mod effects;
 pub mod epochs;
@@ -38,7 +39,9 @@ pub mod ops;
 pub mod presence;
 pub mod replication;
 pub mod settings;
+pub mod settlements;
 pub mod transfers;
+pub mod written_off;
 
 use std::{
     collections::BTreeSet,

@@ -37,8 +37,8 @@ pub struct Journal {
 }
 
 const JOURNAL: &str = "
-    select i.incarnation_id, i.node_id, i.state, i.acked_seq, i.acked_hash, i.report_owed, i.report_head, n.scope,
-           i.clock_ahead, i.clock_is_steady,
+    select i.incarnation_id, i.node_id, i.state, i.acked_seq, i.acked_hash, i.report_owed, i.report_head,
+           n.scope || n.former as scope, i.clock_ahead, i.clock_is_steady,
            array(select w.warehouse_id from warehouses w where w.home_of = i.node_id) as homes,
            array(select e.incarnation_id from incarnations e where e.node_id = i.node_id and e.number < i.number)
                as elders,
@@ -202,7 +202,7 @@ pub struct Device {
 pub async fn devices(tx: &Tx) -> Result<Vec<Device>, Error> {
     let sql = "select n.name, w.name as place, n.seen_at
                from nodes n join warehouses w using (warehouse_id)
-               where exists (select from incarnations i where i.node_id = n.node_id and i.state = 'active')
+               where exists (select from incarnations i where i.node_id = n.node_id and i.state in ('active', 'suspended'))
                order by n.name";
     let device = |row: &tokio_postgres::Row| {
         Ok(Device { name: row.try_get("name")?, place: row.try_get("place")?, seen_at: row.try_get("seen_at")? })
@@ -344,7 +344,7 @@ pub async fn nodes(tx: &Tx) -> Result<Vec<NodeSeen>, Error> {
                      where l.node_id = n.node_id)::bigint as open_units,
                     (select coalesce(sum(greatest(0, a.granted + a.received - a.consumed - a.returned - a.reclaimed)), 0)
                      from allotments a join incarnations l using (incarnation_id)
-                     where l.node_id = n.node_id and (l.state <> 'active' or l.given_up_at is not null))::bigint as in_doubt,
+                     where l.node_id = n.node_id and (l.state not in ('active', 'suspended') or l.given_up_at is not null))::bigint as in_doubt,
                     (select bool_or(l.report_owed and l.given_up_at is null) from incarnations l
                      where l.node_id = n.node_id) as is_awaited,
                     i.given_up_at is not null as is_given_up,

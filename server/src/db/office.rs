@@ -1,5 +1,6 @@
 //! What head office looks at: devices, stock, orders, concerns and sums over them. Read only.
 
+mod concerns;
 mod returns;
 
 use std::collections::HashMap;
@@ -7,15 +8,14 @@ use std::collections::HashMap;
 use outpost_schema::{
     clock::Timestamp,
     device::{IncarnationState, NodeKind},
-    id::{ConcernId, NodeId, OrderId, ProductId, WarehouseId},
+    id::{NodeId, OrderId, ProductId, WarehouseId},
     money::{Currency, Money},
     order::{Fulfilment, OrderStatus},
-    verdict::ConcernKind,
 };
 use serde::Serialize;
-use serde_json::Value;
 use tokio_postgres::Row;
 
+pub use self::concerns::{ConcernSeen, ConcernShown, ConcernsWanted, Touched, concerns, show_concern};
 pub use self::returns::{ReturnSeen, returns};
 use super::{Tx, nodes::Report};
 use crate::error::Error;
@@ -47,6 +47,8 @@ pub struct NodeSeen {
     pub report: Report,
     /// Whether one of its journals went on in two ways.
     pub is_frozen: bool,
+    /// What its present journal is.
+    pub state: IncarnationState,
     /// Orders that it took since the moment asked for.
     pub orders: i64,
     /// Money that it took since then, less what was given back.
@@ -74,6 +76,7 @@ pub async fn nodes(tx: &Tx, since: Timestamp, currency: Currency) -> Result<Vec<
             in_doubt: node.in_doubt,
             report: node.report,
             is_frozen: node.state == IncarnationState::Frozen,
+            state: node.state,
             orders,
             takings,
         }
@@ -299,66 +302,6 @@ fn order(row: &Row) -> Result<OrderSeen, Error> {
         returned: row.try_get("returned")?,
         refunded: row.try_get("refunded")?,
         created_at: row.try_get("created_at")?,
-    })
-}
-
-/// A concern, with the name of the device it came from.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ConcernSeen {
-    /// Its id.
-    pub concern_id: ConcernId,
-    /// Its sort.
-    pub kind: ConcernKind,
-    /// What it means, and what to do about it.
-    pub sentence: &'static str,
-    /// What it is about: ids joined by a slash.
-    pub subject: String,
-    /// What that is called: the product, order or device, if it has a name.
-    pub about: Option<String>,
-    /// The figures and names of the case.
-    pub detail: Value,
-    /// The device it came from.
-    pub node: Option<String>,
-    /// Since when.
-    pub opened_at: Timestamp,
-    /// Until when, if it is over.
-    pub closed_at: Option<Timestamp>,
-}
-
-/// Concerns, newest first; those that are over too, if wanted.
-///
-/// # Errors
-/// What Postgres says.
-pub async fn concerns(tx: &Tx, with_closed: bool, limit: i64) -> Result<Vec<ConcernSeen>, Error> {
-    let sql = "select c.concern_id, c.kind, c.subject, c.detail, c.opened_at, c.closed_at, n.name as node,
-            coalesce(
-                (select p.name from products p where p.product_id::text = split_part(c.subject, '/', 1)),
-                (select o.receipt_prefix || '-' || o.receipt_number from orders o
-                    where o.order_id::text = split_part(c.subject, '/', 1)),
-                (select d.name from incarnations l join nodes d using (node_id)
-                    where l.incarnation_id::text = split_part(c.subject, '/', 1)),
-                (select d.name from nodes d where d.node_id::text = split_part(c.subject, '/', 1))
-            ) as about
-        from concerns c
-        left join incarnations i on i.incarnation_id = c.incarnation_id
-        left join nodes n on n.node_id = i.node_id
-        where $1 or c.closed_at is null
-        order by c.opened_at desc, c.concern_id desc limit $2";
-    tx.query(sql, &[&with_closed, &limit]).await?.iter().map(concern).collect()
-}
-
-fn concern(row: &Row) -> Result<ConcernSeen, Error> {
-    let kind: ConcernKind = row.try_get("kind")?;
-    Ok(ConcernSeen {
-        concern_id: row.try_get("concern_id")?,
-        kind,
-        sentence: kind.sentence(),
-        subject: row.try_get("subject")?,
-        about: row.try_get("about")?,
-        detail: row.try_get("detail")?,
-        node: row.try_get("node")?,
-        opened_at: row.try_get("opened_at")?,
-        closed_at: row.try_get("closed_at")?,
     })
 }
 

@@ -30,7 +30,9 @@ impl Ledger {
         if self.is_recovering {
             return Err(unheld("recovering"));
         }
-        self.journal(caller)?;
+        if self.journal(caller)?.is_suspended() {
+            return Err(unheld("suspended"));
+        }
         let (key, now) = (key_of(wanted), self.known.now);
         let mut decided = decide(self.hold_book(wanted), std::slice::from_ref(wanted), now);
         let is_short = decided.short.contains(&key);
@@ -111,8 +113,9 @@ impl Ledger {
     }
 
     pub(super) fn allot(&mut self, caller: Caller, hold_id: HoldId) -> Result<(), Problem> {
-        if self.journal(caller)?.state != IncarnationState::Active {
-            return Err(unheld("frozen"));
+        let journal = self.journal(caller)?;
+        if journal.state != IncarnationState::Active {
+            return Err(unheld(if journal.is_suspended() { "suspended" } else { "frozen" }));
         }
         if self.is_recovering {
             return Err(unheld("recovering"));

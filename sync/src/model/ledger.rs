@@ -47,6 +47,8 @@ pub struct Ledger {
     pub(super) past: BTreeMap<StockKey, Vec<Past>>,
     /// The sum of the movements of each product that say that it was transferred.
     pub(super) transferred: BTreeMap<ProductId, i64>,
+    /// Of these, units that are booked as lost, less those that came back.
+    pub(super) lost: BTreeMap<StockKey, i64>,
     pub(super) holds: BTreeMap<HoldId, Hold>,
     pub(super) carts: BTreeMap<CartId, Kept>,
     /// Open concerns.
@@ -67,7 +69,7 @@ impl Ledger {
         let mut known = Known::empty(currency, now);
         known.users.insert(UserId::GUEST);
         let epoch = EpochId(Uuid::nil());
-        let (journals, homes, movements, past, holds, carts) = Default::default();
+        let (journals, homes, movements, past, lost, holds, carts) = Default::default();
         let (concerns, ever, feed, ids, transferred) = Default::default();
         Self {
             epoch,
@@ -77,6 +79,7 @@ impl Ledger {
             journals,
             homes,
             movements,
+            lost,
             past,
             transferred,
             holds,

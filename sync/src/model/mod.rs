@@ -7,6 +7,7 @@
 
 mod carts;
 mod concerns;
+mod devices;
 mod epoch;
 mod feed;
 mod grants;
@@ -118,6 +119,26 @@ impl Model {
     /// Stops waiting for a device. What it has open stays promised.
     pub fn give_up(&self, node_id: NodeId) {
         self.lock().give_up(node_id);
+    }
+
+    /// Suspends a device: it is granted nothing more, and is told so.
+    pub fn suspend(&self, node_id: NodeId) {
+        self.lock().suspend(node_id);
+    }
+
+    /// Lets a suspended device go on.
+    pub fn resume(&self, node_id: NodeId) {
+        self.lock().resume(node_id);
+    }
+
+    /// Books what a device could sell as lost, and suspends it.
+    pub fn write_off(&self, node_id: NodeId) {
+        self.lock().write_off(node_id);
+    }
+
+    /// Lets others sell what a device could.
+    pub fn reclaim(&self, node_id: NodeId) {
+        self.lock().reclaim_all(node_id);
     }
 
     /// All that it knows now. What it has of each journal is archived from now on.

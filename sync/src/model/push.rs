@@ -109,6 +109,7 @@ impl Ledger {
         let carried = entries.iter().map(Entry::mark).filter(|mark| journal.carried.contains_key(mark));
         self.known.carried = carried.collect();
         self.known.is_recovering = self.is_recovering || journal.report_owed;
+        self.known.is_suspended = journal.is_suspended();
         // What is known holds one author's allotments at a time.
         std::mem::swap(&mut self.known.allotments, &mut journal.allotments);
         let mut settled = settle(&mut self.known, &journal.author, entries);
@@ -162,7 +163,11 @@ impl Ledger {
             if why.reason == Reason::Transferred {
                 *self.transferred.entry(key.product_id).or_default() += delta;
             }
+            if why.reason == Reason::Lost {
+                *self.lost.entry(*key).or_default() -= delta;
+            }
         }
+        self.look_at_write_offs(&settled.given_back);
         self.keep_people(settled);
         self.keep_orders(settled);
         self.keep_transfers(settled);

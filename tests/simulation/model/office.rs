@@ -159,6 +159,22 @@ impl Office for ModelOffice {
                 model.give_up(*node);
                 Answer::Done
             }
+            Deed::Suspend { node } => {
+                model.suspend(*node);
+                Answer::Done
+            }
+            Deed::Resume { node } => {
+                model.resume(*node);
+                Answer::Done
+            }
+            Deed::WriteOff { node } => {
+                model.write_off(*node);
+                Answer::Done
+            }
+            Deed::Reclaim { node } => {
+                model.reclaim(*node);
+                Answer::Done
+            }
             Deed::Readmit { card } => {
                 model.readmit(author(card));
                 Answer::Done
@@ -172,6 +188,8 @@ impl Office for ModelOffice {
             promises: ledger.promises(),
             movements: ledger.movements().clone(),
             allotments: ledger.allotments().map(|(life, key, allotment)| ((life, key), allotment)).collect(),
+            written_off: ledger.written_off().filter(|(_, units)| *units > 0).collect(),
+            lost: ledger.lost().clone(),
             holds: ledger.holds().map(|held| (held.hold_id, (held.key, held.amount.units()))).collect(),
             is_recovering: ledger.is_recovering(),
             ops: ledger.ops().map(|(life, mark, word)| ((life, mark), word)).collect(),

@@ -48,7 +48,9 @@ impl<D: Depth> Network<D> {
         let booked = |op: &&crate::ledger::Happened| !self.is_booked(op);
         let missing = self.ledger.ops.iter().filter(booked).flat_map(|op| &op.moved);
         let missing: i64 = missing.filter(|(of, _)| *of == key).map(|(_, delta)| delta.abs()).sum();
-        let (there, slack) = (self.ledger.rows[&key].there, self.unsure(key) + missing);
+        // What is written off with a lost device is gone from the book, and may be there.
+        let written_off = self.book.lost.get(&key).copied().unwrap_or(0).abs();
+        let (there, slack) = (self.ledger.rows[&key].there, self.unsure(key) + missing + written_off);
         let balance = self.book.levels.get(&key).map_or(0, |level| level.balance);
         let is_right = balance <= there + slack && (balance >= there - slack || self.is_to_be_counted_again(key));
         if is_right {

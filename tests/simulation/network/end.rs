@@ -36,6 +36,9 @@ impl<D: Depth> Network<D> {
                 self.restart(number, Again::AfterCut)?;
             }
         }
+        for number in 0..self.spots.len() {
+            self.chore(&Chore::Resume { till: number }).await?;
+        }
         self.until_settled().await?;
         // Of two devices with one journal the one that told first hears of it when it tells something again.
         for _ in 0..self.spots.iter().filter(|spot| spot.was_doubtful).count() {
@@ -140,6 +143,9 @@ impl<D: Depth> Network<D> {
             let is_first = |order| op.moved.is_empty() || handed_over.insert(order);
             self.is_booked(op) && op.hands_over.is_none_or(is_first)
         };
+        for (key, lost) in &self.book.lost {
+            *moved.entry(*key).or_default() -= lost;
+        }
         for (key, delta) in self.ledger.ops.iter().filter(&mut counts).flat_map(|op| &op.moved) {
             *moved.entry(*key).or_default() += delta;
         }

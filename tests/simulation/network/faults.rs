@@ -1,14 +1,14 @@
 //! What goes wrong, and what the limits then allow.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use outpost_schema::{stock::StockKey, verdict::ConcernKind};
+use outpost_schema::{id::IncarnationId, stock::StockKey, verdict::ConcernKind};
 
 use super::{Check, Network, spots::UnderWay, verbs::standing};
 use crate::{
     depth::Depth,
     device::{Again, Device as _, Yard as _},
-    ledger::{Disk, Happened, Units},
+    ledger::{Disk, Happened, Units, Written},
     office::{Office as _, Weather as _},
     step::{Act, Fault, Name},
 };
@@ -315,13 +315,29 @@ impl<D: Depth> Network<D> {
         self.carts_are_doubtful();
     }
 
+    /// A write-off that head office forgot, and of which the device had heard, is only a reclaim to it: its units are
+    /// nobody's, and what was sold of them is still to be told.
+    fn forget_write_offs(&mut self, before: &BTreeMap<(IncarnationId, StockKey), i64>) {
+        let forgotten: Units = before
+            .iter()
+            .map(|(at, units)| (at.1, units - self.book.written_off.get(at).copied().unwrap_or_default()))
+            .collect();
+        self.ledger.allow(&forgotten);
+        let book = &self.book;
+        self.ledger.written.retain(|at, _| book.written_off.contains_key(at));
+        for (at, written) in &mut self.ledger.written {
+            let own = book.allotments.get(at).copied().unwrap_or_default();
+            *written = Written { taken: own.consumed + own.returned, units: book.written_off[at] };
+        }
+    }
+
     /// Head office forgets what came after its backup. What it had only told is told no more: a hold, and what
     /// an old copy of a till, whose word is no evidence, was granted.
     async fn office_put_back(&mut self) -> Check {
         let Some((backup, held)) = self.backup.take() else { return Ok(()) };
         self.tally.office_put_back += 1;
         self.book = self.office.book().await;
-        let held_before = self.book.holds.clone();
+        let (held_before, missing_before) = (self.book.holds.clone(), self.book.written_off.clone());
         self.office.put_back(&backup).await;
         self.book = self.office.book().await;
         let forgotten: Vec<_> = held_before.iter().filter(|(hold, _)| !self.book.holds.contains_key(*hold)).collect();
@@ -329,6 +345,7 @@ impl<D: Depth> Network<D> {
         for (hold, _) in forgotten {
             self.ledger.holds.entry(*hold).and_modify(|held| held.is_over = true);
         }
+        self.forget_write_offs(&missing_before);
         let doubtful = self.spots.iter().filter(|spot| spot.is_doubtful);
         let unheard: Units = doubtful.flat_map(|spot| spot.open.iter().map(|(key, units)| (*key, *units))).collect();
         self.ledger.allow(&unheard);

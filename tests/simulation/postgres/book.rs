@@ -39,6 +39,12 @@ const MOVEMENTS: &str = "
 const ALLOTMENTS: &str = "
     select product_id, warehouse_id, incarnation_id, granted, reclaimed, consumed, returned, received from allotments";
 
+const WRITTEN_OFF: &str = "
+    select product_id, warehouse_id, incarnation_id, units from written_off where units > 0";
+
+const LOST: &str = "
+    select product_id, warehouse_id, -sum(delta)::bigint from stock_movements where reason = 'lost' group by 1, 2";
+
 const HOLDS: &str = "select product_id, warehouse_id, hold_id, amount from holds where closed_at is null";
 
 const OPS: &str = "
@@ -97,7 +103,20 @@ impl Auditor {
     pub async fn new(client: Client) -> Self {
         let book = prepared(
             &client,
-            &[LEVELS, PROMISES, MOVEMENTS, ALLOTMENTS, HOLDS, OPS, CARRIED, CONCERNS, RECOVERING, TRANSFERS],
+            &[
+                LEVELS,
+                PROMISES,
+                MOVEMENTS,
+                ALLOTMENTS,
+                WRITTEN_OFF,
+                LOST,
+                HOLDS,
+                OPS,
+                CARRIED,
+                CONCERNS,
+                RECOVERING,
+                TRANSFERS,
+            ],
         )
         .await;
         let shelf = prepared(&client, &[ORDERS, ITEMS, PAYMENTS, RETURNS, LINES_BACK, REFUNDS, CARTS, KINDS]).await;
@@ -116,13 +135,28 @@ impl Auditor {
         let levels = next().iter().map(|row| (key(row), Level { balance: row.get(2), promised: row.get(3) })).collect();
         let (promises, movements) = (sums(&next()), sums(&next()));
         let allotments = next().iter().map(|row| ((IncarnationId(row.get(2)), key(row)), allotment(row))).collect();
+        let written_off = next().iter().map(|row| ((IncarnationId(row.get(2)), key(row)), row.get(3))).collect();
+        let lost = sums(&next());
         let hold = |row: &Row| (HoldId(row.get(2)), (key(row), row.get(3)));
         let holds = next().iter().map(hold).collect();
         let ops = ops(&next(), &next());
         let concerns = next().iter().map(|row| (concern(row), row.get(1))).collect();
         let is_recovering = next().iter().any(|row| row.get(0));
-        let (transfers, broken) = (transfers(&next()), Vec::new());
-        Book { levels, promises, movements, allotments, holds, is_recovering, ops, transfers, concerns, broken }
+        let transfers = transfers(&next());
+        Book {
+            levels,
+            promises,
+            movements,
+            allotments,
+            written_off,
+            lost,
+            holds,
+            is_recovering,
+            ops,
+            transfers,
+            concerns,
+            broken: Vec::new(),
+        }
     }
 
     /// What is looked at in the end.

@@ -10,7 +10,10 @@ use outpost_schema::{
     stock::StockKey,
     world::World as _,
 };
-use outpost_server::{epoch, hold, nodes, publish};
+use outpost_server::{
+    devices::{self, Signed},
+    epoch, hold, nodes, publish,
+};
 use outpost_sync::wire::{Caller, HOLDS_PATH, HoldWanted, NODE_HEADER, Problem};
 
 use super::PostgresOffice;
@@ -45,11 +48,39 @@ impl PostgresOffice {
                 self.ask("POST", format!("{HOLDS_PATH}/{hold}/allot"), *by, Body::empty()).await
             }
             Deed::GiveUp { node } => self.give_up(*node).await,
+            Deed::Suspend { node } => {
+                let done = devices::suspend(self.ground.server(), *node, &self.signed()).await;
+                done.map(drop).map_err(|undone| undone.code().to_owned())
+            }
+            Deed::Resume { node } => {
+                let done = devices::resume(self.ground.server(), *node, &self.signed()).await;
+                done.map(drop).map_err(|undone| undone.code().to_owned())
+            }
+            Deed::WriteOff { node } => {
+                let done =
+                    devices::write_off(self.ground.server(), *node, self.bound(*node).await, &self.signed()).await;
+                done.map(drop).map_err(|undone| undone.code().to_owned())
+            }
+            Deed::Reclaim { node } => {
+                let done = devices::reclaim(self.ground.server(), *node, self.bound(*node).await, &self.signed()).await;
+                done.map(drop).map_err(|undone| undone.code().to_owned())
+            }
             Deed::Readmit { card } => {
                 let taken = nodes::readmit(self.ground.server(), card).await;
                 taken.map(drop).map_err(|error| error.code().to_owned())
             }
         }
+    }
+
+    /// Somebody at head office.
+    fn signed(&self) -> Signed {
+        let act_id = HoldId::new(self.world.now(), self.world.id_chance()).0;
+        Signed { act_id, by: "somebody".to_owned(), note: None }
+    }
+
+    /// What a device may sell, as it is shown to whoever agrees.
+    async fn bound(&self, node: NodeId) -> i64 {
+        devices::find(self.ground.server(), &node.to_string()).await.expect("a device").1.units
     }
 
     /// A transaction that writes what an edit of the catalogue writes, and is not over for a while. It takes no

@@ -1,6 +1,8 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
+mod concerns;
 mod counts;
+mod devices;
 mod holes;
 mod journal;
 mod network;

@@ -96,7 +96,7 @@ impl Tables {
                 // One of two of a disk may have forgotten what it sold of a grant that it hears of only now.
                 let is_over = self.state != State::Active && told.incarnation_id == self.life();
                 let own = self.allotments.entry((told.incarnation_id, key)).or_default();
-                *own = own.hear(if is_over { 0 } else { told.granted }, told.reclaimed);
+                *own = if is_over { own.hear(0, told.reclaimed) } else { own.told(told.granted, told.reclaimed) };
             }
             Aggregate::Order(order) => self.merge_order(order),
             Aggregate::Cart(cart) => self.merge_cart(cart),

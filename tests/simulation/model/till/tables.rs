@@ -14,6 +14,7 @@ use outpost_schema::{
     order::Order,
     people::User,
     stock::{Allotment, Level, StockKey},
+    verdict::ConcernKind,
     world::{Seeded, World as _},
 };
 use uuid::Uuid;
@@ -112,6 +113,32 @@ pub(in super::super) struct Tables {
 }
 
 impl Tables {
+    /// Whether head office has suspended this till, as it says by a concern.
+    pub(super) fn is_suspended(&self) -> bool {
+        let subject = self.card.node_id.to_string();
+        let says = |told: &Aggregate| match told {
+            Aggregate::Concern(told) => {
+                told.kind == ConcernKind::Suspended && told.subject == subject && told.closed_at.is_none()
+            }
+            Aggregate::Warehouse(_)
+            | Aggregate::Category(_)
+            | Aggregate::Product(_)
+            | Aggregate::Stock(_)
+            | Aggregate::Allotment(_)
+            | Aggregate::User(_)
+            | Aggregate::Address(_)
+            | Aggregate::Order(_)
+            | Aggregate::Review(_)
+            | Aggregate::Cart(_)
+            | Aggregate::Verdict(_)
+            | Aggregate::Transfer(_)
+            | Aggregate::Delivery(_)
+            | Aggregate::Return(_)
+            | Aggregate::Gone(_) => false,
+        };
+        self.images.values().any(says)
+    }
+
     /// Those of a new till.
     pub(in super::super) fn new(card: &Card) -> Self {
         let (own, former, images, stock, allotments, orders, carts) = Default::default();

@@ -193,6 +193,9 @@ impl Tables {
         cart: Option<(Cart, Sold)>,
         world: &Seeded,
     ) -> Result<Plan, Code> {
+        if self.is_suspended() {
+            return Err("suspended");
+        }
         let order = self.order(lines, fulfilment, buyer, world)?;
         let mut effects = Effects::default();
         for item in &order.items {
