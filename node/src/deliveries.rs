@@ -83,11 +83,13 @@ impl Node {
 fn shown(conn: &Connection, id: DeliveryId) -> Result<Option<Delivery>, Error> {
     let Some(mut shown) = deliveries::find(conn, id)? else { return Ok(None) };
     for (_, op) in pending_ops::over(conn, Kind::Delivery, id.0)? {
-        let (lines, sign) = match &op {
-            Op::Received(received) => (&received.lines, 1),
-            Op::ReceiptUndone(undone) => (&undone.received.lines, -1),
-            // Nothing else is laid over a delivery.
-            _ => continue,
+        // Nothing else is laid over a delivery.
+        let (lines, sign) = if let Op::Received(received) = op {
+            (received.lines, 1)
+        } else if let Op::ReceiptUndone(undone) = op {
+            (undone.received.lines, -1)
+        } else {
+            continue;
         };
         lines.iter().for_each(|line| shown.receive(line.product_id, sign * line.amount.units()));
     }

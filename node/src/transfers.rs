@@ -93,11 +93,11 @@ impl Node {
 fn shown(conn: &Connection, id: TransferId) -> Result<Option<Transfer>, Error> {
     let mut shown = transfers::find(conn, id)?;
     for (at, op) in pending_ops::over(conn, Kind::Transfer, id.0)? {
-        match op {
-            Op::Dispatched(told) => shown.get_or_insert_with(|| Transfer::untold(told.code.clone())).send(&told, at),
-            Op::Arrived(told) => shown.get_or_insert_with(|| Transfer::untold(told.code.clone())).arrive(&told),
-            // Nothing else is laid over a transfer.
-            _ => {}
+        // Nothing else is laid over a transfer.
+        if let Op::Dispatched(told) = op {
+            shown.get_or_insert_with(|| Transfer::untold(told.code.clone())).send(&told, at);
+        } else if let Op::Arrived(told) = op {
+            shown.get_or_insert_with(|| Transfer::untold(told.code.clone())).arrive(&told);
         }
     }
     Ok(shown)

@@ -113,10 +113,13 @@ pub(crate) fn last_receipt(conn: &Connection, life: IncarnationId) -> Result<Opt
     let mut undone = BTreeSet::new();
     while let Some(row) = rows.next()? {
         let (seq, kind, body): (i64, String, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        match OpKind::of_word(&kind).and_then(|kind| Op::from_body(kind, &body))? {
-            Op::ReceiptUndone(told) => _ = undone.insert(told.seq),
-            Op::Received(received) if !undone.contains(&seq) => return Ok(Some((seq, received))),
-            _ => {}
+        let op = OpKind::of_word(&kind).and_then(|kind| Op::from_body(kind, &body))?;
+        if let Op::ReceiptUndone(told) = op {
+            undone.insert(told.seq);
+        } else if let Op::Received(received) = op
+            && !undone.contains(&seq)
+        {
+            return Ok(Some((seq, received)));
         }
     }
     Ok(None)

@@ -15,7 +15,7 @@ const SHOWN_MAX: usize = 300;
 
 /// A table's name, then the same question to each engine: a key and a value, both as text. `{scope}`
 /// stands for the node's warehouses, `{node}` and `{life}` for itself.
-const TABLES: [(&str, &str, &str); 19] = [
+const TABLES: [(&str, &str, &str); 22] = [
     (
         "warehouses",
         "select encode(uuid_send(warehouse_id), 'hex'), name || ' ' || coalesce(encode(uuid_send(home_of), 'hex'), '-') from warehouses",
@@ -123,6 +123,32 @@ const TABLES: [(&str, &str, &str); 19] = [
         "reviews",
         "select encode(uuid_send(review_id), 'hex'), rating || ' ' || coalesce(comment, '-') from reviews",
         "select lower(hex(review_id)), rating || ' ' || coalesce(comment, '-') from reviews",
+    ),
+    (
+        "transfers",
+        "select encode(uuid_send(transfer_id), 'hex'), concat_ws(' ', prefix, number, coalesce(encode(uuid_send(from_id), 'hex'), '-'),
+             coalesce(encode(uuid_send(to_id), 'hex'), '-'), complete::integer)
+         from transfers t where from_id = any({scope}) or to_id = any({scope}) or exists (
+             select from transfer_lines l where l.transfer_id = t.transfer_id and l.warehouse_id = any({scope}))",
+        "select lower(hex(transfer_id)), prefix || ' ' || number || ' ' || coalesce(nullif(lower(hex(from_id)), ''), '-') || ' ' ||
+             coalesce(nullif(lower(hex(to_id)), ''), '-') || ' ' || complete from transfers",
+    ),
+    (
+        "lines of transfers",
+        "select encode(uuid_send(transfer_id) || uuid_send(product_id) || uuid_send(warehouse_id), 'hex'),
+             concat_ws(' ', sent, arrived, damaged, lost)
+         from transfer_lines where transfer_id in (
+             select t.transfer_id from transfers t join transfer_lines l using (transfer_id)
+             where from_id = any({scope}) or to_id = any({scope}) or l.warehouse_id = any({scope}))",
+        "select lower(hex(transfer_id) || hex(product_id) || hex(warehouse_id)), sent || ' ' || arrived || ' ' || damaged || ' ' || lost
+         from transfer_lines",
+    ),
+    (
+        "lines of deliveries",
+        "select encode(uuid_send(delivery_id) || uuid_send(product_id), 'hex'), concat_ws(' ', reference, expected, received)
+         from delivery_lines join deliveries using (delivery_id) where warehouse_id = any({scope})",
+        "select lower(hex(delivery_id) || hex(product_id)), reference || ' ' || expected || ' ' || received
+         from delivery_lines join deliveries using (delivery_id)",
     ),
     (
         "cart states",

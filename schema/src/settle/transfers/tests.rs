@@ -77,10 +77,12 @@ impl Book {
 
     /// Each op is another device's, at the warehouse that it acts at.
     fn tell(&mut self, op: &Op) -> Settled {
-        let here = match op {
-            Op::Dispatched(told) => told.from_id,
-            Op::Arrived(told) => told.warehouse_id,
-            other => panic!("{other:?} is of no transfer"),
+        let here = if let Op::Dispatched(told) = op {
+            told.from_id
+        } else if let Op::Arrived(told) = op {
+            told.warehouse_id
+        } else {
+            panic!("{op:?} is of no transfer")
         };
         let life = IncarnationId(here.0);
         let author = Author {

@@ -26,7 +26,7 @@ type Code = &'static str;
 /// What is to be written in one commit.
 pub(super) enum Plan {
     /// An op with what it does to rows, and a cart that it clears.
-    Write { op: Op, effects: Effects, cart: Option<Cart>, told: Told },
+    Write { op: Op, effects: Effects, cart: Option<Box<Cart>>, told: Told },
     /// A cart that is begun: its clock's stamp is taken when it is written.
     Begin { cart_id: CartId, owner: UserId },
     /// A cart that was changed.
@@ -96,7 +96,7 @@ impl Tables {
                 let life = self.life();
                 self.allotments.extend(effects.allotments.into_iter().map(|(key, own)| ((life, key), own)));
                 if let Some(cart) = cart {
-                    self.keep_cart(cart);
+                    self.keep_cart(*cart);
                 }
                 self.keep_op(op, told)
             }
@@ -210,6 +210,7 @@ impl Tables {
         let (cart, sold) = cart.unzip();
         let op = Op::Sale(Box::new(Sale { order, sold }));
         op.check().map_err(code)?;
+        let cart = cart.map(Box::new);
         Ok(Plan::Write { op, effects, cart, told: Told::Sold })
     }
 
