@@ -30,7 +30,7 @@ enum At {
 
 /// Every mistake, the shallowest depth at which the code is run where it is made, and within how many seeds it
 /// must be caught there.
-const MISTAKES: [(Bug, At, u64); 21] = [
+const MISTAKES: [(Bug, At, u64); 25] = [
     (Bug::LostSavepoint, At::Model, 20_000),
     (Bug::LatestStatusWins, At::Model, 20_000),
     (Bug::CounterInAMap, At::Model, 20_000),
@@ -52,6 +52,10 @@ const MISTAKES: [(Bug, At, u64); 21] = [
     (Bug::GrantToldBeforeCommit, At::Postgres, 200),
     (Bug::ExpiryLeftToSweeper, At::Postgres, 1_000),
     (Bug::NoBarrier, At::Model, 20_000),
+    (Bug::OwnHoldInTheWay, At::Model, 20_000),
+    (Bug::HoldPlacedInPart, At::Model, 20_000),
+    (Bug::ExtensionForgotten, At::Model, 20_000),
+    (Bug::HoldUsedUpUnpromised, At::Model, 20_000),
 ];
 
 #[test]

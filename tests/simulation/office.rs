@@ -80,8 +80,8 @@ pub struct Book {
     pub movements: BTreeMap<StockKey, i64>,
     /// Allotments by life.
     pub allotments: BTreeMap<(IncarnationId, StockKey), Allotment>,
-    /// Open holds.
-    pub holds: BTreeMap<HoldId, (StockKey, i64)>,
+    /// Open lines of holds.
+    pub holds: BTreeMap<(HoldId, StockKey), i64>,
     /// Whether it is hearing from its devices and grants nothing.
     pub is_recovering: bool,
     /// Every op that it has, told by its own life or carried by a later one, by the name of the life that

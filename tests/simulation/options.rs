@@ -29,6 +29,9 @@ pub enum Sort {
     Cancel,
     Customer,
     Hold,
+    HoldSeveral,
+    Extend,
+    ShipHeld,
     Release,
     Allot,
     Round,
@@ -58,7 +61,7 @@ pub enum Sort {
 
 /// Each sort with how many in a hundred seeds have it, and how often it then happens beside the others.
 /// To add a sort of step, add it here, draw it in `plan.rs`, and let `network.rs` do it.
-const SORTS: [(Sort, usize, usize); 40] = [
+const SORTS: [(Sort, usize, usize); 43] = [
     (Sort::Sell, 100, 240),
     (Sort::Ship, 50, 30),
     (Sort::BeginCart, 40, 20),
@@ -74,6 +77,9 @@ const SORTS: [(Sort, usize, usize); 40] = [
     (Sort::Cancel, 40, 15),
     (Sort::Customer, 50, 25),
     (Sort::Hold, 45, 60),
+    (Sort::HoldSeveral, 35, 40),
+    (Sort::Extend, 35, 20),
+    (Sort::ShipHeld, 35, 30),
     (Sort::Release, 30, 10),
     (Sort::Allot, 30, 10),
     (Sort::Round, 100, 220),

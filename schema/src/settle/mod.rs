@@ -9,6 +9,7 @@
 mod carried;
 mod decide;
 mod goods;
+mod holds;
 mod people;
 mod room;
 mod sales;
@@ -26,7 +27,7 @@ use crate::{
     cart::SoldUnits,
     clock::Timestamp,
     fault::Fault,
-    id::{AddressId, CartId, IncarnationId, NodeId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
+    id::{AddressId, CartId, HoldId, IncarnationId, NodeId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
     journal::{Entry, Mark},
     money::Currency,
     op::{BODY_MAX, ENVELOPE_MAX, Line, Op, OpKind, VERSION},
@@ -107,6 +108,8 @@ pub struct Known {
     pub allotments: BTreeMap<StockKey, Allotment>,
     /// Units of carts that were checked out.
     pub sold: BTreeMap<(CartId, ProductId), SoldUnits>,
+    /// Open lines of the holds that orders of the batch use up, and how much each holds.
+    pub holds: BTreeMap<(HoldId, StockKey), i64>,
     /// Earlier lives of the author's device of which the batch carries something.
     pub elders: BTreeMap<IncarnationId, Elder>,
     /// Entries of the batch that a later life of the author's device has carried into the book.
@@ -130,6 +133,7 @@ impl Known {
             levels: BTreeMap::new(),
             allotments: BTreeMap::new(),
             sold: BTreeMap::new(),
+            holds: BTreeMap::new(),
             elders: BTreeMap::new(),
             carried: BTreeSet::new(),
         }
@@ -147,6 +151,17 @@ pub struct Moved {
     pub at: Timestamp,
     /// What moved.
     pub movement: Movement,
+}
+
+/// A line of a hold that became an order's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsedUp {
+    /// Of which hold.
+    pub hold_id: HoldId,
+    /// Of which row.
+    pub key: StockKey,
+    /// Whose it is.
+    pub order_id: OrderId,
 }
 
 /// An entry of an earlier life that an op carried into the book.
@@ -208,6 +223,8 @@ pub struct Settled {
     pub ended: Vec<IncarnationId>,
     /// Units checked out; see [`Known::sold`].
     pub sold: BTreeSet<(CartId, ProductId)>,
+    /// Lines of holds that ended because an order used them up.
+    pub used_up: Vec<UsedUp>,
     /// Stock rows where units became available to others.
     pub freed: BTreeSet<StockKey>,
     /// Concerns to open.

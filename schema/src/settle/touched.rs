@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::KnownOrder;
 use crate::{
-    id::{AddressId, CartId, IncarnationId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
+    id::{AddressId, CartId, HoldId, IncarnationId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
     journal::Mark,
     op::{Customer, Goods, Op, Sale},
     people::{Address, Review},
@@ -32,6 +32,8 @@ pub struct Touched {
     pub stock: BTreeSet<StockKey>,
     /// Cart lines that were checked out.
     pub sold: BTreeSet<(CartId, ProductId)>,
+    /// Holds that orders use up. Their stock rows are to be locked too.
+    pub holds: BTreeSet<HoldId>,
     /// Earlier lives of the author's device, and the entries that are carried from them.
     pub elders: BTreeMap<IncarnationId, BTreeSet<Mark>>,
     /// Whether an ask may have to be refused, so that expired holds are to be released first.
@@ -85,6 +87,7 @@ impl Touched {
         self.users.insert(order.user_id);
         self.addresses.extend(order.shipping_address_id.iter().chain(&order.billing_address_id));
         self.stock(order.warehouse_id, order.items.iter().map(|item| item.product_id));
+        self.holds.extend(&sale.holds);
         if let Some(sold) = &sale.sold {
             self.sold.extend(sold.lines.iter().map(|line| (sold.cart_id, line.product_id)));
         }

@@ -3,6 +3,7 @@
 mod backup;
 mod check;
 mod concern;
+mod hold;
 mod house;
 mod import;
 mod import_ops;
@@ -69,6 +70,9 @@ enum Verb {
     /// What is on hand
     #[command(subcommand)]
     Stock(stock::Verb),
+    /// What is held for buyers
+    #[command(subcommand)]
+    Holds(hold::Verb),
     /// What was sold
     #[command(subcommand)]
     Orders(order::Verb),
@@ -120,6 +124,7 @@ async fn act(verb: Verb, opened: &Opened, config: &Config) -> Result<ExitCode, P
         Verb::Import(verb) => import::run(verb, server).await,
         Verb::ImportOps(args) => import_ops::run(args, server).await,
         Verb::Stock(verb) => stock::run(verb, server).await,
+        Verb::Holds(verb) => hold::run(verb, server).await,
         Verb::Orders(verb) => order::run(verb, server).await,
         Verb::Recovery(args) => recovery::run(&args, server).await,
         Verb::Concerns(verb) => concern::run(verb, server).await,

@@ -17,7 +17,7 @@ use outpost_schema::{
     word::Word as _,
 };
 
-use super::{Tx, columns};
+use super::{Tx, columns, holds};
 use crate::error::Error;
 
 /// Writes everything of `settled` but its verdicts and concerns. `sold_before` are the cart lines of
@@ -49,6 +49,7 @@ pub async fn write(
         let keys = settled.elder_allotments.iter().filter(|(of, _)| of == life).map(|(_, key)| *key).collect();
         write_allotments(tx, *life, &elder.allotments, &keys).await?;
     }
+    holds::use_up(tx, &settled.used_up, now).await?;
     insert_carried(tx, incarnation_id, settled).await?;
     write_sold(tx, known, sold_before, &settled.sold).await
 }

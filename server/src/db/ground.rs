@@ -22,7 +22,7 @@ use outpost_schema::{
 };
 use tokio_postgres::{Row, types::ToSql};
 
-use super::{Tx, columns};
+use super::{Tx, columns, holds};
 use crate::error::Error;
 
 /// What was loaded, and what that changed.
@@ -50,7 +50,9 @@ pub async fn load(
     for order in known.orders.values() {
         touched.order(order);
     }
+    touched.stock.extend(holds::rows_of(tx, &touched.holds).await?);
     known.levels = stock(tx, &touched.stock, now).await?;
+    known.holds = holds::open_lines(tx, &touched.holds).await?;
     let released = if touched.asks { release_expired(tx, &touched.stock, now).await? } else { BTreeMap::new() };
     known.levels.extend(&released);
     let (allotments, sold) =
@@ -111,24 +113,28 @@ pub async fn stock(tx: &Tx, keys: &BTreeSet<StockKey>, now: Timestamp) -> Result
     lock_stock(tx, keys).await
 }
 
-async fn lock_stock(tx: &Tx, keys: &BTreeSet<StockKey>) -> Result<BTreeMap<StockKey, Level>, Error> {
+/// The statement that [`lock_stock`] runs.
+pub fn lock_stock_sql() -> String {
+    let locking = if is_planted(Bug::ReadThenWritten) { "" } else { "for no key update of s" };
+    format!(
+        "select s.product_id, s.warehouse_id, s.balance, s.promised
+         from unnest($1::uuid[], $2::uuid[]) as k (product_id, warehouse_id)
+         join stock s using (product_id, warehouse_id)
+         order by s.product_id, s.warehouse_id
+         {locking}"
+    )
+}
+
+/// Those of the stock rows that there are, locked in the order of their keys.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn lock_stock(tx: &Tx, keys: &BTreeSet<StockKey>) -> Result<BTreeMap<StockKey, Level>, Error> {
     if keys.is_empty() {
         return Ok(BTreeMap::new());
     }
     let (products, warehouses) = columns(keys);
-    let locking = if is_planted(Bug::ReadThenWritten) { "" } else { "for no key update of s" };
-    let rows = tx
-        .query(
-            &format!(
-                "select s.product_id, s.warehouse_id, s.balance, s.promised
-                 from unnest($1::uuid[], $2::uuid[]) as k (product_id, warehouse_id)
-                 join stock s using (product_id, warehouse_id)
-                 order by s.product_id, s.warehouse_id
-                 {locking}"
-            ),
-            &[&products, &warehouses],
-        )
-        .await?;
+    let rows = tx.query(&lock_stock_sql(), &[&products, &warehouses]).await?;
     rows.iter().map(|row| Ok((stock_key(row)?, level(row)?))).collect()
 }
 
@@ -189,7 +195,10 @@ fn stock_key(row: &Row) -> Result<StockKey, Error> {
 }
 
 /// The journal's allotments of these stock rows, which are locked.
-async fn allotments(
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn allotments(
     tx: &Tx,
     incarnation_id: IncarnationId,
     keys: &BTreeSet<StockKey>,

@@ -6,7 +6,7 @@ use outpost_schema::{
     cart::Cart,
     clock::Timestamp,
     feed::Aggregate,
-    id::{CartId, EpochId, HoldId, IncarnationId, NodeId, UserId, WarehouseId},
+    id::{CartId, EpochId, IncarnationId, NodeId, UserId, WarehouseId},
     journal::Mark,
     money::Currency,
     op::Line,
@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::{
     carts::Kept,
     feed::{Feed, hears},
-    holds::Hold,
+    holds::{Hold, LineOf},
     journal::Journal,
     unknown_node,
 };
@@ -41,7 +41,7 @@ pub struct Ledger {
     /// Which device alone sells from a warehouse.
     pub(super) homes: BTreeMap<WarehouseId, NodeId>,
     pub(super) movements: BTreeMap<StockKey, i64>,
-    pub(super) holds: BTreeMap<HoldId, Hold>,
+    pub(super) holds: BTreeMap<LineOf, Hold>,
     pub(super) carts: BTreeMap<CartId, Kept>,
     /// Open concerns.
     pub(super) concerns: BTreeMap<(ConcernKind, String), Concern>,
@@ -114,7 +114,7 @@ impl Ledger {
         })
     }
 
-    /// Holds that count as promised.
+    /// Lines of holds that count as promised.
     pub fn holds(&self) -> impl Iterator<Item = &Held> {
         self.holds.values().map(|hold| &hold.held).filter(|held| held.is_open)
     }

@@ -121,6 +121,7 @@ impl Ledger {
     /// is refused for their sake; what is carried needs what earlier lives of the device have told.
     fn load(&mut self, life: IncarnationId, entries: &[Entry]) -> BTreeSet<StockKey> {
         const NEEDY: [OpKind; 3] = [OpKind::AllotmentAsked, OpKind::Carried, OpKind::LifeEnded];
+        self.know_used_holds(entries);
         if !entries.iter().any(|entry| NEEDY.iter().any(|kind| kind.word() == entry.kind)) {
             return BTreeSet::new();
         }
@@ -137,6 +138,14 @@ impl Ledger {
         if touched.asks { self.release_expired(&touched.stock) } else { BTreeSet::new() }
     }
 
+    /// Few sales use up a hold, so it is not looked for where nobody holds anything.
+    fn know_used_holds(&mut self, entries: &[Entry]) {
+        if self.holds().next().is_some() {
+            let ops: Vec<_> = entries.iter().filter_map(|entry| decode(entry).ok()).collect();
+            self.know_holds(&Touched::by(&ops).holds);
+        }
+    }
+
     /// Keeps and tells what was settled.
     fn keep(&mut self, life: IncarnationId, settled: &mut Settled) {
         for moved in &settled.movements {
@@ -144,6 +153,7 @@ impl Ledger {
         }
         self.keep_people(settled);
         self.keep_orders(settled);
+        self.use_up(&settled.used_up);
         for key in &settled.levels {
             self.tell_stock(*key);
         }

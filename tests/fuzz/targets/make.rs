@@ -8,8 +8,8 @@ mod people;
 use outpost_schema::{
     clock::{Hlc, Timestamp},
     id::{
-        AddressId, CartId, EpochId, IncarnationId, NodeId, OrderId, OrderItemId, PaymentId, ProductId, ReviewId,
-        UserId, WarehouseId,
+        AddressId, CartId, EpochId, HoldId, IncarnationId, NodeId, OrderId, OrderItemId, PaymentId, ProductId,
+        ReviewId, UserId, WarehouseId,
     },
     journal::{Hash, Mark},
     money::{Currency, Money},
@@ -44,6 +44,7 @@ ids! {
     life: IncarnationId, 10, 4;
     node_id: NodeId, 11, 2;
     epoch_id: EpochId, 12, 2;
+    hold_id: HoldId, 15, 3;
 }
 
 pub fn user_id(choices: &mut Choices<'_>) -> UserId {

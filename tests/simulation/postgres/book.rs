@@ -95,7 +95,7 @@ impl Auditor {
         let levels = next().iter().map(|row| (key(row), Level { balance: row.get(2), promised: row.get(3) })).collect();
         let (promises, movements) = (sums(&next()), sums(&next()));
         let allotments = next().iter().map(|row| ((IncarnationId(row.get(2)), key(row)), allotment(row))).collect();
-        let hold = |row: &Row| (HoldId(row.get(2)), (key(row), row.get(3)));
+        let hold = |row: &Row| ((HoldId(row.get(2)), key(row)), row.get(3));
         let holds = next().iter().map(hold).collect();
         let ops = ops(&next(), &next());
         let concerns = next().iter().map(|row| (concern(row), row.get(1))).collect();
