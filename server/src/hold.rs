@@ -163,22 +163,24 @@ async fn decide_within(
     now: Timestamp,
 ) -> Result<Decided, Error> {
     let mut decided = decide(Book::new(levels.clone(), held), wanted, now);
-    let short = decided.short.clone();
+    let mut changed = decided.short.clone();
+    let short = &changed;
     if !short.is_empty() && !is_planted(Bug::ExpiryLeftToSweeper) {
         let mut levels = levels;
         // Nobody is refused because of a hold that is over.
-        let released = ground::release_expired(tx, &short, now).await?;
+        let released = ground::release_expired(tx, short, now).await?;
         if !released.is_empty() {
             levels.extend(released);
             decided = decide(Book::new(levels, holds::lines(tx, wanted).await?), wanted, now);
         }
     }
-    if short.is_empty() {
+    changed.extend(&decided.freed);
+    if changed.is_empty() {
         stage::reach(Work::Hold, Moment::BeforeCommit);
         holds::write_last(tx, &decided, now).await?;
     } else {
         holds::write(tx, &decided, now).await?;
-        grants::after_change(server, tx, &short).await?;
+        grants::after_change(server, tx, &changed).await?;
         stage::reach(Work::Hold, Moment::BeforeCommit);
     }
     Ok(decided)

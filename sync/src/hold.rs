@@ -116,6 +116,8 @@ pub struct Decided {
     pub levels: BTreeMap<StockKey, Level>,
     /// The rows of which somebody was refused.
     pub short: BTreeSet<StockKey>,
+    /// The rows of which less is promised than before, because a buyer holds less now.
+    pub freed: BTreeSet<StockKey>,
 }
 
 impl Book {
@@ -169,6 +171,8 @@ pub fn decide(mut book: Book, wanted: &[HoldWanted], now: Timestamp) -> Decided 
         let answer = one(&mut book, wish, now, &mut decided);
         decided.answers.push(answer);
     }
+    let is_less = |(key, level): &(&StockKey, &Level)| before.get(key).is_some_and(|was| level.promised < was.promised);
+    decided.freed = book.levels.iter().filter(is_less).map(|(key, _)| *key).collect();
     decided.levels = book.levels.into_iter().filter(|(key, level)| before.get(key) != Some(level)).collect();
     decided
 }

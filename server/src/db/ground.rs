@@ -52,9 +52,9 @@ pub async fn load(
     }
     touched.stock.extend(holds::rows_of(tx, &touched.holds).await?);
     known.levels = stock(tx, &touched.stock, now).await?;
-    known.holds = holds::open_lines(tx, &touched.holds).await?;
     let released = if touched.asks { release_expired(tx, &touched.stock, now).await? } else { BTreeMap::new() };
     known.levels.extend(&released);
+    known.holds = holds::open_lines(tx, &touched.holds).await?;
     let (allotments, sold) =
         try_join(allotments(tx, author.incarnation_id, &touched.stock), sold(tx, &touched.sold)).await?;
     known.allotments = allotments;

@@ -113,6 +113,14 @@ fn a_buyer_s_own_hold_never_blocks_that_buyer() {
 }
 
 #[test]
+fn who_holds_less_than_before_frees_the_rest() {
+    let mine = wish(1, 4, Some(7));
+    let decided = decide(book(5, std::slice::from_ref(&mine)), &[wish(2, 1, Some(7))], NOW);
+    assert_eq!((promised(&decided), decided.freed), (Some(1), [key(1)].into()));
+    assert!(decide(book(5, &[mine]), &[wish(2, 5, Some(7))], NOW).freed.is_empty());
+}
+
+#[test]
 fn only_the_rows_that_are_held_anew_are_replaced() {
     let mine = several(1, &[(1, 4), (2, 4)], cart(7));
     let decided = decide(book(5, std::slice::from_ref(&mine)), &[several(2, &[(2, 5)], cart(7)), mine.clone()], NOW);

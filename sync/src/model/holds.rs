@@ -39,14 +39,15 @@ impl Ledger {
         self.journal(caller)?;
         let now = self.known.now;
         let mut decided = decide(self.hold_book(wanted), std::slice::from_ref(wanted), now);
-        let short = decided.short.clone();
+        let mut changed = decided.short.clone();
         // Nobody is refused because of a hold that is over.
-        if !short.is_empty() && !self.release_expired(&short).is_empty() {
+        if !changed.is_empty() && !self.release_expired(&changed).is_empty() {
             decided = decide(self.hold_book(wanted), std::slice::from_ref(wanted), now);
         }
         let answer = decided.answers.pop();
+        changed.extend(&decided.freed);
         self.keep_holds(decided);
-        short.into_iter().for_each(|key| self.after_change(key));
+        changed.into_iter().for_each(|key| self.after_change(key));
         match answer {
             Some(Answer::Placed(placed)) => Ok(placed),
             Some(Answer::NothingLeft(available)) => Err(Problem { available, ..unheld("nothing_left") }),

@@ -98,6 +98,7 @@ impl Ledger {
             return Default::default();
         }
         let mut moved = self.load(life, entries);
+        self.know_used_holds(entries);
         let Some(journal) = self.journals.get_mut(&life) else { return Default::default() };
         let carried = entries.iter().map(Entry::mark).filter(|mark| journal.carried.contains_key(mark));
         self.known.carried = carried.collect();
@@ -121,7 +122,6 @@ impl Ledger {
     /// is refused for their sake; what is carried needs what earlier lives of the device have told.
     fn load(&mut self, life: IncarnationId, entries: &[Entry]) -> BTreeSet<StockKey> {
         const NEEDY: [OpKind; 3] = [OpKind::AllotmentAsked, OpKind::Carried, OpKind::LifeEnded];
-        self.know_used_holds(entries);
         if !entries.iter().any(|entry| NEEDY.iter().any(|kind| kind.word() == entry.kind)) {
             return BTreeSet::new();
         }

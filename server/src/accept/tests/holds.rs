@@ -102,6 +102,19 @@ async fn an_order_whose_hold_is_over_is_booked_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_hold_that_an_ask_of_the_same_push_released_is_not_used_up_too() {
+    let mut web = Web::open(65).await;
+    let hold = web.hold(&[(web.depot, 3)]).await.unwrap();
+    web.shop.world.pass(61);
+    let order = web.till.order_to_ship(&[(web.tea, 3)]);
+    let sale = Op::Sale(Box::new(Sale { order, sold: None, holds: vec![hold] }));
+    let entries = [web.till.ask(&[(web.tea, 5)]), web.till.write(&sale)];
+    web.till.push(&web.shop, &entries).await;
+    assert_eq!((web.level().await, web.closed_as("expired").await), ((5, 5), 1), "three of the five are the order's");
+    web.shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
 async fn a_push_that_is_repeated_uses_a_hold_up_once() {
     let mut web = Web::open(64).await;
     let hold = web.hold(&[(web.depot, 3)]).await.unwrap();

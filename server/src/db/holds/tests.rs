@@ -160,6 +160,21 @@ async fn a_buyer_s_own_hold_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_buyer_who_holds_less_than_before_settles_what_was_promised_beyond_the_book() {
+    let counter = Counter::open(4).await;
+    counter.place(wish(1, 4, Some(7))).await.unwrap();
+    let client = &counter.network.client;
+    client.batch_execute("update stock set balance = 1").await.unwrap();
+    let (server, rows) = (&counter.network.server, [key(0, SHOP)].into());
+    let (server, rows) = (&**server, &rows);
+    server.db.transaction(|tx| async move { crate::grants::after_change(server, &tx, rows).await }).await.unwrap();
+    let open = async || client.query_one("select count(*) from concerns where closed_at is null", &[]).await.unwrap();
+    assert_eq!(open().await.get::<_, i64>(0), 1);
+    counter.place(wish(2, 1, Some(7))).await.unwrap();
+    assert_eq!(open().await.get::<_, i64>(0), 0);
+}
+
+#[tokio::test]
 async fn a_released_hold_is_free_again_and_stays_released() {
     let counter = Counter::open(10).await;
     let (server, id) = (&counter.network.server, wish(1, 3, None).hold_id);
