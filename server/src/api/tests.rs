@@ -6,7 +6,7 @@ use axum::{
     http::{Method, Request, StatusCode, header},
 };
 use http_body_util::BodyExt as _;
-use outpost_schema::feed::Aggregate;
+use outpost_schema::{clock::Timestamp, feed::Aggregate};
 use outpost_sync::{
     codec::{Form, decode, encode},
     speak::Range,
@@ -222,15 +222,15 @@ async fn a_hold_is_placed_released_and_turned_into_allotment_by_hand() {
         assert_eq!(place(3, amount).await.code(), "unreadable_body", "an amount is at least 1");
     }
     let id = uuid::Uuid::from_u128(1);
-    let extended = async |seconds: i64| {
-        let until = line.network.server.now().plus_seconds(seconds);
+    let extended = async |until: Timestamp| {
         let body = format!(r#"{{"expires_at": {}}}"#, serde_json::to_string(&until).unwrap());
         let sent = request(Method::POST, &format!("/v1/holds/{id}/extend")).header(header::CONTENT_TYPE, JSON);
         line.send(sent.body(body.into()).unwrap()).await
     };
-    let lasts: HoldPlaced = serde_json::from_slice(&extended(600).await.bytes).unwrap();
-    assert_eq!(lasts.expires_at, line.network.server.now().plus_seconds(600));
-    let too_long = extended(86_401).await;
+    let now = line.network.server.now();
+    let lasts: HoldPlaced = serde_json::from_slice(&extended(now.plus_seconds(600)).await.bytes).unwrap();
+    assert_eq!(lasts.expires_at, now.plus_seconds(600));
+    let too_long = extended(now.plus_seconds(90_000)).await;
     assert_eq!((too_long.status.as_u16(), too_long.code().as_str()), (422, "bad_seconds"));
     let allotted = request(Method::POST, &format!("/v1/holds/{id}/allot")).body(Body::empty()).unwrap();
     assert_eq!(line.send(allotted).await.status, StatusCode::NO_CONTENT);
