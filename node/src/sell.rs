@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use outpost_schema::{
     fault::Fault,
-    id::{AddressId, CartId, OrderId, OrderItemId, ProductId, UserId},
+    id::{AddressId, CartId, HoldId, OrderId, OrderItemId, ProductId, UserId},
     money::Money,
-    op::{Op, Sale},
+    op::{HOLDS_MAX, Op, Sale},
     order::{Fulfilment, LINES_MAX, Order, OrderItem, OrderStatus},
     quantity::Amount,
     stock::{Reason, SalePolicy},
@@ -48,6 +48,9 @@ pub struct Terms {
     pub shipping_address_id: Option<AddressId>,
     /// Where the bill goes.
     pub billing_address_id: Option<AddressId>,
+    /// Holds of the buyer that the order uses up, once head office has it. The sale itself rests on the allotment
+    /// as any other; the units of the holds are then allotted in their place.
+    pub holds: Vec<HoldId>,
 }
 
 impl Terms {
@@ -59,6 +62,7 @@ impl Terms {
             fulfilment: Fulfilment::CarryOut,
             shipping_address_id: None,
             billing_address_id: None,
+            holds: Vec::new(),
         }
     }
 }
@@ -148,7 +152,8 @@ impl Writing<'_> {
         let items = self.price(lines)?;
         let (order, change) = self.order(items, terms, buyer)?;
         let effects = self.take_goods(&order)?;
-        let entry = self.append(&Op::Sale(Box::new(Sale { order: order.clone(), sold: units })))?;
+        let holds = terms.holds.clone();
+        let entry = self.append(&Op::Sale(Box::new(Sale { order: order.clone(), sold: units, holds })))?;
         stage::reach(Work::Sale, Moment::Journaled);
         effects.save(self, &entry)?;
         orders::merge(self.conn(), &order)?;
@@ -156,6 +161,9 @@ impl Writing<'_> {
     }
 
     fn check_terms(&self, terms: &Terms) -> Result<(), Error> {
+        if terms.holds.len() > HOLDS_MAX {
+            return Err(Fault::TooManyLines { count: terms.holds.len(), max: HOLDS_MAX }.into());
+        }
         if let Some(user) = terms.customer
             && user != UserId::GUEST
             && !people::exists(self.conn(), user)?

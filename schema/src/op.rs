@@ -9,7 +9,7 @@ use crate::{
     count::Cut,
     delivery::ReceiptUndone,
     fault::Fault,
-    id::{IncarnationId, OrderId, ProductId, WarehouseId},
+    id::{HoldId, IncarnationId, OrderId, ProductId, WarehouseId},
     journal::Entry,
     money::Money,
     movement::{Adjusted, Received, Remark},
@@ -39,6 +39,9 @@ pub const ENVELOPE_MAX: usize = 64 * 1024;
 
 /// An op about stock has at most this many lines.
 pub const LINES_MAX: usize = 2_000;
+
+/// An order uses up at most this many holds.
+pub const HOLDS_MAX: usize = 100;
 
 /// A product and how much of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +94,10 @@ pub struct Sale {
     pub order: Order,
     /// The very units of the cart that were checked out, if it came from a cart.
     pub sold: Option<Sold>,
+    /// The holds that it uses up: what they hold at the order's warehouse is the order's from then on. One that
+    /// is over by then is passed over, for the sale has happened.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<HoldId>,
 }
 
 /// A new customer, with the default address if there is one.
@@ -272,6 +279,7 @@ impl Op {
     /// sets it aside instead.
     pub fn version(&self) -> u16 {
         match self {
+            Self::Sale(sale) if !sale.holds.is_empty() => 2,
             Self::Received(received) if received.says_more() => 2,
             Self::Counted(count) if count.cut.is_some() || !count.remark.is_empty() => 2,
             Self::Sale(_)
@@ -302,6 +310,7 @@ impl Op {
         match self {
             Self::Sale(sale) => {
                 sale.order.check_shape()?;
+                check_holds(sale.holds.len())?;
                 sale.sold.as_ref().map_or(Ok(()), Sold::check)
             }
             Self::CustomerAdded(customer) => {
@@ -435,6 +444,10 @@ impl StatusTold {
     }
 }
 
+fn check_holds(count: usize) -> Result<(), Fault> {
+    if count > HOLDS_MAX { Err(Fault::TooManyLines { count, max: HOLDS_MAX }) } else { Ok(()) }
+}
+
 fn check_lines(count: usize) -> Result<(), Fault> {
     match count {
         0 => Err(Fault::NoLines),
@@ -449,7 +462,7 @@ mod tests {
     use crate::order::tests::order;
 
     fn sale() -> Op {
-        Op::Sale(Box::new(Sale { order: order(&[(2, "1.25")]), sold: None }))
+        Op::Sale(Box::new(Sale { order: order(&[(2, "1.25")]), sold: None, holds: Vec::new() }))
     }
 
     #[test]
@@ -458,6 +471,21 @@ mod tests {
         assert_eq!(Op::from_body(OpKind::Sale, &body), Ok(sale()));
         assert_eq!(Op::from_body(OpKind::Counted, &body), Err(Fault::Unreadable { what: "counted" }));
         assert_eq!(Op::from_body(OpKind::Sale, &[1, 2, 3]), Err(Fault::Unreadable { what: "sale" }));
+    }
+
+    #[test]
+    fn a_sale_that_uses_up_no_hold_is_written_as_it_always_was() {
+        let body = sale().to_body([7; SALT_BYTES]);
+        assert!(!body.windows(5).any(|word| word == b"holds"), "a node of before reads it as its own");
+        let order = order(&[(2, "1.25")]);
+        let using = |count: u128| {
+            let holds = (0..count).map(|number| HoldId(uuid::Uuid::from_u128(number))).collect();
+            Op::Sale(Box::new(Sale { order: order.clone(), sold: None, holds }))
+        };
+        assert_eq!(Op::from_body(OpKind::Sale, &using(2).to_body([7; SALT_BYTES])), Ok(using(2)));
+        let most = HOLDS_MAX as u128;
+        assert_eq!(using(most).check(), Ok(()));
+        assert!(matches!(using(most + 1).check(), Err(Fault::TooManyLines { .. })));
     }
 
     #[test]

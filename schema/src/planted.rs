@@ -64,6 +64,14 @@ bugs! {
     GrantToldBeforeCommit,
     /// A hold that is over counts until somebody sweeps it away.
     ExpiryLeftToSweeper,
+    /// What a buyer holds already is in that buyer's own way.
+    OwnHoldInTheWay,
+    /// A hold of several lines that is refused is placed as far as there is something.
+    HoldPlacedInPart,
+    /// An extended hold ends when it would have ended at first.
+    ExtensionForgotten,
+    /// A hold ends when an order uses it up, and the order opens no promise of its own.
+    HoldUsedUpUnpromised,
     /// A restored server grants before it has heard its devices.
     NoBarrier,
     /// An op that is set aside leaves a part of what it did.

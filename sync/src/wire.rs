@@ -3,6 +3,8 @@
 //! Bodies are MessagePack with named fields, so that old and new versions meet, compressed with zstd;
 //! the same endpoints speak JSON for people with curl. Fields are only ever added, with a default.
 
+mod holds;
+
 use outpost_schema::{
     cart::Cart,
     clock::Timestamp,
@@ -10,12 +12,15 @@ use outpost_schema::{
     device::LifeReason,
     digest::{Ids, KeyRange, Sum},
     feed::{Aggregate, Granted, Key},
-    id::{CartId, EpochId, HoldId, IncarnationId, NodeId, ProductId, WarehouseId},
+    id::{CartId, EpochId, IncarnationId, NodeId},
     journal::{Entry, Hash, Mark},
-    quantity::Amount,
     verdict::Verdict,
 };
 use serde::{Deserialize, Serialize};
+
+pub use self::holds::{
+    Available, Buyer, HOLD_LINES_MAX, HOLD_SECONDS_MAX, HoldExtended, HoldLine, HoldPlaced, HoldWanted,
+};
 
 /// The newest protocol this program speaks. It is raised with every word, and every field of what is
 /// fed, that the one before does not know; see [`crate::speak`].
@@ -430,37 +435,6 @@ pub enum Imaged {
     PullFirst,
 }
 
-/// A wish for a hold, online.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HoldWanted {
-    /// Made by the caller, so that a repeat is recognised.
-    pub hold_id: HoldId,
-    /// Of what.
-    pub product_id: ProductId,
-    /// Where.
-    pub warehouse_id: WarehouseId,
-    /// How much.
-    pub amount: Amount,
-    /// For which cart.
-    #[serde(default)]
-    pub cart_id: Option<CartId>,
-    /// For how long, from 1 to [`HOLD_SECONDS_MAX`].
-    pub seconds: i64,
-}
-
-/// A hold lasts at most a day.
-pub const HOLD_SECONDS_MAX: i64 = 24 * 60 * 60;
-
-/// A hold that stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HoldPlaced {
-    /// Which.
-    pub hold_id: HoldId,
-    /// Until when.
-    pub expires_at: Timestamp,
-}
-
 /// What is wrong with a request: a stable code for programs, a sentence with the cure for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{sentence} ({code})")]
@@ -469,12 +443,15 @@ pub struct Problem {
     pub code: String,
     /// Says what to do.
     pub sentence: String,
+    /// Of a hold that was refused: how much of each of its lines could be held.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub available: Vec<Available>,
 }
 
 impl Problem {
     /// A problem with this code and sentence.
     pub fn new(code: impl Into<String>, sentence: impl Into<String>) -> Self {
-        Self { code: code.into(), sentence: sentence.into() }
+        Self { code: code.into(), sentence: sentence.into(), available: Vec::new() }
     }
 }
 

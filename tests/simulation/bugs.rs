@@ -30,7 +30,7 @@ enum At {
 
 /// Every mistake, the shallowest depth at which the code is run where it is made, and within how many seeds it
 /// must be caught there.
-const MISTAKES: [(Bug, At, u64); 31] = [
+const MISTAKES: [(Bug, At, u64); 35] = [
     (Bug::LostSavepoint, At::Model, 20_000),
     (Bug::LatestStatusWins, At::Model, 20_000),
     (Bug::CounterInAMap, At::Model, 20_000),
@@ -62,6 +62,10 @@ const MISTAKES: [(Bug, At, u64); 31] = [
     (Bug::WriteOffKept, At::Model, 20_000),
     (Bug::ConcernOpenedTwice, At::Model, 20_000),
     (Bug::ReclaimUnheard, At::Node, 500),
+    (Bug::OwnHoldInTheWay, At::Model, 20_000),
+    (Bug::HoldPlacedInPart, At::Model, 20_000),
+    (Bug::ExtensionForgotten, At::Model, 20_000),
+    (Bug::HoldUsedUpUnpromised, At::Model, 20_000),
 ];
 
 #[test]

@@ -26,6 +26,7 @@ pub fn check<D: Depth>(network: &Network<D>) -> Check {
     }
     what_is_written_off_was_not_told_since(network)?;
     what_was_held_is_held(network)?;
+    nothing_is_held_untold(network)?;
     head_office_never_knows_less(network)
 }
 
@@ -73,8 +74,7 @@ fn sound(book: &Book) -> Option<String> {
 fn no_unit_is_promised_twice<D: Depth>(network: &Network<D>, key: StockKey) -> Check {
     let Some(row) = network.ledger.rows.get(&key) else { return Ok(()) };
     let open: i64 = network.spots.iter().filter_map(|spot| spot.open.get(&key)).sum();
-    let holds = network.ledger.holds.values().filter(|held| held.key == key && !held.is_over);
-    let held: i64 = holds.map(|held| held.units).sum();
+    let held = network.ledger.held(key);
     let owed = network.ledger.owed(key);
     let promised = open + held + owed;
     if promised <= row.there + row.excess || promised <= row.there + row.excess + network.unsure(key) {
@@ -102,15 +102,22 @@ fn what_is_written_off_was_not_told_since<D: Depth>(network: &Network<D>) -> Che
 /// A hold that somebody was told of stands until it is over.
 fn what_was_held_is_held<D: Depth>(network: &Network<D>) -> Check {
     for (hold_id, held) in network.ledger.holds.iter().filter(|(_, held)| !held.is_over) {
-        let kept = network.book.holds.get(hold_id);
-        if kept != Some(&(held.key, held.units)) {
-            return Err(format!(
-                "somebody was told of hold {hold_id} of {} units, and the book has {kept:?}",
-                held.units
-            ));
+        for (key, units) in &held.lines {
+            let kept = network.book.holds.get(&(*hold_id, *key));
+            if kept != Some(units) {
+                return Err(format!(
+                    "somebody was told of hold {hold_id} of {units} units of {key:?}, and the book has {kept:?}"
+                ));
+            }
         }
     }
     Ok(())
+}
+
+/// Nothing is held of which nobody was told: units that nobody knows of are sold to nobody.
+fn nothing_is_held_untold<D: Depth>(network: &Network<D>) -> Check {
+    let untold = network.book.holds.keys().find(|(hold_id, _)| !network.ledger.holds.contains_key(hold_id));
+    untold.map_or(Ok(()), |line| Err(format!("the book holds {line:?}, and nobody was told")))
 }
 
 /// Head office has granted at least what a till heard, and knows of at most what it sold and gave back: so it keeps

@@ -17,6 +17,8 @@ use outpost_schema::{
     verdict::ConcernKind,
 };
 
+use outpost_sync::wire::Buyer;
+
 use crate::step::Name;
 
 /// Units of a stock row.
@@ -110,13 +112,15 @@ pub struct OfTransfer {
 /// A hold that somebody was told of.
 #[derive(Clone, Debug)]
 pub struct Held {
-    /// Of what.
-    pub key: StockKey,
-    /// How many.
-    pub units: i64,
+    /// Of what, and how many: what of it is not over.
+    pub lines: Units,
+    /// For whom.
+    pub buyer: Option<Buyer>,
     /// Until when, by head office's clock.
     pub until: Timestamp,
-    /// Whether it is over: released, turned into allotment, or forgotten by a restored server.
+    /// Whether it lasts longer than at first.
+    pub is_extended: bool,
+    /// Whether it is over: released, turned into allotment or an order, or forgotten by a restored server.
     pub is_over: bool,
 }
 
@@ -166,6 +170,8 @@ pub struct Ledger {
     pub unread_codes: usize,
     /// Holds.
     pub holds: BTreeMap<HoldId, Held>,
+    /// Holds that orders use up at a place, and the ops that say so.
+    pub used: Vec<(HoldId, WarehouseId, usize)>,
     /// Carts, in the order in which they were begun.
     pub carts: Vec<CartId>,
     /// What was done to them.
@@ -258,6 +264,20 @@ impl Ledger {
             let came = units.min(load.left);
             (load.left, units) = (load.left - came, units - came);
         }
+    }
+
+    /// Lines of a hold are over.
+    pub fn end_lines(&mut self, hold: HoldId, is_over: impl Fn(StockKey) -> bool) {
+        if let Some(held) = self.holds.get_mut(&hold) {
+            held.lines.retain(|(key, _)| !is_over(*key));
+            held.is_over |= held.lines.is_empty();
+        }
+    }
+
+    /// Units of a row that are held.
+    pub fn held(&self, key: StockKey) -> i64 {
+        let open = self.holds.values().filter(|held| !held.is_over);
+        open.flat_map(|held| &held.lines).filter(|(of, _)| *of == key).map(|(_, units)| units).sum()
     }
 
     /// Units of a row that are owed to customers.

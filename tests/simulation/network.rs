@@ -313,6 +313,16 @@ impl<D: Depth> Network<D> {
             }
         }
         self.ledger.allow(&freed);
+        self.note_what_was_used_up();
+    }
+
+    /// Holds that orders have used up by now.
+    fn note_what_was_used_up(&mut self) {
+        for (hold, place, op) in self.ledger.used.clone() {
+            if self.book.verdict(self.ledger.ops[op].name) == Some("accepted") {
+                self.ledger.end_lines(hold, |key| key.warehouse_id == place);
+            }
+        }
     }
 
     /// A hold whose time came is over, whatever head office's clock says later.

@@ -86,8 +86,8 @@ pub struct Book {
     pub written_off: BTreeMap<(IncarnationId, StockKey), i64>,
     /// Units of each row that are booked as lost, less those that came back.
     pub lost: BTreeMap<StockKey, i64>,
-    /// Open holds.
-    pub holds: BTreeMap<HoldId, (StockKey, i64)>,
+    /// Open lines of holds.
+    pub holds: BTreeMap<(HoldId, StockKey), i64>,
     /// Whether it is hearing from its devices and grants nothing.
     pub is_recovering: bool,
     /// Every op that it has, told by its own life or carried by a later one, by the name of the life that

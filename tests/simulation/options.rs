@@ -33,6 +33,9 @@ pub enum Sort {
     Return,
     Customer,
     Hold,
+    HoldSeveral,
+    Extend,
+    ShipHeld,
     Release,
     Allot,
     Round,
@@ -66,7 +69,7 @@ pub enum Sort {
 
 /// Each sort with how many in a hundred seeds have it, and how often it then happens beside the others.
 /// To add a sort of step, add it here, draw it in `plan.rs`, and let `network.rs` do it.
-const SORTS: [(Sort, usize, usize); 48] = [
+const SORTS: [(Sort, usize, usize); 51] = [
     (Sort::Sell, 100, 240),
     (Sort::Ship, 50, 30),
     (Sort::BeginCart, 40, 20),
@@ -86,6 +89,9 @@ const SORTS: [(Sort, usize, usize); 48] = [
     (Sort::Return, 50, 60),
     (Sort::Customer, 50, 25),
     (Sort::Hold, 45, 60),
+    (Sort::HoldSeveral, 35, 40),
+    (Sort::Extend, 35, 20),
+    (Sort::ShipHeld, 35, 30),
     (Sort::Release, 30, 10),
     (Sort::Allot, 30, 10),
     (Sort::Round, 100, 220),

@@ -63,6 +63,13 @@ fn step(sort: Sort, chance: &mut Chance) -> Step {
         }
         Sort::Customer => at(Verb::Customer { email: other % 4 }),
         Sort::Hold => at(Verb::Hold { product: other, units, seconds: *chance.one_of(&[1, 60, 600, 3_600]) }),
+        Sort::HoldSeveral => at(Verb::HoldSeveral {
+            lines: (0..1 + other % 3).map(|_| (chance.below(MANY), chance.below(MANY), units)).collect(),
+            buyer: chance.below(MANY),
+            seconds: *chance.one_of(&[1, 600, 3_600]),
+        }),
+        Sort::Extend => at(Verb::Extend { hold: other, seconds: *chance.one_of(&[1, 600, 7_200, 86_400]) }),
+        Sort::ShipHeld => at(Verb::ShipHeld { hold: other }),
         Sort::Release => at(Verb::Release { hold: other }),
         Sort::Allot => at(Verb::Allot { hold: other }),
         Sort::Round => Step::Round(till),

@@ -3,6 +3,7 @@
 //! the same over a model and over the real thing; what a number stands for is looked up when it happens.
 
 use outpost_schema::{
+    clock::Timestamp,
     count::Upto,
     device::Card,
     id::{CartId, HoldId, IncarnationId, NodeId, OrderId, ProductId, UserId, WarehouseId},
@@ -14,7 +15,7 @@ use outpost_schema::{
     stock::StockKey,
     transfer::TransferCode,
 };
-use outpost_sync::wire::Caller;
+use outpost_sync::wire::{Buyer, Caller};
 
 /// Counts things from 0; taken modulo how many there are.
 pub type Nth = usize;
@@ -79,6 +80,13 @@ pub enum Verb {
     Customer { email: Nth },
     /// Has a hold turned into allotment, or asks for one over the line.
     Hold { product: Nth, units: i64, seconds: u64 },
+    /// Asks over the line for a hold of several products at the places of several tills, for a buyer who may hold
+    /// something already.
+    HoldSeveral { lines: Vec<(Nth, Nth, i64)>, buyer: Nth, seconds: u64 },
+    /// Wants a hold to last so much longer from now.
+    Extend { hold: Nth, seconds: i64 },
+    /// Takes an order, to be handed over later, that uses up a hold.
+    ShipHeld { hold: Nth },
     /// Releases a hold.
     Release { hold: Nth },
     /// Turns a hold into allotment.
@@ -144,6 +152,8 @@ pub enum Fault {
 pub enum Act {
     /// See [`Verb::Sell`].
     Sell { lines: Vec<(ProductId, i64)>, ship: bool, customer: Option<UserId> },
+    /// See [`Verb::ShipHeld`].
+    ShipHeld { lines: Vec<(ProductId, i64)>, hold: HoldId },
     /// See [`Verb::BeginCart`].
     BeginCart,
     /// See [`Verb::Add`].
@@ -218,7 +228,9 @@ pub enum Deed {
     /// See [`Chore::Sweep`].
     Sweep,
     /// A caller wants a hold.
-    Hold { by: Caller, hold: HoldId, key: StockKey, units: i64, seconds: u64 },
+    Hold { by: Caller, hold: HoldId, lines: Vec<(StockKey, i64)>, buyer: Option<Buyer>, seconds: u64 },
+    /// See [`Verb::Extend`].
+    Extend { by: Caller, hold: HoldId, until: Timestamp },
     /// See [`Verb::Release`].
     Release { by: Caller, hold: HoldId },
     /// See [`Verb::Allot`].

@@ -44,6 +44,7 @@ pub fn run(config: &Config, sell: &Sell) -> Result<(), Failure> {
         fulfilment: Fulfilment::CarryOut,
         shipping_address_id: None,
         billing_address_id: None,
+        holds: Vec::new(),
     };
     let sold: SoldShown = till.post("/v1/sales", &sale)?;
     say!("{}", till.text(&format!("/v1/orders/{}/receipt", sold.order.order_id))?);

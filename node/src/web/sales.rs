@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
 use outpost_schema::{
-    id::{AddressId, CartId, ProductId, UserId},
+    id::{AddressId, CartId, HoldId, ProductId, UserId},
     money::Money,
     op::Line,
     order::{Fulfilment, Order},
@@ -82,6 +82,9 @@ pub struct SaleSaid {
     /// Where the bill goes.
     #[serde(default)]
     pub billing_address_id: Option<AddressId>,
+    /// Holds of the buyer that it uses up.
+    #[serde(default)]
+    pub holds: Vec<HoldId>,
 }
 
 /// A checkout of a cart.
@@ -99,6 +102,8 @@ struct CheckoutSaid {
     shipping_address_id: Option<AddressId>,
     #[serde(default)]
     billing_address_id: Option<AddressId>,
+    #[serde(default)]
+    holds: Vec<HoldId>,
 }
 
 /// A sale that is on the disk.
@@ -198,6 +203,7 @@ impl SaleSaid {
                 fulfilment: self.fulfilment,
                 shipping_address_id: self.shipping_address_id,
                 billing_address_id: self.billing_address_id,
+                holds: self.holds,
             },
         }
     }
@@ -214,6 +220,7 @@ impl CheckoutSaid {
                 fulfilment: self.fulfilment,
                 shipping_address_id: self.shipping_address_id,
                 billing_address_id: self.billing_address_id,
+                holds: self.holds,
             },
         }
     }

@@ -301,9 +301,9 @@ fn an_op_is_laid_over_what_it_shows() {
     let told = StatusTold { order_id, status: OrderStatus::Shipped, at: AT, called_off: false };
     let customer = Customer { user: user(), address: Some(address()) };
     let mut sold = cart();
-    let from_cart = Sale { order: order.clone(), sold: Some(sold.checkout().expect("sold")) };
+    let from_cart = Sale { order: order.clone(), sold: Some(sold.checkout().expect("sold")), holds: Vec::new() };
     let cases: [(Op, Vec<(Kind, Uuid)>); 9] = [
-        (Op::Sale(Box::new(Sale { order, sold: None })), vec![(Kind::Order, order_id.0)]),
+        (Op::Sale(Box::new(Sale { order, sold: None, holds: Vec::new() })), vec![(Kind::Order, order_id.0)]),
         (Op::Sale(Box::new(from_cart)), vec![(Kind::Order, order_id.0), (Kind::Cart, id(10))]),
         (Op::CustomerAdded(Box::new(customer)), vec![(Kind::User, user_id.0), (Kind::Address, id(7))]),
         (Op::AddressAdded(Box::new(address())), vec![(Kind::Address, id(7))]),

@@ -10,6 +10,7 @@ mod carried;
 mod counts;
 mod decide;
 mod goods;
+mod holds;
 mod people;
 mod returns;
 mod room;
@@ -32,8 +33,8 @@ use crate::{
     count::{InForce, Skew, Told},
     fault::Fault,
     id::{
-        AddressId, CartId, DeliveryId, IncarnationId, NodeId, OrderId, PaymentId, ProductId, ReturnId, ReviewId,
-        TransferId, UserId, WarehouseId,
+        AddressId, CartId, DeliveryId, HoldId, IncarnationId, NodeId, OrderId, PaymentId, ProductId, ReturnId,
+        ReviewId, TransferId, UserId, WarehouseId,
     },
     journal::{Entry, Mark},
     money::Currency,
@@ -133,6 +134,8 @@ pub struct Known {
     pub moved: BTreeMap<StockKey, Vec<Past>>,
     /// Units of carts that were checked out.
     pub sold: BTreeMap<(CartId, ProductId), SoldUnits>,
+    /// Open lines of the holds that orders of the batch use up, and how much each holds.
+    pub holds: BTreeMap<(HoldId, StockKey), i64>,
     /// Earlier lives of the author's device of which the batch carries something.
     pub elders: BTreeMap<IncarnationId, Elder>,
     /// Entries of the batch that a later life of the author's device has carried into the book.
@@ -165,6 +168,7 @@ impl Known {
             counts: BTreeMap::new(),
             moved: BTreeMap::new(),
             sold: BTreeMap::new(),
+            holds: BTreeMap::new(),
             elders: BTreeMap::new(),
             carried: BTreeSet::new(),
             written_off: BTreeMap::new(),
@@ -187,6 +191,17 @@ pub struct Moved {
     pub at: Timestamp,
     /// What moved.
     pub movement: Movement,
+}
+
+/// A line of a hold that became an order's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsedUp {
+    /// Of which hold.
+    pub hold_id: HoldId,
+    /// Of which row.
+    pub key: StockKey,
+    /// Whose it is.
+    pub order_id: OrderId,
 }
 
 /// An entry of an earlier life that an op carried into the book.
@@ -262,6 +277,8 @@ pub struct Settled {
     pub counts: BTreeSet<StockKey>,
     /// Units checked out; see [`Known::sold`].
     pub sold: BTreeSet<(CartId, ProductId)>,
+    /// Lines of holds that ended because an order used them up.
+    pub used_up: Vec<UsedUp>,
     /// Stock rows where units became available to others.
     pub freed: BTreeSet<StockKey>,
     /// Concerns to open.

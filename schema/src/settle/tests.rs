@@ -2,6 +2,7 @@
 
 mod adjusted;
 mod counts;
+mod holds;
 mod write_off;
 
 use std::collections::BTreeSet;
@@ -138,11 +139,11 @@ fn order(number: u128, units: i64, fulfilment: Fulfilment) -> Order {
 }
 
 fn sale(number: u128, units: i64) -> Op {
-    Op::Sale(Box::new(Sale { order: order(number, units, Fulfilment::CarryOut), sold: None }))
+    Op::Sale(Box::new(Sale { order: order(number, units, Fulfilment::CarryOut), sold: None, holds: Vec::new() }))
 }
 
 fn shipped_later(number: u128, units: i64) -> Op {
-    Op::Sale(Box::new(Sale { order: order(number, units, Fulfilment::Ship), sold: None }))
+    Op::Sale(Box::new(Sale { order: order(number, units, Fulfilment::Ship), sold: None, holds: Vec::new() }))
 }
 
 fn told(number: u128, status: OrderStatus) -> Op {
@@ -349,7 +350,8 @@ fn a_total_that_does_not_add_up_is_a_concern_not_a_lost_sale() {
     let mut wrong = order(100, 2, Fulfilment::CarryOut);
     wrong.total_amount = "5".parse().expect("money");
     let mut known = known(10, 0);
-    let settled = run(&mut known, &author(), &[Op::Sale(Box::new(Sale { order: wrong, sold: None }))]);
+    let settled =
+        run(&mut known, &author(), &[Op::Sale(Box::new(Sale { order: wrong, sold: None, holds: Vec::new() }))]);
     assert_eq!((verdicts(&settled), concerns(&settled)), (vec![Verdict::Accepted], vec![ConcernKind::TotalMismatch]));
 }
 
@@ -395,7 +397,11 @@ fn the_same_units_of_a_cart_are_noticed_the_second_time() {
     cart.add(author().incarnation_id, tea(), amount(2), None, NOW).expect("adds");
     let (mut here, mut there) = (cart.clone(), cart);
     let ops = [(100, here.checkout()), (200, there.checkout())].map(|(number, sold)| {
-        Op::Sale(Box::new(Sale { order: order(number, 2, Fulfilment::CarryOut), sold: Some(sold.expect("sells")) }))
+        Op::Sale(Box::new(Sale {
+            order: order(number, 2, Fulfilment::CarryOut),
+            sold: Some(sold.expect("sells")),
+            holds: Vec::new(),
+        }))
     });
     let mut known = known(10, 0);
     let settled = run(&mut known, &author(), &ops);

@@ -6,8 +6,8 @@ use super::KnownOrder;
 use crate::{
     count::Cut,
     id::{
-        AddressId, CartId, DeliveryId, IncarnationId, OrderId, ProductId, ReturnId, ReviewId, TransferId, UserId,
-        WarehouseId,
+        AddressId, CartId, DeliveryId, HoldId, IncarnationId, OrderId, ProductId, ReturnId, ReviewId, TransferId,
+        UserId, WarehouseId,
     },
     journal::Mark,
     movement::Received,
@@ -52,6 +52,8 @@ pub struct Touched {
     pub cuts: Vec<Counted>,
     /// Cart lines that were checked out.
     pub sold: BTreeSet<(CartId, ProductId)>,
+    /// Holds that orders use up. Their stock rows are to be locked too.
+    pub holds: BTreeSet<HoldId>,
     /// Earlier lives of the author's device, and the entries that are carried from them.
     pub elders: BTreeMap<IncarnationId, BTreeSet<Mark>>,
     /// Whether an ask may have to be refused, so that expired holds are to be released first.
@@ -134,6 +136,7 @@ impl Touched {
         self.users.insert(order.user_id);
         self.addresses.extend(order.shipping_address_id.iter().chain(&order.billing_address_id));
         self.stock(order.warehouse_id, order.items.iter().map(|item| item.product_id));
+        self.holds.extend(&sale.holds);
         if let Some(sold) = &sale.sold {
             self.sold.extend(sold.lines.iter().map(|line| (sold.cart_id, line.product_id)));
         }

@@ -53,6 +53,8 @@ struct Api {
     pulls: Pulls,
     desk: Desk,
     counted: Counted,
+    /// The protocols that are spoken, as a header.
+    spoken: HeaderValue,
     _watch: Task,
 }
 
@@ -75,6 +77,7 @@ pub fn router_with(server: Arc<Server>, lane: Lane) -> Router {
     let api = Arc::new(Api {
         desk: Desk::open(&server),
         counted: Counted::default(),
+        spoken: HeaderValue::from_str(&Range::OURS.to_string()).expect("numbers make a header"),
         _watch: Task::start(watch(Arc::clone(&server), Arc::clone(&pulls.waiting))),
         server,
         pulls,
@@ -90,6 +93,7 @@ pub fn router_with(server: Arc<Server>, lane: Lane) -> Router {
         .route(HOLDS_PATH, post(holds::place))
         .route("/v1/holds/{id}", delete(holds::release))
         .route("/v1/holds/{id}/allot", post(holds::allot))
+        .route("/v1/holds/{id}/extend", post(holds::extend))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
@@ -107,8 +111,7 @@ async fn dress(State(api): State<Arc<Api>>, request: Request, next: Next) -> Res
     if response.status().is_server_error() {
         api.counted.failures.add(1);
     }
-    let spoken = HeaderValue::from_str(&Range::OURS.to_string()).expect("numbers make a header");
-    response.headers_mut().insert(PROTOCOL_HEADER, spoken);
+    response.headers_mut().insert(PROTOCOL_HEADER, api.spoken.clone());
     response
 }
 

@@ -173,9 +173,9 @@ impl From<hold::Unheld> for Failure {
             hold::Unheld::TooManyWaiting | hold::Unheld::Recovering { .. } => StatusCode::SERVICE_UNAVAILABLE,
             hold::Unheld::UnknownHold | hold::Unheld::UnknownStock => StatusCode::NOT_FOUND,
             hold::Unheld::UnknownNode | hold::Unheld::Frozen | hold::Unheld::Suspended => StatusCode::FORBIDDEN,
-            hold::Unheld::BadSeconds => StatusCode::UNPROCESSABLE_ENTITY,
+            hold::Unheld::BadSeconds | hold::Unheld::BadLines => StatusCode::UNPROCESSABLE_ENTITY,
             hold::Unheld::NothingLeft { .. } | hold::Unheld::IdTaken | hold::Unheld::Closed => StatusCode::CONFLICT,
         };
-        Self::new(status, unheld.code(), unheld.to_string())
+        Self { status, problem: unheld.into() }
     }
 }

@@ -4,6 +4,7 @@ mod backup;
 mod check;
 mod concern;
 mod delivery;
+mod hold;
 mod house;
 mod import;
 mod import_ops;
@@ -81,6 +82,9 @@ enum Verb {
     /// Deliveries that are expected from suppliers
     #[command(subcommand)]
     Delivery(delivery::Verb),
+    /// What is held for buyers
+    #[command(subcommand)]
+    Holds(hold::Verb),
     /// What was sold
     #[command(subcommand)]
     Orders(order::Verb),
@@ -135,6 +139,7 @@ async fn act(verb: Verb, opened: &Opened, config: &Config) -> Result<ExitCode, P
         Verb::Stock(verb) => stock::run(verb, server).await,
         Verb::Transfers(verb) => transfer::run(verb, server).await,
         Verb::Delivery(verb) => delivery::run(verb, server).await,
+        Verb::Holds(verb) => hold::run(verb, server).await,
         Verb::Orders(verb) => order::run(verb, server).await,
         Verb::Recovery(args) => recovery::run(&args, server).await,
         Verb::Concerns(verb) => concern::run(verb, server).await,

@@ -18,7 +18,7 @@ use outpost_schema::{
     word::Word as _,
 };
 
-use super::{Tx, columns, counts, deliveries, transfers, written_off};
+use super::{Tx, columns, counts, deliveries, holds, transfers, written_off};
 use crate::error::Error;
 
 /// Writes everything of `settled` but its verdicts and concerns. `sold_before` are the cart lines of
@@ -55,6 +55,7 @@ pub async fn write(
     }
     counts::write(tx, known, &settled.counts).await?;
     written_off::reduce(tx, &known.written_off, &settled.given_back).await?;
+    holds::use_up(tx, &settled.used_up, now).await?;
     insert_carried(tx, incarnation_id, settled).await?;
     write_sold(tx, known, sold_before, &settled.sold).await
 }

@@ -24,7 +24,7 @@ use outpost_schema::{
 };
 use tokio_postgres::{Row, types::ToSql};
 
-use super::{Tx, columns, counts, transfers};
+use super::{Tx, columns, counts, holds, transfers};
 use crate::error::Error;
 
 /// What was loaded, and what that changed.
@@ -59,10 +59,12 @@ pub async fn load(
         touched.transfer(transfer);
     }
     returns::load(tx, touched, &mut known).await?;
+    touched.stock.extend(holds::rows_of(tx, &touched.holds).await?);
     known.levels = stock(tx, &touched.stock, now).await?;
     let released = if touched.asks { release_expired(tx, &touched.stock, now).await? } else { BTreeMap::new() };
     known.levels.extend(&released);
-    let allotments = allotments(tx, author.incarnation_id, &touched.stock);
+    known.holds = holds::open_lines(tx, &touched.holds).await?;
+    let allotments = allotments_and_losses(tx, author.incarnation_id, &touched.stock);
     let counts = counts::in_force(tx, &touched.stock);
     let (allotments, sold, counts) = try_join3(allotments, sold(tx, &touched.sold), counts).await?;
     known.allotments = keep_written_off(&mut known, author.incarnation_id, allotments);
@@ -122,24 +124,28 @@ pub async fn stock(tx: &Tx, keys: &BTreeSet<StockKey>, now: Timestamp) -> Result
     lock_stock(tx, keys).await
 }
 
-async fn lock_stock(tx: &Tx, keys: &BTreeSet<StockKey>) -> Result<BTreeMap<StockKey, Level>, Error> {
+/// The statement that [`lock_stock`] runs.
+pub fn lock_stock_sql() -> String {
+    let locking = if is_planted(Bug::ReadThenWritten) { "" } else { "for no key update of s" };
+    format!(
+        "select s.product_id, s.warehouse_id, s.balance, s.promised
+         from unnest($1::uuid[], $2::uuid[]) as k (product_id, warehouse_id)
+         join stock s using (product_id, warehouse_id)
+         order by s.product_id, s.warehouse_id
+         {locking}"
+    )
+}
+
+/// Those of the stock rows that there are, locked in the order of their keys.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn lock_stock(tx: &Tx, keys: &BTreeSet<StockKey>) -> Result<BTreeMap<StockKey, Level>, Error> {
     if keys.is_empty() {
         return Ok(BTreeMap::new());
     }
     let (products, warehouses) = columns(keys);
-    let locking = if is_planted(Bug::ReadThenWritten) { "" } else { "for no key update of s" };
-    let rows = tx
-        .query(
-            &format!(
-                "select s.product_id, s.warehouse_id, s.balance, s.promised
-                 from unnest($1::uuid[], $2::uuid[]) as k (product_id, warehouse_id)
-                 join stock s using (product_id, warehouse_id)
-                 order by s.product_id, s.warehouse_id
-                 {locking}"
-            ),
-            &[&products, &warehouses],
-        )
-        .await?;
+    let rows = tx.query(&lock_stock_sql(), &[&products, &warehouses]).await?;
     rows.iter().map(|row| Ok((stock_key(row)?, level(row)?))).collect()
 }
 
@@ -203,7 +209,24 @@ pub(super) fn stock_key(row: &Row) -> Result<StockKey, Error> {
 type Allotments = BTreeMap<StockKey, (Allotment, i64)>;
 
 /// The journal's allotments of these stock rows, which are locked.
-async fn allotments(tx: &Tx, incarnation_id: IncarnationId, keys: &BTreeSet<StockKey>) -> Result<Allotments, Error> {
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn allotments(
+    tx: &Tx,
+    incarnation_id: IncarnationId,
+    keys: &BTreeSet<StockKey>,
+) -> Result<BTreeMap<StockKey, Allotment>, Error> {
+    let found = allotments_and_losses(tx, incarnation_id, keys).await?;
+    Ok(found.into_iter().map(|(key, (allotment, _))| (key, allotment)).collect())
+}
+
+/// The same, with what is still written off of them.
+async fn allotments_and_losses(
+    tx: &Tx,
+    incarnation_id: IncarnationId,
+    keys: &BTreeSet<StockKey>,
+) -> Result<Allotments, Error> {
     if keys.is_empty() {
         return Ok(BTreeMap::new());
     }

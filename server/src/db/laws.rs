@@ -284,6 +284,13 @@ const LAWS: [(&str, &str); 19] = [
              from stock_movements m left join ops p using (incarnation_id, seq)
              where m.incarnation_id is not null and p.seq is null
              union all
+             select 'hold of', h.hold_id
+             from holds h left join stock s using (product_id, warehouse_id) where s.product_id is null
+             union all
+             select 'hold used up by order', h.ordered_as
+             from holds h left join orders o on o.order_id = h.ordered_as
+             where h.ordered_as is not null and o.order_id is null
+             union all
              select 'op of', o.incarnation_id
              from ops o left join incarnations i using (incarnation_id) where i.incarnation_id is null
          ) strays",

@@ -37,6 +37,7 @@ pub const MIGRATIONS: &[(&str, &str)] = embedded![
     "0014_transfers",
     "0015_returns",
     "0016_devices",
+    "0017_holds",
 ];
 
 /// The lock that every migrating server takes; any number will do that nothing else uses.

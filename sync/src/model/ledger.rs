@@ -6,7 +6,7 @@ use outpost_schema::{
     cart::Cart,
     clock::Timestamp,
     feed::Aggregate,
-    id::{CartId, EpochId, HoldId, IncarnationId, NodeId, ProductId, TransferId, UserId, WarehouseId},
+    id::{CartId, EpochId, IncarnationId, NodeId, ProductId, TransferId, UserId, WarehouseId},
     journal::Mark,
     money::Currency,
     op::Line,
@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::{
     carts::Kept,
     feed::{Feed, hears},
-    holds::Hold,
+    holds::{Hold, LineOf},
     journal::Journal,
     unknown_node,
 };
@@ -49,7 +49,7 @@ pub struct Ledger {
     pub(super) transferred: BTreeMap<ProductId, i64>,
     /// Of these, units that are booked as lost, less those that came back.
     pub(super) lost: BTreeMap<StockKey, i64>,
-    pub(super) holds: BTreeMap<HoldId, Hold>,
+    pub(super) holds: BTreeMap<LineOf, Hold>,
     pub(super) carts: BTreeMap<CartId, Kept>,
     /// Open concerns.
     pub(super) concerns: BTreeMap<(ConcernKind, String), Concern>,
@@ -125,7 +125,7 @@ impl Ledger {
         })
     }
 
-    /// Holds that count as promised.
+    /// Lines of holds that count as promised.
     pub fn holds(&self) -> impl Iterator<Item = &Held> {
         self.holds.values().map(|hold| &hold.held).filter(|held| held.is_open)
     }

@@ -227,6 +227,14 @@ impl Model {
         self.lock().release(caller, hold_id)
     }
 
+    /// Lets a hold last until a moment.
+    ///
+    /// # Errors
+    /// `unknown_node`, `recovering`, `unknown_hold`, `hold_closed`, `bad_seconds`.
+    pub fn extend(&self, caller: Caller, hold_id: HoldId, until: Timestamp) -> Result<HoldPlaced, Problem> {
+        self.lock().extend(caller, hold_id, until)
+    }
+
     /// Turns a hold into allotment of the caller's journal.
     ///
     /// # Errors

@@ -105,6 +105,7 @@ impl Ledger {
             return Default::default();
         }
         let mut moved = self.load(life, entries);
+        self.know_used_holds(entries);
         let Some(journal) = self.journals.get_mut(&life) else { return Default::default() };
         let carried = entries.iter().map(Entry::mark).filter(|mark| journal.carried.contains_key(mark));
         self.known.carried = carried.collect();
@@ -151,6 +152,14 @@ impl Ledger {
         if touched.asks { self.release_expired(&touched.stock) } else { BTreeSet::new() }
     }
 
+    /// Few sales use up a hold, so it is not looked for where nobody holds anything.
+    fn know_used_holds(&mut self, entries: &[Entry]) {
+        if self.holds().next().is_some() {
+            let ops: Vec<_> = entries.iter().filter_map(|entry| decode(entry).ok()).collect();
+            self.know_holds(&Touched::by(&ops).holds);
+        }
+    }
+
     /// Keeps and tells what was settled.
     fn keep(&mut self, life: IncarnationId, settled: &mut Settled) {
         self.known.moved.clear();
@@ -172,6 +181,7 @@ impl Ledger {
         self.keep_orders(settled);
         self.keep_transfers(settled);
         self.keep_returns(settled);
+        self.use_up(&settled.used_up);
         for key in &settled.levels {
             self.tell_stock(*key);
         }

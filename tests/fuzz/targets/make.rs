@@ -8,8 +8,8 @@ mod people;
 use outpost_schema::{
     clock::{Hlc, Timestamp},
     id::{
-        AddressId, CartId, DeliveryId, EpochId, IncarnationId, NodeId, OrderId, OrderItemId, PaymentId, ProductId,
-        ReturnId, ReviewId, UserId, WarehouseId,
+        AddressId, CartId, DeliveryId, EpochId, HoldId, IncarnationId, NodeId, OrderId, OrderItemId, PaymentId,
+        ProductId, ReturnId, ReviewId, UserId, WarehouseId,
     },
     journal::{Hash, Mark},
     money::{Currency, Money},
@@ -45,6 +45,7 @@ ids! {
     node_id: NodeId, 11, 2;
     epoch_id: EpochId, 12, 2;
     delivery_id: DeliveryId, 15, 2;
+    hold_id: HoldId, 16, 3;
 }
 
 pub fn user_id(choices: &mut Choices<'_>) -> UserId {

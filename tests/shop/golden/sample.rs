@@ -96,7 +96,11 @@ fn ops() -> Vec<Op> {
         Op::Counted(Count { warehouse_id: PLACE, lines: vec![seen], cut: None, remark: Remark::default() }),
         Op::AllotmentAsked(goods()),
         Op::GaveBack(goods()),
-        Op::Sale(Box::new(Sale { order: of(order()), sold: Some(sold.checkout().expect("something is in it")) })),
+        Op::Sale(Box::new(Sale {
+            order: of(order()),
+            sold: Some(sold.checkout().expect("something is in it")),
+            holds: Vec::new(),
+        })),
         Op::StatusTold(StatusTold { order_id: ORDER, status: OrderStatus::Shipped, at: AT, called_off: false }),
         Op::CancelAsked(Cancel { order_id: ORDER, at: AT }),
     ]

@@ -6,14 +6,12 @@ use outpost_schema::{
     catalogue::{ProductEdit, Warehouse},
     device::{Card, NodeKind},
     id::{EpochId, IncarnationId, NodeId, ProductId, WarehouseId},
-    quantity::Amount,
     settle::Author,
-    stock::StockKey,
     world::{Seeded, World as _},
 };
 use outpost_sync::{
     model::{self, Backup, Model},
-    wire::{Caller, HoldWanted, Problem},
+    wire::{Caller, Problem},
 };
 
 use super::line::ModelLine;
@@ -149,10 +147,11 @@ impl Office for ModelOffice {
                 model.sweep();
                 Answer::Done
             }
-            Deed::Hold { by, hold, key, units, seconds } => match wanted(*hold, *key, *units, *seconds) {
+            Deed::Hold { by, hold, lines, buyer, seconds } => match goods::hold(*hold, lines, *buyer, *seconds) {
                 Ok(wanted) => answer(model.hold(*by, &wanted)),
                 Err(problem) => Answer::Refused(problem.code),
             },
+            Deed::Extend { by, hold, until } => answer(model.extend(*by, *hold, *until)),
             Deed::Release { by, hold } => answer(model.release(*by, *hold)),
             Deed::Allot { by, hold } => answer(model.allot(*by, *hold)),
             Deed::GiveUp { node } => {
@@ -190,7 +189,7 @@ impl Office for ModelOffice {
             allotments: ledger.allotments().map(|(life, key, allotment)| ((life, key), allotment)).collect(),
             written_off: ledger.written_off().filter(|(_, units)| *units > 0).collect(),
             lost: ledger.lost().clone(),
-            holds: ledger.holds().map(|held| (held.hold_id, (held.key, held.amount.units()))).collect(),
+            holds: ledger.holds().map(|held| ((held.hold_id, held.key), held.amount.units())).collect(),
             is_recovering: ledger.is_recovering(),
             ops: ledger.ops().map(|(life, mark, word)| ((life, mark), word)).collect(),
             concerns: ledger.concerns().cloned().collect(),
@@ -223,10 +222,4 @@ impl Office for ModelOffice {
     async fn restart(&mut self) {
         self.slow = None;
     }
-}
-
-fn wanted(hold_id: outpost_schema::id::HoldId, key: StockKey, units: i64, seconds: u64) -> Result<HoldWanted, Problem> {
-    let StockKey { product_id, warehouse_id } = key;
-    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-    Ok(HoldWanted { hold_id, product_id, warehouse_id, amount: Amount::new(units)?, cart_id: None, seconds })
 }

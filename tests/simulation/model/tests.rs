@@ -200,7 +200,7 @@ fn nobody_is_refused_for_the_sake_of_a_hold_that_is_over() {
     let by = Caller { node_id: card.node_id, incarnation_id: card.incarnation_id };
     let (key, hold) = (town.key(0), |town: &Town| HoldId::new(town.office_world.now(), town.office_world.id_chance()));
     let first = hold(&town);
-    let wanted = |hold, units| Deed::Hold { by, hold, key, units, seconds: 60 };
+    let wanted = |hold, units| Deed::Hold { by, hold, lines: vec![(key, units)], buyer: None, seconds: 60 };
     assert_eq!(now(town.office.act(&wanted(first, 8))), Answer::Done);
     let second = hold(&town);
     assert_eq!(now(town.office.act(&wanted(second, 3))), Answer::Refused("nothing_left".to_owned()));

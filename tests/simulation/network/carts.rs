@@ -16,6 +16,7 @@ impl<D: Depth> Network<D> {
             }
             Act::Add { product, .. } | Act::Take { product, .. } | Act::Remove { product, .. } => *product,
             Act::Sell { .. }
+            | Act::ShipHeld { .. }
             | Act::CheckOut { .. }
             | Act::Receive { .. }
             | Act::Adjust { .. }

@@ -166,7 +166,7 @@ impl<D: Depth> Network<D> {
     /// What an act took from the allotments of its till.
     fn taken_by(&self, number: usize, act: &Act, moved: &[(StockKey, i64)]) -> Units {
         match act {
-            Act::Sell { lines, .. } => self.units(number, lines),
+            Act::Sell { lines, .. } | Act::ShipHeld { lines, .. } => self.units(number, lines),
             Act::CheckOut { .. } | Act::Count { .. } | Act::Dispatch { .. } => {
                 moved.iter().map(|(key, delta)| (*key, (-delta).max(0))).collect()
             }
@@ -201,6 +201,10 @@ impl<D: Depth> Network<D> {
         match act {
             Act::Sell { .. } => self.ledger.unseen_sales += 1,
             Act::TakeBack { .. } => self.ledger.unseen_returns += 1,
+            Act::ShipHeld { hold, .. } => {
+                self.ledger.unseen_sales += 1;
+                self.ledger.used.push((*hold, self.spots[number].card.warehouse_id, op));
+            }
             Act::CheckOut { cart } => {
                 self.ledger.unseen_sales += 1;
                 let lines = self.ledger.filled.iter_mut().filter(|((of, _), _)| of == cart);
@@ -340,12 +344,21 @@ impl<D: Depth> Network<D> {
         let (held_before, missing_before) = (self.book.holds.clone(), self.book.written_off.clone());
         self.office.put_back(&backup).await;
         self.book = self.office.book().await;
-        let forgotten: Vec<_> = held_before.iter().filter(|(hold, _)| !self.book.holds.contains_key(*hold)).collect();
-        self.ledger.allow(&forgotten.iter().map(|(_, held)| **held).collect::<Units>());
-        for (hold, _) in forgotten {
-            self.ledger.holds.entry(*hold).and_modify(|held| held.is_over = true);
+        let forgotten: Vec<_> = held_before.iter().filter(|(line, _)| !self.book.holds.contains_key(line)).collect();
+        self.ledger.allow(&forgotten.iter().map(|((_, key), units)| (*key, **units)).collect::<Units>());
+        for ((hold, key), _) in forgotten {
+            self.ledger.end_lines(*hold, |of| of == *key);
         }
         self.forget_write_offs(&missing_before);
+        // It may have forgotten as well that a hold lasts longer.
+        let extended: Vec<_> =
+            self.ledger.holds.values_mut().filter(|held| held.is_extended && !held.is_over).collect();
+        let extended = extended.into_iter().flat_map(|held| {
+            held.is_over = true;
+            held.lines.clone()
+        });
+        let extended: Units = extended.collect();
+        self.ledger.allow(&extended);
         let doubtful = self.spots.iter().filter(|spot| spot.is_doubtful);
         let unheard: Units = doubtful.flat_map(|spot| spot.open.iter().map(|(key, units)| (*key, *units))).collect();
         self.ledger.allow(&unheard);

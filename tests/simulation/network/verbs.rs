@@ -30,6 +30,12 @@ impl<D: Depth> Network<D> {
         if let Verb::Hold { product, units, seconds } = verb {
             return self.hold(number, *product, *units, *seconds).await;
         }
+        if let Verb::HoldSeveral { lines, buyer, seconds } = verb {
+            return self.hold_several(number, lines, *buyer, *seconds).await;
+        }
+        if let Verb::Extend { hold, seconds } = verb {
+            return self.extend_hold(number, *hold, *seconds).await;
+        }
         if let Verb::Release { hold } | Verb::Allot { hold } = verb {
             return self.end_hold(number, *hold, matches!(verb, Verb::Allot { .. })).await;
         }
@@ -76,7 +82,12 @@ impl<D: Depth> Network<D> {
             Verb::Cancel { order } => Act::Cancel { order: self.owed_here(number, *order)? },
             Verb::Return { order, line, units, damaged } => self.take_back(*order, *line, *units, *damaged)?,
             Verb::Customer { email } => Act::Customer { email: format!("person{email}@example.com") },
-            Verb::Hold { .. } | Verb::Release { .. } | Verb::Allot { .. } => return None,
+            Verb::ShipHeld { hold } => self.ship_held(number, *hold)?,
+            Verb::Hold { .. }
+            | Verb::HoldSeveral { .. }
+            | Verb::Extend { .. }
+            | Verb::Release { .. }
+            | Verb::Allot { .. } => return None,
         })
     }
 
@@ -89,7 +100,7 @@ impl<D: Depth> Network<D> {
     }
 
     /// Whether a till that sells what is in the customer's hand could: others say themselves what they may sell.
-    fn is_in_hand(&self, number: usize, lines: &[(ProductId, i64)]) -> bool {
+    pub(super) fn is_in_hand(&self, number: usize, lines: &[(ProductId, i64)]) -> bool {
         let is_there = |(key, units): (StockKey, i64)| units <= self.ledger.there(key) - self.ledger.owed(key);
         match self.spots[number].card.policy {
             SalePolicy::Strict => true,
@@ -199,7 +210,7 @@ impl<D: Depth> Network<D> {
     fn sold(&mut self, number: usize, name: Name, order: &Order, act: &Act) -> Check {
         self.tally.sales += 1;
         let lines: Vec<_> = order.items.iter().map(|item| (item.product_id, item.quantity.units())).collect();
-        if let Act::Sell { lines: wanted, .. } = act
+        if let Act::Sell { lines: wanted, .. } | Act::ShipHeld { lines: wanted, .. } = act
             && *wanted != lines
         {
             return Err(format!("{wanted:?} were wanted, and {lines:?} sold"));
@@ -230,6 +241,9 @@ impl<D: Depth> Network<D> {
             }
         };
         self.ledger.orders.insert(order.order_id, op);
+        if let Act::ShipHeld { hold, .. } = act {
+            self.ledger.used.push((*hold, order.warehouse_id, op));
+        }
         self.printed(number, &order.receipt, op)?;
         self.ledger.sold.push(order.clone());
         if let Act::CheckOut { cart } = act {
@@ -313,6 +327,7 @@ impl<D: Depth> Network<D> {
             | Act::Ask { .. }
             | Act::Dispatch { .. }
             | Act::Sell { .. }
+            | Act::ShipHeld { .. }
             | Act::BeginCart
             | Act::Add { .. }
             | Act::Take { .. }

@@ -137,7 +137,7 @@ impl Auditor {
         let allotments = next().iter().map(|row| ((IncarnationId(row.get(2)), key(row)), allotment(row))).collect();
         let written_off = next().iter().map(|row| ((IncarnationId(row.get(2)), key(row)), row.get(3))).collect();
         let lost = sums(&next());
-        let hold = |row: &Row| (HoldId(row.get(2)), (key(row), row.get(3)));
+        let hold = |row: &Row| ((HoldId(row.get(2)), key(row)), row.get(3));
         let holds = next().iter().map(hold).collect();
         let ops = ops(&next(), &next());
         let concerns = next().iter().map(|row| (concern(row), row.get(1))).collect();

@@ -31,6 +31,10 @@ pub fn act(till: &RealTill, act: &Act) -> Result<Done, Error> {
             let lines = lines.iter().map(|(product, units)| wanted(*product, *units)).collect::<Result<_, _>>()?;
             sold(till.node.sell(&SaleWanted { lines, terms: terms(*ship, *customer) }))
         }
+        Act::ShipHeld { lines, hold } => {
+            let lines = lines.iter().map(|(product, units)| wanted(*product, *units)).collect::<Result<_, _>>()?;
+            sold(till.node.sell(&SaleWanted { lines, terms: Terms { holds: vec![*hold], ..terms(true, None) } }))
+        }
         Act::CheckOut { cart } => {
             let wanted = CheckoutWanted { cart_id: *cart, prices: [].into(), terms: terms(false, None) };
             sold(till.node.checkout(&wanted))

@@ -3,6 +3,7 @@
 mod concerns;
 mod counts;
 mod devices;
+mod holds;
 mod holes;
 mod journal;
 mod network;

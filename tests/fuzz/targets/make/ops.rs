@@ -22,7 +22,10 @@ pub fn op_kind(choices: &mut Choices<'_>) -> OpKind {
 /// An op of that kind. What is carried is whole and an op of another kind, as a rule.
 pub fn op(kind: OpKind, choices: &mut Choices<'_>) -> Op {
     match kind {
-        OpKind::Sale => Op::Sale(Box::new(Sale { order: order(choices), sold: choices.perhaps(sold) })),
+        OpKind::Sale => {
+            let (order, sold) = (order(choices), choices.perhaps(sold));
+            Op::Sale(Box::new(Sale { order, sold, holds: holds(choices) }))
+        }
         OpKind::CustomerAdded => {
             Op::CustomerAdded(Box::new(Customer { user: user(choices), address: choices.perhaps(address) }))
         }
@@ -79,6 +82,10 @@ fn carried(choices: &mut Choices<'_>) -> Carried {
         entry.seen = choices.text(20);
     }
     Carried { incarnation_id, entry }
+}
+
+fn holds(choices: &mut Choices<'_>) -> Vec<HoldId> {
+    if choices.once_in(4) { choices.some(3, hold_id) } else { Vec::new() }
 }
 
 fn goods(choices: &mut Choices<'_>) -> Goods {

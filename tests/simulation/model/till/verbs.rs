@@ -7,7 +7,7 @@ mod stockroom;
 use outpost_schema::{
     cart::{Cart, Sold},
     fault::Fault,
-    id::{CartId, OrderId, OrderItemId, PaymentId, ProductId, UserId},
+    id::{CartId, HoldId, OrderId, OrderItemId, PaymentId, ProductId, UserId},
     money::Money,
     op::{Op, Sale, StatusTold},
     order::{Fulfilment, Order, OrderItem, OrderStatus, Payment, PaymentStatus, Receipt, Tender},
@@ -47,6 +47,7 @@ impl Tables {
     pub(super) fn plan(&self, act: &Act, world: &Seeded) -> Result<Plan, Code> {
         match act {
             Act::Sell { lines, ship, customer } => self.sell(lines, *ship, *customer, world),
+            Act::ShipHeld { lines, hold } => self.ship_held(lines, *hold, world),
             Act::BeginCart => {
                 let now = world.now();
                 let (cart_id, owner) = (CartId::new(now, world.id_chance()), UserId::new(now, world.id_chance()));
@@ -173,7 +174,13 @@ impl Tables {
             return Err("unknown_customer");
         }
         let fulfilment = if ship { Fulfilment::Ship } else { Fulfilment::CarryOut };
-        self.sale(&lines, fulfilment, buyer, None, world)
+        self.sale(&lines, (fulfilment, buyer, Vec::new()), None, world)
+    }
+
+    fn ship_held(&self, lines: &[(ProductId, i64)], hold: HoldId, world: &Seeded) -> Result<Plan, Code> {
+        let lines = lines.iter().map(|(product, units)| Ok((*product, amount(*units)?, None)));
+        let lines: Vec<_> = lines.collect::<Result<_, Code>>()?;
+        self.sale(&lines, (Fulfilment::Ship, UserId::GUEST, vec![hold]), None, world)
     }
 
     fn check_out(&self, cart_id: CartId, world: &Seeded) -> Result<Plan, Code> {
@@ -182,14 +189,13 @@ impl Tables {
         let lines: Vec<_> = units.lines.iter().map(|line| (line.product_id, line.quantity, line.unit_price)).collect();
         let owner = cart.owner();
         let buyer = if self.knows_person(owner) { owner } else { UserId::GUEST };
-        self.sale(&lines, Fulfilment::CarryOut, buyer, Some((cart, units)), world)
+        self.sale(&lines, (Fulfilment::CarryOut, buyer, Vec::new()), Some((cart, units)), world)
     }
 
     fn sale(
         &self,
         lines: &[(ProductId, Amount, Option<Money>)],
-        fulfilment: Fulfilment,
-        buyer: UserId,
+        (fulfilment, buyer, holds): (Fulfilment, UserId, Vec<HoldId>),
         cart: Option<(Cart, Sold)>,
         world: &Seeded,
     ) -> Result<Plan, Code> {
@@ -208,7 +214,7 @@ impl Tables {
         }
         self.check_allotments(&order, &effects)?;
         let (cart, sold) = cart.unzip();
-        let op = Op::Sale(Box::new(Sale { order, sold }));
+        let op = Op::Sale(Box::new(Sale { order, sold, holds }));
         op.check().map_err(code)?;
         let cart = cart.map(Box::new);
         Ok(Plan::Write { op, effects, cart, told: Told::Sold })
