@@ -11,6 +11,7 @@ mod problem;
 pub mod products;
 mod receipt;
 pub mod sales;
+pub mod scan;
 pub mod status;
 pub mod stock;
 mod take;
@@ -151,6 +152,7 @@ pub fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .merge(products::routes())
         .merge(carts::routes())
         .merge(sales::routes())
+        .merge(scan::routes())
         .merge(orders::routes())
         .merge(people::routes())
         .merge(stock::routes())

@@ -47,7 +47,9 @@ impl Barcode {
 /// Whether text is digits of which the last is the check digit of the others.
 pub(crate) fn fits(text: &str) -> bool {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    digits && text.len() > 1 && check_digit(&text.as_bytes()[..text.len() - 1]) == text.as_bytes()[text.len() - 1] - b'0'
+    digits
+        && text.len() > 1
+        && check_digit(&text.as_bytes()[..text.len() - 1]) == text.as_bytes()[text.len() - 1] - b'0'
 }
 
 /// The GTIN-12 of a short UPC-E: six digits, seven with the number system in front, or eight with the check digit

@@ -10,7 +10,7 @@ use crate::{
     device::{IncarnationState, LifeReason, NodeKind},
     id::{
         AddressId, BackupId, CartId, CategoryId, ConcernId, EpochId, HoldId, IncarnationId, NodeId, OrderId,
-        OrderItemId, PaymentId, ProductId, ReviewId, UserId, WarehouseId,
+        OrderItemId, PaymentId, ProductId, ReviewId, RuleId, UserId, WarehouseId,
     },
     journal::Hash,
     money::{Currency, Money},
@@ -18,6 +18,7 @@ use crate::{
     order::{Fulfilment, OrderStatus, PaymentStatus, Tender},
     people::{Rating, Role},
     quantity::{Amount, Unit},
+    rule::RuleSort,
     stock::{Reason, SalePolicy},
     verdict::ConcernKind,
     word::Word as _,
@@ -80,7 +81,7 @@ mod sqlite {
 
     ids! {
         AddressId BackupId CartId CategoryId ConcernId EpochId HoldId IncarnationId NodeId OrderId OrderItemId
-        PaymentId ProductId ReviewId UserId WarehouseId
+        PaymentId ProductId ReviewId RuleId UserId WarehouseId
     }
 
     integers! {
@@ -101,6 +102,7 @@ mod sqlite {
         Fulfilment: |word| word.word();
         Reason: |word| word.word();
         SalePolicy: |word| word.word();
+        RuleSort: |word| word.word();
         NodeKind: |word| word.word();
         ConcernKind: |word| word.word();
         IncarnationState: |word| word.word();
@@ -171,12 +173,12 @@ mod postgres {
 
     ids! {
         AddressId BackupId CartId CategoryId ConcernId EpochId HoldId IncarnationId NodeId OrderId OrderItemId
-        PaymentId ProductId ReviewId UserId WarehouseId
+        PaymentId ProductId ReviewId RuleId UserId WarehouseId
     }
 
     words! {
         Unit Role OrderStatus PaymentStatus Tender Fulfilment Reason SalePolicy NodeKind IncarnationState
-        LifeReason ConcernKind OpKind
+        LifeReason ConcernKind OpKind RuleSort
     }
 
     spelled_as! {

@@ -30,7 +30,7 @@ pub const FORM: u16 = 1;
 
 /// What is compared, in the order of a walk. A late verdict is not: it is part of the node's own
 /// journal, which has a chain of hashes, and no image of anything.
-pub const COMPARED: [Kind; 11] = [
+pub const COMPARED: [Kind; 13] = [
     Kind::Warehouse,
     Kind::Category,
     Kind::Product,
@@ -42,6 +42,8 @@ pub const COMPARED: [Kind; 11] = [
     Kind::Review,
     Kind::Cart,
     Kind::Concern,
+    Kind::Rule,
+    Kind::Confirmation,
 ];
 
 /// The digest of one aggregate.
@@ -86,7 +88,9 @@ pub const fn counts(aggregate: &Aggregate) -> bool {
         | Aggregate::Order(_)
         | Aggregate::Review(_)
         | Aggregate::Cart(_)
-        | Aggregate::Concern(_) => true,
+        | Aggregate::Concern(_)
+        | Aggregate::Rule(_)
+        | Aggregate::Confirmation(_) => true,
     }
 }
 
@@ -178,7 +182,9 @@ pub fn laid_over(op: &Op) -> Vec<Key> {
     match op {
         Op::Sale(sale) => {
             let cart = sale.sold.as_ref().map(|sold| key(Kind::Cart, sold.cart_id.0));
-            [key(Kind::Order, sale.order.order_id.0)].into_iter().chain(cart).collect()
+            let order_id = sale.order.order_id.0;
+            let confirmation = sale.to_be_confirmed.then(|| key(Kind::Confirmation, order_id));
+            [key(Kind::Order, order_id)].into_iter().chain(cart).chain(confirmation).collect()
         }
         Op::CustomerAdded(customer) => {
             let address = customer.address.as_ref().map(|address| key(Kind::Address, address.address_id.0));
@@ -222,6 +228,8 @@ fn canonical(mut aggregate: Aggregate) -> Aggregate {
         | Aggregate::Review(_)
         | Aggregate::Cart(_)
         | Aggregate::Verdict(_)
+        | Aggregate::Rule(_)
+        | Aggregate::Confirmation(_)
         | Aggregate::Gone(_) => {}
     }
     aggregate

@@ -41,6 +41,9 @@ pub enum Fault {
     /// A scan that cannot be read, or a label that cannot be sold by.
     #[error(transparent)]
     Unread(#[from] crate::scan::Unread),
+    /// Two rules about the same thing.
+    #[error("two of these rules are about the same; say it once")]
+    RuleTwice,
     /// Text that is missing where it is needed.
     #[error("{field} is empty; it needs a value")]
     Empty {
@@ -126,6 +129,7 @@ impl Fault {
             Self::NotABarcode => "not_a_barcode",
             Self::WrongCheckDigit => "wrong_check_digit",
             Self::Unread(unread) => unread.code(),
+            Self::RuleTwice => "rule_twice",
             Self::Empty { .. } => "empty",
             Self::TooLong { .. } => "too_long",
             Self::NulCharacter { .. } => "nul_character",

@@ -11,9 +11,10 @@ use crate::{
     catalogue::{Category, Product, Warehouse},
     clock::Timestamp,
     fault::Fault,
-    id::{IncarnationId, ProductId, WarehouseId},
+    id::{IncarnationId, OrderId, ProductId, WarehouseId},
     order::Order,
     people::{Address, Review, User},
+    rule::Rule,
     stock::StockKey,
     verdict::{Concern, Verdict},
 };
@@ -52,11 +53,15 @@ pub enum Kind {
     Concern,
     /// [`Ruling`], key: incarnation, seq.
     Verdict,
+    /// [`Rule`], key: its id.
+    Rule,
+    /// [`Confirmation`], key: the order.
+    Confirmation,
 }
 
 impl Kind {
     /// Every kind, by number.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Warehouse,
         Self::Category,
         Self::Product,
@@ -69,6 +74,8 @@ impl Kind {
         Self::Cart,
         Self::Concern,
         Self::Verdict,
+        Self::Rule,
+        Self::Confirmation,
     ];
 
     /// The number that the feed's table and cursors hold; never reused.
@@ -86,6 +93,8 @@ impl Kind {
             Self::Cart => 10,
             Self::Concern => 11,
             Self::Verdict => 12,
+            Self::Rule => 20,
+            Self::Confirmation => 21,
         }
     }
 
@@ -108,7 +117,9 @@ impl Kind {
             | Self::Order
             | Self::Review
             | Self::Cart
-            | Self::Concern => 1,
+            | Self::Concern
+            | Self::Rule
+            | Self::Confirmation => 1,
             Self::Stock | Self::Verdict => 2,
             Self::Allotment => 3,
         }
@@ -152,6 +163,19 @@ pub struct Granted {
     pub reclaimed: i64,
 }
 
+/// An order that was taken although no allotment covered it: it awaits head office's word that the goods are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// Which order.
+    pub order_id: OrderId,
+    /// Whose stock it sells.
+    pub warehouse_id: WarehouseId,
+    /// When it was taken.
+    pub asked_at: Timestamp,
+    /// When the goods were there; none while it awaits them.
+    pub confirmed_at: Option<Timestamp>,
+}
+
 /// A verdict that came later than the push: on an op that had been set aside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ruling {
@@ -191,6 +215,10 @@ pub enum Aggregate {
     Concern(Box<Concern>),
     /// See [`Kind::Verdict`].
     Verdict(Box<Ruling>),
+    /// See [`Kind::Rule`].
+    Rule(Box<Rule>),
+    /// See [`Kind::Confirmation`].
+    Confirmation(Confirmation),
     /// It is no longer there, or no longer in this node's scope.
     Gone(Key),
 }
@@ -218,6 +246,8 @@ impl Aggregate {
                 let seq = Uuid::from_u64_pair(0, ruling.seq.cast_unsigned());
                 Key { kind: Kind::Verdict, ids: vec![ruling.incarnation_id.0, seq] }
             }
+            Self::Rule(rule) => one(Kind::Rule, rule.rule_id.0),
+            Self::Confirmation(one_of) => one(Kind::Confirmation, one_of.order_id.0),
             Self::Gone(key) => key.clone(),
         }
     }

@@ -87,6 +87,8 @@ ids! {
     EpochId,
     /// A backup of the server's database.
     BackupId,
+    /// Something that head office laid down.
+    RuleId,
 }
 
 impl UserId {

@@ -21,6 +21,7 @@ pub mod order;
 pub mod people;
 pub mod planted;
 pub mod quantity;
+pub mod rule;
 pub mod scan;
 pub mod settle;
 pub mod stock;

@@ -79,6 +79,10 @@ pub struct Sale {
     pub order: Order,
     /// The very units of the cart that were checked out, if it came from a cart.
     pub sold: Option<Sold>,
+    /// Whether an order to be handed over was taken although no allotment covered it, so that the customer was told
+    /// to wait for head office's word.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub to_be_confirmed: bool,
 }
 
 /// A new customer, with the default address if there is one.
@@ -357,7 +361,7 @@ mod tests {
     use crate::order::tests::order;
 
     fn sale() -> Op {
-        Op::Sale(Box::new(Sale { order: order(&[(2, "1.25")]), sold: None }))
+        Op::Sale(Box::new(Sale { order: order(&[(2, "1.25")]), sold: None, to_be_confirmed: false }))
     }
 
     #[test]

@@ -68,6 +68,8 @@ bugs! {
     LostSavepoint,
     /// The latest status of an order that is told wins, not the highest.
     LatestStatusWins,
+    /// A strict till sells beyond its allotment what the customer carries out.
+    StrictnessForgotten,
     /// A removed line of a cart counts from nothing again, as a counter within a map does.
     CounterInAMap,
 }

@@ -7,6 +7,7 @@ use crate::{
     order::{Fulfilment, OrderStatus, PaymentStatus, Tender},
     people::Role,
     quantity::Unit,
+    rule::RuleSort,
     stock::{Reason, SalePolicy},
     verdict::{ConcernKind, Refusal},
 };
@@ -76,6 +77,8 @@ words! {
         Received = "received", Sold = "sold", Counted = "counted", Corrected = "corrected";
     SalePolicy, "sale policy", "strict, physical":
         Strict = "strict", Physical = "physical";
+    RuleSort, "sort of rule", "labels, policy, low":
+        Labels = "labels", Policy = "policy", Low = "low";
     NodeKind, "node kind", "till, kiosk, popup, handheld":
         Till = "till", Kiosk = "kiosk", Popup = "popup", Handheld = "handheld";
     IncarnationState, "incarnation state", "active, frozen, superseded":

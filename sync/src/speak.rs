@@ -84,6 +84,7 @@ impl Since for Kind {
             | Self::Cart
             | Self::Concern
             | Self::Verdict => 1,
+            Self::Rule | Self::Confirmation => 3,
         }
     }
 }
@@ -140,6 +141,8 @@ impl Since for Aggregate {
             Self::Cart(_) => Kind::Cart.since(),
             Self::Concern(concern) => Kind::Concern.since().max(concern.kind.since()),
             Self::Verdict(_) => Kind::Verdict.since(),
+            Self::Rule(_) => Kind::Rule.since(),
+            Self::Confirmation(_) => Kind::Confirmation.since(),
             Self::Gone(key) => key.kind.since(),
         }
     }

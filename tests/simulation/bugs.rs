@@ -30,10 +30,11 @@ enum At {
 
 /// Every mistake, the shallowest depth at which the code is run where it is made, and within how many seeds it
 /// must be caught there.
-const MISTAKES: [(Bug, At, u64); 21] = [
+const MISTAKES: [(Bug, At, u64); 22] = [
     (Bug::LostSavepoint, At::Model, 20_000),
     (Bug::LatestStatusWins, At::Model, 20_000),
     (Bug::CounterInAMap, At::Model, 20_000),
+    (Bug::StrictnessForgotten, At::Node, 500),
     (Bug::SynchronousNormal, At::Node, 500),
     (Bug::PrunedAtAcked, At::Node, 500),
     (Bug::ReturnToldBeforeCommit, At::Node, 500),

@@ -133,6 +133,8 @@ const fn plural(kind: Kind) -> &'static str {
         Kind::Review => "reviews",
         Kind::Cart => "carts",
         Kind::Concern => "concerns",
+        Kind::Rule => "rules",
+        Kind::Confirmation => "orders to be confirmed",
         Kind::Verdict => "verdicts",
     }
 }

@@ -1,14 +1,17 @@
 //! What a person types for a product: its barcode or sku, and how many.
 
+use outpost_schema::money::Money;
 use outpost_sync::wire::Problem;
 
 use super::{Failure, till::Till};
-use crate::web::products::OfferShown;
+use crate::web::{products::OfferShown, scan::ScanShown};
 
 /// A product and a number.
 pub(super) struct Wanted {
     pub(super) offer: OfferShown,
     pub(super) units: i64,
+    /// The price that a label tells, if it is another than the product's.
+    pub(super) price: Option<Money>,
 }
 
 /// The products of `CODE` or `CODExN`. A code that itself ends like that is tried whole first.
@@ -18,10 +21,30 @@ pub(super) fn each(till: &Till, typed: &[String]) -> Result<Vec<Wanted>, Failure
 
 fn one(till: &Till, text: &str) -> Result<Wanted, Failure> {
     if let Some(offer) = exactly(till, text)? {
-        return Ok(Wanted { offer, units: 1 });
+        return Ok(Wanted { offer, units: 1, price: None });
+    }
+    let scanned = scanned(till, text);
+    if let Ok(Some(wanted)) = scanned {
+        return Ok(wanted);
     }
     let (code, units) = split(text, 'x').unwrap_or((text, 1));
-    Ok(Wanted { offer: product(till, code)?, units })
+    match (product(till, code), scanned) {
+        (Ok(offer), _) => Ok(Wanted { offer, units, price: None }),
+        // What is wrong with the code says more than that nothing is called so.
+        (Err(_), Err(unread)) => Err(unread),
+        (Err(unknown), Ok(_)) => Err(unknown),
+    }
+}
+
+/// The product of a GS1 code or a label, with the amount and price that it tells.
+fn scanned(till: &Till, text: &str) -> Result<Option<Wanted>, Failure> {
+    let mut shown: ScanShown = till.get("/v1/scan", &[("code", text)])?;
+    let Some(found) = shown.found.pop().filter(|_| shown.found.is_empty()) else { return Ok(None) };
+    match (found.line, found.problem) {
+        (Some(line), _) => Ok(Some(Wanted { offer: found.offer, units: line.quantity.units(), price: line.price })),
+        (None, Some(problem)) => Err(problem.into()),
+        (None, None) => Ok(None),
+    }
 }
 
 /// The code and the number after the last `mark`.

@@ -19,7 +19,7 @@ use outpost_schema::{
 use rusqlite::{Connection, Row, ToSql, params, params_from_iter, types::Type};
 use uuid::Uuid;
 
-use super::{catalogue, concerns, identity, journal, orders, people};
+use super::{catalogue, concerns, confirmations, identity, journal, orders, people, rules};
 use crate::error::Error;
 
 /// Sorts behind every id.
@@ -62,6 +62,10 @@ pub(crate) fn rows(conn: &Connection, range: &KeyRange, limit: usize) -> Result<
                 Ok(Aggregate::Concern(Box::new(concerns::of_row(row)?)))
             })
         }
+        Kind::Confirmation => read.plain(confirmations::COLUMNS, "order_confirmations", |row| {
+            Ok(Aggregate::Confirmation(confirmations::of_row(row)?))
+        }),
+        Kind::Rule => read.plain(rules::COLUMNS, "rules", |row| Ok(Aggregate::Rule(Box::new(rules::of_row(row)?)))),
         // Part of the journal, and no image.
         Kind::Verdict => Ok(Fed { rows: BTreeMap::new(), upto: None }),
     }
@@ -341,6 +345,8 @@ impl Own {
             | Kind::Review
             | Kind::Cart
             | Kind::Concern
+            | Kind::Rule
+            | Kind::Confirmation
             | Kind::Verdict => {
                 let keys = self.0.iter().filter(|key| key.kind == range.kind && range.has(&key.ids));
                 Ok(keys.map(|key| key.ids.clone()).collect())

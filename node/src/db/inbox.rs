@@ -5,14 +5,19 @@
 use outpost_schema::{
     clock::Timestamp,
     feed::{Aggregate, Granted, Key, Kind},
-    id::{AddressId, CartId, CategoryId, ConcernId, IncarnationId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
+    id::{
+        AddressId, CartId, CategoryId, ConcernId, IncarnationId, OrderId, ProductId, ReviewId, RuleId, UserId,
+        WarehouseId,
+    },
     stock::StockKey,
 };
-use outpost_sync::wire::Page;
+use outpost_sync::wire::{PROTOCOL_OLDEST, Page};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::{carts, catalogue, checks, concerns, epochs, filling, identity, journal, orders, people, stock};
+use super::{
+    carts, catalogue, checks, concerns, confirmations, epochs, filling, identity, journal, orders, people, rules, stock,
+};
 use crate::error::Error;
 
 /// How far the feed has been read, and when the server was last heard.
@@ -34,6 +39,13 @@ pub(crate) fn position(conn: &Connection) -> Result<Position, Error> {
     Ok(statement.query_row([], |row| {
         Ok(Position { cursor: row.get(0)?, level_at: row.get(1)?, contact_at: row.get(2)?, problem: row.get(3)? })
     })?)
+}
+
+/// The protocol in which everything was told that is held here; the oldest, if nothing was.
+pub(crate) fn protocol(conn: &Connection) -> Result<u16, Error> {
+    let protocol: Option<u16> =
+        conn.prepare_cached("select protocol from feed_position")?.query_row([], |row| row.get(0))?;
+    Ok(protocol.unwrap_or(PROTOCOL_OLDEST))
 }
 
 /// The server answered.
@@ -182,6 +194,8 @@ impl<'a> Inbox<'a> {
                 carts::merge(conn, cart, self.now)
             }
             Aggregate::Concern(concern) => concerns::save(conn, concern),
+            Aggregate::Confirmation(told) => confirmations::save(conn, told),
+            Aggregate::Rule(rule) => rules::save(conn, rule),
             Aggregate::Verdict(ruling) => {
                 journal::note_verdict(conn, ruling.incarnation_id, ruling.seq, &ruling.verdict)
             }
@@ -209,6 +223,8 @@ impl<'a> Inbox<'a> {
                 carts::forget(conn, CartId(id(0)))
             }
             Kind::Concern => concerns::forget(conn, ConcernId(id(0))),
+            Kind::Confirmation => confirmations::forget(conn, OrderId(id(0))),
+            Kind::Rule => rules::forget(conn, RuleId(id(0))),
             // An answer once given is part of the journal.
             Kind::Verdict => Ok(()),
         }

@@ -26,6 +26,8 @@ const MIGRATIONS: &[Migration] = &[
     ("0007_epochs", include_str!("../../../migrations/node/0007_epochs.sql")),
     ("0008_checks", include_str!("../../../migrations/node/0008_checks.sql")),
     ("0009_filling", include_str!("../../../migrations/node/0009_filling.sql")),
+    ("0010_rules", include_str!("../../../migrations/node/0010_rules.sql")),
+    ("0011_confirmations", include_str!("../../../migrations/node/0011_confirmations.sql")),
 ];
 
 const APPLIED: &str = "create table if not exists migrations (

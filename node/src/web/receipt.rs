@@ -8,7 +8,7 @@ use outpost_schema::{
 };
 use rust_decimal::Decimal;
 
-use crate::{error::Error, node::Node};
+use crate::{error::Error, node::Node, orders::Awaiting};
 
 /// Columns of the usual 80 mm paper.
 const WIDTH: usize = 42;
@@ -29,8 +29,16 @@ pub(super) fn of(node: &Node, order: &Order) -> Result<String, Error> {
     }
     lines.push("-".repeat(WIDTH));
     lines.extend(sums(order, identity.card.currency));
+    lines.extend(node.confirmation(order)?.map(confirmed));
     lines.push(String::new());
     Ok(lines.join("\n"))
+}
+
+fn confirmed(awaiting: Awaiting) -> String {
+    match awaiting {
+        Awaiting::Awaited => "TO BE CONFIRMED by head office".to_owned(),
+        Awaiting::Confirmed => "Confirmed: the goods are there".to_owned(),
+    }
 }
 
 fn line(item: &OrderItem, unit: Unit, currency: Currency) -> Result<String, Error> {

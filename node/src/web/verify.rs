@@ -86,6 +86,8 @@ fn name_of(app: &App, key: &Key) -> Result<String, Error> {
         Kind::Review => other("review"),
         Kind::Cart => other("cart"),
         Kind::Concern => other("concern"),
+        Kind::Rule => other("rule"),
+        Kind::Confirmation => other("confirmation of the order"),
         Kind::Verdict => other("verdict"),
     })
 }

@@ -3,12 +3,7 @@
 
 use rust_decimal::Decimal;
 
-use super::{
-    FNC1, LabelPrice, Name, Scan, Setting, date, elements,
-    measure::measure,
-    names_of,
-    unread::Unread,
-};
+use super::{FNC1, LabelPrice, Name, Scan, Setting, date, elements, measure::measure, names_of, unread::Unread};
 use crate::{barcode::Barcode, money::Money};
 
 /// Reads what a reader sends. Elements of predefined length follow one another; any other ends with FNC1.

@@ -183,7 +183,11 @@ mod tests {
                 Err(Unread::PriceNotMet { price: money("0.05") }),
             ),
             (label(None, None, Some("4.98")), sold(gram, None), Err(Unread::NoPrice)),
-            (label(None, None, Some("0.00")), sold(gram, Some("19.90")), Err(Unread::PriceNotMet { price: Money::ZERO })),
+            (
+                label(None, None, Some("0.00")),
+                sold(gram, Some("19.90")),
+                Err(Unread::PriceNotMet { price: Money::ZERO }),
+            ),
             // Both.
             (label(Some(250), None, Some("4.98")), sold(gram, Some("19.90")), Ok(line(250, None))),
             (label(Some(250), None, Some("3.99")), sold(gram, Some("19.90")), Ok(line(250, Some("15.96")))),

@@ -121,7 +121,9 @@ pub fn read(text: &str, setting: &Setting<'_>) -> Result<Scan, Unread> {
         Sort::Bracketed(text) => gs1::bracketed(text, setting),
         Sort::Link(text) => link::link(text, setting),
         Sort::Retail(text) => retail(text, setting),
-        Sort::Plain(text) if looks_like_elements(text) => Ok(gs1::elements(text, setting).unwrap_or_else(|_| own(text))),
+        Sort::Plain(text) if looks_like_elements(text) => {
+            Ok(gs1::elements(text, setting).unwrap_or_else(|_| own(text)))
+        }
         Sort::Plain(text) => plain(text, setting),
     }
 }

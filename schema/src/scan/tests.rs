@@ -17,7 +17,10 @@ fn read(text: &str) -> Result<Scan, Unread> {
 }
 
 fn barcodes(scan: &Scan) -> Vec<&str> {
-    scan.names.iter().filter_map(|name| if let Name::Barcode(code) = name { Some(code.digits()) } else { None }).collect()
+    scan.names
+        .iter()
+        .filter_map(|name| if let Name::Barcode(code) = name { Some(code.digits()) } else { None })
+        .collect()
 }
 
 fn skus(scan: &Scan) -> Vec<&str> {
@@ -67,7 +70,8 @@ fn what_is_no_code_is_the_shops_own() {
 
 #[test]
 fn elements_tell_more_than_the_product() {
-    let text = format!("]C101040063813339311725113015261200310300125010LOT-7{FNC1}21S/9{FNC1}3922499{FNC1}307{FNC1}240X");
+    let text =
+        format!("]C101040063813339311725113015261200310300125010LOT-7{FNC1}21S/9{FNC1}3922499{FNC1}307{FNC1}240X");
     let scan = read(&text).expect("a scan");
     assert_eq!(scan.expiry.as_deref(), Some("2025-11-30"));
     assert_eq!(scan.best_before.as_deref(), Some("2026-12-31"), "day nought");
@@ -85,7 +89,8 @@ fn elements_tell_more_than_the_product() {
 
 #[test]
 fn dates_of_every_sort_are_told_apart() {
-    let scan = read("(01)04006381333931(11)260101(12)260102(13)260103(15)260104(16)260105(17)260106(20)07").expect("a scan");
+    let scan =
+        read("(01)04006381333931(11)260101(12)260102(13)260103(15)260104(16)260105(17)260106(20)07").expect("a scan");
     let days = [scan.produced, scan.due, scan.packed, scan.best_before, scan.sell_by, scan.expiry];
     let expected: Vec<_> = (1..=6).map(|day| Some(format!("2026-01-0{day}"))).collect();
     assert_eq!((days.to_vec(), scan.variant.as_deref()), (expected, Some("07")));
@@ -128,7 +133,10 @@ fn own_labels_tell_what_the_network_has_them_tell() {
     assert_eq!(weight.measures, [Measured { dimension: Dimension::Weight, units: 250 }]);
     assert_eq!(read(&code("291234560012")).expect("a label").count, Some(12));
     let checked = read(&code("221234614685")).expect("a label");
-    assert_eq!((skus(&checked), checked.price.expect("a price").amount.to_string()), (vec!["1234"], "146.85".to_owned()));
+    assert_eq!(
+        (skus(&checked), checked.price.expect("a price").amount.to_string()),
+        (vec!["1234"], "146.85".to_owned())
+    );
     assert_eq!(read(&code("221234514685")), Err(Unread::PriceCheckDigit));
     // A scale that prints twelve digits: number system 2.
     let american = read(&code("21234592875")).expect("a label");

@@ -73,7 +73,9 @@ pub enum Unread {
     #[error("the label tells a price and this product has none to find the amount by; weigh it, and type the amount")]
     NoPrice,
     /// No amount costs that much.
-    #[error("no amount of this product costs {price} at today's price; the label is from another day, so weigh it again")]
+    #[error(
+        "no amount of this product costs {price} at today's price; the label is from another day, so weigh it again"
+    )]
     PriceNotMet {
         /// What the label says.
         price: Money,

@@ -26,6 +26,7 @@ use crate::{
     cart::SoldUnits,
     clock::Timestamp,
     fault::Fault,
+    feed::Confirmation,
     id::{AddressId, CartId, IncarnationId, NodeId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
     journal::{Entry, Mark},
     money::Currency,
@@ -192,6 +193,8 @@ pub struct Settled {
     pub reviews: Vec<Review>,
     /// New orders, each with its op, as they were told; their status may rise below.
     pub orders: Vec<(i64, Order)>,
+    /// Those of them that await confirmation.
+    pub awaited: Vec<Confirmation>,
     /// Orders whose status rose, and when.
     pub statuses: BTreeMap<OrderId, (OrderStatus, Timestamp)>,
     /// Movements.

@@ -132,11 +132,11 @@ fn order(number: u128, units: i64, fulfilment: Fulfilment) -> Order {
 }
 
 fn sale(number: u128, units: i64) -> Op {
-    Op::Sale(Box::new(Sale { order: order(number, units, Fulfilment::CarryOut), sold: None }))
+    Op::Sale(Box::new(Sale { order: order(number, units, Fulfilment::CarryOut), sold: None, to_be_confirmed: false }))
 }
 
 fn shipped_later(number: u128, units: i64) -> Op {
-    Op::Sale(Box::new(Sale { order: order(number, units, Fulfilment::Ship), sold: None }))
+    Op::Sale(Box::new(Sale { order: order(number, units, Fulfilment::Ship), sold: None, to_be_confirmed: false }))
 }
 
 fn told(number: u128, status: OrderStatus) -> Op {
@@ -340,7 +340,8 @@ fn a_total_that_does_not_add_up_is_a_concern_not_a_lost_sale() {
     let mut wrong = order(100, 2, Fulfilment::CarryOut);
     wrong.total_amount = "5".parse().expect("money");
     let mut known = known(10, 0);
-    let settled = run(&mut known, &author(), &[Op::Sale(Box::new(Sale { order: wrong, sold: None }))]);
+    let settled =
+        run(&mut known, &author(), &[Op::Sale(Box::new(Sale { order: wrong, sold: None, to_be_confirmed: false }))]);
     assert_eq!((verdicts(&settled), concerns(&settled)), (vec![Verdict::Accepted], vec![ConcernKind::TotalMismatch]));
 }
 
@@ -386,7 +387,11 @@ fn the_same_units_of_a_cart_are_noticed_the_second_time() {
     cart.add(author().incarnation_id, tea(), amount(2), None, NOW).expect("adds");
     let (mut here, mut there) = (cart.clone(), cart);
     let ops = [(100, here.checkout()), (200, there.checkout())].map(|(number, sold)| {
-        Op::Sale(Box::new(Sale { order: order(number, 2, Fulfilment::CarryOut), sold: Some(sold.expect("sells")) }))
+        Op::Sale(Box::new(Sale {
+            order: order(number, 2, Fulfilment::CarryOut),
+            sold: Some(sold.expect("sells")),
+            to_be_confirmed: false,
+        }))
     });
     let mut known = known(10, 0);
     let settled = run(&mut known, &author(), &ops);

@@ -17,6 +17,7 @@ pub mod problem;
 mod pull;
 mod push;
 mod report;
+mod shelf;
 
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ use outpost_sync::{
 
 use self::{health::Counted, problem::Failure};
 use crate::{
+    confirm,
     feed::{Pulls, lane::Lane},
     hold::Desk,
     server::Server,
@@ -51,6 +53,7 @@ struct Api {
     desk: Desk,
     counted: Counted,
     _watch: Task,
+    _confirming: Task,
 }
 
 /// The routes of the api. Call it on a runtime: it starts the tasks that wake waiting pulls and settle
@@ -63,11 +66,13 @@ pub fn router(server: Arc<Server>) -> Router {
 /// The same, with another lane for long catch-ups than the usual one.
 pub fn router_with(server: Arc<Server>, lane: Lane) -> Router {
     let pulls = Pulls { waiting: Arc::default(), lane };
-    let head_office = catalogue::routes().merge(office::routes()).with_state(Arc::clone(&server));
+    let head_office =
+        catalogue::routes().merge(office::routes()).merge(shelf::routes()).with_state(Arc::clone(&server));
     let api = Arc::new(Api {
         desk: Desk::open(&server),
         counted: Counted::default(),
         _watch: Task::start(watch(Arc::clone(&server), Arc::clone(&pulls.waiting))),
+        _confirming: Task::start(confirm::watch(Arc::clone(&server))),
         server,
         pulls,
     });

@@ -32,6 +32,8 @@ pub const MIGRATIONS: &[(&str, &str)] = embedded![
     "0009_recovery",
     "0010_checks",
     "0011_backups",
+    "0012_rules",
+    "0013_confirmations",
 ];
 
 /// The lock that every migrating server takes; any number will do that nothing else uses.

@@ -9,6 +9,7 @@ pub mod carts;
 pub mod catalogue;
 pub mod checks;
 pub mod concerns;
+pub mod confirmations;
 pub mod databases;
 pub mod digest;
 pub mod effects;
@@ -34,7 +35,9 @@ pub mod office;
 pub mod ops;
 pub mod presence;
 pub mod replication;
+pub mod rules;
 pub mod settings;
+pub mod shelf;
 
 use std::{
     collections::BTreeSet,

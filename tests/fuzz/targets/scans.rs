@@ -47,7 +47,7 @@ pub fn scan(bytes: &[u8]) {
     let mut text = choices.one(&STARTS).to_owned();
     choices.some(6, |choices| text.push_str(choices.one(&PARTS)));
     let layouts: Vec<Layout> = choices.some(3, |choices| choices.one(&LAYOUTS).parse().expect("a layout"));
-    let year = i32::try_from(choices.number().rem_euclid(9_999)).expect("four digits");
+    let year = i32::try_from(choices.within(1_900, 9_000)).expect("four digits");
     let setting = Setting { layouts: &layouts, currency: make::currency(choices), year };
     let damaged = String::from_utf8_lossy(&damaged(text.as_bytes(), choices)).into_owned();
     layout(&damaged);

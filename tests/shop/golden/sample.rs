@@ -89,7 +89,11 @@ fn ops() -> Vec<Op> {
         Op::Counted(Count { warehouse_id: PLACE, lines: vec![seen] }),
         Op::AllotmentAsked(goods()),
         Op::GaveBack(goods()),
-        Op::Sale(Box::new(Sale { order: of(order()), sold: Some(sold.checkout().expect("something is in it")) })),
+        Op::Sale(Box::new(Sale {
+            order: of(order()),
+            sold: Some(sold.checkout().expect("something is in it")),
+            to_be_confirmed: false,
+        })),
         Op::StatusTold(StatusTold { order_id: ORDER, status: OrderStatus::Shipped, at: AT, called_off: false }),
         Op::CancelAsked(Cancel { order_id: ORDER, at: AT }),
     ]

@@ -52,7 +52,8 @@ fn is_compared(told: &Aggregate, tables: &Tables) -> bool {
         | Aggregate::Order(_)
         | Aggregate::Review(_)
         | Aggregate::Cart(_)
-        | Aggregate::Concern(_) => true,
+        | Aggregate::Concern(_)
+        | Aggregate::Rule(_) => true,
     }
 }
 

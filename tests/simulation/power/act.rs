@@ -214,7 +214,7 @@ fn sell(node: &Node, lines: &[Line], fulfilment: Fulfilment) -> Result<Order, Er
 }
 
 fn sale(order: Order) -> Op {
-    Op::Sale(Box::new(Sale { order, sold: None }))
+    Op::Sale(Box::new(Sale { order, sold: None, to_be_confirmed: false }))
 }
 
 /// What is sold is what the book's cart shows: the node is not asked.
@@ -223,7 +223,7 @@ fn checkout(node: &Node, cart_id: CartId, book: &Book) -> Result<Done, Error> {
     let order = node.checkout(&CheckoutWanted { cart_id, prices: Default::default(), terms })?.order;
     let mut cart = book.carts[&cart_id].clone();
     let sold = Some(cart.checkout()?);
-    Ok(Done::CheckedOut(Op::Sale(Box::new(Sale { order, sold })), Box::new(cart)))
+    Ok(Done::CheckedOut(Op::Sale(Box::new(Sale { order, sold, to_be_confirmed: false })), Box::new(cart)))
 }
 
 fn round(node: &Node, network: &Network, loses_answer: bool) -> Result<Done, Error> {

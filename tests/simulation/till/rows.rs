@@ -161,6 +161,7 @@ const fn table(kind: Kind) -> Option<&'static str> {
         Kind::Review => Some("reviews"),
         Kind::Cart => Some("cart_states"),
         Kind::Concern => Some("concerns"),
+        Kind::Rule => Some("rules"),
         Kind::Verdict => None,
     }
 }

@@ -150,11 +150,26 @@ pub(super) const GROUPS: &[Group] = &[
         ],
     },
     Group {
+        key: "order_id",
+        tables: &[Fed {
+            own: OWN_ORDER,
+            ..Fed::told("order_confirmations", &["order_id"], &["warehouse_id", "asked_at", "confirmed_at"])
+        }],
+    },
+    Group {
         key: "concern_id",
         tables: &[Fed::told(
             "concerns",
             &["concern_id"],
             &["kind", "subject", "detail", "scope", "opened_at", "closed_at"],
+        )],
+    },
+    Group {
+        key: "rule_id",
+        tables: &[Fed::told(
+            "rules",
+            &["rule_id"],
+            &["sort", "prefix", "node_kind", "category_id", "product_id", "warehouse_id", "value", "updated_at"],
         )],
     },
 ];

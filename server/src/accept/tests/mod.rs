@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
+mod confirming;
 mod holes;
 mod journal;
 mod network;

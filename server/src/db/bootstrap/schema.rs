@@ -20,7 +20,9 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = embedded![
     "0006_protocol",
     "0007_epochs",
     "0008_checks",
-    "0009_filling"
+    "0009_filling",
+    "0010_rules",
+    "0011_confirmations"
 ];
 
 /// Where the node notes what was applied.

@@ -215,6 +215,26 @@ pub(super) const TABLES: &[Table] = &[
         from: "concerns where scope = any({scope} || '00000000-0000-0000-0000-000000000000'::uuid)
             order by concern_id",
     },
+    Table {
+        name: "rules",
+        columns: &[
+            same("rule_id", Id),
+            same("sort", Text),
+            same("prefix", Text),
+            same("node_kind", Text),
+            same("category_id", Id),
+            same("product_id", Id),
+            same("warehouse_id", Id),
+            same("value", Text),
+            same("updated_at", Time),
+        ],
+        from: "rules where warehouse_id is null or warehouse_id = any({scope}) order by rule_id",
+    },
+    Table {
+        name: "order_confirmations",
+        columns: &[same("order_id", Id), same("warehouse_id", Id), same("asked_at", Time), same("confirmed_at", Time)],
+        from: "order_confirmations where warehouse_id = any({scope}) order by order_id",
+    },
     Table { name: "file_scope", columns: &[same("warehouse_id", Id)], from: "unnest({scope}) as s (warehouse_id)" },
     Table {
         name: "file_journals",

@@ -7,6 +7,7 @@ mod catalogue;
 mod concerns;
 mod orders;
 mod people;
+mod rules;
 mod stock;
 
 use std::collections::HashMap;
@@ -50,6 +51,8 @@ async fn of_kind(tx: &Tx, scopes: &Scopes, kind: Kind, keys: &[&Key]) -> Result<
         Kind::Review => people::reviews(tx, &column(keys, 0)).await,
         Kind::Cart => orders::carts(tx, &scopes.warehouses, &column(keys, 0)).await,
         Kind::Concern => concerns::concerns(tx, &scopes.all(), &column(keys, 0)).await,
+        Kind::Rule => rules::rules(tx, &scopes.warehouses, &column(keys, 0)).await,
+        Kind::Confirmation => orders::confirmations(tx, &scopes.warehouses, &column(keys, 0)).await,
         Kind::Verdict => concerns::rulings(tx, scopes.node_id, keys).await,
     }
 }

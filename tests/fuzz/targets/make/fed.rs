@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 use outpost_schema::{
     barcode::Barcode,
     catalogue::{Category, Product, Warehouse},
+    device::NodeKind,
     feed::{Aggregate, Granted, Key, Kind, Ruling, Stock},
-    id::{CategoryId, ConcernId},
+    id::{CategoryId, ConcernId, RuleId},
     quantity::Unit,
+    rule::{Goods, Rule, Says},
+    stock::SalePolicy,
     verdict::{Concern, ConcernKind, Grant, Refusal, SetAside, Verdict},
     word::Word as _,
 };
@@ -62,6 +65,7 @@ pub fn aggregate(choices: &mut Choices<'_>) -> Aggregate {
         Kind::Review => Aggregate::Review(Box::new(review(choices))),
         Kind::Cart => Aggregate::Cart(Box::new(cart::some_cart(choices))),
         Kind::Concern => Aggregate::Concern(Box::new(concern(choices))),
+        Kind::Rule => Aggregate::Rule(Box::new(rule(choices))),
         Kind::Verdict if choices.once_in(2) => Aggregate::Gone(key(choices)),
         Kind::Verdict => Aggregate::Verdict(Box::new(Ruling {
             incarnation_id: life(choices),
@@ -91,6 +95,27 @@ fn concern(choices: &mut Choices<'_>) -> Concern {
         opened_at: at(choices),
         closed_at: choices.perhaps(at),
     }
+}
+
+fn rule(choices: &mut Choices<'_>) -> Rule {
+    let says = match choices.place(3) {
+        0 => Says::Labels { layout: choices.one(&["21IIIIIPPPPPC", "20IIIIIWWWWWC"]).parse().expect("a layout") },
+        1 => {
+            let goods = match choices.place(3) {
+                0 => Goods::All,
+                1 => Goods::Category(CategoryId(choices.id(13, 3))),
+                _ => Goods::Product(product_id(choices)),
+            };
+            let kind = choices.perhaps(|choices| choices.one(NodeKind::WORDS).0);
+            Says::Policy { kind, goods, policy: choices.one(SalePolicy::WORDS).0 }
+        }
+        _ => Says::LowAt {
+            product_id: choices.perhaps(product_id),
+            warehouse_id: choices.perhaps(warehouse_id),
+            units: choices.number(),
+        },
+    };
+    Rule { rule_id: RuleId(choices.id(15, 3)), says, updated_at: at(choices) }
 }
 
 fn product(choices: &mut Choices<'_>) -> Product {

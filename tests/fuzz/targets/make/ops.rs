@@ -17,7 +17,11 @@ pub fn op_kind(choices: &mut Choices<'_>) -> OpKind {
 /// An op of that kind. What is carried is whole and an op of another kind, as a rule.
 pub fn op(kind: OpKind, choices: &mut Choices<'_>) -> Op {
     match kind {
-        OpKind::Sale => Op::Sale(Box::new(Sale { order: order(choices), sold: choices.perhaps(sold) })),
+        OpKind::Sale => Op::Sale(Box::new(Sale {
+            order: order(choices),
+            sold: choices.perhaps(sold),
+            to_be_confirmed: choices.once_in(4),
+        })),
         OpKind::CustomerAdded => {
             Op::CustomerAdded(Box::new(Customer { user: user(choices), address: choices.perhaps(address) }))
         }

@@ -84,6 +84,7 @@ impl Tables {
             Aggregate::Address(told) => self.keep(Kind::Address, told.address_id.0, aggregate),
             Aggregate::Review(told) => self.keep(Kind::Review, told.review_id.0, aggregate),
             Aggregate::Concern(told) => self.keep(Kind::Concern, told.concern_id.0, aggregate),
+            Aggregate::Rule(told) => self.keep(Kind::Rule, told.rule_id.0, aggregate),
             Aggregate::Stock(image) => self.take_image(image, contained),
             Aggregate::Allotment(told) => {
                 let key = StockKey { product_id: told.product_id, warehouse_id: told.warehouse_id };
@@ -153,7 +154,7 @@ impl Tables {
                 }
             }
             Kind::Warehouse | Kind::Category | Kind::Product | Kind::User => _ = self.images.remove(&(key.kind, id)),
-            Kind::Address | Kind::Review | Kind::Concern => _ = self.images.remove(&(key.kind, id)),
+            Kind::Address | Kind::Review | Kind::Concern | Kind::Rule => _ = self.images.remove(&(key.kind, id)),
             // An answer once given is part of the journal, and own totals are sums over it.
             Kind::Allotment | Kind::Verdict => {}
         }

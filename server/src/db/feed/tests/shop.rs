@@ -203,6 +203,8 @@ pub(super) fn apply(shown: &mut Shown, aggregate: &Aggregate) {
         | Aggregate::Allotment(_)
         | Aggregate::Address(_)
         | Aggregate::Review(_)
+        | Aggregate::Rule(_)
+        | Aggregate::Confirmation(_)
         | Aggregate::Verdict(_) => return,
     };
     shown.insert(Key { kind, ids }, text);
