@@ -278,6 +278,7 @@ async fn busy_shop() -> (Shop, [ProductId; 2]) {
     till.carts.add(parked, oil, amount(1), None).expect("added");
     till.carts.park(parked, "the lady with the hat").expect("parked");
     till.until_level().await;
+    crate::verify::lay_rules_down(&shop, tea, shop.high_street).await;
     till.until_level().await;
     (shop, [tea, oil])
 }

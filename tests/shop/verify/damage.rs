@@ -13,7 +13,7 @@ use crate::support::{Shop, Till};
 type Table = (&'static str, &'static [&'static str], &'static str, &'static [&'static str]);
 
 /// The rows are chosen so that nothing of the till's own is laid over them.
-const TABLES: [Table; 13] = [
+const TABLES: [Table; 15] = [
     ("warehouses", &["warehouse_id"], "home_of is not null", &[]),
     ("categories", &["category_id"], "parent_id is not null", &[]),
     ("products", &["product_id"], "sku = 'TEA'", &[]),
@@ -47,10 +47,12 @@ const TABLES: [Table; 13] = [
         &[],
     ),
     ("cart_states", &["cart_id"], "unsent = 0", &["unsent", "updated_at"]),
+    ("rules", &["rule_id"], "sort = 'low'", &[]),
+    ("order_confirmations", &["order_id"], "confirmed_at is not null", &[]),
 ];
 
 /// Everything a till keeps but when a cart was last shown and how it compares itself.
-const KEPT: [&str; 22] = [
+const KEPT: [&str; 24] = [
     "warehouses",
     "categories",
     "products",
@@ -73,6 +75,8 @@ const KEPT: [&str; 22] = [
     "identity",
     "feed_position",
     "cart_states",
+    "rules",
+    "order_confirmations",
 ];
 
 fn open(till: &Till) -> Connection {

@@ -53,7 +53,8 @@ fn is_compared(told: &Aggregate, tables: &Tables) -> bool {
         | Aggregate::Review(_)
         | Aggregate::Cart(_)
         | Aggregate::Concern(_)
-        | Aggregate::Rule(_) => true,
+        | Aggregate::Rule(_)
+        | Aggregate::Confirmation(_) => true,
     }
 }
 

@@ -162,6 +162,7 @@ const fn table(kind: Kind) -> Option<&'static str> {
         Kind::Cart => Some("cart_states"),
         Kind::Concern => Some("concerns"),
         Kind::Rule => Some("rules"),
+        Kind::Confirmation => Some("order_confirmations"),
         Kind::Verdict => None,
     }
 }

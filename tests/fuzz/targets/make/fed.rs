@@ -6,7 +6,7 @@ use outpost_schema::{
     barcode::Barcode,
     catalogue::{Category, Product, Warehouse},
     device::NodeKind,
-    feed::{Aggregate, Granted, Key, Kind, Ruling, Stock},
+    feed::{Aggregate, Confirmation, Granted, Key, Kind, Ruling, Stock},
     id::{CategoryId, ConcernId, RuleId},
     quantity::Unit,
     rule::{Goods, Rule, Says},
@@ -66,6 +66,12 @@ pub fn aggregate(choices: &mut Choices<'_>) -> Aggregate {
         Kind::Cart => Aggregate::Cart(Box::new(cart::some_cart(choices))),
         Kind::Concern => Aggregate::Concern(Box::new(concern(choices))),
         Kind::Rule => Aggregate::Rule(Box::new(rule(choices))),
+        Kind::Confirmation => Aggregate::Confirmation(Confirmation {
+            order_id: order_id(choices),
+            warehouse_id: warehouse_id(choices),
+            asked_at: at(choices),
+            confirmed_at: choices.perhaps(at),
+        }),
         Kind::Verdict if choices.once_in(2) => Aggregate::Gone(key(choices)),
         Kind::Verdict => Aggregate::Verdict(Box::new(Ruling {
             incarnation_id: life(choices),

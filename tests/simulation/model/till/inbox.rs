@@ -85,6 +85,7 @@ impl Tables {
             Aggregate::Review(told) => self.keep(Kind::Review, told.review_id.0, aggregate),
             Aggregate::Concern(told) => self.keep(Kind::Concern, told.concern_id.0, aggregate),
             Aggregate::Rule(told) => self.keep(Kind::Rule, told.rule_id.0, aggregate),
+            Aggregate::Confirmation(told) => self.keep(Kind::Confirmation, told.order_id.0, aggregate),
             Aggregate::Stock(image) => self.take_image(image, contained),
             Aggregate::Allotment(told) => {
                 let key = StockKey { product_id: told.product_id, warehouse_id: told.warehouse_id };
@@ -154,7 +155,8 @@ impl Tables {
                 }
             }
             Kind::Warehouse | Kind::Category | Kind::Product | Kind::User => _ = self.images.remove(&(key.kind, id)),
-            Kind::Address | Kind::Review | Kind::Concern | Kind::Rule => _ = self.images.remove(&(key.kind, id)),
+            Kind::Rule | Kind::Confirmation => _ = self.images.remove(&(key.kind, id)),
+            Kind::Address | Kind::Review | Kind::Concern => _ = self.images.remove(&(key.kind, id)),
             // An answer once given is part of the journal, and own totals are sums over it.
             Kind::Allotment | Kind::Verdict => {}
         }
