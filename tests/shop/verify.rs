@@ -97,11 +97,7 @@ pub async fn full_shop() -> (Shop, Vec<ProductId>) {
 pub async fn lay_rules_down(shop: &Shop, product_id: ProductId, warehouse_id: WarehouseId) {
     let rules = [
         Says::Labels { layout: "21IIIIIPPPPPC".parse().expect("a layout") },
-        Says::Policy {
-            kind: Some(NodeKind::Kiosk),
-            goods: Goods::Product(product_id),
-            policy: SalePolicy::Physical,
-        },
+        Says::Policy { kind: Some(NodeKind::Kiosk), goods: Goods::Product(product_id), policy: SalePolicy::Physical },
         Says::LowAt { product_id: Some(product_id), warehouse_id: Some(warehouse_id), units: 3 },
     ];
     rules::lay_down(&shop.server, &rules).await.expect("laid down");

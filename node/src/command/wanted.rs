@@ -4,7 +4,10 @@ use outpost_schema::money::Money;
 use outpost_sync::wire::Problem;
 
 use super::{Failure, till::Till};
-use crate::web::{products::OfferShown, scan::ScanShown};
+use crate::web::{
+    products::OfferShown,
+    scan::{FoundShown, ScanShown},
+};
 
 /// A product and a number.
 pub(super) struct Wanted {
@@ -23,12 +26,14 @@ fn one(till: &Till, text: &str) -> Result<Wanted, Failure> {
     if let Some(offer) = exactly(till, text)? {
         return Ok(Wanted { offer, units: 1, price: None });
     }
-    let scanned = scanned(till, text);
-    if let Ok(Some(wanted)) = scanned {
-        return Ok(wanted);
+    let shown: Result<ScanShown, Failure> = till.get("/v1/scan", &[("code", text)]);
+    if let Ok(shown) = &shown
+        && let [found] = shown.found.as_slice()
+    {
+        return labelled(found);
     }
     let (code, units) = split(text, 'x').unwrap_or((text, 1));
-    match (product(till, code), scanned) {
+    match (product(till, code), shown) {
         (Ok(offer), _) => Ok(Wanted { offer, units, price: None }),
         // What is wrong with the code says more than that nothing is called so.
         (Err(_), Err(unread)) => Err(unread),
@@ -36,14 +41,13 @@ fn one(till: &Till, text: &str) -> Result<Wanted, Failure> {
     }
 }
 
-/// The product of a GS1 code or a label, with the amount and price that it tells.
-fn scanned(till: &Till, text: &str) -> Result<Option<Wanted>, Failure> {
-    let mut shown: ScanShown = till.get("/v1/scan", &[("code", text)])?;
-    let Some(found) = shown.found.pop().filter(|_| shown.found.is_empty()) else { return Ok(None) };
-    match (found.line, found.problem) {
-        (Some(line), _) => Ok(Some(Wanted { offer: found.offer, units: line.quantity.units(), price: line.price })),
-        (None, Some(problem)) => Err(problem.into()),
-        (None, None) => Ok(None),
+/// The product of a GS1 code or a label, with the amount and price that it tells. A label that cannot be sold by is
+/// not sold by some other amount.
+fn labelled(found: &FoundShown) -> Result<Wanted, Failure> {
+    match (&found.line, &found.problem) {
+        (Some(line), _) => Ok(Wanted { offer: found.offer.clone(), units: line.quantity.units(), price: line.price }),
+        (None, Some(problem)) => Err(problem.clone().into()),
+        (None, None) => Err(not_found(&found.offer.product.name)),
     }
 }
 

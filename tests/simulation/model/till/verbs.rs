@@ -257,10 +257,7 @@ impl Tables {
 
     /// What happens beyond the allotment, as far as the till has heard.
     fn policy(&self, product: ProductId) -> SalePolicy {
-        let says = |told: &Aggregate| match told {
-            Aggregate::Rule(rule) => Some(rule.says.clone()),
-            _ => None,
-        };
+        let says = |told: &Aggregate| if let Aggregate::Rule(rule) = told { Some(rule.says.clone()) } else { None };
         let rules: Vec<Says> = self.images.values().filter_map(says).collect();
         policy_for(&self.card, &rules, product, &[])
     }
