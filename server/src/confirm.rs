@@ -26,9 +26,9 @@ pub async fn confirm(server: &Server) -> Result<u64, Error> {
 /// Looks again and again, for as long as the task lives.
 pub(crate) async fn watch(server: Arc<Server>) {
     loop {
+        sleep(LOOK).await;
         if let Err(error) = confirm(&server).await {
             tracing::debug!(code = error.code(), "orders were not confirmed: {error}");
         }
-        sleep(LOOK).await;
     }
 }
