@@ -109,7 +109,8 @@ impl Node {
     /// What the journal made, if the page takes anything away that a journal can make. The journal may be
     /// long, and entries never change: it is read before anybody has to wait for it.
     fn made_here(&self, page: &Page) -> Result<BTreeSet<Key>, Error> {
-        const MADE: [Kind; 5] = [Kind::Order, Kind::User, Kind::Address, Kind::Review, Kind::Return];
+        const MADE: [Kind; 6] =
+            [Kind::Order, Kind::User, Kind::Address, Kind::Review, Kind::Return, Kind::Confirmation];
         let is_made = |told: &Aggregate| matches!(told, Aggregate::Gone(key) if MADE.contains(&key.kind));
         if page.aggregates.iter().any(is_made) { self.db().read(fed::made_here) } else { Ok(BTreeSet::new()) }
     }

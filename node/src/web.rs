@@ -12,6 +12,7 @@ pub mod products;
 mod receipt;
 pub mod returns;
 pub mod sales;
+pub mod scan;
 pub mod status;
 pub mod stock;
 mod take;
@@ -156,6 +157,7 @@ pub fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .merge(products::routes())
         .merge(carts::routes())
         .merge(sales::routes())
+        .merge(scan::routes())
         .merge(orders::routes())
         .merge(returns::routes())
         .merge(people::routes())

@@ -10,7 +10,7 @@ use crate::{
     device::{IncarnationState, LifeReason, NodeKind},
     id::{
         AddressId, BackupId, CartId, CategoryId, ConcernId, DeliveryId, EpochId, HoldId, IncarnationId, NodeId,
-        OrderId, OrderItemId, PaymentId, ProductId, ReturnId, ReviewId, TransferId, UserId, WarehouseId,
+        OrderId, OrderItemId, PaymentId, ProductId, ReturnId, ReviewId, RuleId, TransferId, UserId, WarehouseId,
     },
     journal::Hash,
     money::{Currency, Money},
@@ -19,6 +19,7 @@ use crate::{
     people::{Rating, Role},
     quantity::{Amount, Unit},
     returned::Condition,
+    rule::RuleSort,
     stock::{Reason, SalePolicy},
     verdict::ConcernKind,
     word::Word as _,
@@ -81,7 +82,7 @@ mod sqlite {
 
     ids! {
         AddressId BackupId CartId CategoryId ConcernId DeliveryId EpochId HoldId IncarnationId NodeId OrderId
-        OrderItemId PaymentId ProductId ReturnId ReviewId TransferId UserId WarehouseId
+        OrderItemId PaymentId ProductId ReturnId ReviewId RuleId TransferId UserId WarehouseId
     }
 
     integers! {
@@ -103,6 +104,7 @@ mod sqlite {
         Reason: |word| word.word();
         Condition: |word| word.word();
         SalePolicy: |word| word.word();
+        RuleSort: |word| word.word();
         NodeKind: |word| word.word();
         ConcernKind: |word| word.word();
         IncarnationState: |word| word.word();
@@ -174,12 +176,12 @@ mod postgres {
 
     ids! {
         AddressId BackupId CartId CategoryId ConcernId DeliveryId EpochId HoldId IncarnationId NodeId OrderId
-        OrderItemId PaymentId ProductId ReturnId ReviewId TransferId UserId WarehouseId
+        OrderItemId PaymentId ProductId ReturnId ReviewId RuleId TransferId UserId WarehouseId
     }
 
     words! {
         Unit Role OrderStatus PaymentStatus Tender Fulfilment Reason SalePolicy NodeKind IncarnationState
-        ConcernKind Condition LifeReason OpKind Settlement
+        ConcernKind Condition LifeReason OpKind RuleSort Settlement
     }
 
     spelled_as! {

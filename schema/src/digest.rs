@@ -30,7 +30,7 @@ pub const FORM: u16 = 1;
 
 /// What is compared, in the order of a walk. A late verdict is not: it is part of the node's own
 /// journal, which has a chain of hashes, and no image of anything.
-pub const COMPARED: [Kind; 14] = [
+pub const COMPARED: [Kind; 16] = [
     Kind::Warehouse,
     Kind::Category,
     Kind::Product,
@@ -45,6 +45,8 @@ pub const COMPARED: [Kind; 14] = [
     Kind::Transfer,
     Kind::Delivery,
     Kind::Return,
+    Kind::Rule,
+    Kind::Confirmation,
 ];
 
 /// The digest of one aggregate.
@@ -92,7 +94,9 @@ pub const fn counts(aggregate: &Aggregate) -> bool {
         | Aggregate::Concern(_)
         | Aggregate::Transfer(_)
         | Aggregate::Delivery(_)
-        | Aggregate::Return(_) => true,
+        | Aggregate::Return(_)
+        | Aggregate::Rule(_)
+        | Aggregate::Confirmation(_) => true,
     }
 }
 
@@ -184,7 +188,9 @@ pub fn laid_over(op: &Op) -> Vec<Key> {
     match op {
         Op::Sale(sale) => {
             let cart = sale.sold.as_ref().map(|sold| key(Kind::Cart, sold.cart_id.0));
-            [key(Kind::Order, sale.order.order_id.0)].into_iter().chain(cart).collect()
+            let order_id = sale.order.order_id.0;
+            let confirmation = sale.to_be_confirmed.then(|| key(Kind::Confirmation, order_id));
+            [key(Kind::Order, order_id)].into_iter().chain(cart).chain(confirmation).collect()
         }
         Op::CustomerAdded(customer) => {
             let address = customer.address.as_ref().map(|address| key(Kind::Address, address.address_id.0));
@@ -239,6 +245,8 @@ fn canonical(mut aggregate: Aggregate) -> Aggregate {
         | Aggregate::Verdict(_)
         | Aggregate::Transfer(_)
         | Aggregate::Delivery(_)
+        | Aggregate::Rule(_)
+        | Aggregate::Confirmation(_)
         | Aggregate::Gone(_) => {}
     }
     aggregate

@@ -38,6 +38,12 @@ pub enum Fault {
     /// The last digit does not belong to the others.
     #[error("the barcode's last digit does not fit the others; scan it again or check the digits")]
     WrongCheckDigit,
+    /// A scan that cannot be read, or a label that cannot be sold by.
+    #[error(transparent)]
+    Unread(#[from] crate::scan::Unread),
+    /// Two rules about the same thing.
+    #[error("two of these rules are about the same; say it once")]
+    RuleTwice,
     /// Text that is missing where it is needed.
     #[error("{field} is empty; it needs a value")]
     Empty {
@@ -137,6 +143,8 @@ impl Fault {
             Self::OtherCurrency => "other_currency",
             Self::NotABarcode => "not_a_barcode",
             Self::WrongCheckDigit => "wrong_check_digit",
+            Self::Unread(unread) => unread.code(),
+            Self::RuleTwice => "rule_twice",
             Self::Empty { .. } => "empty",
             Self::TooLong { .. } => "too_long",
             Self::NulCharacter { .. } => "nul_character",

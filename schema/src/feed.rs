@@ -12,10 +12,11 @@ use crate::{
     clock::Timestamp,
     delivery::Delivery,
     fault::Fault,
-    id::{IncarnationId, ProductId, WarehouseId},
+    id::{IncarnationId, OrderId, ProductId, WarehouseId},
     order::Order,
     people::{Address, Review, User},
     returned::Return,
+    rule::Rule,
     stock::StockKey,
     transfer::Transfer,
     verdict::{Concern, Verdict},
@@ -61,11 +62,15 @@ pub enum Kind {
     Delivery,
     /// [`Return`] with its lines and refunds, key: its id.
     Return,
+    /// [`Rule`], key: its id.
+    Rule,
+    /// [`Confirmation`], key: the order.
+    Confirmation,
 }
 
 impl Kind {
     /// Every kind, by number.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Warehouse,
         Self::Category,
         Self::Product,
@@ -81,6 +86,8 @@ impl Kind {
         Self::Transfer,
         Self::Delivery,
         Self::Return,
+        Self::Rule,
+        Self::Confirmation,
     ];
 
     /// The number that the feed's table and cursors hold; never reused.
@@ -101,6 +108,8 @@ impl Kind {
             Self::Transfer => 14,
             Self::Delivery => 15,
             Self::Return => 13,
+            Self::Rule => 20,
+            Self::Confirmation => 21,
         }
     }
 
@@ -126,7 +135,9 @@ impl Kind {
             | Self::Concern
             | Self::Transfer
             | Self::Delivery
-            | Self::Return => 1,
+            | Self::Return
+            | Self::Rule
+            | Self::Confirmation => 1,
             Self::Stock | Self::Verdict => 2,
             Self::Allotment => 3,
         }
@@ -168,6 +179,19 @@ pub struct Granted {
     pub granted: i64,
     /// W.
     pub reclaimed: i64,
+}
+
+/// An order that was taken although no allotment covered it: it awaits head office's word that the goods are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// Which order.
+    pub order_id: OrderId,
+    /// Whose stock it sells.
+    pub warehouse_id: WarehouseId,
+    /// When it was taken.
+    pub asked_at: Timestamp,
+    /// When the goods were there; none while it awaits them.
+    pub confirmed_at: Option<Timestamp>,
 }
 
 /// A verdict that came later than the push: on an op that had been set aside.
@@ -215,6 +239,10 @@ pub enum Aggregate {
     Delivery(Box<Delivery>),
     /// See [`Kind::Return`].
     Return(Box<Return>),
+    /// See [`Kind::Rule`].
+    Rule(Box<Rule>),
+    /// See [`Kind::Confirmation`].
+    Confirmation(Confirmation),
     /// It is no longer there, or no longer in this node's scope.
     Gone(Key),
 }
@@ -245,6 +273,8 @@ impl Aggregate {
             Self::Transfer(transfer) => one(Kind::Transfer, transfer.transfer_id.0),
             Self::Delivery(delivery) => one(Kind::Delivery, delivery.delivery_id.0),
             Self::Return(back) => one(Kind::Return, back.return_id.0),
+            Self::Rule(rule) => one(Kind::Rule, rule.rule_id.0),
+            Self::Confirmation(one_of) => one(Kind::Confirmation, one_of.order_id.0),
             Self::Gone(key) => key.clone(),
         }
     }

@@ -93,6 +93,8 @@ ids! {
     TransferId,
     /// A delivery that is expected from a supplier.
     DeliveryId,
+    /// Something that head office laid down.
+    RuleId,
 }
 
 impl UserId {

@@ -210,7 +210,7 @@ mod tests {
     use uuid::Uuid;
 
     fn sale() -> Op {
-        Op::Sale(Box::new(Sale { order: order(&[(2, "1.25")]), sold: None, holds: Vec::new() }))
+        Op::Sale(Box::new(Sale { order: order(&[(2, "1.25")]), sold: None, holds: Vec::new(), to_be_confirmed: false }))
     }
 
     fn incarnation() -> IncarnationId {

@@ -25,6 +25,8 @@ pub mod people;
 pub mod planted;
 pub mod quantity;
 pub mod returned;
+pub mod rule;
+pub mod scan;
 pub mod settle;
 pub mod settlement;
 pub mod stock;

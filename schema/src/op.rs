@@ -98,6 +98,10 @@ pub struct Sale {
     /// is over by then is passed over, for the sale has happened.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<HoldId>,
+    /// Whether an order to be handed over was taken although no allotment covered it, so that the customer was told
+    /// to wait for head office's word.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub to_be_confirmed: bool,
 }
 
 /// A new customer, with the default address if there is one.
@@ -279,7 +283,7 @@ impl Op {
     /// sets it aside instead.
     pub fn version(&self) -> u16 {
         match self {
-            Self::Sale(sale) if !sale.holds.is_empty() => 2,
+            Self::Sale(sale) if !sale.holds.is_empty() || sale.to_be_confirmed => 2,
             Self::Received(received) if received.says_more() => 2,
             Self::Counted(count) if count.cut.is_some() || !count.remark.is_empty() => 2,
             Self::Sale(_)
@@ -462,7 +466,7 @@ mod tests {
     use crate::order::tests::order;
 
     fn sale() -> Op {
-        Op::Sale(Box::new(Sale { order: order(&[(2, "1.25")]), sold: None, holds: Vec::new() }))
+        Op::Sale(Box::new(Sale { order: order(&[(2, "1.25")]), sold: None, holds: Vec::new(), to_be_confirmed: false }))
     }
 
     #[test]
@@ -480,7 +484,7 @@ mod tests {
         let order = order(&[(2, "1.25")]);
         let using = |count: u128| {
             let holds = (0..count).map(|number| HoldId(uuid::Uuid::from_u128(number))).collect();
-            Op::Sale(Box::new(Sale { order: order.clone(), sold: None, holds }))
+            Op::Sale(Box::new(Sale { order: order.clone(), sold: None, holds, to_be_confirmed: false }))
         };
         assert_eq!(Op::from_body(OpKind::Sale, &using(2).to_body([7; SALT_BYTES])), Ok(using(2)));
         let most = HOLDS_MAX as u128;

@@ -90,6 +90,8 @@ bugs! {
     ReclaimUnheard,
     /// A concern is opened once more whenever its figures change.
     ConcernOpenedTwice,
+    /// A strict till sells beyond its allotment what the customer carries out.
+    StrictnessForgotten,
     /// A removed line of a cart counts from nothing again, as a counter within a map does.
     CounterInAMap,
     /// What arrives beyond what was sent is booked as transferred.

@@ -9,6 +9,7 @@ use crate::{
     people::Role,
     quantity::Unit,
     returned::Condition,
+    rule::RuleSort,
     settlement::Settlement,
     stock::{Reason, SalePolicy},
     verdict::{ConcernKind, Refusal},
@@ -114,6 +115,8 @@ words! {
         Transfer = "transfer", Backorder = "backorder", Refund = "refund", AcceptLoss = "accept_loss",
         Recount = "recount", MergeCustomers = "merge_customers", KeepApart = "keep_apart",
         VoidDuplicate = "void_duplicate", Salvage = "salvage", Found = "found", Noted = "noted";
+    RuleSort, "sort of rule":
+        Labels = "labels", Policy = "policy", Low = "low";
 }
 
 #[cfg(test)]

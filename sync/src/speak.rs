@@ -86,6 +86,7 @@ impl Since for Kind {
             | Self::Verdict => 1,
             Self::Transfer | Self::Delivery => 3,
             Self::Return => 3,
+            Self::Rule | Self::Confirmation => 3,
         }
     }
 }
@@ -150,6 +151,8 @@ impl Since for Aggregate {
             Self::Transfer(_) => Kind::Transfer.since(),
             Self::Delivery(_) => Kind::Delivery.since(),
             Self::Return(_) => Kind::Return.since(),
+            Self::Rule(_) => Kind::Rule.since(),
+            Self::Confirmation(_) => Kind::Confirmation.since(),
             Self::Gone(key) => key.kind.since(),
         }
     }

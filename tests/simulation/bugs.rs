@@ -30,13 +30,14 @@ enum At {
 
 /// Every mistake, the shallowest depth at which the code is run where it is made, and within how many seeds it
 /// must be caught there.
-const MISTAKES: [(Bug, At, u64); 35] = [
+const MISTAKES: [(Bug, At, u64); 36] = [
     (Bug::LostSavepoint, At::Model, 20_000),
     (Bug::LatestStatusWins, At::Model, 20_000),
     (Bug::CounterInAMap, At::Model, 20_000),
     (Bug::LateSaleCounted, At::Model, 20_000),
     (Bug::RefundsCappedPerReturn, At::Model, 20_000),
     (Bug::DamagedPutOnShelf, At::Model, 20_000),
+    (Bug::StrictnessForgotten, At::Node, 500),
     (Bug::SynchronousNormal, At::Node, 500),
     (Bug::PrunedAtAcked, At::Node, 500),
     (Bug::ReturnToldBeforeCommit, At::Node, 500),

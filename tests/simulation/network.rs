@@ -21,6 +21,7 @@ use outpost_schema::{
     clock::Timestamp,
     device::Card,
     id::ProductId,
+    rule::Says,
     stock::StockKey,
     verdict::ConcernKind,
     world::{Seeded, World as _},
@@ -92,6 +93,8 @@ pub struct Network<D: Depth> {
     pub spots: Vec<Spot<D>>,
     /// What is sold.
     pub products: Vec<ProductId>,
+    /// What head office laid down.
+    pub rules: Vec<Says>,
     /// What really happened.
     pub ledger: Ledger,
     /// What this run covered.
@@ -123,6 +126,7 @@ impl<D: Depth> Network<D> {
         let office = D::Office::open(&options.opening, &office_world).await;
         let mut network = Self {
             book: Book::default(),
+            rules: options.opening.rules(&office.products()),
             products: office.products(),
             yard: D::yard(),
             spots: Vec::new(),

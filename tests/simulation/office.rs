@@ -13,6 +13,7 @@ use outpost_schema::{
     journal::Mark,
     order::Order,
     returned::Return,
+    rule::{Goods, Says},
     stock::{Allotment, Level, SalePolicy, StockKey},
     transfer::Transfer,
     verdict::ConcernKind,
@@ -40,6 +41,19 @@ pub struct Opening {
     pub places: Vec<Place>,
     /// Prices of the products, in cents.
     pub prices: Vec<i64>,
+    /// What head office laid down about selling beyond the allotment, product by product; nothing beyond the last.
+    pub policies: Vec<Option<SalePolicy>>,
+}
+
+impl Opening {
+    /// The rules that say so, of these products.
+    pub fn rules(&self, products: &[ProductId]) -> Vec<Says> {
+        let laid_down = products.iter().zip(&self.policies);
+        let says = laid_down.filter_map(|(product, policy)| {
+            policy.map(|policy| Says::Policy { kind: None, goods: Goods::Product(*product), policy })
+        });
+        says.collect()
+    }
 }
 
 /// A line that comes to harm.

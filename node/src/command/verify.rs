@@ -136,6 +136,8 @@ const fn plural(kind: Kind) -> &'static str {
         Kind::Concern => "concerns",
         Kind::Transfer => "transfers",
         Kind::Delivery => "deliveries",
+        Kind::Rule => "rules",
+        Kind::Confirmation => "orders to be confirmed",
         Kind::Verdict => "verdicts",
     }
 }

@@ -21,7 +21,9 @@ use outpost_schema::{
 use rusqlite::{Connection, Row, ToSql, params, params_from_iter, types::Type};
 use uuid::Uuid;
 
-use super::{catalogue, concerns, deliveries, identity, journal, orders, people, returns, transfers};
+use super::{
+    catalogue, concerns, confirmations, deliveries, identity, journal, orders, people, returns, rules, transfers,
+};
 use crate::error::Error;
 
 /// Sorts behind every id.
@@ -67,6 +69,10 @@ pub(crate) fn rows(conn: &Connection, range: &KeyRange, limit: usize) -> Result<
         Kind::Transfer => whole_transfers(&read),
         Kind::Delivery => whole_deliveries(&read),
         Kind::Return => whole_returns(&read),
+        Kind::Confirmation => read.plain(confirmations::COLUMNS, "order_confirmations", |row| {
+            Ok(Aggregate::Confirmation(confirmations::of_row(row)?))
+        }),
+        Kind::Rule => read.plain(rules::COLUMNS, "rules", |row| Ok(Aggregate::Rule(Box::new(rules::of_row(row)?)))),
         // Part of the journal, and no image.
         Kind::Verdict => Ok(Fed { rows: BTreeMap::new(), upto: None }),
     }
@@ -429,6 +435,8 @@ impl Own {
             | Kind::Transfer
             | Kind::Delivery
             | Kind::Return
+            | Kind::Rule
+            | Kind::Confirmation
             | Kind::Verdict => {
                 let keys = self.0.iter().filter(|key| key.kind == range.kind && range.has(&key.ids));
                 Ok(keys.map(|key| key.ids.clone()).collect())

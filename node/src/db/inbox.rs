@@ -7,7 +7,7 @@ use outpost_schema::{
     feed::{Aggregate, Granted, Key, Kind},
     id::{
         AddressId, CartId, CategoryId, ConcernId, DeliveryId, IncarnationId, OrderId, ProductId, ReturnId, ReviewId,
-        TransferId, UserId, WarehouseId,
+        RuleId, TransferId, UserId, WarehouseId,
     },
     stock::StockKey,
 };
@@ -16,8 +16,8 @@ use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::{
-    carts, catalogue, checks, concerns, deliveries, epochs, filling, heard, identity, journal, orders, pending_ops,
-    people, returns, stock, transfers,
+    carts, catalogue, checks, concerns, confirmations, deliveries, epochs, filling, heard, identity, journal, orders,
+    pending_ops, people, returns, rules, stock, transfers,
 };
 use crate::error::Error;
 
@@ -40,6 +40,13 @@ pub(crate) fn position(conn: &Connection) -> Result<Position, Error> {
     Ok(statement.query_row([], |row| {
         Ok(Position { cursor: row.get(0)?, level_at: row.get(1)?, contact_at: row.get(2)?, problem: row.get(3)? })
     })?)
+}
+
+/// The protocol in which everything was told that is held here; the oldest, if nothing was.
+pub(crate) fn protocol(conn: &Connection) -> Result<u16, Error> {
+    let protocol: Option<u16> =
+        conn.prepare_cached("select protocol from feed_position")?.query_row([], |row| row.get(0))?;
+    Ok(protocol.unwrap_or(PROTOCOL_OLDEST))
 }
 
 /// The server answered.
@@ -196,6 +203,8 @@ impl<'a> Inbox<'a> {
                 carts::merge(conn, cart, self.now)
             }
             Aggregate::Concern(concern) => concerns::save(conn, concern),
+            Aggregate::Confirmation(told) => confirmations::save(conn, told),
+            Aggregate::Rule(rule) => rules::save(conn, rule),
             Aggregate::Verdict(ruling) => {
                 journal::note_verdict(conn, ruling.incarnation_id, ruling.seq, &ruling.verdict)
             }
@@ -241,6 +250,8 @@ impl<'a> Inbox<'a> {
                 deliveries::forget(conn, DeliveryId(id(0)))
             }
             Kind::Return => returns::forget(conn, ReturnId(id(0))),
+            Kind::Confirmation => confirmations::forget(conn, OrderId(id(0))),
+            Kind::Rule => rules::forget(conn, RuleId(id(0))),
             // An answer once given is part of the journal.
             Kind::Verdict => Ok(()),
         }

@@ -14,7 +14,7 @@ use outpost_schema::{
     journal::Mark,
     order::{Order, OrderStatus},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     App, blocking,
@@ -25,7 +25,10 @@ use super::{
     take::{Asked, Named, Nothing, Said},
     word,
 };
-use crate::error::{Error, Refused};
+use crate::{
+    error::{Error, Refused},
+    orders::Awaiting,
+};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +46,17 @@ struct Advance {
     status: OrderStatus,
 }
 
+/// An order, and whether it awaits head office's word that the goods are there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderShown {
+    /// The order.
+    #[serde(flatten)]
+    pub order: Order,
+    /// None where none was needed.
+    #[serde(default)]
+    pub confirmation: Option<Awaiting>,
+}
+
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/v1/orders", get(list))
@@ -52,10 +66,13 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/v1/orders/{id}/cancel", post(cancel))
 }
 
-async fn list(State(app): State<Arc<App>>, Asked(list): Asked<List>) -> Answer<Vec<Order>> {
-    let found = blocking(&app, move |app| match list.receipt {
-        Some(receipt) => Ok(app.node.order_of_receipt(&receipt)?.into_iter().collect()),
-        None => app.node.orders(list.customer, list.before, rows(list.limit)),
+async fn list(State(app): State<Arc<App>>, Asked(list): Asked<List>) -> Answer<Vec<OrderShown>> {
+    let found = blocking(&app, move |app| {
+        let orders = match list.receipt {
+            Some(receipt) => app.node.order_of_receipt(&receipt)?.into_iter().collect(),
+            None => app.node.orders(list.customer, list.before, rows(list.limit))?,
+        };
+        orders.into_iter().map(|order| show(app, order)).collect()
     });
     Ok(Json(found.await?))
 }

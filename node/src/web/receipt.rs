@@ -9,7 +9,7 @@ use outpost_schema::{
 };
 use rust_decimal::Decimal;
 
-use crate::{error::Error, node::Node};
+use crate::{error::Error, node::Node, orders::Awaiting};
 
 /// Columns of the usual 80 mm paper.
 const WIDTH: usize = 42;
@@ -30,6 +30,7 @@ pub(super) fn of(node: &Node, order: &Order) -> Result<String, Error> {
     }
     lines.push("-".repeat(WIDTH));
     lines.extend(sums(order, identity.card.currency));
+    lines.extend(node.confirmation(order)?.map(confirmed));
     lines.push(String::new());
     Ok(lines.join("\n"))
 }
@@ -87,6 +88,13 @@ const fn tender(tender: Tender) -> &'static str {
         Tender::Cash => "Cash",
         Tender::Card => "Card",
         Tender::Change => "Change",
+    }
+}
+
+fn confirmed(awaiting: Awaiting) -> String {
+    match awaiting {
+        Awaiting::Awaited => "TO BE CONFIRMED by head office".to_owned(),
+        Awaiting::Confirmed => "Confirmed: the goods are there".to_owned(),
     }
 }
 

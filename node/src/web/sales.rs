@@ -28,7 +28,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// One line of a sale.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LineSaid {
     /// What.
@@ -85,6 +85,9 @@ pub struct SaleSaid {
     /// Holds of the buyer that it uses up.
     #[serde(default)]
     pub holds: Vec<HoldId>,
+    /// With `ship`: whether the customer waits for head office's word, where it goes beyond the allotment.
+    #[serde(default)]
+    pub to_be_confirmed: bool,
 }
 
 /// A checkout of a cart.
@@ -104,6 +107,7 @@ struct CheckoutSaid {
     billing_address_id: Option<AddressId>,
     #[serde(default)]
     holds: Vec<HoldId>,
+    to_be_confirmed: bool,
 }
 
 /// A sale that is on the disk.
@@ -113,6 +117,9 @@ pub struct SoldShown {
     pub order: Order,
     /// What the cashier gives back.
     pub change: Money,
+    /// Whether the order awaits head office's word that the goods are there.
+    #[serde(default)]
+    pub to_be_confirmed: bool,
 }
 
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -160,15 +167,15 @@ async fn sold(
     let mut asked = Vec::new();
     loop {
         let attempt = attempt.clone();
-        let (product, left, refusal) = match blocking(app, move |app| Ok(attempt(app))).await? {
-            Ok(Sold { order, change }) => return Ok((StatusCode::CREATED, Json(SoldShown { order, change }))),
-            Err(Error::Refused(Refused::AllotmentSpent { product, left })) => {
-                (product, left, Refused::AllotmentSpent { product, left })
+        let (product, left) = match blocking(app, move |app| Ok(attempt(app))).await? {
+            Ok(Sold { order, change, to_be_confirmed }) => {
+                return Ok((StatusCode::CREATED, Json(SoldShown { order, change, to_be_confirmed })));
             }
+            Err(Error::Refused(Refused::AllotmentSpent { product, left })) => (product, left),
             Err(error) => return Err(error.into()),
         };
         if asked.contains(&product) || app.health().is_none_or(|health| health.failures > 0) {
-            return Err(Error::from(refusal).into());
+            return Err(short(app, product, left).await);
         }
         asked.push(product);
         let wanted = wanted.clone();
@@ -178,8 +185,16 @@ async fn sold(
             () = &mut patience => false,
         };
         if !is_there {
-            return Err(Error::from(refusal).into());
+            return Err(short(app, product, left).await);
         }
+    }
+}
+
+/// Why there is too little, and what can be done.
+async fn short(app: &Arc<App>, product: ProductId, left: i64) -> Failed {
+    match blocking(app, move |app| app.node.shortage(product, left)).await {
+        Ok(shortage) => Failed::shortage(&shortage),
+        Err(failed) => failed,
     }
 }
 
@@ -204,6 +219,7 @@ impl SaleSaid {
                 shipping_address_id: self.shipping_address_id,
                 billing_address_id: self.billing_address_id,
                 holds: self.holds,
+                may_be_confirmed_later: self.to_be_confirmed,
             },
         }
     }
@@ -221,6 +237,7 @@ impl CheckoutSaid {
                 shipping_address_id: self.shipping_address_id,
                 billing_address_id: self.billing_address_id,
                 holds: self.holds,
+                may_be_confirmed_later: self.to_be_confirmed,
             },
         }
     }

@@ -134,6 +134,40 @@ async fn goods_come_back_once_however_often_it_is_asked() {
 }
 
 #[tokio::test]
+async fn a_scan_is_read_and_makes_a_line() {
+    let shop = shop();
+    let (status, scan) = shop.get("/v1/scan?code=(01)04006381333931(10)LOT").await;
+    assert_eq!((status, &scan["scan"]["lot"]), (StatusCode::OK, &json!("LOT")), "{scan}");
+    assert_eq!(scan["found"][0]["line"], json!({"product_id": TEA, "quantity": 1, "price": null}));
+    let (status, problem) = shop.get("/v1/scan?code=4006381333932").await;
+    assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("wrong_check_digit")));
+    for asked in ["scan=%5DC10104006381333931", "barcode=4006381333931", "find=earl"] {
+        let (_, stock) = shop.get(&format!("/v1/stock?{asked}")).await;
+        assert_eq!((&stock[0]["product_id"], &stock[0]["is_here"]), (&json!(TEA), &json!(true)), "{asked}: {stock}");
+        assert_eq!((&stock[0]["open"], &stock[0]["available"]), (&json!(1_000), &json!(9_000)), "{asked}");
+        assert!(stock[0]["age_seconds"].is_i64() && stock[0]["as_of"].is_i64(), "{stock}");
+    }
+    assert_eq!(shop.get("/v1/stock/low").await, (StatusCode::OK, json!([])));
+}
+
+#[tokio::test]
+async fn a_refused_sale_says_why_and_an_order_may_be_taken() {
+    let shop = shop();
+    let (status, refused) = shop.post("/v1/sales", &sale(TEA, 1_001, "5000")).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("allotment_spent")), "{refused}");
+    let detail = &refused["detail"];
+    assert_eq!((&detail["left"], &detail["available"]), (&json!(1_000), &json!(9_000)), "{refused}");
+    assert_eq!(detail["choices"], json!(["sell_what_is_left", "ask_for_more", "order_to_be_confirmed"]));
+    let mut order = sale(TEA, 1_001, "5000");
+    (order["fulfilment"], order["to_be_confirmed"]) = (json!("ship"), json!(true));
+    let (status, sold) = shop.post("/v1/sales", &order).await;
+    assert_eq!((status, &sold["to_be_confirmed"]), (StatusCode::CREATED, &json!(true)), "{sold}");
+    let id = sold["order"]["order_id"].as_str().expect("an id").to_owned();
+    assert_eq!(shop.get(&format!("/v1/orders/{id}")).await.1["confirmation"], json!("awaited"));
+    assert!(shop.text(&format!("/v1/orders/{id}/receipt")).await.contains("TO BE CONFIRMED by head office"));
+}
+
+#[tokio::test]
 async fn a_cart_goes_from_begin_to_checkout() {
     let shop = shop();
     let cart = shop.begin().await;

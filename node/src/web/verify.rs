@@ -89,6 +89,8 @@ fn name_of(app: &App, key: &Key) -> Result<String, Error> {
         Kind::Concern => other("concern"),
         Kind::Transfer => other("transfer"),
         Kind::Delivery => other("delivery"),
+        Kind::Rule => other("rule"),
+        Kind::Confirmation => other("confirmation of the order"),
         Kind::Verdict => other("verdict"),
     })
 }

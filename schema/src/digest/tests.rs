@@ -5,16 +5,17 @@ use crate::{
     catalogue::{Category, Product, Warehouse},
     clock::{Hlc, Timestamp},
     delivery::{Delivery, DeliveryLine},
-    feed::{Granted, Stock},
+    feed::{Confirmation, Granted, Stock},
     id::{
         AddressId, CartId, CategoryId, ConcernId, DeliveryId, IncarnationId, NodeId, OrderId, ProductId, ReviewId,
-        UserId, WarehouseId,
+        RuleId, UserId, WarehouseId,
     },
     op::{Cancel, Customer, Goods, Sale, StatusTold},
     order::{OrderStatus, tests::order},
     people::{Address, Rating, Review, Role, User},
     quantity::{Amount, Unit},
     returned::{Return, tests::back},
+    rule::{Rule, Says},
     transfer::{Route, Row, Transfer, TransferCode},
     verdict::{Concern, ConcernKind},
 };
@@ -112,7 +113,7 @@ fn delivery() -> Delivery {
 }
 
 /// One aggregate of each kind that is compared, with the sum that it alone makes in this form.
-fn each() -> [(Aggregate, &'static str); 14] {
+fn each() -> [(Aggregate, &'static str); 16] {
     let (product_id, warehouse_id) = (ProductId(id(3)), WarehouseId(id(1)));
     let warehouse = Warehouse { warehouse_id, name: "Shop".to_owned(), home_of: Some(NodeId(id(4))), created_at: AT };
     let category = Category { category_id: CategoryId(id(2)), name: "Hot".to_owned(), parent_id: None };
@@ -127,6 +128,10 @@ fn each() -> [(Aggregate, &'static str); 14] {
         opened_at: AT,
         closed_at: None,
     };
+    let layout = "21IIIIIPPPPPC".parse().expect("a layout");
+    let rule = Rule { rule_id: RuleId(id(11)), says: Says::Labels { layout }, updated_at: AT };
+    let confirmation =
+        Confirmation { order_id: OrderId(id(12)), warehouse_id: WarehouseId(id(1)), asked_at: AT, confirmed_at: None };
     [
         (Aggregate::Warehouse(warehouse), "4466fa0ae55336878c4e7f7a22d0fba7"),
         (Aggregate::Category(category), "1552a00932b60dc33dc44347a8bfa8c7"),
@@ -142,6 +147,8 @@ fn each() -> [(Aggregate, &'static str); 14] {
         (Aggregate::Transfer(Box::new(transfer())), "9273928d1731c8b3a77a3e553e6ac798"),
         (Aggregate::Delivery(Box::new(delivery())), "77b3b9253db4cbff7344eafaf2b7139b"),
         (Aggregate::Return(Box::new(returned())), "53fac5fba6acce5a4cfe073bf26701c9"),
+        (Aggregate::Rule(Box::new(rule)), "a2469057fd62aef0a9b6725f60848b68"),
+        (Aggregate::Confirmation(confirmation), "29a925d0580bfca9763214cc05bf2eae"),
     ]
 }
 
@@ -251,7 +258,7 @@ fn a_sum_does_not_care_for_order_and_counts() {
     let all: Vec<Aggregate> = each().into_iter().map(|(aggregate, _)| aggregate).collect();
     let sum = sum_of(all.clone());
     assert_eq!(sum, sum_of(all.iter().rev().cloned()));
-    assert_eq!(sum.rows, 14);
+    assert_eq!(sum.rows, 16);
     assert_ne!(sum, sum_of(all[1..].to_vec()));
     let twice = all.iter().chain(&all[..1]).cloned();
     assert_ne!(sum, sum_of(twice), "the same one twice is no other sum of the same count");
@@ -301,9 +308,17 @@ fn an_op_is_laid_over_what_it_shows() {
     let told = StatusTold { order_id, status: OrderStatus::Shipped, at: AT, called_off: false };
     let customer = Customer { user: user(), address: Some(address()) };
     let mut sold = cart();
-    let from_cart = Sale { order: order.clone(), sold: Some(sold.checkout().expect("sold")), holds: Vec::new() };
-    let cases: [(Op, Vec<(Kind, Uuid)>); 9] = [
-        (Op::Sale(Box::new(Sale { order, sold: None, holds: Vec::new() })), vec![(Kind::Order, order_id.0)]),
+    let from_cart = Sale {
+        order: order.clone(),
+        sold: Some(sold.checkout().expect("sold")),
+        holds: Vec::new(),
+        to_be_confirmed: false,
+    };
+    let awaited = Sale { order: order.clone(), sold: None, holds: Vec::new(), to_be_confirmed: true };
+    let plain = Sale { order, sold: None, holds: Vec::new(), to_be_confirmed: false };
+    let cases: [(Op, Vec<(Kind, Uuid)>); 10] = [
+        (Op::Sale(Box::new(plain)), vec![(Kind::Order, order_id.0)]),
+        (Op::Sale(Box::new(awaited)), vec![(Kind::Order, order_id.0), (Kind::Confirmation, order_id.0)]),
         (Op::Sale(Box::new(from_cart)), vec![(Kind::Order, order_id.0), (Kind::Cart, id(10))]),
         (Op::CustomerAdded(Box::new(customer)), vec![(Kind::User, user_id.0), (Kind::Address, id(7))]),
         (Op::AddressAdded(Box::new(address())), vec![(Kind::Address, id(7))]),

@@ -120,7 +120,7 @@ mod tests {
         let order = order(&[(2, "1.25")]);
         let key = StockKey { product_id: order.items[0].product_id, warehouse_id: order.warehouse_id };
         let node = order.node_id;
-        (Op::Sale(Box::new(Sale { order, sold: None, holds: Vec::new() })), key, node)
+        (Op::Sale(Box::new(Sale { order, sold: None, holds: Vec::new(), to_be_confirmed: false })), key, node)
     }
 
     fn by(life: IncarnationId, head: Mark, op: &Op) -> Entry {

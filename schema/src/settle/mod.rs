@@ -32,6 +32,7 @@ use crate::{
     clock::Timestamp,
     count::{InForce, Skew, Told},
     fault::Fault,
+    feed::Confirmation,
     id::{
         AddressId, CartId, DeliveryId, HoldId, IncarnationId, NodeId, OrderId, PaymentId, ProductId, ReturnId,
         ReviewId, TransferId, UserId, WarehouseId,
@@ -247,6 +248,8 @@ pub struct Settled {
     pub reviews: Vec<Review>,
     /// New orders, each with its op, as they were told; their status may rise below.
     pub orders: Vec<(i64, Order)>,
+    /// Those of them that await confirmation.
+    pub awaited: Vec<Confirmation>,
     /// Orders whose status rose, and when.
     pub statuses: BTreeMap<OrderId, (OrderStatus, Timestamp)>,
     /// Transfers that changed; see [`Known::transfers`].

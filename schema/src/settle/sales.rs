@@ -13,6 +13,7 @@ use super::{
 use crate::{
     cart::Sold,
     fault::Fault,
+    feed::Confirmation,
     id::OrderId,
     op::{Cancel, Line, Sale, StatusTold},
     order::{Fulfilment, Order, OrderStatus, is_promised},
@@ -24,7 +25,7 @@ use crate::{
 
 impl Batch<'_> {
     pub(super) fn sale(&mut self, at: At, sale: Sale) -> Decision {
-        let Sale { order, sold, holds } = sale;
+        let Sale { order, sold, holds, to_be_confirmed } = sale;
         self.may_act_at(order.warehouse_id)?;
         if order.node_id != self.author.node_id {
             return Err(SetAside::NoRight);
@@ -53,6 +54,10 @@ impl Batch<'_> {
         self.look_at_sums(at.seq, &order);
         if let Some(sold) = sold {
             self.claim_units(at.seq, &order, &sold);
+        }
+        if to_be_confirmed && order.fulfilment == Fulfilment::Ship {
+            let Order { order_id, warehouse_id, created_at: asked_at, .. } = order;
+            self.settled.awaited.push(Confirmation { order_id, warehouse_id, asked_at, confirmed_at: None });
         }
         self.settled.orders.push((at.seq, order));
         Ok(Verdict::Accepted)

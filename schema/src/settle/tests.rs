@@ -139,11 +139,21 @@ fn order(number: u128, units: i64, fulfilment: Fulfilment) -> Order {
 }
 
 fn sale(number: u128, units: i64) -> Op {
-    Op::Sale(Box::new(Sale { order: order(number, units, Fulfilment::CarryOut), sold: None, holds: Vec::new() }))
+    Op::Sale(Box::new(Sale {
+        order: order(number, units, Fulfilment::CarryOut),
+        sold: None,
+        holds: Vec::new(),
+        to_be_confirmed: false,
+    }))
 }
 
 fn shipped_later(number: u128, units: i64) -> Op {
-    Op::Sale(Box::new(Sale { order: order(number, units, Fulfilment::Ship), sold: None, holds: Vec::new() }))
+    Op::Sale(Box::new(Sale {
+        order: order(number, units, Fulfilment::Ship),
+        sold: None,
+        holds: Vec::new(),
+        to_be_confirmed: false,
+    }))
 }
 
 fn told(number: u128, status: OrderStatus) -> Op {
@@ -350,8 +360,11 @@ fn a_total_that_does_not_add_up_is_a_concern_not_a_lost_sale() {
     let mut wrong = order(100, 2, Fulfilment::CarryOut);
     wrong.total_amount = "5".parse().expect("money");
     let mut known = known(10, 0);
-    let settled =
-        run(&mut known, &author(), &[Op::Sale(Box::new(Sale { order: wrong, sold: None, holds: Vec::new() }))]);
+    let settled = run(
+        &mut known,
+        &author(),
+        &[Op::Sale(Box::new(Sale { order: wrong, sold: None, holds: Vec::new(), to_be_confirmed: false }))],
+    );
     assert_eq!((verdicts(&settled), concerns(&settled)), (vec![Verdict::Accepted], vec![ConcernKind::TotalMismatch]));
 }
 
@@ -401,6 +414,7 @@ fn the_same_units_of_a_cart_are_noticed_the_second_time() {
             order: order(number, 2, Fulfilment::CarryOut),
             sold: Some(sold.expect("sells")),
             holds: Vec::new(),
+            to_be_confirmed: false,
         }))
     });
     let mut known = known(10, 0);

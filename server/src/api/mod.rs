@@ -20,6 +20,7 @@ pub mod problem;
 mod pull;
 mod push;
 mod report;
+mod shelf;
 
 use std::sync::Arc;
 
@@ -41,6 +42,7 @@ use outpost_sync::{
 
 use self::{health::Counted, problem::Failure};
 use crate::{
+    confirm,
     feed::{Pulls, lane::Lane},
     hold::Desk,
     server::Server,
@@ -56,6 +58,7 @@ struct Api {
     /// The protocols that are spoken, as a header.
     spoken: HeaderValue,
     _watch: Task,
+    _confirming: Task,
 }
 
 /// The routes of the api. Call it on a runtime: it starts the tasks that wake waiting pulls and settle
@@ -73,12 +76,14 @@ pub fn router_with(server: Arc<Server>, lane: Lane) -> Router {
         .merge(goods::routes())
         .merge(concerns::routes())
         .merge(devices::routes())
+        .merge(shelf::routes())
         .with_state(Arc::clone(&server));
     let api = Arc::new(Api {
         desk: Desk::open(&server),
         counted: Counted::default(),
         spoken: HeaderValue::from_str(&Range::OURS.to_string()).expect("numbers make a header"),
         _watch: Task::start(watch(Arc::clone(&server), Arc::clone(&pulls.waiting))),
+        _confirming: Task::start(confirm::watch(Arc::clone(&server))),
         server,
         pulls,
     });

@@ -16,7 +16,9 @@ mod price;
 mod product;
 mod recovery;
 mod restore;
+mod rule;
 mod serve;
+mod shelf;
 mod stock;
 mod table;
 mod transfer;
@@ -73,7 +75,7 @@ enum Verb {
     Import(import::Verb),
     /// Take what a device without a line wrote with `outpost-node export`, and write the reply to carry back
     ImportOps(import_ops::Args),
-    /// What is on hand
+    /// What is on hand, promised, moved and running low
     #[command(subcommand)]
     Stock(stock::Verb),
     /// Goods on the road between warehouses
@@ -85,6 +87,12 @@ enum Verb {
     /// What is held for buyers
     #[command(subcommand)]
     Holds(hold::Verb),
+    /// What happens at a till whose allotment does not cover a line
+    #[command(subcommand)]
+    Policy(rule::Policy),
+    /// How the labels of the shop's own scales are laid out
+    #[command(subcommand)]
+    Label(rule::Label),
     /// What was sold
     #[command(subcommand)]
     Orders(order::Verb),
@@ -140,6 +148,8 @@ async fn act(verb: Verb, opened: &Opened, config: &Config) -> Result<ExitCode, P
         Verb::Transfers(verb) => transfer::run(verb, server).await,
         Verb::Delivery(verb) => delivery::run(verb, server).await,
         Verb::Holds(verb) => hold::run(verb, server).await,
+        Verb::Policy(verb) => rule::policy(verb, server).await,
+        Verb::Label(verb) => rule::label(verb, server).await,
         Verb::Orders(verb) => order::run(verb, server).await,
         Verb::Recovery(args) => recovery::run(&args, server).await,
         Verb::Concerns(verb) => concern::run(verb, server).await,

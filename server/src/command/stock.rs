@@ -1,8 +1,8 @@
-//! `outpost-server stock show`.
+//! `outpost-server stock`: what is on hand; the other verbs stand in [`super::shelf`].
 
 use outpost_sync::wire::Problem;
 
-use super::{print_json, product, table};
+use super::{print_json, product, shelf, table};
 use crate::{
     db::{
         import,
@@ -29,10 +29,41 @@ pub(super) enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Show to whom a product is promised: devices, holds, orders
+    Promises(shelf::Of),
+    /// Show what moved a product, the newest first
+    Movements {
+        #[command(flatten)]
+        of: shelf::Of,
+        /// All of them, however many
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show what runs low
+    Low {
+        /// Only there
+        #[arg(long, value_name = "NAME")]
+        warehouse: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say at how many goods run low
+    #[command(subcommand)]
+    Threshold(shelf::Threshold),
 }
 
 pub(super) async fn run(verb: Verb, server: &Server) -> Result<(), Problem> {
-    let Verb::Show { product, warehouse, json } = verb;
+    match verb {
+        Verb::Show { product, warehouse, json } => show(product, warehouse, json, server).await,
+        Verb::Promises(of) => shelf::promises(of, server).await,
+        Verb::Movements { of, all } => shelf::movements(of, all, server).await,
+        Verb::Low { warehouse, json } => shelf::low(warehouse, json, server).await,
+        Verb::Threshold(verb) => shelf::threshold(verb, server).await,
+    }
+}
+
+async fn show(product: Option<String>, warehouse: Option<String>, json: bool, server: &Server) -> Result<(), Problem> {
     let product_id = match product {
         Some(word) => Some(product::find(server, &word).await?.product_id),
         None => None,

@@ -18,7 +18,7 @@ use outpost_schema::{
     word::Word as _,
 };
 
-use super::{Tx, columns, counts, deliveries, holds, transfers, written_off};
+use super::{Tx, columns, confirmations, counts, deliveries, holds, transfers, written_off};
 use crate::error::Error;
 
 /// Writes everything of `settled` but its verdicts and concerns. `sold_before` are the cart lines of
@@ -41,6 +41,7 @@ pub async fn write(
     orders::insert_orders(tx, incarnation_id, &settled.orders).await?;
     orders::insert_items(tx, &settled.orders).await?;
     orders::insert_payments(tx, &settled.orders).await?;
+    confirmations::insert(tx, &settled.awaited).await?;
     people::insert_reviews(tx, &settled.reviews).await?;
     orders::raise_statuses(tx, settled).await?;
     transfers::write(tx, known, settled).await?;

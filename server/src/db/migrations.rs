@@ -38,6 +38,8 @@ pub const MIGRATIONS: &[(&str, &str)] = embedded![
     "0015_returns",
     "0016_devices",
     "0017_holds",
+    "0018_rules",
+    "0019_confirmations",
 ];
 
 /// The lock that every migrating server takes; any number will do that nothing else uses.

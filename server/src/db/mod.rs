@@ -9,6 +9,7 @@ pub mod carts;
 pub mod catalogue;
 pub mod checks;
 pub mod concerns;
+pub mod confirmations;
 pub mod counts;
 pub mod databases;
 pub mod deliveries;
@@ -38,8 +39,10 @@ pub mod office;
 pub mod ops;
 pub mod presence;
 pub mod replication;
+pub mod rules;
 pub mod settings;
 pub mod settlements;
+pub mod shelf;
 pub mod transfers;
 pub mod written_off;
 

@@ -28,6 +28,7 @@ use outpost_schema::{
     feed::{Aggregate, EVERYONE, Kind},
     id::{EpochId, HoldId, NodeId, ProductId, WarehouseId},
     money::Currency,
+    rule::Rule,
     settle::Author,
     stock::{Level, StockKey},
 };
@@ -98,6 +99,12 @@ impl Model {
         let edited = edit.apply((**product).clone(), now)?;
         ledger.feed.tell(id, EVERYONE, Aggregate::Product(Box::new(edited)));
         Ok(())
+    }
+
+    /// Lays a rule down.
+    pub fn lay_down(&self, rule: Rule) {
+        let scope = rule.says.warehouse().map_or(EVERYONE, |warehouse| warehouse.0);
+        self.lock().feed.tell(Id::one(Kind::Rule, rule.rule_id.0), scope, Aggregate::Rule(Box::new(rule)));
     }
 
     /// Lets a node in. What is available at its homes is its to sell.

@@ -232,6 +232,10 @@ impl Ledger {
             let id = Id::one(Kind::Order, order.order_id.0);
             self.feed.tell(id, order.warehouse_id.0, Aggregate::Order(Box::new(order.clone())));
         }
+        for awaited in &settled.awaited {
+            let id = Id::one(Kind::Confirmation, awaited.order_id.0);
+            self.feed.tell(id, awaited.warehouse_id.0, Aggregate::Confirmation(*awaited));
+        }
         for (order_id, (status, at)) in &settled.statuses {
             let id = Id::one(Kind::Order, order_id.0);
             if let Some(Aggregate::Order(order)) = self.feed.image(id) {

@@ -100,6 +100,7 @@ fn ops() -> Vec<Op> {
             order: of(order()),
             sold: Some(sold.checkout().expect("something is in it")),
             holds: Vec::new(),
+            to_be_confirmed: false,
         })),
         Op::StatusTold(StatusTold { order_id: ORDER, status: OrderStatus::Shipped, at: AT, called_off: false }),
         Op::CancelAsked(Cancel { order_id: ORDER, at: AT }),

@@ -13,7 +13,7 @@ use crate::support::{Shop, Till};
 type Table = (&'static str, &'static [&'static str], &'static str, &'static [&'static str]);
 
 /// The rows are chosen so that nothing of the till's own is laid over them.
-const TABLES: [Table; 16] = [
+const TABLES: [Table; 18] = [
     ("warehouses", &["warehouse_id"], "home_of is not null", &[]),
     ("categories", &["category_id"], "parent_id is not null", &[]),
     ("products", &["product_id"], "sku = 'TEA'", &[]),
@@ -51,6 +51,8 @@ const TABLES: [Table; 16] = [
     ("return_lines", &["return_id", "line"], "true", &[]),
     ("payments", &["order_id", "payment_id"], "return_id is not null", &[]),
     ("cart_states", &["cart_id"], "unsent = 0", &["unsent", "updated_at"]),
+    ("rules", &["rule_id"], "sort = 'low'", &[]),
+    ("order_confirmations", &["order_id"], "confirmed_at is not null", &[]),
 ];
 
 /// Everything a till keeps but when a cart was last shown and how it compares itself.
@@ -79,6 +81,8 @@ const KEPT: [&str; 24] = [
     "identity",
     "feed_position",
     "cart_states",
+    "rules",
+    "order_confirmations",
 ];
 
 fn open(till: &Till) -> Connection {

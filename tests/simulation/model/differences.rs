@@ -55,7 +55,9 @@ fn is_compared(told: &Aggregate, tables: &Tables) -> bool {
         | Aggregate::Concern(_)
         | Aggregate::Transfer(_)
         | Aggregate::Delivery(_)
-        | Aggregate::Return(_) => true,
+        | Aggregate::Return(_)
+        | Aggregate::Rule(_)
+        | Aggregate::Confirmation(_) => true,
     }
 }
 

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use outpost_schema::{
     catalogue::{ProductEdit, Warehouse},
     device::{Card, NodeKind},
-    id::{EpochId, IncarnationId, NodeId, ProductId, WarehouseId},
+    id::{EpochId, IncarnationId, NodeId, ProductId, RuleId, WarehouseId},
+    quantity::Amount,
+    rule::Rule,
     settle::Author,
     world::{Seeded, World as _},
 };
@@ -46,6 +48,11 @@ impl ModelOffice {
             let on_hand = shelves.map(|(place, id)| (*id, place.on_hand.get(number).copied().unwrap_or_default()));
             self.products.push(product.product_id);
             self.model.add_product(product, &on_hand.collect::<Vec<_>>());
+        }
+        for says in opening.rules(&self.products) {
+            let updated_at = self.world.now();
+            let rule_id = RuleId::new(updated_at, self.world.id_chance());
+            self.model.lay_down(Rule { rule_id, says, updated_at });
         }
     }
 

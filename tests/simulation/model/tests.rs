@@ -37,7 +37,7 @@ impl Town {
     fn open() -> Self {
         let shop = Place { tills: vec![SalePolicy::Strict; 2], is_home: false, on_hand: vec![10] };
         let home = Place { tills: vec![SalePolicy::Physical], is_home: true, on_hand: vec![5] };
-        let opening = Opening { places: vec![shop, home], prices: vec![250] };
+        let opening = Opening { places: vec![shop, home], prices: vec![250], policies: Vec::new() };
         let office_world = Arc::new(Seeded::new(1));
         let office = now(ModelOffice::open(&opening, &office_world));
         let mut yard = ModelDepth::yard();

@@ -7,6 +7,7 @@ use outpost_schema::{
     journal::Mark,
     movement::Cause,
     order::{Fulfilment, Order, OrderStatus, Receipt},
+    rule::{Says, policy_for},
     stock::{SalePolicy, StockKey},
     verdict::ConcernKind,
 };
@@ -102,10 +103,31 @@ impl<D: Depth> Network<D> {
     /// Whether a till that sells what is in the customer's hand could: others say themselves what they may sell.
     pub(super) fn is_in_hand(&self, number: usize, lines: &[(ProductId, i64)]) -> bool {
         let is_there = |(key, units): (StockKey, i64)| units <= self.ledger.there(key) - self.ledger.owed(key);
-        match self.spots[number].card.policy {
-            SalePolicy::Strict => true,
-            SalePolicy::Physical => self.units(number, lines).into_iter().all(is_there),
+        let lines = self.units(number, lines).into_iter();
+        lines.into_iter().all(|line| self.is_surely_strict(number, line.0) || is_there(line))
+    }
+
+    /// Whether a till sells nothing of this beyond its allotment, whether it has heard what head office laid down or
+    /// not.
+    fn is_surely_strict(&self, number: usize, key: StockKey) -> bool {
+        let card = &self.spots[number].card;
+        let none: [Says; 0] = [];
+        let known = policy_for(card, &self.rules, key.product_id, &[]);
+        let unheard = policy_for(card, &none, key.product_id, &[]);
+        (known, unheard) == (SalePolicy::Strict, SalePolicy::Strict)
+    }
+
+    /// What a strict till hands over is covered by its allotment: what goes beyond is an order, or a sale refused.
+    fn strict_is_strict(&self, number: usize, order: &Order, taken: &[(StockKey, i64)]) -> Check {
+        if order.fulfilment != Fulfilment::CarryOut {
+            return Ok(());
         }
+        let open = |key| self.spots[number].open.get(key).copied().unwrap_or(0);
+        let beyond = taken.iter().find(|(key, units)| *units > open(key) && self.is_surely_strict(number, *key));
+        beyond.map_or(Ok(()), |(key, units)| {
+            let name = &self.spots[number].card.name;
+            Err(format!("{name} is strict, may sell {} of {key:?}, and sold {units}", open(key)))
+        })
     }
 
     /// A checkout of a cart that is known here.
@@ -217,6 +239,7 @@ impl<D: Depth> Network<D> {
         }
         order.check_sums(self.spots[number].card.currency).map_err(|fault| format!("the receipt is wrong: {fault}"))?;
         let taken = self.units(number, &lines);
+        self.strict_is_strict(number, order, &taken)?;
         self.beyond_the_allotment(number, &taken);
         let op = match order.fulfilment {
             Fulfilment::CarryOut => {

@@ -149,6 +149,7 @@ fn opening() -> Opening {
             Place { tills: vec![SalePolicy::Physical], is_home: true, on_hand: vec![5, 0, 7] },
         ],
         prices: vec![250, 1_000, 99],
+        policies: Vec::new(),
     }
 }
 

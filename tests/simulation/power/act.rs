@@ -221,7 +221,7 @@ fn sell(node: &Node, lines: &[Line], fulfilment: Fulfilment) -> Result<Order, Er
 }
 
 fn sale(order: Order) -> Op {
-    Op::Sale(Box::new(Sale { order, sold: None, holds: Vec::new() }))
+    Op::Sale(Box::new(Sale { order, sold: None, holds: Vec::new(), to_be_confirmed: false }))
 }
 
 /// What is sold is what the book's cart shows: the node is not asked.
@@ -230,7 +230,10 @@ fn checkout(node: &Node, cart_id: CartId, book: &Book) -> Result<Done, Error> {
     let order = node.checkout(&CheckoutWanted { cart_id, prices: Default::default(), terms })?.order;
     let mut cart = book.carts[&cart_id].clone();
     let sold = Some(cart.checkout()?);
-    Ok(Done::CheckedOut(Op::Sale(Box::new(Sale { order, sold, holds: Vec::new() })), Box::new(cart)))
+    Ok(Done::CheckedOut(
+        Op::Sale(Box::new(Sale { order, sold, holds: Vec::new(), to_be_confirmed: false })),
+        Box::new(cart),
+    ))
 }
 
 fn round(node: &Node, network: &Network, loses_answer: bool) -> Result<Done, Error> {

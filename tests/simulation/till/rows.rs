@@ -164,6 +164,8 @@ const fn table(kind: Kind) -> Option<&'static str> {
         Kind::Concern => Some("concerns"),
         Kind::Transfer => Some("transfers"),
         Kind::Delivery => Some("deliveries"),
+        Kind::Rule => Some("rules"),
+        Kind::Confirmation => Some("order_confirmations"),
         Kind::Verdict => None,
     }
 }

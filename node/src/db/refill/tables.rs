@@ -225,6 +225,13 @@ pub(super) const GROUPS: &[Group] = &[
         laid_over: None,
     },
     Group {
+        key: "order_id",
+        tables: &[Fed {
+            own: OWN_ORDER,
+            ..Fed::told("order_confirmations", &["order_id"], &["warehouse_id", "asked_at", "confirmed_at"])
+        }],
+    },
+    Group {
         key: "concern_id",
         tables: &[Fed::told(
             "concerns",
@@ -265,6 +272,14 @@ pub(super) const GROUPS: &[Group] = &[
             Fed::told("delivery_lines", &["delivery_id", "product_id"], &["expected", "received"]),
         ],
         laid_over: Some(Kind::Delivery),
+    },
+    Group {
+        key: "rule_id",
+        tables: &[Fed::told(
+            "rules",
+            &["rule_id"],
+            &["sort", "prefix", "node_kind", "category_id", "product_id", "warehouse_id", "value", "updated_at"],
+        )],
     },
 ];
 

@@ -65,7 +65,7 @@ fn told(known: &mut Known, author: &Author, ops: &[Op]) -> Settled {
 }
 
 fn sale(sold: &Order) -> Op {
-    Op::Sale(Box::new(Sale { order: sold.clone(), sold: None }))
+    Op::Sale(Box::new(Sale { order: sold.clone(), sold: None, holds: Vec::new(), to_be_confirmed: false }))
 }
 
 fn returned(back: Return) -> Op {

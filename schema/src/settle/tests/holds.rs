@@ -18,7 +18,12 @@ fn hold(known: &mut Known, key: StockKey, units: i64) {
 }
 
 fn using(number: u128, units: i64, fulfilment: Fulfilment) -> Op {
-    Op::Sale(Box::new(Sale { order: order(number, units, fulfilment), sold: None, holds: vec![HOLD] }))
+    Op::Sale(Box::new(Sale {
+        order: order(number, units, fulfilment),
+        sold: None,
+        holds: vec![HOLD],
+        to_be_confirmed: false,
+    }))
 }
 
 /// What is promised, and what the author may still sell, after an order of so many that uses up a hold of so many.

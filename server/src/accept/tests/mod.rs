@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
 mod concerns;
+mod confirming;
 mod counts;
 mod devices;
 mod holds;

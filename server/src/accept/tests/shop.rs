@@ -251,5 +251,5 @@ impl Till {
 }
 
 pub(super) fn sale(order: Order) -> Op {
-    Op::Sale(Box::new(Sale { order, sold: None, holds: Vec::new() }))
+    Op::Sale(Box::new(Sale { order, sold: None, holds: Vec::new(), to_be_confirmed: false }))
 }

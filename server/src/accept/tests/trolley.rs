@@ -119,7 +119,12 @@ async fn the_same_units_checked_out_at_two_tills_are_noticed() {
     for till in [&mut one, &mut other] {
         let sold = cart.clone().checkout().unwrap();
         let order = till.order(&[(tea, 2)]);
-        let entry = till.write(&Op::Sale(Box::new(Sale { order, sold: Some(sold), holds: Vec::new() })));
+        let entry = till.write(&Op::Sale(Box::new(Sale {
+            order,
+            sold: Some(sold),
+            holds: Vec::new(),
+            to_be_confirmed: false,
+        })));
         till.push(&shop, &[entry]).await;
     }
     assert_eq!(shop.count("orders").await, 2, "both stand");

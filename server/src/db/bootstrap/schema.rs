@@ -25,6 +25,8 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = embedded![
     "0011_counts",
     "0012_transfers",
     "0013_returns",
+    "0014_rules",
+    "0015_confirmations",
 ];
 
 /// Where the node notes what was applied.

@@ -325,6 +325,26 @@ pub(super) const TABLES: &[Table] = &[
         from: "delivery_lines l join deliveries d on d.delivery_id = l.delivery_id
             where d.warehouse_id = any({scope}) order by l.delivery_id, product_id",
     },
+    Table {
+        name: "rules",
+        columns: &[
+            same("rule_id", Id),
+            same("sort", Text),
+            same("prefix", Text),
+            same("node_kind", Text),
+            same("category_id", Id),
+            same("product_id", Id),
+            same("warehouse_id", Id),
+            same("value", Text),
+            same("updated_at", Time),
+        ],
+        from: "rules where warehouse_id is null or warehouse_id = any({scope}) order by rule_id",
+    },
+    Table {
+        name: "order_confirmations",
+        columns: &[same("order_id", Id), same("warehouse_id", Id), same("asked_at", Time), same("confirmed_at", Time)],
+        from: "order_confirmations where warehouse_id = any({scope}) order by order_id",
+    },
     Table { name: "file_scope", columns: &[same("warehouse_id", Id)], from: "unnest({scope}) as s (warehouse_id)" },
     Table {
         name: "file_journals",

@@ -9,6 +9,7 @@ mod goods;
 pub(super) mod orders;
 mod people;
 mod returns;
+mod rules;
 mod stock;
 
 use std::collections::HashMap;
@@ -53,6 +54,8 @@ async fn of_kind(tx: &Tx, scopes: &Scopes, kind: Kind, keys: &[&Key]) -> Result<
         Kind::Cart => orders::carts(tx, &scopes.warehouses, &column(keys, 0)).await,
         Kind::Concern => concerns::concerns(tx, &scopes.all(), &column(keys, 0)).await,
         Kind::Return => returns::returns(tx, &scopes.warehouses, &column(keys, 0)).await,
+        Kind::Rule => rules::rules(tx, &scopes.warehouses, &column(keys, 0)).await,
+        Kind::Confirmation => orders::confirmations(tx, &scopes.warehouses, &column(keys, 0)).await,
         Kind::Verdict => concerns::rulings(tx, scopes.node_id, keys).await,
         Kind::Transfer => goods::transfers(tx, &scopes.warehouses, &column(keys, 0)).await,
         Kind::Delivery => goods::deliveries(tx, &scopes.warehouses, &column(keys, 0)).await,

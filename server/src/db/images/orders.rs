@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use outpost_schema::{
     cart::Cart,
     fault::Fault,
-    feed::{Aggregate, Kind},
+    feed::{Aggregate, Confirmation, Kind},
     id::OrderId,
     order::{Order, OrderItem, Payment, Receipt},
 };
@@ -112,6 +112,27 @@ pub(super) async fn carts(tx: &Tx, homes: Warehouses<'_>, ids: &[Uuid]) -> Resul
             let state: Vec<u8> = row.try_get("state")?;
             let cart: Cart = rmp_serde::from_slice(&state).map_err(|_| Fault::Unreadable { what: "a cart" })?;
             Ok((key_of(Kind::Cart, [row.try_get("cart_id")?]), Aggregate::Cart(Box::new(cart))))
+        })
+        .collect()
+}
+
+pub(super) async fn confirmations(tx: &Tx, warehouses: Warehouses<'_>, ids: &[Uuid]) -> Result<Found, Error> {
+    let rows = tx
+        .query(
+            "select order_id, warehouse_id, asked_at, confirmed_at from order_confirmations
+            where order_id = any($1) and warehouse_id = any($2)",
+            &[&ids, &warehouses],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let confirmation = Confirmation {
+                order_id: row.try_get("order_id")?,
+                warehouse_id: row.try_get("warehouse_id")?,
+                asked_at: row.try_get("asked_at")?,
+                confirmed_at: row.try_get("confirmed_at")?,
+            };
+            Ok((key_of(Kind::Confirmation, [confirmation.order_id.0]), Aggregate::Confirmation(confirmation)))
         })
         .collect()
 }

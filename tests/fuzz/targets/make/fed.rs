@@ -6,9 +6,12 @@ use outpost_schema::{
     barcode::Barcode,
     catalogue::{Category, Product, Warehouse},
     delivery::{Closing, Delivery, DeliveryLine},
-    feed::{Aggregate, Granted, Key, Kind, Ruling, Stock},
-    id::{CategoryId, ConcernId},
+    device::NodeKind,
+    feed::{Aggregate, Confirmation, Granted, Key, Kind, Ruling, Stock},
+    id::{CategoryId, ConcernId, RuleId},
     quantity::Unit,
+    rule::{Goods, Rule, Says},
+    stock::SalePolicy,
     transfer::{Route, Row, Transfer},
     verdict::{Concern, ConcernKind, Grant, Refusal, SetAside, Verdict},
     word::Word as _,
@@ -67,6 +70,13 @@ pub fn aggregate(choices: &mut Choices<'_>) -> Aggregate {
         Kind::Concern => Aggregate::Concern(Box::new(concern(choices))),
         Kind::Transfer => Aggregate::Transfer(Box::new(transfer(choices))),
         Kind::Delivery => Aggregate::Delivery(Box::new(delivery(choices))),
+        Kind::Rule => Aggregate::Rule(Box::new(rule(choices))),
+        Kind::Confirmation => Aggregate::Confirmation(Confirmation {
+            order_id: order_id(choices),
+            warehouse_id: warehouse_id(choices),
+            asked_at: at(choices),
+            confirmed_at: choices.perhaps(at),
+        }),
         Kind::Verdict if choices.once_in(2) => Aggregate::Gone(key(choices)),
         Kind::Verdict => Aggregate::Verdict(Box::new(Ruling {
             incarnation_id: life(choices),
@@ -132,6 +142,27 @@ fn concern(choices: &mut Choices<'_>) -> Concern {
         opened_at: at(choices),
         closed_at: choices.perhaps(at),
     }
+}
+
+fn rule(choices: &mut Choices<'_>) -> Rule {
+    let says = match choices.place(3) {
+        0 => Says::Labels { layout: choices.one(&["21IIIIIPPPPPC", "20IIIIIWWWWWC"]).parse().expect("a layout") },
+        1 => {
+            let goods = match choices.place(3) {
+                0 => Goods::All,
+                1 => Goods::Category(CategoryId(choices.id(13, 3))),
+                _ => Goods::Product(product_id(choices)),
+            };
+            let kind = choices.perhaps(|choices| choices.one(NodeKind::WORDS).0);
+            Says::Policy { kind, goods, policy: choices.one(SalePolicy::WORDS).0 }
+        }
+        _ => Says::LowAt {
+            product_id: choices.perhaps(product_id),
+            warehouse_id: choices.perhaps(warehouse_id),
+            units: choices.number(),
+        },
+    };
+    Rule { rule_id: RuleId(choices.id(15, 3)), says, updated_at: at(choices) }
 }
 
 fn product(choices: &mut Choices<'_>) -> Product {

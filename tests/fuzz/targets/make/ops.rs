@@ -24,7 +24,7 @@ pub fn op(kind: OpKind, choices: &mut Choices<'_>) -> Op {
     match kind {
         OpKind::Sale => {
             let (order, sold) = (order(choices), choices.perhaps(sold));
-            Op::Sale(Box::new(Sale { order, sold, holds: holds(choices) }))
+            Op::Sale(Box::new(Sale { order, sold, holds: holds(choices), to_be_confirmed: choices.once_in(4) }))
         }
         OpKind::CustomerAdded => {
             Op::CustomerAdded(Box::new(Customer { user: user(choices), address: choices.perhaps(address) }))

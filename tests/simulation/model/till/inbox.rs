@@ -90,6 +90,8 @@ impl Tables {
             Aggregate::Concern(told) => self.keep(Kind::Concern, told.concern_id.0, aggregate),
             Aggregate::Transfer(told) => self.keep(Kind::Transfer, told.transfer_id.0, aggregate),
             Aggregate::Delivery(told) => self.keep(Kind::Delivery, told.delivery_id.0, aggregate),
+            Aggregate::Rule(told) => self.keep(Kind::Rule, told.rule_id.0, aggregate),
+            Aggregate::Confirmation(told) => self.keep(Kind::Confirmation, told.order_id.0, aggregate),
             Aggregate::Stock(image) => self.take_image(image, contained),
             Aggregate::Allotment(told) => {
                 let key = StockKey { product_id: told.product_id, warehouse_id: told.warehouse_id };
@@ -166,6 +168,7 @@ impl Tables {
                 }
             }
             Kind::Warehouse | Kind::Category | Kind::Product | Kind::User => _ = self.images.remove(&(key.kind, id)),
+            Kind::Rule | Kind::Confirmation => _ = self.images.remove(&(key.kind, id)),
             Kind::Address | Kind::Review | Kind::Concern | Kind::Transfer | Kind::Delivery | Kind::Return => {
                 self.images.remove(&(key.kind, id));
             }

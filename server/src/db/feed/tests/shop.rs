@@ -206,6 +206,8 @@ pub(super) fn apply(shown: &mut Shown, aggregate: &Aggregate) {
         | Aggregate::Address(_)
         | Aggregate::Review(_)
         | Aggregate::Return(_)
+        | Aggregate::Rule(_)
+        | Aggregate::Confirmation(_)
         | Aggregate::Verdict(_) => return,
     };
     shown.insert(Key { kind, ids }, text);
