@@ -170,7 +170,7 @@ fn changes(till: &Till, adjust: &Adjust) -> Result<Vec<wanted::Wanted>, Failure>
         let (code, units) = wanted::split(text, '=').ok_or_else(|| {
             Failure::usage("bad_change", format!("{text:?} is no change; write it like TEA=-3 or TEA=2"))
         })?;
-        Ok(wanted::Wanted { offer: wanted::product(till, code)?, units })
+        Ok(wanted::Wanted { offer: wanted::product(till, code)?, units, price: None })
     };
     adjust.products.iter().map(change).collect()
 }

@@ -4,7 +4,7 @@ use outpost_schema::{order::Order, word::Word as _};
 use outpost_sync::wire::Problem;
 
 use super::{Failure, till::Till};
-use crate::{config::Config, orders::Awaiting, web::orders::OrderShown};
+use crate::{config::Config, orders::Awaiting, web::orders::OrderListed};
 
 /// Rows, if nobody says how many.
 const ROWS: usize = 20;
@@ -37,9 +37,9 @@ pub fn run(config: &Config, orders: &Orders) -> Result<(), Failure> {
         say!("{}", till.text(&format!("/v1/orders/{}/receipt", order.order_id))?);
         return Ok(());
     }
-    let found: Vec<OrderShown> = till.get("/v1/orders", &[("limit", &orders.limit.to_string())])?;
+    let found: Vec<OrderListed> = till.get("/v1/orders", &[("limit", &orders.limit.to_string())])?;
     say!("{:<14} {:<11} {:>6} {:>12}  ORDER", "RECEIPT", "STATUS", "LINES", "TOTAL");
-    for OrderShown { order, confirmation } in &found {
+    for OrderListed { order, confirmation } in &found {
         let standing = match confirmation {
             Some(Awaiting::Awaited) => "unconfirmed",
             Some(Awaiting::Confirmed) | None => order.status.word(),

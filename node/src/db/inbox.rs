@@ -42,13 +42,6 @@ pub(crate) fn position(conn: &Connection) -> Result<Position, Error> {
     })?)
 }
 
-/// The protocol in which everything was told that is held here; the oldest, if nothing was.
-pub(crate) fn protocol(conn: &Connection) -> Result<u16, Error> {
-    let protocol: Option<u16> =
-        conn.prepare_cached("select protocol from feed_position")?.query_row([], |row| row.get(0))?;
-    Ok(protocol.unwrap_or(PROTOCOL_OLDEST))
-}
-
 /// The server answered.
 pub(crate) fn note_contact(conn: &Connection, now: Timestamp) -> Result<(), Error> {
     conn.prepare_cached("update feed_position set contact_at = ?1, problem = null")?.execute([now])?;

@@ -48,7 +48,7 @@ struct Advance {
 
 /// An order, and whether it awaits head office's word that the goods are there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrderShown {
+pub struct OrderListed {
     /// The order.
     #[serde(flatten)]
     pub order: Order,
@@ -66,20 +66,29 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/v1/orders/{id}/cancel", post(cancel))
 }
 
-async fn list(State(app): State<Arc<App>>, Asked(list): Asked<List>) -> Answer<Vec<OrderShown>> {
+async fn list(State(app): State<Arc<App>>, Asked(list): Asked<List>) -> Answer<Vec<OrderListed>> {
     let found = blocking(&app, move |app| {
         let orders = match list.receipt {
             Some(receipt) => app.node.order_of_receipt(&receipt)?.into_iter().collect(),
             None => app.node.orders(list.customer, list.before, rows(list.limit))?,
         };
-        orders.into_iter().map(|order| show(app, order)).collect()
+        orders.into_iter().map(|order| listed(app, order)).collect()
     });
     Ok(Json(found.await?))
 }
 
+fn listed(app: &App, order: Order) -> Result<OrderListed, Error> {
+    let confirmation = app.node.confirmation(&order)?;
+    Ok(OrderListed { order, confirmation })
+}
+
 async fn one(State(app): State<Arc<App>>, Named(order): Named<OrderId>) -> Answer<OrderShown> {
-    let seen = move |app: &App| app.node.seen(order)?.ok_or_else(|| Refused::UnknownOrder { order }.into());
-    Ok(Json(blocking(&app, seen).await?.into()))
+    let shown = blocking(&app, move |app| {
+        let seen = app.node.seen(order)?.ok_or(Refused::UnknownOrder { order })?;
+        let confirmation = app.node.confirmation(&seen.order)?;
+        Ok(OrderShown { confirmation, ..seen.into() })
+    });
+    Ok(Json(shown.await?))
 }
 
 async fn printed(

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     error::{Error, Refused},
-    orders,
+    orders::{self, Awaiting},
     returns::{self, Back, LineBack, RefundWanted, ReturnWanted, Seen, What},
 };
 
@@ -143,6 +143,9 @@ pub struct OrderShown {
     pub returnable: Vec<LineLeft>,
     /// How much can still be given back.
     pub refundable: Money,
+    /// Whether it awaits head office's word that the goods are there; none where none was needed.
+    #[serde(default)]
+    pub confirmation: Option<Awaiting>,
 }
 
 impl From<Seen> for OrderShown {
@@ -154,7 +157,13 @@ impl From<Seen> for OrderShown {
             left: line.left(),
         };
         let returnable = seen.left.lines.iter().map(line).collect();
-        Self { order: seen.order, returns: seen.returns, returnable, refundable: seen.left.refundable() }
+        Self {
+            order: seen.order,
+            returns: seen.returns,
+            returnable,
+            refundable: seen.left.refundable(),
+            confirmation: None,
+        }
     }
 }
 

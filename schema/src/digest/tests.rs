@@ -146,7 +146,7 @@ fn each() -> [(Aggregate, &'static str); 16] {
         (Aggregate::Concern(Box::new(concern)), "3ecfa06866954ee50b69d35109b4035c"),
         (Aggregate::Transfer(Box::new(transfer())), "9273928d1731c8b3a77a3e553e6ac798"),
         (Aggregate::Delivery(Box::new(delivery())), "77b3b9253db4cbff7344eafaf2b7139b"),
-        (Aggregate::Return(Box::new(returned())), "53fac5fba6acce5a4cfe073bf26701c9"),
+        (Aggregate::Return(Box::new(returned())), "b5ff84ce7643ecf41ecfaf9551843a08"),
         (Aggregate::Rule(Box::new(rule)), "a2469057fd62aef0a9b6725f60848b68"),
         (Aggregate::Confirmation(confirmation), "29a925d0580bfca9763214cc05bf2eae"),
     ]

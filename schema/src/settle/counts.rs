@@ -38,18 +38,19 @@ impl Batch<'_> {
         for (line, number) in count.lines.iter().zip(0..) {
             let key = StockKey { product_id: line.product_id, warehouse_id: count.warehouse_id };
             match &count.cut {
-                // Only its own device moved these goods, and it has told all of that.
-                None => self.put_or_take(at, number, key, line.delta, Reason::Counted),
-                Some(cut) => self.counted_within(at, (number, count.lines.len()), key, line, cut),
+                Some(cut) if !self.author.homes.contains(&key.warehouse_id) => {
+                    self.counted_within(at, (number, count.lines.len()), key, line, cut);
+                }
+                // Only its own device sells these goods, and it has told all of that: what it may sell and what is
+                // there change by the same number, here as in its own book.
+                Some(_) | None => self.put_or_take(at, number, key, line.delta, Reason::Counted),
             }
         }
         Ok(Verdict::Accepted)
     }
 
     fn counted_within(&mut self, at: At, (number, lines): (i32, usize), key: StockKey, line: &CountLine, cut: &Cut) {
-        // What the device took itself to have found or to lack is its own to sell, or no longer, as it said.
-        self.own_by(key, line.delta);
-        // It laid what it took to be the difference over its image; the true one may be none.
+        // The device laid what it took to be the difference over its image; the true one may be none.
         self.tell_rows_again([key].into());
         let Some(life) = self.told.life else { return };
         let while_counting = self.span(cut.since, at.at);

@@ -160,6 +160,7 @@ impl Batch<'_> {
     pub(super) fn change_allotment(&mut self, key: StockKey, change: impl FnOnce(Allotment) -> Allotment) {
         let life = self.elder.unwrap_or(self.author.incarnation_id);
         let remaining = self.known.written_off.get(&(life, key)).copied().unwrap_or_default();
+        let is_counted = self.known.counts.contains_key(&key);
         let allotment = match self.elder {
             None => {
                 self.settled.allotments.insert(key);
@@ -171,7 +172,9 @@ impl Batch<'_> {
             }
         };
         let told = change(*allotment);
-        let back = write_off::given_back(remaining, *allotment, told);
+        let taken = write_off::given_back(remaining, *allotment, told);
+        // Of a row that somebody counted the book says what was seen, and nothing comes back.
+        let back = if is_counted { 0 } else { taken };
         let changed = Allotment { reclaimed: told.reclaimed - back, ..told };
         let opened = changed.open() - allotment.open();
         *allotment = changed;
@@ -179,8 +182,8 @@ impl Batch<'_> {
         if opened < 0 || back > 0 {
             self.settled.freed.insert(key);
         }
-        if back > 0 {
-            self.give_back_of_write_off(life, key, back);
+        if taken > 0 {
+            self.give_back_of_write_off(life, key, taken);
         }
     }
 

@@ -259,7 +259,7 @@ fn allotment(row: &Row) -> Result<Allotment, Error> {
 /// Those of the earlier lives that are the author's own.
 async fn elders(tx: &Tx, author: &Author, touched: &Touched, known: &mut Known) -> Result<(), Error> {
     for (life, marks) in touched.elders.iter().filter(|(life, _)| author.elders.contains(life)) {
-        let of_life = allotments(tx, *life, &touched.stock).await?;
+        let of_life = allotments_and_losses(tx, *life, &touched.stock).await?;
         let allotments = keep_written_off(known, *life, of_life);
         known.elders.insert(*life, Elder { told: told(tx, *life, marks).await?, allotments });
     }

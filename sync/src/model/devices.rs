@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use outpost_schema::{
+    count::{Span, Told},
     device::IncarnationState,
     id::{IncarnationId, NodeId},
-    settle::{Raised, write_off::write_off},
+    settle::{Past, Raised, write_off::write_off},
     stock::{Allotment, StockKey},
     verdict::ConcernKind,
 };
@@ -72,6 +73,8 @@ impl Ledger {
         self.known.levels.insert(key, written.level);
         self.journals.entry(life).and_modify(|journal| _ = journal.allotments.insert(key, written.allotment));
         *self.movements.entry(key).or_default() -= written.units;
+        let told = Told { life: None, seq: 0, at: Some(Span::at(self.known.now)) };
+        self.past.entry(key).or_default().push(Past { told, delta: -written.units });
         *self.lost.entry(key).or_default() += written.units;
         *self.known.written_off.entry((life, key)).or_default() += written.units;
         self.tell_stock(key);

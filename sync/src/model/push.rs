@@ -172,7 +172,8 @@ impl Ledger {
             if why.reason == Reason::Transferred {
                 *self.transferred.entry(key.product_id).or_default() += delta;
             }
-            if why.reason == Reason::Lost {
+            // What comes back of a write-off; what somebody says to have lost is an op's like any other.
+            if why.reason == Reason::Lost && moved.line < 0 {
                 *self.lost.entry(*key).or_default() -= delta;
             }
         }

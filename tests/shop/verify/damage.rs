@@ -56,7 +56,7 @@ const TABLES: [Table; 18] = [
 ];
 
 /// Everything a till keeps but when a cart was last shown and how it compares itself.
-const KEPT: [&str; 24] = [
+const KEPT: [&str; 26] = [
     "warehouses",
     "categories",
     "products",

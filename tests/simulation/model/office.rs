@@ -6,7 +6,6 @@ use outpost_schema::{
     catalogue::{ProductEdit, Warehouse},
     device::{Card, NodeKind},
     id::{EpochId, IncarnationId, NodeId, ProductId, RuleId, WarehouseId},
-    quantity::Amount,
     rule::Rule,
     settle::Author,
     world::{Seeded, World as _},

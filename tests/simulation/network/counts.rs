@@ -5,7 +5,7 @@ use outpost_schema::{count::Upto, stock::StockKey, verdict::ConcernKind};
 use outpost_sync::round::Local as _;
 
 use super::{Check, Network};
-use crate::{depth::Depth, device::Device as _};
+use crate::{depth::Depth, device::Device as _, ledger::Happened};
 
 impl<D: Depth> Network<D> {
     /// How far every till of a place is, as their screens say.
@@ -18,11 +18,23 @@ impl<D: Depth> Network<D> {
     }
 
     /// Somebody saw what is there. What was handed out beyond that is nowhere, and no book owes it any more.
-    pub(super) fn counted(&mut self, key: StockKey) {
+    pub(super) fn counted(&mut self, number: usize, key: StockKey) {
+        if self.spots[number].card.is_home {
+            // What the device there finds or lacks is booked as it says.
+            return;
+        }
         let row = self.ledger.row(key);
         row.is_counted = true;
         row.there = row.there.max(0);
         self.ledger.explained.insert(ConcernKind::RecountWanted);
+        // What was written off with a device that has not heard of it is found, and may be sold by that device too.
+        let written_off = |spot: &&super::Spot<D>| {
+            let theirs = self.book.allotments.get(&(spot.life, key)).map_or(0, |own| own.reclaimed);
+            let ours = spot.device.as_ref().map_or(0, |device| device.allotment(key).reclaimed);
+            theirs > ours
+        };
+        let unheard = self.spots.iter().filter(written_off).filter_map(|spot| spot.open.get(&key)).sum();
+        self.ledger.allow(&[(key, unheard)]);
     }
 
     /// Units of a counted row that may be on the wrong side of its count, because a limit allows it: there are two of
@@ -32,9 +44,16 @@ impl<D: Depth> Network<D> {
         let Some(row) = self.ledger.rows.get(&key).filter(|row| row.is_counted) else { return 0 };
         let here = |spot: &&super::Spot<D>| spot.card.warehouse_id == key.warehouse_id;
         let is_unsure = self.spots.iter().filter(here).any(|spot| spot.was_doubtful || spot.clock_was_set);
-        let ops = self.ledger.ops.iter().filter(|op| is_unsure || op.may_be_lost);
+        // Of goods that two tills handed over it counts when the one did that is heard first.
+        let ops = self.ledger.ops.iter().filter(|op| is_unsure || op.may_be_lost || self.is_told_twice(op));
         let moved = ops.flat_map(|op| &op.moved).filter(|(of, _)| *of == key).map(|(_, delta)| delta.abs());
         moved.sum::<i64>() + if is_unsure { row.opening } else { 0 }
+    }
+
+    /// Whether another op tells as well that the goods of its order were handed over.
+    fn is_told_twice(&self, op: &Happened) -> bool {
+        let Some(order) = op.hands_over else { return false };
+        self.ledger.ops.iter().filter(|other| other.hands_over == Some(order)).count() > 1
     }
 
     /// Whether it is known that a count of this row is to be repeated.
@@ -45,7 +64,7 @@ impl<D: Depth> Network<D> {
 
     /// The book of a counted row says what is there; less, where it says that it should be counted again.
     pub(super) fn the_count_holds(&self, key: StockKey) -> Check {
-        let booked = |op: &&crate::ledger::Happened| !self.is_booked(op);
+        let booked = |op: &&Happened| !self.is_booked(op);
         let missing = self.ledger.ops.iter().filter(booked).flat_map(|op| &op.moved);
         let missing: i64 = missing.filter(|(of, _)| *of == key).map(|(_, delta)| delta.abs()).sum();
         // What is written off with a lost device is gone from the book, and may be there.

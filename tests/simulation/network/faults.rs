@@ -192,7 +192,7 @@ impl<D: Depth> Network<D> {
             return self.moved_on(number, name, (*order, *status), moved);
         }
         let is_count = if let Act::Count { product, .. } = act {
-            self.counted(self.key(number, *product));
+            self.counted(number, self.key(number, *product));
             true
         } else {
             false

@@ -52,6 +52,21 @@ impl<D: Depth> Network<D> {
         self.expect(number, &moved)
     }
 
+    /// Whether an op tells of goods that came back of an order which no disk holds any more: it waits for that, and
+    /// where a later life carries it, it does so under that life's name.
+    pub(super) fn brings_back_what_is_lost(&self, op: usize) -> bool {
+        let receipts = self.ledger.returns.iter().filter(|(of, _)| *of == op).map(|(_, back)| &back.order_receipt);
+        let orders = receipts.flat_map(|receipt| self.ledger.sold.iter().filter(move |sold| sold.receipt == *receipt));
+        let mut sales = orders.filter_map(|order| self.ledger.orders.get(&order.order_id));
+        sales.any(|sale| self.ledger.ops[*sale].may_be_lost)
+    }
+
+    /// Whether a difference is a return that waits so.
+    pub(super) fn waits_for_a_lost_sale(&self, difference: &str) -> bool {
+        let mut returns = self.ledger.returns.iter();
+        returns.any(|(op, back)| difference.contains(&back.return_id.to_string()) && self.brings_back_what_is_lost(*op))
+    }
+
     /// What came back is in the book once, and where that is more than was sold or paid, somebody is told.
     pub(super) fn returns_are_what_happened(&self, shelf: &Shelf) -> Check {
         let strange =

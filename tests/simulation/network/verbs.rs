@@ -336,7 +336,7 @@ impl<D: Depth> Network<D> {
                 }
                 let taken = moved.iter().map(|(key, delta)| (*key, (-delta).max(0))).collect();
                 let moved = moved.clone();
-                self.counted(key);
+                self.counted(number, key);
                 self.happened(
                     number,
                     Happened { name, moved, taken, is_count: true, hands_over: None, may_be_lost: false },

@@ -43,7 +43,8 @@ const WRITTEN_OFF: &str = "
     select product_id, warehouse_id, incarnation_id, units from written_off where units > 0";
 
 const LOST: &str = "
-    select product_id, warehouse_id, -sum(delta)::bigint from stock_movements where reason = 'lost' group by 1, 2";
+    select product_id, warehouse_id, -sum(delta)::bigint from stock_movements where reason = 'lost'
+      and (act_id is not null or line < 0) group by 1, 2";
 
 const HOLDS: &str = "select product_id, warehouse_id, hold_id, amount from holds where closed_at is null";
 

@@ -5,7 +5,7 @@ use axum::{
     http::{Request, header},
 };
 use outpost_schema::{
-    id::{IncarnationId, NodeId, ProductId},
+    id::{HoldId, IncarnationId, NodeId, ProductId},
     world::World as _,
 };
 use outpost_server::{

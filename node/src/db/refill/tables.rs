@@ -230,6 +230,7 @@ pub(super) const GROUPS: &[Group] = &[
             own: OWN_ORDER,
             ..Fed::told("order_confirmations", &["order_id"], &["warehouse_id", "asked_at", "confirmed_at"])
         }],
+        laid_over: None,
     },
     Group {
         key: "concern_id",
@@ -280,6 +281,7 @@ pub(super) const GROUPS: &[Group] = &[
             &["rule_id"],
             &["sort", "prefix", "node_kind", "category_id", "product_id", "warehouse_id", "value", "updated_at"],
         )],
+        laid_over: None,
     },
 ];
 

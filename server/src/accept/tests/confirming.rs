@@ -14,7 +14,7 @@ use crate::confirm::confirm;
 fn awaited(till: &mut Till, tea: ProductId, units: i64) -> (OrderId, Entry) {
     let order = till.order_to_ship(&[(tea, units)]);
     let order_id = order.order_id;
-    (order_id, till.write(&Op::Sale(Box::new(Sale { order, sold: None, to_be_confirmed: true }))))
+    (order_id, till.write(&Op::Sale(Box::new(Sale { order, sold: None, holds: Vec::new(), to_be_confirmed: true }))))
 }
 
 async fn confirmed(shop: &Shop, order: OrderId) -> i64 {

@@ -5,6 +5,7 @@ use outpost_schema::{
     id::{HoldId, NodeId, ProductId, WarehouseId},
     op::{LifeEnded, Op},
     quantity::Amount,
+    stock::StockKey,
     verdict::{ConcernKind, Refusal, Verdict},
 };
 use outpost_sync::wire::HoldWanted;
@@ -96,19 +97,13 @@ async fn a_suspended_device_is_granted_nothing_and_what_it_tells_is_booked() {
     assert_eq!(lent.till.push(&lent.shop, &entries).await, [refused, Verdict::Accepted]);
     assert_eq!(lent.level().await, (8, 4));
     let desk = Desk::open(&lent.shop.server);
-    let wanted = HoldWanted {
-        hold_id: HoldId(Uuid::from_u128(5)),
-        product_id: lent.tea,
-        warehouse_id: lent.place,
-        amount: Amount::new(1).unwrap(),
-        cart_id: None,
-        seconds: 60,
-    };
+    let key = StockKey { product_id: lent.tea, warehouse_id: lent.place };
+    let wanted = HoldWanted::of_one(HoldId(Uuid::from_u128(5)), key, Amount::new(1).unwrap(), 60);
     assert_eq!(desk.place(lent.till.caller(), wanted.clone()).await.unwrap_err().code(), "suspended");
     desk.place(lent.other.caller(), wanted.clone()).await.unwrap();
     let allotted = hold::allot(&lent.shop.server, lent.till.caller(), wanted.hold_id).await;
     assert_eq!(allotted.unwrap_err().code(), "suspended");
-    hold::release(&lent.shop.server, lent.till.caller(), wanted.hold_id).await.unwrap();
+    hold::release(&lent.shop.server, hold::standing::By::Node(lent.till.caller()), wanted.hold_id).await.unwrap();
 
     devices::resume(&lent.shop.server, node, &signed(2)).await.unwrap();
     assert_eq!(lent.shop.concern_kinds().await, Vec::<String>::new());

@@ -52,7 +52,7 @@ impl Web {
     /// An order of so many that uses these up.
     async fn order(&mut self, units: i64, holds: Vec<HoldId>) -> Vec<Verdict> {
         let order = self.till.order_to_ship(&[(self.tea, units)]);
-        let entries = [self.till.write(&Op::Sale(Box::new(Sale { order, sold: None, holds })))];
+        let entries = [self.till.write(&Op::Sale(Box::new(Sale { order, sold: None, holds, to_be_confirmed: false })))];
         self.till.push(&self.shop, &entries).await
     }
 
@@ -107,7 +107,7 @@ async fn a_hold_that_an_ask_of_the_same_push_released_is_not_used_up_too() {
     let hold = web.hold(&[(web.depot, 3)]).await.unwrap();
     web.shop.world.pass(61);
     let order = web.till.order_to_ship(&[(web.tea, 3)]);
-    let sale = Op::Sale(Box::new(Sale { order, sold: None, holds: vec![hold] }));
+    let sale = Op::Sale(Box::new(Sale { order, sold: None, holds: vec![hold], to_be_confirmed: false }));
     let entries = [web.till.ask(&[(web.tea, 5)]), web.till.write(&sale)];
     web.till.push(&web.shop, &entries).await;
     assert_eq!((web.level().await, web.closed_as("expired").await), ((5, 5), 1), "three of the five are the order's");
@@ -119,7 +119,8 @@ async fn a_push_that_is_repeated_uses_a_hold_up_once() {
     let mut web = Web::open(64).await;
     let hold = web.hold(&[(web.depot, 3)]).await.unwrap();
     let order = web.till.order_to_ship(&[(web.tea, 3)]);
-    let entries = [web.till.write(&Op::Sale(Box::new(Sale { order, sold: None, holds: vec![hold] })))];
+    let entries =
+        [web.till.write(&Op::Sale(Box::new(Sale { order, sold: None, holds: vec![hold], to_be_confirmed: false })))];
     for _ in 0..2 {
         web.till.say(&web.shop, &entries).await.unwrap();
         assert_eq!(web.level().await, (5, 3));

@@ -134,6 +134,8 @@ impl Tables {
             | Aggregate::Transfer(_)
             | Aggregate::Delivery(_)
             | Aggregate::Return(_)
+            | Aggregate::Rule(_)
+            | Aggregate::Confirmation(_)
             | Aggregate::Gone(_) => false,
         };
         self.images.values().any(says)
