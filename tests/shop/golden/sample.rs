@@ -16,6 +16,7 @@ use outpost_schema::{
     order::{Order, OrderStatus},
     quantity::Amount,
     returned::Return,
+    transfer::TransferCode,
     verdict::{Grant, Refusal, SetAside, Verdict},
 };
 use outpost_sync::{
@@ -67,8 +68,39 @@ pub fn push(version: Version) -> Push {
     }
     if version >= Version::Third {
         ops.push(Op::Returned(Box::new(back())));
+        ops.extend(of_the_stockroom());
     }
     chained(ops)
+}
+
+/// What is done with goods since version 3.
+fn of_the_stockroom() -> [Op; 5] {
+    let (remark, lot) = (json!({ "person": "Ada", "note": "by van" }), json!({ "lot": "L7", "expires": "2027-01" }));
+    let seen = json!({ "product_id": HONEY, "counted": 7, "delta": -3 });
+    let cut = json!({
+        "since": AT, "heard": [{ "incarnation_id": id(51), "seq": 4 }], "read": [{ "incarnation_id": id(52), "seq": 6 }],
+    });
+    let code = TransferCode { prefix: "B1".to_owned(), number: 1 };
+    let received = json!({
+        "warehouse_id": PLACE, "lines": [{ "product_id": HONEY, "amount": 2, "lot": lot }], "remark": remark,
+        "delivery_id": id(80),
+    });
+    [
+        Op::Adjusted(of(json!({
+            "warehouse_id": PLACE, "cause": "damaged", "remark": remark,
+            "lines": [{ "product_id": HONEY, "delta": -1, "lot": lot }],
+        }))),
+        Op::Counted(of(json!({ "warehouse_id": PLACE, "lines": [seen], "cut": cut, "remark": remark }))),
+        Op::Dispatched(of(json!({
+            "code": code, "from_id": PLACE, "to_id": id(5), "remark": remark,
+            "lines": [{ "product_id": HONEY, "amount": 2 }],
+        }))),
+        Op::Arrived(of(json!({
+            "code": code, "warehouse_id": PLACE, "complete": true,
+            "lines": [{ "product_id": HONEY, "came": 2, "damaged": 1 }],
+        }))),
+        Op::ReceiptUndone(of(json!({ "seq": 4, "received": received }))),
+    ]
 }
 
 fn chained(ops: Vec<Op>) -> Push {
