@@ -66,8 +66,8 @@ impl<D: Depth> Network<D> {
         let mut returns = self.ledger.returns.iter();
         returns.any(|(op, back)| {
             let rows = back.lines.iter().map(|line| line.product_id.0);
-            let mut named = rows.flat_map(|id| [id.to_string(), id.simple().to_string()]);
-            let is_it = difference.contains(&back.return_id.to_string()) || named.any(|id| difference.contains(&id));
+            let mut ids = rows.chain([back.return_id.0]).flat_map(|id| [id.to_string(), id.simple().to_string()]);
+            let is_it = ids.any(|id| difference.contains(&id));
             is_it && self.brings_back_what_is_lost(*op)
         })
     }
