@@ -4,6 +4,3 @@ create table heard (
     incarnation_id blob not null primary key,
     seq            integer not null
 ) strict, without rowid;
-
--- Up to when head office had been heard then, by its clock: what it had done itself was done before, too.
-alter table feed_position add column heard_at integer;

@@ -30,6 +30,7 @@ const MIGRATIONS: &[Migration] = &[
     ("0011_counts", include_str!("../../../migrations/node/0011_counts.sql")),
     ("0012_transfers", include_str!("../../../migrations/node/0012_transfers.sql")),
     ("0013_returns", include_str!("../../../migrations/node/0013_returns.sql")),
+    ("0014_heard_at", include_str!("../../../migrations/node/0014_heard_at.sql")),
 ];
 
 const APPLIED: &str = "create table if not exists migrations (

@@ -25,6 +25,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = embedded![
     "0011_counts",
     "0012_transfers",
     "0013_returns",
+    "0014_heard_at",
 ];
 
 /// Where the node notes what was applied.
