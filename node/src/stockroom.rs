@@ -206,7 +206,9 @@ impl Writing<'_> {
         let own = self.identity.incarnation_id();
         let read = counting.marks.iter().filter(|upto| upto.incarnation_id != own).copied().collect();
         let now = self.now();
-        let cut = Cut { since: counting.since.unwrap_or(now).min(now), heard: heard::of_others(self.conn())?, read };
+        let since = counting.since.unwrap_or(now).min(now);
+        let (heard_at, heard) = (heard::at(self.conn())?, heard::of_others(self.conn())?);
+        let cut = Cut { since, heard_at, heard, read };
         let (warehouse_id, remark) = (self.identity.warehouse_id(), counting.remark.clone());
         let count = Count { warehouse_id, lines: lines.clone(), cut: Some(cut), remark };
         let entry = self.append(&Op::Counted(count))?;

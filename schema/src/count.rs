@@ -39,6 +39,9 @@ pub struct Upto {
 pub struct Cut {
     /// When counting began, by the counting device's clock; it ended with the op.
     pub since: Timestamp,
+    /// Up to when it had heard head office, by that one's clock: what head office itself had done was done before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard_at: Option<Timestamp>,
     /// Of other journals, what the device had heard: all of that was before. What came after it is not known.
     pub heard: Vec<Upto>,
     /// Of other journals, how far they were while it was counted: what came after that was after.
@@ -178,6 +181,11 @@ impl InForce {
                 return When::After;
             }
         }
+        if let (None, Some(at), Some(heard_at)) = (op.life, op.at, self.cut.heard_at)
+            && at.to <= heard_at
+        {
+            return When::Before;
+        }
         match (op.at, self.while_counting) {
             (Some(at), Some(counting)) if at.to < counting.from => When::Before,
             (Some(at), Some(counting)) if at.from > counting.to => When::After,
@@ -225,7 +233,12 @@ mod tests {
     /// Counted by life 1 with its tenth op, between minute 100 and 105. It had heard life 2 up to 5, and read life 3 at 8.
     fn count() -> InForce {
         let upto = |number, seq| Upto { incarnation_id: life(number), seq };
-        let cut = Cut { since: minute(100), heard: vec![upto(2, 5), upto(3, 2)], read: vec![upto(3, 8)] };
+        let cut = Cut {
+            since: minute(100),
+            heard_at: Some(minute(60)),
+            heard: vec![upto(2, 5), upto(3, 2)],
+            read: vec![upto(3, 8)],
+        };
         let while_counting = Some(Span { from: minute(97), to: minute(108) });
         let (life, seq, counted) = (life(1), 10, 7);
         InForce { life, seq, cut, while_counting, counted, line: 1, lines: 3, answered: 0, doubtful: 0 }
@@ -257,7 +270,8 @@ mod tests {
             assert_eq!(count().when(told), expected, "{by:?} {seq} {at:?}");
         }
         let unknown = InForce { while_counting: None, ..count() };
-        assert_eq!(unknown.when(Told { life: None, seq: 0, at: at(50, 50) }), When::Doubtful);
+        assert_eq!(unknown.when(Told { life: None, seq: 0, at: at(60, 60) }), When::Before, "it had heard of that");
+        assert_eq!(unknown.when(Told { life: None, seq: 0, at: at(61, 61) }), When::Doubtful);
     }
 
     #[test]

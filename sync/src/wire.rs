@@ -132,6 +132,12 @@ impl Push {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.carts.is_empty()
     }
+
+    /// Whether it tells the same as the other one, whenever either was sent.
+    pub fn tells_the_same_as(&self, other: &Self) -> bool {
+        let Self { entries, carts, epoch, hole, clock: _ } = self;
+        (entries, carts, epoch, hole) == (&other.entries, &other.carts, &other.epoch, &other.hole)
+    }
 }
 
 /// Entries that a node has no longer: it forgot them when the server's backups held them, and the server

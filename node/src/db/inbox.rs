@@ -118,7 +118,7 @@ fn finish(conn: &Connection, page: &Page, now: Timestamp) -> Result<(), Error> {
     note_contact(conn, now)?;
     conn.prepare_cached("update feed_position set cursor = ?1")?.execute([&page.cursor])?;
     if page.level {
-        heard::note(conn, &page.others)?;
+        heard::note(conn, page)?;
         conn.prepare_cached("update feed_position set seen = ?1, level_at = ?2")?.execute(params![page.seen, now])?;
         checks::count_round(conn)?;
         filling::end(conn)?;

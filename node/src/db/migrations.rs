@@ -30,8 +30,9 @@ const MIGRATIONS: &[Migration] = &[
     ("0011_counts", include_str!("../../../migrations/node/0011_counts.sql")),
     ("0012_transfers", include_str!("../../../migrations/node/0012_transfers.sql")),
     ("0013_returns", include_str!("../../../migrations/node/0013_returns.sql")),
-    ("0014_rules", include_str!("../../../migrations/node/0014_rules.sql")),
-    ("0015_confirmations", include_str!("../../../migrations/node/0015_confirmations.sql")),
+    ("0014_heard_at", include_str!("../../../migrations/node/0014_heard_at.sql")),
+    ("0015_rules", include_str!("../../../migrations/node/0015_rules.sql")),
+    ("0016_confirmations", include_str!("../../../migrations/node/0016_confirmations.sql")),
 ];
 
 const APPLIED: &str = "create table if not exists migrations (

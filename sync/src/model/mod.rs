@@ -25,11 +25,12 @@ use std::{collections::BTreeSet, sync::Mutex};
 use outpost_schema::{
     catalogue::{Product, ProductEdit, Warehouse},
     clock::Timestamp,
+    count::{Span, Told},
     feed::{Aggregate, EVERYONE, Kind},
     id::{EpochId, HoldId, NodeId, ProductId, WarehouseId},
     money::Currency,
     rule::Rule,
-    settle::Author,
+    settle::{Author, Past},
     stock::{Level, StockKey},
 };
 
@@ -80,6 +81,8 @@ impl Model {
             let key = StockKey { product_id, warehouse_id: *warehouse_id };
             ledger.known.levels.insert(key, Level { balance: *balance, promised: 0 });
             ledger.movements.insert(key, *balance);
+            let told = Told { life: None, seq: 0, at: Some(Span::at(ledger.known.now)) };
+            ledger.past.insert(key, vec![Past { told, delta: *balance }]);
             ledger.tell_stock(key);
             ledger.top_up(key);
         }

@@ -78,7 +78,7 @@ fn of_the_stockroom() -> [Op; 5] {
     let (remark, lot) = (json!({ "person": "Ada", "note": "by van" }), json!({ "lot": "L7", "expires": "2027-01" }));
     let seen = json!({ "product_id": HONEY, "counted": 7, "delta": -3 });
     let cut = json!({
-        "since": AT, "heard": [{ "incarnation_id": id(51), "seq": 4 }], "read": [{ "incarnation_id": id(52), "seq": 6 }],
+        "since": AT, "heard_at": AT, "heard": [{ "incarnation_id": id(51), "seq": 4 }], "read": [{ "incarnation_id": id(52), "seq": 6 }],
     });
     let code = TransferCode { prefix: "B1".to_owned(), number: 1 };
     let received = json!({

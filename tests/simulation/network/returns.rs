@@ -64,7 +64,12 @@ impl<D: Depth> Network<D> {
     /// Whether a difference is a return that waits so.
     pub(super) fn waits_for_a_lost_sale(&self, difference: &str) -> bool {
         let mut returns = self.ledger.returns.iter();
-        returns.any(|(op, back)| difference.contains(&back.return_id.to_string()) && self.brings_back_what_is_lost(*op))
+        returns.any(|(op, back)| {
+            let rows = back.lines.iter().map(|line| line.product_id.0);
+            let mut ids = rows.chain([back.return_id.0]).flat_map(|id| [id.to_string(), id.simple().to_string()]);
+            let is_it = ids.any(|id| difference.contains(&id));
+            is_it && self.brings_back_what_is_lost(*op)
+        })
     }
 
     /// What came back is in the book once, and where that is more than was sold or paid, somebody is told.

@@ -13,11 +13,12 @@ use outpost_schema::{
     cart::Cart,
     count::Cut,
     id::{CartId, OrderId, ProductId},
-    journal::Mark,
+    journal::{Entry, Mark},
     movement::{ReceivedLine, Remark},
     op::{Count, Goods, Line, Op, Sale, StatusTold},
     order::{Fulfilment, Order, OrderStatus},
     quantity::Amount,
+    settle::decode,
 };
 use outpost_sync::round::{Anew, Failure, Local as _};
 use rusqlite::Connection;
@@ -113,10 +114,10 @@ impl Act {
             Self::GiveBack(lines) => Done::Journaled(Op::GaveBack(goods(lines)), Some(node.give_back(lines)?)),
             Self::Ask(lines) => Done::Journaled(Op::AllotmentAsked(goods(lines)), Some(node.ask(lines)?)),
             Self::Count(seen) => {
-                let (lines, now) = (node.count(seen)?, node.world().now());
-                let cut = Some(Cut { since: now, heard: Vec::new(), read: Vec::new() });
-                let (warehouse_id, remark) = (book.card.warehouse_id, Remark::default());
-                Done::Journaled(Op::Counted(Count { warehouse_id, lines, cut, remark }), None)
+                let (warehouse_id, lines) = (book.card.warehouse_id, node.count(seen)?);
+                // What had been done is the till's to say; whether it stays is what is looked at.
+                let cut = node.unsent()?.entries.last().and_then(cut_of);
+                Done::Journaled(Op::Counted(Count { warehouse_id, lines, cut, remark: Remark::default() }), None)
             }
             Self::Advance(order_id, status) => {
                 let at = node.advance(*order_id, *status)?.updated_at;
@@ -234,6 +235,14 @@ fn checkout(node: &Node, cart_id: CartId, book: &Book) -> Result<Done, Error> {
         Op::Sale(Box::new(Sale { order, sold, holds: Vec::new(), to_be_confirmed: false })),
         Box::new(cart),
     ))
+}
+
+/// What a count says had been done before it.
+fn cut_of(entry: &Entry) -> Option<Cut> {
+    match decode(entry) {
+        Ok(Op::Counted(count)) => count.cut,
+        Ok(_) | Err(_) => None,
+    }
 }
 
 fn round(node: &Node, network: &Network, loses_answer: bool) -> Result<Done, Error> {

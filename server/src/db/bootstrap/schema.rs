@@ -25,8 +25,9 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = embedded![
     "0011_counts",
     "0012_transfers",
     "0013_returns",
-    "0014_rules",
-    "0015_confirmations",
+    "0014_heard_at",
+    "0015_rules",
+    "0016_confirmations",
 ];
 
 /// Where the node notes what was applied.

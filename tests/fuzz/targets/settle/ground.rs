@@ -89,7 +89,12 @@ fn count(choices: &mut Choices<'_>) -> InForce {
     InForce {
         life: make::life(choices),
         seq: choices.within(1, 9),
-        cut: Cut { since: make::at(choices), heard: choices.some(2, upto), read: choices.some(2, upto) },
+        cut: Cut {
+            since: make::at(choices),
+            heard_at: choices.perhaps(make::at),
+            heard: choices.some(2, upto),
+            read: choices.some(2, upto),
+        },
         while_counting: told(choices).at,
         counted: choices.within(0, 20),
         line: 0,

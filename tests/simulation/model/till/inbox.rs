@@ -70,6 +70,7 @@ impl Tables {
         }
         self.cursor = Some(page.cursor.clone());
         if page.level {
+            self.heard_at = Some(page.server_time);
             for upto in &page.others {
                 let heard = self.heard.entry(upto.incarnation_id).or_default();
                 *heard = upto.seq.max(*heard);

@@ -107,6 +107,8 @@ pub(in super::super) struct Tables {
     pub(super) seen: String,
     /// How far the other tills of the place were when this one was last level.
     pub(super) heard: BTreeMap<IncarnationId, i64>,
+    /// And when that was, by head office's clock.
+    pub(super) heard_at: Option<Timestamp>,
     pub(super) epoch: Epoch,
     /// While the feed is read anew.
     pub(super) told: Option<Told>,
@@ -144,7 +146,7 @@ impl Tables {
     /// Those of a new till.
     pub(in super::super) fn new(card: &Card) -> Self {
         let (own, former, images, stock, allotments, orders, carts) = Default::default();
-        let (cursor, seen, heard, epoch, told) = Default::default();
+        let (cursor, seen, heard, heard_at, epoch, told) = Default::default();
         let (card, state, receipts, hlc, next_life) = (card.clone(), State::Active, 0, Hlc::ZERO, None);
         let transfers = 0;
         Self {
@@ -164,6 +166,7 @@ impl Tables {
             cursor,
             seen,
             heard,
+            heard_at,
             epoch,
             told,
         }
