@@ -114,7 +114,7 @@ const BEYOND: &str = "
     from stock_movements m
     where m.product_id = any($1) and m.warehouse_id = $2 and m.act_id is not null";
 
-/// What [`BEYOND`] finds for the counts of a batch.
+/// What `BEYOND` finds for the counts of a batch.
 ///
 /// # Errors
 /// If Postgres fails.
