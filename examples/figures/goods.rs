@@ -137,6 +137,7 @@ fn page_of(aggregates: Vec<Aggregate>, next: usize, level: bool) -> Page {
         seen: "1:1:".to_owned(),
         aggregates,
         acked: Vec::new(),
+        others: Vec::new(),
         server_time: THEN,
         protocol: outpost_sync::wire::PROTOCOL,
         recovering: false,

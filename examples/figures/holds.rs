@@ -6,12 +6,13 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use outpost_schema::{
     id::HoldId,
     quantity::Amount,
+    stock::StockKey,
     world::{Seeded, World as _},
 };
 use outpost_server::{db::databases, hold::Desk, server::Server};
 use outpost_sync::{
     codec::{Form, encode},
-    wire::{Caller, HOLDS_PATH, HoldPlaced, HoldWanted},
+    wire::{Caller, HOLDS_PATH, HoldLine, HoldPlaced, HoldWanted},
 };
 use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
@@ -177,14 +178,9 @@ fn chance_of_all() -> u64 {
 }
 
 fn wanted(ids: &Seeded, chance: &mut ChaCha8Rng, products: usize) -> Outcome<HoldWanted> {
-    Ok(HoldWanted {
-        hold_id: HoldId::new(ids.now(), ids.id_chance()),
-        product_id: goods::product_id(chance.random_range(0..products)),
-        warehouse_id: goods::warehouse_id(),
-        amount: Amount::new(1)?,
-        cart_id: None,
-        seconds: 600,
-    })
+    let product_id = goods::product_id(chance.random_range(0..products));
+    let key = StockKey { product_id, warehouse_id: goods::warehouse_id() };
+    Ok(HoldWanted::of_one(HoldId::new(ids.now(), ids.id_chance()), key, Amount::new(1)?, 600))
 }
 
 impl Way {
@@ -196,7 +192,8 @@ impl Way {
             }
             Self::Http(line) => _ = line.post::<HoldPlaced>(HOLDS_PATH, None, &encode(Form::Binary, &wanted)).await?,
             Self::Bare(client, statement) => {
-                let HoldWanted { hold_id, product_id, warehouse_id, amount, .. } = wanted;
+                let HoldWanted { hold_id, lines, .. } = wanted;
+                let HoldLine { product_id, warehouse_id, amount } = lines[0];
                 let placed = client.execute(statement, &[&hold_id, &product_id, &warehouse_id, &amount]).await?;
                 if placed != 1 {
                     return Err("bare SQL placed nothing".into());

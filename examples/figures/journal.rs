@@ -74,7 +74,8 @@ impl Journal {
     }
 
     fn entry(&mut self, order: &Order) -> Entry {
-        let op = Op::Sale(Box::new(Sale { order: order.clone(), sold: None }));
+        let op =
+            Op::Sale(Box::new(Sale { order: order.clone(), sold: None, holds: Vec::new(), to_be_confirmed: false }));
         let stamp = Hlc::ZERO.tick(order.created_at);
         let seen = "100000:100000:".to_owned();
         let entry = Entry::write(goods::incarnation_id(), self.head, stamp, seen, &op, self.world.chance());

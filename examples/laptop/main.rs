@@ -10,6 +10,7 @@ mod line;
 mod machine;
 mod plan;
 mod report;
+mod stockroom;
 mod story;
 mod till;
 mod town;

@@ -111,6 +111,43 @@ impl Till {
         self.post("/v1/stock/receive", json!({ "lines": goods_lines(goods) })).await.map(drop)
     }
 
+    /// Writes down that units broke.
+    pub async fn broke(&self, product_id: ProductId, units: i64) -> Said<()> {
+        let lines = json!([{ "product_id": product_id, "delta": -units }]);
+        let said = json!({ "cause": "damaged", "lines": lines, "person": "Sam", "note": "fell off the trolley" });
+        self.post("/v1/stock/adjust", said).await.map(drop)
+    }
+
+    /// The id of a place, by its name.
+    pub async fn place(&self, name: &str) -> Said<String> {
+        let places = self.get("/v1/places").await?;
+        let place = places.as_array().and_then(|places| places.iter().find(|place| place["name"] == name));
+        text(&place.ok_or("there is no such place")?["warehouse_id"])
+    }
+
+    /// Sends goods to another place; what is written on the boxes.
+    pub async fn send(&self, to: &str, goods: &[(ProductId, i64)]) -> Said<String> {
+        let said = json!({ "to": to, "lines": goods_lines(goods), "anyway": true });
+        text(&self.post("/v1/transfers", said).await?["code"])
+    }
+
+    /// Takes in all that is on the road under a code; of the first product so many are damaged.
+    pub async fn take_in(&self, code: &str, goods: &[(ProductId, i64)], damaged: i64) -> Said<()> {
+        let came = |(place, (product_id, units)): (usize, &(ProductId, i64))| {
+            let damaged = if place == 0 { damaged } else { 0 };
+            json!({ "product_id": product_id, "came": units, "damaged": damaged })
+        };
+        let lines: Vec<Value> = goods.iter().enumerate().map(came).collect();
+        self.post(&format!("/v1/transfers/{code}/arrive"), json!({ "lines": lines, "complete": true })).await.map(drop)
+    }
+
+    /// Units of a transfer that are still on the road, as far as is known here.
+    pub async fn on_the_road(&self, code: &str) -> Said<i64> {
+        let transfer = self.get(&format!("/v1/transfers/{code}")).await?;
+        let units = transfer["on_road"].as_array().map(|rows| rows.iter().filter_map(|row| row[1].as_i64()).sum());
+        Ok(units.unwrap_or(0))
+    }
+
     /// Opens a cart and puts some goods in; its id.
     pub async fn begin_cart(&self, goods: &[(ProductId, i64)]) -> Said<String> {
         let cart = self.post("/v1/carts", json!({})).await?;

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The shop where the kiosk stands; the web shop sells from it too.
-const MAIN: &str = "High Street";
+pub const MAIN: &str = "High Street";
 /// The pop-up's own place.
 const FAIR: &str = "Summer Fair";
 /// The handheld's own place.

@@ -3,7 +3,9 @@
 use outpost_schema::{
     barcode::Barcode,
     catalogue::{Category, Product, Warehouse},
+    clock::Timestamp,
     id::{CategoryId, ProductId},
+    money::Currency,
     stock::{Level, StockKey},
 };
 use rusqlite::Connection;
@@ -16,6 +18,7 @@ use crate::{
     },
     error::Error,
     node::Node,
+    scan,
 };
 
 /// Products in one list.
@@ -36,16 +39,17 @@ pub struct Offer {
 }
 
 impl Node {
-    /// Products that a scan or some typed words mean: those with exactly this barcode or sku; if there
+    /// Products that a scan or some typed words mean: those with exactly this barcode or sku, or that a GS1 code or label names; if there
     /// are none, those whose name begins with the text, then those with all its words.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub fn find(&self, text: &str, limit: usize) -> Result<Vec<Offer>, Error> {
-        let limit = limit.min(LIST_MAX);
+        let (limit, now) = (limit.min(LIST_MAX), self.world().now());
         self.db().read(|conn| {
             let identity = identity::find(conn)?;
-            let products = search(conn, text.trim(), limit)?;
+            let currency = identity.as_ref().map_or(Currency::USD, |identity| identity.card.currency);
+            let products = search(conn, text.trim(), limit, (currency, now))?;
             products.into_iter().map(|product| offer(conn, identity.as_ref(), product)).collect()
         })
     }
@@ -104,12 +108,26 @@ impl Node {
     }
 }
 
-fn search(conn: &Connection, text: &str, limit: usize) -> Result<Vec<Product>, Error> {
+/// Products that have this very text as barcode or sku.
+pub(crate) fn exact(conn: &Connection, text: &str) -> Result<Vec<Product>, Error> {
+    let mut exact = text.parse::<Barcode>().map_or(Ok(Vec::new()), |code| catalogue::of_barcode(conn, &code))?;
+    exact.extend(catalogue::of_sku(conn, text)?);
+    Ok(exact)
+}
+
+fn search(
+    conn: &Connection,
+    text: &str,
+    limit: usize,
+    (currency, now): (Currency, Timestamp),
+) -> Result<Vec<Product>, Error> {
     if text.is_empty() {
         return catalogue::page(conn, None, None, limit as i64);
     }
-    let mut exact = text.parse::<Barcode>().map_or(Ok(Vec::new()), |code| catalogue::of_barcode(conn, &code))?;
-    exact.extend(catalogue::of_sku(conn, text)?);
+    let mut exact = exact(conn, text)?;
+    if exact.is_empty() {
+        exact = scan::coded(conn, text, currency, now)?;
+    }
     if !exact.is_empty() {
         return Ok(first_of_each(exact, limit));
     }
@@ -121,12 +139,12 @@ fn search(conn: &Connection, text: &str, limit: usize) -> Result<Vec<Product>, E
     Ok(first_of_each(found, limit))
 }
 
-fn first_of_each(products: Vec<Product>, limit: usize) -> Vec<Product> {
+pub(crate) fn first_of_each(products: Vec<Product>, limit: usize) -> Vec<Product> {
     let mut seen = std::collections::BTreeSet::new();
     products.into_iter().filter(|product| seen.insert(product.product_id)).take(limit).collect()
 }
 
-fn offer(conn: &Connection, identity: Option<&Identity>, product: Product) -> Result<Offer, Error> {
+pub(crate) fn offer(conn: &Connection, identity: Option<&Identity>, product: Product) -> Result<Offer, Error> {
     let Some(identity) = identity else { return Ok(Offer { product, level: Level::default(), open: 0 }) };
     let key = identity.stock_of(product.product_id);
     let level = stock::level(conn, key)?;

@@ -9,24 +9,29 @@ macro_rules! say {
     }};
 }
 
+pub mod adjust;
 pub mod backup;
 pub mod card;
 pub mod carry;
+pub mod concerns;
 pub mod count;
+pub mod deliveries;
 pub mod find;
 pub mod goods;
 mod house;
 pub mod join;
-pub mod low;
 pub mod orders;
 pub mod restore;
 pub mod round;
 pub mod salvage;
+pub mod scarce;
 pub mod sell;
 pub mod serve;
 pub mod status;
 pub mod stock;
+pub mod take_back;
 mod till;
+pub mod transfer;
 pub mod verify;
 mod wanted;
 

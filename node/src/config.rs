@@ -7,18 +7,23 @@ use std::{
 };
 
 use clap::Args;
+use outpost_schema::money::Money;
 use serde::Deserialize;
+
+use crate::returns::Caps;
 
 /// Every variable of the environment begins so.
 const PREFIX: &str = "OUTPOST_NODE_";
 
 /// The variables there are.
-const VARIABLES: [&str; 7] = [
+const VARIABLES: [&str; 9] = [
     "OUTPOST_NODE_CONFIG",
     "OUTPOST_NODE_DATA",
     "OUTPOST_NODE_LISTEN",
     "OUTPOST_NODE_SERVER",
     "OUTPOST_NODE_WITNESS",
+    "OUTPOST_NODE_REFUND_CAP",
+    "OUTPOST_NODE_REFUNDS_CAP",
     "OUTPOST_NODE_LOG_FORMAT",
     "OUTPOST_NODE_LOG",
 ];
@@ -64,6 +69,14 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "FILE", env = "OUTPOST_NODE_WITNESS")]
     pub witness: Option<PathBuf>,
 
+    /// What is given back at most for one receipt that is not known here [default: 50.00]
+    #[arg(long, global = true, value_name = "AMOUNT", env = "OUTPOST_NODE_REFUND_CAP")]
+    pub refund_cap: Option<Money>,
+
+    /// The same for all of them since head office was last heard [default: 200.00]
+    #[arg(long, global = true, value_name = "AMOUNT", env = "OUTPOST_NODE_REFUNDS_CAP")]
+    pub refunds_cap: Option<Money>,
+
     /// How log lines are written [default: text]
     #[arg(long, global = true, value_name = "FORMAT", env = "OUTPOST_NODE_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -85,6 +98,8 @@ pub struct Config {
     pub server: Option<String>,
     /// A second witness of the journal, on another disk.
     pub witness: Option<PathBuf>,
+    /// What is given back at most for receipts that are not known here.
+    pub refund_caps: Caps,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// What is logged, if somebody says so.
@@ -147,12 +162,17 @@ impl Settings {
     pub fn settle(self, variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Config, BadConfig> {
         check_variables(variables)?;
         let file = self.config.as_deref().map_or_else(|| Ok(Self::default()), read)?;
+        let usual = Caps::usual();
         let listen = self.listen.or(file.listen).unwrap_or_else(|| LISTEN.to_owned());
         Ok(Config {
             data: self.data.or(file.data).unwrap_or_else(|| DATA.into()),
             listen: loopback(&listen)?,
             server: self.server.or(file.server),
             witness: self.witness.or(file.witness),
+            refund_caps: Caps {
+                each: self.refund_cap.or(file.refund_cap).unwrap_or(usual.each),
+                since_contact: self.refunds_cap.or(file.refunds_cap).unwrap_or(usual.since_contact),
+            },
             log_format: self.log_format.or(file.log_format).unwrap_or_default(),
             log: self.log.or(file.log),
         })

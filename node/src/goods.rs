@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use outpost_schema::{
     clock::Timestamp,
     journal::Entry,
-    stock::{Allotment, Level, Reason, StockKey},
+    movement::Why,
+    planted::{Bug, is_planted},
+    stock::{Allotment, Level, Movement, StockKey},
 };
 
 use crate::{
@@ -20,7 +22,7 @@ use crate::{
 pub(crate) struct Effects {
     levels: BTreeMap<StockKey, Level>,
     allotments: BTreeMap<StockKey, Allotment>,
-    movements: Vec<(usize, StockKey, i64, Reason)>,
+    movements: Vec<(usize, Movement)>,
 }
 
 impl Effects {
@@ -52,10 +54,10 @@ impl Effects {
     }
 
     /// Units come into the book or leave it.
-    pub(crate) fn move_stock(&mut self, line: usize, key: StockKey, delta: i64, reason: Reason) {
+    pub(crate) fn move_stock(&mut self, line: usize, key: StockKey, delta: i64, why: impl Into<Why>) {
         if delta != 0 {
             self.levels.entry(key).or_default().balance += delta;
-            self.movements.push((line, key, delta, reason));
+            self.movements.push((line, Movement { key, delta, why: why.into() }));
         }
     }
 
@@ -67,12 +69,13 @@ impl Effects {
         line: usize,
         key: StockKey,
         delta: i64,
-        reason: Reason,
+        why: impl Into<Why>,
     ) -> Result<(), Error> {
-        if writing.identity.card.is_home {
+        let stays_sellable = delta < 0 && is_planted(Bug::DamageStaysSellable);
+        if writing.identity.card.is_home && !stays_sellable {
             self.allot(writing, key, |own| if delta < 0 { own.consume(-delta) } else { own.receive(delta) })?;
         }
-        self.move_stock(line, key, delta, reason);
+        self.move_stock(line, key, delta, why);
         Ok(())
     }
 
@@ -83,8 +86,8 @@ impl Effects {
         for (key, allotment) in &self.allotments {
             stock::save_allotment(conn, incarnation_id, *key, allotment)?;
         }
-        for (line, key, delta, reason) in self.movements {
-            stock::save_movement(conn, place, line, key, delta, reason, at)?;
+        for (line, movement) in &self.movements {
+            stock::save_movement(conn, place, *line, movement, at)?;
         }
         self.levels.into_iter().try_for_each(|(key, change)| stock::lay_over(conn, place, key, change, at))
     }

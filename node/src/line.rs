@@ -38,7 +38,7 @@ impl Local for Node {
     }
 
     fn unsent(&self) -> Result<Push, Error> {
-        self.db().read(outbox::unsent)
+        self.db().read(|conn| outbox::unsent(conn, self.world().now()))
     }
 
     fn settle(&self, sent: &Push, answer: &Pushed) -> Result<(), Error> {

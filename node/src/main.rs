@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use outpost_node::{
     command::{
-        Failure, backup, card, carry, count, find, goods, join, low, orders, restore, round, salvage, sell, serve,
-        status, stock, verify,
+        Failure, adjust, backup, card, carry, concerns, count, deliveries, find, goods, join, orders, restore, round,
+        salvage, scarce, sell, serve, status, stock, take_back, transfer, verify,
     },
     config::{Config, LogFormat, Settings},
     stage,
@@ -37,17 +37,26 @@ enum Verb {
     /// Serve the pages and the API and keep the line; what happens if no command is given
     Serve,
     Sell(sell::Sell),
+    Return(take_back::Return),
     Find(find::Find),
     Stock(stock::Stock),
     /// List of what little may be sold here without asking
-    Low,
-    /// Write down goods that came in
-    Receive(goods::Goods),
+    Scarce,
+    Receive(adjust::Receive),
+    Adjust(adjust::Adjust),
     Count(count::Count),
+    /// Show how far this device is, for a count at another one
+    Mark,
+    Deliveries(deliveries::Deliveries),
+    /// Goods on the road between warehouses
+    #[command(subcommand)]
+    Transfer(transfer::Transfer),
     /// Ask for more to sell
     Ask(goods::Goods),
     /// Give back what is not needed, so that others may sell it
-    GiveBack(goods::Goods),
+    GiveBack(goods::Back),
+    /// Give everything back and close the journal: head office has said that this device is to go
+    Retire,
     Orders(orders::Orders),
     /// Send and fetch now, and say what happened
     Round,
@@ -58,6 +67,7 @@ enum Verb {
     Verify,
     /// Show how this device stands with head office
     Status,
+    Concerns(concerns::Concerns),
     Backup(backup::Backup),
     Restore(restore::Restore),
 }
@@ -84,13 +94,19 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Card(card) => card::run(&config, &card),
         Verb::Serve => serve::run(&config),
         Verb::Sell(sell) => sell::run(&config, &sell),
+        Verb::Return(back) => take_back::run(&config, &back),
         Verb::Find(find) => find::run(&config, &find),
         Verb::Stock(stock) => stock::run(&config, &stock),
-        Verb::Low => low::run(&config),
-        Verb::Receive(goods) => goods::run(&config, &goods, goods::Deed::Receive),
+        Verb::Scarce => scarce::run(&config),
+        Verb::Receive(wanted) => adjust::receive(&config, &wanted),
+        Verb::Adjust(wanted) => adjust::adjust(&config, &wanted),
         Verb::Count(count) => count::run(&config, &count),
+        Verb::Mark => count::mark(&config),
+        Verb::Deliveries(wanted) => deliveries::run(&config, &wanted),
+        Verb::Transfer(verb) => transfer::run(&config, &verb),
         Verb::Ask(goods) => goods::run(&config, &goods, goods::Deed::Ask),
-        Verb::GiveBack(goods) => goods::run(&config, &goods, goods::Deed::GiveBack),
+        Verb::GiveBack(back) => goods::give_back(&config, back),
+        Verb::Retire => goods::retire(&config),
         Verb::Orders(orders) => orders::run(&config, &orders),
         Verb::Round => round::run(&config),
         Verb::Export(export) => carry::export(&config, &export),
@@ -98,6 +114,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Salvage(salvage) => salvage::run(&config, &salvage),
         Verb::Verify => verify::run(&config),
         Verb::Status => status::run(&config),
+        Verb::Concerns(wanted) => concerns::run(&config, &wanted),
         Verb::Backup(wanted) => backup::run(&config, &wanted),
         Verb::Restore(wanted) => restore::run(&config, &wanted),
     }

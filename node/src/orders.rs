@@ -6,7 +6,23 @@ use outpost_schema::{
     order::{Order, Receipt},
 };
 
-use crate::{db::orders, error::Error, node::Node};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    db::{confirmations, orders},
+    error::Error,
+    node::Node,
+};
+
+/// How an order stands that was taken although no allotment covered it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Awaiting {
+    /// It awaits head office's word that the goods are there.
+    Awaited,
+    /// The goods are there, and promised.
+    Confirmed,
+}
 
 /// Orders in one list.
 pub const LIST_MAX: usize = 200;
@@ -25,11 +41,20 @@ impl Node {
     /// # Errors
     /// `unreadable` if this is no receipt number.
     pub fn order_of_receipt(&self, text: &str) -> Result<Option<Order>, Error> {
-        let parts = text.trim().rsplit_once('-');
-        let receipt = parts
-            .and_then(|(prefix, number)| Some(Receipt { prefix: prefix.to_owned(), number: number.parse().ok()? }));
-        let receipt = receipt.ok_or(Fault::Unreadable { what: "a receipt number" })?;
+        let receipt = receipt(text)?;
         self.db().read(|conn| orders::of_receipt(conn, &receipt))
+    }
+
+    /// Whether an order awaits head office's word; none, if it never needed it, or was handed over or called off.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn confirmation(&self, order: &Order) -> Result<Option<Awaiting>, Error> {
+        if !order.is_promised() {
+            return Ok(None);
+        }
+        let found = self.db().read(|conn| confirmations::find(conn, order.order_id))?;
+        Ok(found.map(|one| if one.confirmed_at.is_some() { Awaiting::Confirmed } else { Awaiting::Awaited }))
     }
 
     /// Orders, newest first: of one customer or of all, and older than `before`.
@@ -39,4 +64,12 @@ impl Node {
     pub fn orders(&self, user: Option<UserId>, before: Option<OrderId>, limit: usize) -> Result<Vec<Order>, Error> {
         self.db().read(|conn| orders::list(conn, user, before, limit.min(LIST_MAX) as i64))
     }
+}
+
+/// A receipt's number as it is printed.
+pub(crate) fn receipt(text: &str) -> Result<Receipt, Fault> {
+    let parts = text.trim().rsplit_once('-');
+    let receipt =
+        parts.and_then(|(prefix, number)| Some(Receipt { prefix: prefix.to_owned(), number: number.parse().ok()? }));
+    receipt.ok_or(Fault::Unreadable { what: "a receipt number" })
 }

@@ -65,6 +65,14 @@ works! {
     AddReview = "add_review": WRITTEN;
     /// Goods came in.
     Receive = "receive": WRITTEN;
+    /// There are more or fewer than the book says.
+    Adjust = "adjust": WRITTEN;
+    /// Goods go on the road.
+    Send = "send": WRITTEN;
+    /// Goods come from the road.
+    Arrive = "arrive": WRITTEN;
+    /// A receipt is taken back.
+    UndoReceipt = "undo_receipt": WRITTEN;
     /// Goods were counted.
     Count = "count": WRITTEN;
     /// Allotment goes back.
@@ -75,6 +83,8 @@ works! {
     Advance = "advance": WRITTEN;
     /// An order is cancelled.
     Cancel = "cancel": WRITTEN;
+    /// Goods come back.
+    TakeBack = "take_back": WRITTEN;
     /// A card is taken.
     Join = "join": WRITTEN;
     /// What head office answered to a push is noted.

@@ -41,6 +41,8 @@ pub struct Status {
     pub problem: Option<String>,
     /// Whether head office was restored and is still hearing from its devices: it grants nothing.
     pub is_recovering: bool,
+    /// Whether head office has suspended this device: it sells nothing.
+    pub is_suspended: bool,
     /// Ops that the server could not book yet.
     pub set_aside: i64,
     /// Asks that were refused.
@@ -50,7 +52,7 @@ pub struct Status {
     /// Units it may sell without asking: what is lost, or sold twice, with this device at most.
     pub open_units: i64,
     /// Products of which little may be sold here without asking.
-    pub low: i64,
+    pub scarce: i64,
 }
 
 impl Node {
@@ -77,11 +79,12 @@ impl Node {
                 level_at: position.level_at,
                 problem: position.problem,
                 is_recovering: epochs::known(conn)?.is_recovering,
+                is_suspended: concerns::is_suspended(conn, identity.node_id())?,
                 set_aside: journal::count_verdicts(conn, "set_aside")?,
                 refused: journal::count_verdicts(conn, "refused")?,
                 concerns: concerns::count_open(conn)?,
                 open_units: stock::open_units(conn, incarnation)?,
-                low: stock::count_low(conn, incarnation)?,
+                scarce: stock::count_scarce(conn, incarnation)?,
             })
         })
     }

@@ -5,18 +5,24 @@ mod answers;
 use std::collections::BTreeSet;
 
 use outpost_schema::{
-    id::{OrderId, ProductId},
+    clock::Timestamp,
+    count::{Cut, Upto},
+    id::{DeliveryId, OrderId, ProductId},
     journal::Mark,
+    movement::{Adjusted, Cause, Change, Received, ReceivedLine, Remark, Why},
     op::{Cancel, Count, CountLine, Goods, Line, Op, StatusTold},
     order::{Fulfilment, Order, OrderStatus},
     planted::{Bug, is_planted},
     stock::Reason,
 };
 
-pub use self::answers::Low;
+pub use self::answers::Scarce;
 pub(crate) use self::answers::Shortages;
 use crate::{
-    db::{catalogue, orders, stock},
+    db::{
+        catalogue, heard, orders, outbox, pending_ops,
+        stock::{self, Place},
+    },
     error::{Error, Refused},
     goods::Effects,
     node::{Node, Writing},
@@ -32,29 +38,71 @@ pub struct Seen {
     pub counted: i64,
 }
 
+/// While something was counted.
+#[derive(Clone, Debug, Default)]
+pub struct Counting {
+    /// When it began; none: just now.
+    pub since: Option<Timestamp>,
+    /// How far other devices were meanwhile, as their screens or they themselves said.
+    pub marks: Vec<Upto>,
+    /// Who counted.
+    pub remark: Remark,
+}
+
 impl Node {
-    /// Goods came in.
+    /// Goods came in, and nobody says more of them.
     ///
     /// # Errors
-    /// `no_lines`, `too_many_lines`, `unknown_product`, or what the disk says.
+    /// Those of [`Node::take_in`].
     pub fn receive(&self, lines: &[Line]) -> Result<Mark, Error> {
-        self.write(Work::Receive, |writing| {
-            let mut effects = Effects::default();
-            for (line, number) in lines.iter().zip(0..) {
-                let key = writing.identity.stock_of(line.product_id);
-                effects.put_or_take(writing, number, key, line.amount.units(), Reason::Received)?;
-            }
-            writing.note_goods(lines, effects, Op::Received)
-        })
+        let lines: Vec<_> = lines.iter().copied().map(ReceivedLine::from).collect();
+        self.take_in(&lines, &Remark::default())
     }
 
-    /// Somebody looked: what was seen becomes what the book says. Answers with what each line moved.
+    /// Goods came in: of which lots, and who took them in.
     ///
     /// # Errors
-    /// `not_home` where others sell too, `product_twice`, `amount_out_of_range`, and those of
-    /// [`Node::receive`].
+    /// `no_lines`, `too_many_lines`, `unknown_product`, those of texts that are too long or blank, or what the disk
+    /// says.
+    pub fn take_in(&self, lines: &[ReceivedLine], remark: &Remark) -> Result<Mark, Error> {
+        self.write(Work::Receive, |writing| writing.take_in(lines, remark, None))
+    }
+
+    /// There are more or fewer than the book says, and this is why. What is promised of them stays promised: head
+    /// office sees what is no longer there for it.
+    ///
+    /// # Errors
+    /// `amount_out_of_range` if goods go the other way than their cause says, `empty` for a correction without a
+    /// note, and those of [`Node::take_in`].
+    pub fn adjust(&self, cause: Cause, lines: &[Change], remark: &Remark) -> Result<Mark, Error> {
+        self.write(Work::Adjust, |writing| writing.adjust(cause, lines, remark))
+    }
+
+    /// Somebody looked: what was seen becomes what the book says. Answers with what each line moved here.
+    ///
+    /// # Errors
+    /// Those of [`Node::count_as`].
     pub fn count(&self, seen: &[Seen]) -> Result<Vec<CountLine>, Error> {
-        self.write(Work::Count, |writing| writing.count(seen))
+        self.count_as(seen, &Counting::default())
+    }
+
+    /// Somebody looked, while others sold. How far those were is said as exactly as it is known; what is told later
+    /// and was done before is then in the book once.
+    ///
+    /// # Errors
+    /// `product_twice`, `amount_out_of_range`, `too_many_lines` for more marks than a cut may name, and those of
+    /// [`Node::take_in`].
+    pub fn count_as(&self, seen: &[Seen], counting: &Counting) -> Result<Vec<CountLine>, Error> {
+        self.write(Work::Count, |writing| writing.count(seen, counting))
+    }
+
+    /// How far this device's journal is: for another device's count, which reads it off the screen.
+    ///
+    /// # Errors
+    /// If the journal cannot be read.
+    pub fn mark(&self) -> Result<Upto, Error> {
+        let standing = self.db().read(outbox::standing)?;
+        Ok(Upto { incarnation_id: standing.incarnation_id, seq: standing.head.seq })
     }
 
     /// Gives part of this node's allotment back, so that others may sell it.
@@ -100,18 +148,53 @@ impl Node {
 }
 
 impl Writing<'_> {
-    fn note_goods(&mut self, lines: &[Line], effects: Effects, op: fn(Goods) -> Op) -> Result<Mark, Error> {
-        lines.iter().try_for_each(|line| self.check_product(line.product_id))?;
-        let goods = Goods { warehouse_id: self.identity.warehouse_id(), lines: lines.to_vec() };
-        let entry = self.append(&op(goods))?;
+    pub(crate) fn take_in(
+        &mut self,
+        lines: &[ReceivedLine],
+        remark: &Remark,
+        delivery_id: Option<DeliveryId>,
+    ) -> Result<Mark, Error> {
+        let mut effects = Effects::default();
+        for (line, number) in lines.iter().zip(0..) {
+            self.check_product(line.product_id)?;
+            let why = Why { reason: Reason::Received, remark: remark.clone(), lot: line.lot.clone() };
+            let key = self.identity.stock_of(line.product_id);
+            effects.put_or_take(self, number, key, line.amount.units(), why)?;
+        }
+        let warehouse_id = self.identity.warehouse_id();
+        let op = Op::Received(Received { warehouse_id, lines: lines.to_vec(), remark: remark.clone(), delivery_id });
+        self.note_moved(&op, effects)
+    }
+
+    fn adjust(&mut self, cause: Cause, lines: &[Change], remark: &Remark) -> Result<Mark, Error> {
+        let warehouse_id = self.identity.warehouse_id();
+        let op = Op::Adjusted(Adjusted { warehouse_id, cause, lines: lines.to_vec(), remark: remark.clone() });
+        // Before anything is reckoned: a number that is no amount may overflow.
+        op.check()?;
+        let mut effects = Effects::default();
+        for (line, number) in lines.iter().zip(0..) {
+            self.check_product(line.product_id)?;
+            let why = Why { reason: cause.reason(), remark: remark.clone(), lot: line.lot.clone() };
+            effects.put_or_take(self, number, self.identity.stock_of(line.product_id), line.delta, why)?;
+        }
+        self.note_moved(&op, effects)
+    }
+
+    pub(crate) fn note_moved(&mut self, op: &Op, effects: Effects) -> Result<Mark, Error> {
+        let entry = self.append(op)?;
         effects.save(self, &entry)?;
+        let place = Place { incarnation_id: self.identity.incarnation_id(), seq: entry.seq };
+        pending_ops::lay_over(self.conn(), place, op)?;
         Ok(entry.mark())
     }
 
-    fn count(&mut self, seen: &[Seen]) -> Result<Vec<CountLine>, Error> {
-        if !self.identity.card.is_home {
-            return Err(Refused::NotHome.into());
-        }
+    fn note_goods(&mut self, lines: &[Line], effects: Effects, op: fn(Goods) -> Op) -> Result<Mark, Error> {
+        lines.iter().try_for_each(|line| self.check_product(line.product_id))?;
+        let goods = Goods { warehouse_id: self.identity.warehouse_id(), lines: lines.to_vec() };
+        self.note_moved(&op(goods), effects)
+    }
+
+    fn count(&mut self, seen: &[Seen], counting: &Counting) -> Result<Vec<CountLine>, Error> {
         let mut effects = Effects::default();
         let (mut lines, mut products) = (Vec::with_capacity(seen.len()), BTreeSet::new());
         for (&Seen { product_id, counted }, number) in seen.iter().zip(0..) {
@@ -124,13 +207,20 @@ impl Writing<'_> {
             effects.put_or_take(self, number, key, delta, Reason::Counted)?;
             lines.push(CountLine { product_id, counted, delta });
         }
-        let count = Count { warehouse_id: self.identity.warehouse_id(), lines: lines.clone() };
+        let own = self.identity.incarnation_id();
+        let read = counting.marks.iter().filter(|upto| upto.incarnation_id != own).copied().collect();
+        let now = self.now();
+        let since = counting.since.unwrap_or(now).min(now);
+        let (heard_at, heard) = (heard::at(self.conn())?, heard::of_others(self.conn())?);
+        let cut = Cut { since, heard_at, heard, read };
+        let (warehouse_id, remark) = (self.identity.warehouse_id(), counting.remark.clone());
+        let count = Count { warehouse_id, lines: lines.clone(), cut: Some(cut), remark };
         let entry = self.append(&Op::Counted(count))?;
         effects.save(self, &entry)?;
         Ok(lines)
     }
 
-    fn give_back(&mut self, lines: &[Line]) -> Result<Mark, Error> {
+    pub(crate) fn give_back(&mut self, lines: &[Line]) -> Result<Mark, Error> {
         if self.identity.state.is_old_image() {
             return Err(Refused::RolledBack.into());
         }
@@ -192,7 +282,7 @@ impl Writing<'_> {
         }
     }
 
-    fn check_product(&self, product: ProductId) -> Result<(), Error> {
+    pub(crate) fn check_product(&self, product: ProductId) -> Result<(), Error> {
         let is_known = catalogue::price(self.conn(), product)?.is_some();
         if is_known { Ok(()) } else { Err(Refused::UnknownProduct { product }.into()) }
     }

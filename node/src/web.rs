@@ -10,10 +10,13 @@ pub mod people;
 mod problem;
 pub mod products;
 mod receipt;
+pub mod returns;
 pub mod sales;
+pub mod scan;
 pub mod status;
 pub mod stock;
 mod take;
+pub mod transfers;
 pub mod verify;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -36,6 +39,7 @@ use crate::{
     courier::{self, Courier, Health},
     error::Error,
     node::Node,
+    returns::Caps,
     uplink::Uplink,
 };
 
@@ -66,6 +70,8 @@ pub struct App {
     pub carts: Carts,
     /// Its line.
     pub line: Line,
+    /// What is given back at most for receipts that are not known here.
+    pub refund_caps: Caps,
 }
 
 impl App {
@@ -151,9 +157,12 @@ pub fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .merge(products::routes())
         .merge(carts::routes())
         .merge(sales::routes())
+        .merge(scan::routes())
         .merge(orders::routes())
+        .merge(returns::routes())
         .merge(people::routes())
         .merge(stock::routes())
+        .merge(transfers::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), nudge))

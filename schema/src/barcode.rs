@@ -31,6 +31,51 @@ impl Barcode {
     pub fn digits(&self) -> &str {
         &self.0
     }
+
+    /// This code and the others that mean the same: a GTIN may be written with zeros in front, up to fourteen
+    /// digits, and catalogues have it either way. Leading zeros weigh nothing, so each has the same check digit.
+    /// This one comes first.
+    pub fn spellings(&self) -> Vec<Self> {
+        let short = self.0.trim_start_matches('0');
+        let lengths = [8, 13, 14].into_iter().filter(|length| *length >= short.len());
+        let mut all: Vec<Self> = lengths.map(|length| Self(format!("{short:0>length$}"))).collect();
+        all.sort_by_key(|code| code.0.len().abs_diff(self.0.len()));
+        all
+    }
+}
+
+/// Whether text is digits of which the last is the check digit of the others.
+pub(crate) fn fits(text: &str) -> bool {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    digits
+        && text.len() > 1
+        && check_digit(&text.as_bytes()[..text.len() - 1]) == text.as_bytes()[text.len() - 1] - b'0'
+}
+
+/// The GTIN-12 of a short UPC-E: six digits, seven with the number system in front, or eight with the check digit
+/// behind (General Specifications, 5.2.2.4.2). None if it is no such code, or its check digit does not fit.
+pub fn upc_e(text: &str) -> Option<Barcode> {
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let (system, six, check) = match text.len() {
+        6 => ("0", text, None),
+        7 => (&text[..1], &text[1..], None),
+        8 => (&text[..1], &text[1..7], Some(&text[7..])),
+        _ => return None,
+    };
+    if !matches!(system, "0" | "1") {
+        return None;
+    }
+    let body = match six.as_bytes()[5] {
+        b'0'..=b'2' => format!("{system}{}{}0000{}", &six[..2], &six[5..], &six[2..5]),
+        b'3' => format!("{system}{}00000{}", &six[..3], &six[3..5]),
+        b'4' => format!("{system}{}00000{}", &six[..4], &six[4..5]),
+        _ => format!("{system}{}0000{}", &six[..5], &six[5..]),
+    };
+    let digit = check_digit(body.as_bytes());
+    let fits = check.is_none_or(|check| check == digit.to_string());
+    fits.then(|| Barcode(format!("0{body}{digit}")))
 }
 
 impl FromStr for Barcode {
@@ -48,7 +93,7 @@ impl FromStr for Barcode {
 }
 
 /// Weights 3 and 1 in turn, from the right (GS1 General Specifications, 7.9.1).
-fn check_digit(body: &[u8]) -> u8 {
+pub(crate) fn check_digit(body: &[u8]) -> u8 {
     let sum: u32 =
         body.iter().rev().zip([3, 1].into_iter().cycle()).map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
     u8::try_from((10 - sum % 10) % 10).expect("below ten")
@@ -90,6 +135,47 @@ mod tests {
         for (text, expected) in cases {
             let read = text.parse::<Barcode>();
             assert_eq!(read.as_ref().map(Barcode::digits), expected.as_ref().copied(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_known_by_its_other_lengths() {
+        let spelled = |text: &str| -> Vec<String> {
+            let code: Barcode = text.parse().expect("a barcode");
+            code.spellings().iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(spelled("4006381333931"), ["4006381333931", "04006381333931"]);
+        assert_eq!(spelled("04006381333931"), ["04006381333931", "4006381333931"]);
+        assert_eq!(spelled("96385074"), ["96385074", "0000096385074", "00000096385074"]);
+        assert_eq!(spelled("14006381333938"), ["14006381333938"]);
+    }
+
+    /// One of each rule, with the check digits that scanners show.
+    #[test]
+    fn a_short_upc_is_the_long_one_without_its_zeros() {
+        let cases = [
+            ("04252614", Some("0042100005264")),
+            ("425261", Some("0042100005264")),
+            ("0425261", Some("0042100005264")),
+            ("01234505", Some("0012000003455")),
+            ("01234531", Some("0012300000451")),
+            ("01234536", None),
+            ("04252615", None),
+            ("24252614", None),
+            ("4252", None),
+            ("4252é1", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(upc_e(text).as_ref().map(Barcode::digits), expected, "{text}");
+        }
+        let bodies = [
+            ("123453", "001230000045"),
+            ("123454", "001234000005"),
+            ("123455", "001234500005"),
+            ("123459", "001234500009"),
+        ];
+        for (six, body) in bodies {
+            assert_eq!(upc_e(six).map(|code| code.digits()[..12].to_owned()).as_deref(), Some(body), "{six}");
         }
     }
 

@@ -26,6 +26,17 @@ impl Timestamp {
         Self(self.0.saturating_add(seconds.saturating_mul(1_000_000)))
     }
 
+    /// The year in UTC, by Hinnant's civil_from_days (2013).
+    pub fn year(self) -> i32 {
+        let shifted = self.0.div_euclid(86_400_000_000) + 719_468;
+        let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        // Its years begin in March: the last 60 days belong to the next one.
+        let year = year_of_era + era * 400 + i64::from(day_of_year >= 306);
+        i32::try_from(year).unwrap_or(i32::MAX)
+    }
+
     /// Whole seconds from `earlier` to this moment, at least 0.
     pub const fn seconds_since(self, earlier: Self) -> i64 {
         let passed = self.0.saturating_sub(earlier.0) / 1_000_000;
@@ -82,6 +93,21 @@ impl Hlc {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_year_ends_with_december() {
+        let cases = [
+            (0, 1970),
+            (-1, 1969),
+            (951_782_399, 2000),
+            (1_767_225_599, 2025),
+            (1_767_225_600, 2026),
+            (4_102_444_800, 2100),
+        ];
+        for (seconds, year) in cases {
+            assert_eq!(Timestamp::from_micros(seconds * 1_000_000).year(), year, "{seconds}");
+        }
+    }
 
     fn wall(micros: i64) -> Timestamp {
         Timestamp::from_micros(micros)

@@ -9,8 +9,8 @@ use crate::{
     clock::Timestamp,
     device::{IncarnationState, LifeReason, NodeKind},
     id::{
-        AddressId, BackupId, CartId, CategoryId, ConcernId, EpochId, HoldId, IncarnationId, NodeId, OrderId,
-        OrderItemId, PaymentId, ProductId, ReviewId, UserId, WarehouseId,
+        AddressId, BackupId, CartId, CategoryId, ConcernId, DeliveryId, EpochId, HoldId, IncarnationId, NodeId,
+        OrderId, OrderItemId, PaymentId, ProductId, ReturnId, ReviewId, RuleId, TransferId, UserId, WarehouseId,
     },
     journal::Hash,
     money::{Currency, Money},
@@ -18,6 +18,8 @@ use crate::{
     order::{Fulfilment, OrderStatus, PaymentStatus, Tender},
     people::{Rating, Role},
     quantity::{Amount, Unit},
+    returned::Condition,
+    rule::RuleSort,
     stock::{Reason, SalePolicy},
     verdict::ConcernKind,
     word::Word as _,
@@ -79,8 +81,8 @@ mod sqlite {
     }
 
     ids! {
-        AddressId BackupId CartId CategoryId ConcernId EpochId HoldId IncarnationId NodeId OrderId OrderItemId
-        PaymentId ProductId ReviewId UserId WarehouseId
+        AddressId BackupId CartId CategoryId ConcernId DeliveryId EpochId HoldId IncarnationId NodeId OrderId
+        OrderItemId PaymentId ProductId ReturnId ReviewId RuleId TransferId UserId WarehouseId
     }
 
     integers! {
@@ -100,7 +102,9 @@ mod sqlite {
         Tender: |word| word.word();
         Fulfilment: |word| word.word();
         Reason: |word| word.word();
+        Condition: |word| word.word();
         SalePolicy: |word| word.word();
+        RuleSort: |word| word.word();
         NodeKind: |word| word.word();
         ConcernKind: |word| word.word();
         IncarnationState: |word| word.word();
@@ -124,6 +128,7 @@ mod sqlite {
 #[cfg(feature = "postgres")]
 mod postgres {
     use super::*;
+    use crate::settlement::Settlement;
     use bytes::BytesMut;
     use postgres_types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
     use rust_decimal::Decimal;
@@ -170,13 +175,13 @@ mod postgres {
     }
 
     ids! {
-        AddressId BackupId CartId CategoryId ConcernId EpochId HoldId IncarnationId NodeId OrderId OrderItemId
-        PaymentId ProductId ReviewId UserId WarehouseId
+        AddressId BackupId CartId CategoryId ConcernId DeliveryId EpochId HoldId IncarnationId NodeId OrderId
+        OrderItemId PaymentId ProductId ReturnId ReviewId RuleId TransferId UserId WarehouseId
     }
 
     words! {
         Unit Role OrderStatus PaymentStatus Tender Fulfilment Reason SalePolicy NodeKind IncarnationState
-        LifeReason ConcernKind OpKind
+        ConcernKind Condition LifeReason OpKind RuleSort Settlement
     }
 
     spelled_as! {

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// What sort of device a node is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeKind {
     /// A cashier's till.
@@ -33,6 +33,10 @@ pub enum IncarnationState {
     /// Its device began another life. What it still says are facts like any other, but nothing more is
     /// granted to it, and what it has open is in doubt.
     Superseded,
+    /// Head office suspended its device: it is granted nothing, and sells nothing once it hears of it.
+    Suspended,
+    /// Its device is closed for good. What it still says are facts all the same.
+    Retired,
 }
 
 /// Why a device begins another life of its journal.

@@ -30,7 +30,7 @@ pub const FORM: u16 = 1;
 
 /// What is compared, in the order of a walk. A late verdict is not: it is part of the node's own
 /// journal, which has a chain of hashes, and no image of anything.
-pub const COMPARED: [Kind; 11] = [
+pub const COMPARED: [Kind; 16] = [
     Kind::Warehouse,
     Kind::Category,
     Kind::Product,
@@ -42,6 +42,11 @@ pub const COMPARED: [Kind; 11] = [
     Kind::Review,
     Kind::Cart,
     Kind::Concern,
+    Kind::Transfer,
+    Kind::Delivery,
+    Kind::Return,
+    Kind::Rule,
+    Kind::Confirmation,
 ];
 
 /// The digest of one aggregate.
@@ -86,7 +91,12 @@ pub const fn counts(aggregate: &Aggregate) -> bool {
         | Aggregate::Order(_)
         | Aggregate::Review(_)
         | Aggregate::Cart(_)
-        | Aggregate::Concern(_) => true,
+        | Aggregate::Concern(_)
+        | Aggregate::Transfer(_)
+        | Aggregate::Delivery(_)
+        | Aggregate::Return(_)
+        | Aggregate::Rule(_)
+        | Aggregate::Confirmation(_) => true,
     }
 }
 
@@ -178,7 +188,9 @@ pub fn laid_over(op: &Op) -> Vec<Key> {
     match op {
         Op::Sale(sale) => {
             let cart = sale.sold.as_ref().map(|sold| key(Kind::Cart, sold.cart_id.0));
-            [key(Kind::Order, sale.order.order_id.0)].into_iter().chain(cart).collect()
+            let order_id = sale.order.order_id.0;
+            let confirmation = sale.to_be_confirmed.then(|| key(Kind::Confirmation, order_id));
+            [key(Kind::Order, order_id)].into_iter().chain(cart).chain(confirmation).collect()
         }
         Op::CustomerAdded(customer) => {
             let address = customer.address.as_ref().map(|address| key(Kind::Address, address.address_id.0));
@@ -187,9 +199,17 @@ pub fn laid_over(op: &Op) -> Vec<Key> {
         Op::AddressAdded(address) => vec![key(Kind::Address, address.address_id.0)],
         Op::Reviewed(review) => vec![key(Kind::Review, review.review_id.0)],
         Op::StatusTold(told) => vec![key(Kind::Order, told.order_id.0)],
+        Op::Returned(back) => vec![key(Kind::Return, back.return_id.0)],
         Op::Carried(carried) => carried.op().iter().flat_map(laid_over).collect(),
         Op::LifeEnded(_) => Vec::new(),
-        Op::Received(_) | Op::Counted(_) | Op::GaveBack(_) | Op::AllotmentAsked(_) | Op::CancelAsked(_) => Vec::new(),
+        Op::Received(_)
+        | Op::Adjusted(_)
+        | Op::Counted(_)
+        | Op::GaveBack(_)
+        | Op::AllotmentAsked(_)
+        | Op::CancelAsked(_) => Vec::new(),
+        // The image of a transfer or delivery stays as it was fed; what this node did to it is laid over when shown.
+        Op::Dispatched(_) | Op::Arrived(_) | Op::ReceiptUndone(_) => Vec::new(),
     }
 }
 
@@ -212,6 +232,7 @@ fn canonical(mut aggregate: Aggregate) -> Aggregate {
             product.attributes = sorted(std::mem::take(&mut product.attributes));
         }
         Aggregate::Order(order) => order.payments.sort_by_key(|payment| payment.payment_id),
+        Aggregate::Return(back) => back.refunds.sort_by_key(|refund| refund.payment.payment_id),
         Aggregate::Concern(concern) => concern.detail = sorted_value(concern.detail.take()),
         // What head office thinks that a device needs is no amount of anything, and is told anew with the next grant.
         Aggregate::Allotment(granted) => *granted = granted.totals(),
@@ -223,6 +244,10 @@ fn canonical(mut aggregate: Aggregate) -> Aggregate {
         | Aggregate::Review(_)
         | Aggregate::Cart(_)
         | Aggregate::Verdict(_)
+        | Aggregate::Transfer(_)
+        | Aggregate::Delivery(_)
+        | Aggregate::Rule(_)
+        | Aggregate::Confirmation(_)
         | Aggregate::Gone(_) => {}
     }
     aggregate

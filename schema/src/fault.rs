@@ -38,6 +38,12 @@ pub enum Fault {
     /// The last digit does not belong to the others.
     #[error("the barcode's last digit does not fit the others; scan it again or check the digits")]
     WrongCheckDigit,
+    /// A scan that cannot be read, or a label that cannot be sold by.
+    #[error(transparent)]
+    Unread(#[from] crate::scan::Unread),
+    /// Two rules about the same thing.
+    #[error("two of these rules are about the same; say it once")]
+    RuleTwice,
     /// Text that is missing where it is needed.
     #[error("{field} is empty; it needs a value")]
     Empty {
@@ -84,6 +90,9 @@ pub enum Fault {
     /// The payments do not cover the total, or exceed it.
     #[error("the payments do not equal the total; the tenders less the change must sum to it")]
     PaymentsMismatch,
+    /// A refund that gives nothing back, or that has not been given.
+    #[error("a refund is a payment of a negative amount that has been made; check its amount and status")]
+    NoRefund,
     /// A word from a fixed list that is not in the list.
     #[error("{value:?} is no {what}; use one of: {choices}")]
     UnknownWord {
@@ -100,6 +109,18 @@ pub enum Fault {
         /// What they should have been.
         what: &'static str,
     },
+    /// A transfer that goes nowhere.
+    #[error("a transfer goes from one warehouse to another; name another one")]
+    SameWarehouse,
+    /// More came damaged than came at all.
+    #[error("more came damaged than came; the damaged ones are a part of those that came")]
+    MoreDamagedThanCame,
+    /// Text that is no transfer's code.
+    #[error("this is not a transfer's code; write it like K1-T17-O, as it stands on the box")]
+    NotATransferCode,
+    /// The last character does not belong to the others.
+    #[error("the code's last character does not fit the others; read the box again")]
+    WrongTransferCode,
     /// A cart state that claims what it cannot know.
     #[error("the cart's state is not believable ({why}); nothing of it was taken, check the device that sent it")]
     UnbelievableCart {
@@ -122,6 +143,8 @@ impl Fault {
             Self::OtherCurrency => "other_currency",
             Self::NotABarcode => "not_a_barcode",
             Self::WrongCheckDigit => "wrong_check_digit",
+            Self::Unread(unread) => unread.code(),
+            Self::RuleTwice => "rule_twice",
             Self::Empty { .. } => "empty",
             Self::TooLong { .. } => "too_long",
             Self::NulCharacter { .. } => "nul_character",
@@ -132,8 +155,13 @@ impl Fault {
             Self::NoLines => "no_lines",
             Self::TotalMismatch => "total_mismatch",
             Self::PaymentsMismatch => "payments_mismatch",
+            Self::NoRefund => "no_refund",
             Self::UnknownWord { .. } => "unknown_word",
             Self::Unreadable { .. } => "unreadable",
+            Self::SameWarehouse => "same_warehouse",
+            Self::MoreDamagedThanCame => "more_damaged_than_came",
+            Self::NotATransferCode => "not_a_transfer_code",
+            Self::WrongTransferCode => "wrong_transfer_code",
             Self::UnbelievableCart { .. } => "unbelievable_cart",
         }
     }

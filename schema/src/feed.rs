@@ -10,11 +10,15 @@ use crate::{
     cart::Cart,
     catalogue::{Category, Product, Warehouse},
     clock::Timestamp,
+    delivery::Delivery,
     fault::Fault,
-    id::{IncarnationId, ProductId, WarehouseId},
+    id::{IncarnationId, OrderId, ProductId, WarehouseId},
     order::Order,
     people::{Address, Review, User},
+    returned::Return,
+    rule::Rule,
     stock::StockKey,
+    transfer::Transfer,
     verdict::{Concern, Verdict},
 };
 
@@ -52,11 +56,21 @@ pub enum Kind {
     Concern,
     /// [`Ruling`], key: incarnation, seq.
     Verdict,
+    /// [`Transfer`], key: its id. It is told wherever it left, goes or came.
+    Transfer,
+    /// [`Delivery`], key: its id.
+    Delivery,
+    /// [`Return`] with its lines and refunds, key: its id.
+    Return,
+    /// [`Rule`], key: its id.
+    Rule,
+    /// [`Confirmation`], key: the order.
+    Confirmation,
 }
 
 impl Kind {
     /// Every kind, by number.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::Warehouse,
         Self::Category,
         Self::Product,
@@ -69,6 +83,11 @@ impl Kind {
         Self::Cart,
         Self::Concern,
         Self::Verdict,
+        Self::Transfer,
+        Self::Delivery,
+        Self::Return,
+        Self::Rule,
+        Self::Confirmation,
     ];
 
     /// The number that the feed's table and cursors hold; never reused.
@@ -86,6 +105,11 @@ impl Kind {
             Self::Cart => 10,
             Self::Concern => 11,
             Self::Verdict => 12,
+            Self::Transfer => 14,
+            Self::Delivery => 15,
+            Self::Return => 13,
+            Self::Rule => 20,
+            Self::Confirmation => 21,
         }
     }
 
@@ -108,7 +132,12 @@ impl Kind {
             | Self::Order
             | Self::Review
             | Self::Cart
-            | Self::Concern => 1,
+            | Self::Concern
+            | Self::Transfer
+            | Self::Delivery
+            | Self::Return
+            | Self::Rule
+            | Self::Confirmation => 1,
             Self::Stock | Self::Verdict => 2,
             Self::Allotment => 3,
         }
@@ -173,6 +202,19 @@ impl Granted {
     }
 }
 
+/// An order that was taken although no allotment covered it: it awaits head office's word that the goods are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// Which order.
+    pub order_id: OrderId,
+    /// Whose stock it sells.
+    pub warehouse_id: WarehouseId,
+    /// When it was taken.
+    pub asked_at: Timestamp,
+    /// When the goods were there; none while it awaits them.
+    pub confirmed_at: Option<Timestamp>,
+}
+
 /// A verdict that came later than the push: on an op that had been set aside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ruling {
@@ -212,6 +254,16 @@ pub enum Aggregate {
     Concern(Box<Concern>),
     /// See [`Kind::Verdict`].
     Verdict(Box<Ruling>),
+    /// See [`Kind::Transfer`].
+    Transfer(Box<Transfer>),
+    /// See [`Kind::Delivery`].
+    Delivery(Box<Delivery>),
+    /// See [`Kind::Return`].
+    Return(Box<Return>),
+    /// See [`Kind::Rule`].
+    Rule(Box<Rule>),
+    /// See [`Kind::Confirmation`].
+    Confirmation(Confirmation),
     /// It is no longer there, or no longer in this node's scope.
     Gone(Key),
 }
@@ -239,6 +291,11 @@ impl Aggregate {
                 let seq = Uuid::from_u64_pair(0, ruling.seq.cast_unsigned());
                 Key { kind: Kind::Verdict, ids: vec![ruling.incarnation_id.0, seq] }
             }
+            Self::Transfer(transfer) => one(Kind::Transfer, transfer.transfer_id.0),
+            Self::Delivery(delivery) => one(Kind::Delivery, delivery.delivery_id.0),
+            Self::Return(back) => one(Kind::Return, back.return_id.0),
+            Self::Rule(rule) => one(Kind::Rule, rule.rule_id.0),
+            Self::Confirmation(one_of) => one(Kind::Confirmation, one_of.order_id.0),
             Self::Gone(key) => key.clone(),
         }
     }

@@ -73,6 +73,8 @@ ids! {
     OrderItemId,
     /// One payment, or refund, of an order.
     PaymentId,
+    /// Goods that came back, and what was given for them.
+    ReturnId,
     /// A customer's review of a product.
     ReviewId,
     /// A device.
@@ -87,6 +89,12 @@ ids! {
     EpochId,
     /// A backup of the server's database.
     BackupId,
+    /// Goods on the road from one warehouse to another; made of the code that is written on the boxes.
+    TransferId,
+    /// A delivery that is expected from a supplier.
+    DeliveryId,
+    /// Something that head office laid down.
+    RuleId,
 }
 
 impl UserId {

@@ -13,7 +13,7 @@ use crate::{
     clock::Hlc,
     fault::Fault,
     id::IncarnationId,
-    op::{Op, SALT_BYTES, VERSION},
+    op::{Op, SALT_BYTES},
     word::Word as _,
 };
 
@@ -162,7 +162,7 @@ impl Entry {
             hlc,
             seen,
             kind: op.kind().word().to_owned(),
-            version: VERSION,
+            version: op.version(),
             body: Body(op.to_body(salt)),
             prev_hash: head.hash,
             hash: Hash::START,
@@ -210,7 +210,7 @@ mod tests {
     use uuid::Uuid;
 
     fn sale() -> Op {
-        Op::Sale(Box::new(Sale { order: order(&[(2, "1.25")]), sold: None }))
+        Op::Sale(Box::new(Sale { order: order(&[(2, "1.25")]), sold: None, holds: Vec::new(), to_be_confirmed: false }))
     }
 
     fn incarnation() -> IncarnationId {

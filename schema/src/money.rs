@@ -142,6 +142,9 @@ impl Sum for Money {
 pub struct Currency([u8; 3]);
 
 impl Currency {
+    /// The dollar, which a network has if nobody chose another.
+    pub const USD: Self = Self(*b"USD");
+
     /// The code.
     pub fn code(&self) -> &str {
         std::str::from_utf8(&self.0).expect("only capital ASCII letters are let in")

@@ -6,20 +6,26 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     cart::Sold,
     clock::Timestamp,
+    count::Cut,
+    delivery::ReceiptUndone,
     fault::Fault,
-    id::{IncarnationId, OrderId, ProductId, WarehouseId},
+    id::{HoldId, IncarnationId, OrderId, ProductId, WarehouseId},
     journal::Entry,
     money::Money,
+    movement::{Adjusted, Received, Remark},
     order::{Order, OrderStatus},
     people::{Address, Review, User},
     quantity::{AMOUNT_MAX, Amount},
+    returned::Return,
     settle::decode,
+    transfer::{Arrived, Dispatched},
     verdict::SetAside,
     word::Word as _,
 };
 
-/// The version of every body this program writes.
-pub const VERSION: u16 = 1;
+/// The newest version of a body that this program reads. Each body says the oldest that has a word for all it says:
+/// see [`Op::version`].
+pub const VERSION: u16 = 2;
 
 /// A body begins with this many random bytes, so that a person's data can be erased later although
 /// its digest stays: nobody can guess the text back from the digest.
@@ -34,6 +40,9 @@ pub const ENVELOPE_MAX: usize = 64 * 1024;
 /// An op about stock has at most this many lines.
 pub const LINES_MAX: usize = 2_000;
 
+/// An order uses up at most this many holds.
+pub const HOLDS_MAX: usize = 100;
+
 /// A product and how much of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
@@ -43,7 +52,7 @@ pub struct Line {
     pub amount: Amount,
 }
 
-/// Goods at a warehouse: received, given back, asked for.
+/// Goods at a warehouse: given back, asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Goods {
     /// Where.
@@ -63,13 +72,19 @@ pub struct CountLine {
     pub delta: i64,
 }
 
-/// A count of some products at a warehouse that only this node changes.
+/// A count of some products at a warehouse.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     /// Where.
     pub warehouse_id: WarehouseId,
     /// What was seen.
     pub lines: Vec<CountLine>,
+    /// What had been done before; none in a count of the first version, where only the node changes anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
+    /// Who counted.
+    #[serde(default, skip_serializing_if = "Remark::is_empty")]
+    pub remark: Remark,
 }
 
 /// A finished sale.
@@ -79,6 +94,14 @@ pub struct Sale {
     pub order: Order,
     /// The very units of the cart that were checked out, if it came from a cart.
     pub sold: Option<Sold>,
+    /// The holds that it uses up: what they hold at the order's warehouse is the order's from then on. One that
+    /// is over by then is passed over, for the sale has happened.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<HoldId>,
+    /// Whether an order to be handed over was taken although no allotment covered it, so that the customer was told
+    /// to wait for head office's word.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub to_be_confirmed: bool,
 }
 
 /// A new customer, with the default address if there is one.
@@ -143,7 +166,9 @@ pub enum Op {
     /// Fact: a customer said something of a product.
     Reviewed(Box<Review>),
     /// Fact: goods came in.
-    Received(Goods),
+    Received(Received),
+    /// Fact: there turned out to be more or fewer than the book says.
+    Adjusted(Adjusted),
     /// Fact: somebody looked.
     Counted(Count),
     /// Fact: the node gave part of its allotment back.
@@ -158,6 +183,14 @@ pub enum Op {
     Carried(Box<Carried>),
     /// Fact: an earlier life of the device is over.
     LifeEnded(LifeEnded),
+    /// Fact: goods were put on the road to another warehouse.
+    Dispatched(Dispatched),
+    /// Fact: goods of a transfer came.
+    Arrived(Arrived),
+    /// Fact: a receipt was taken back.
+    ReceiptUndone(ReceiptUndone),
+    /// Fact: goods came back, and money was given for them.
+    Returned(Box<Return>),
 }
 
 /// The sorts of op, by the word that travels.
@@ -173,6 +206,8 @@ pub enum OpKind {
     Reviewed,
     /// [`Op::Received`]
     Received,
+    /// [`Op::Adjusted`]
+    Adjusted,
     /// [`Op::Counted`]
     Counted,
     /// [`Op::GaveBack`]
@@ -187,6 +222,14 @@ pub enum OpKind {
     Carried,
     /// [`Op::LifeEnded`]
     LifeEnded,
+    /// [`Op::Dispatched`]
+    Dispatched,
+    /// [`Op::Arrived`]
+    Arrived,
+    /// [`Op::ReceiptUndone`]
+    ReceiptUndone,
+    /// [`Op::Returned`]
+    Returned,
 }
 
 impl Op {
@@ -198,6 +241,7 @@ impl Op {
             Self::AddressAdded(_) => OpKind::AddressAdded,
             Self::Reviewed(_) => OpKind::Reviewed,
             Self::Received(_) => OpKind::Received,
+            Self::Adjusted(_) => OpKind::Adjusted,
             Self::Counted(_) => OpKind::Counted,
             Self::GaveBack(_) => OpKind::GaveBack,
             Self::StatusTold(_) => OpKind::StatusTold,
@@ -205,6 +249,10 @@ impl Op {
             Self::CancelAsked(_) => OpKind::CancelAsked,
             Self::Carried(_) => OpKind::Carried,
             Self::LifeEnded(_) => OpKind::LifeEnded,
+            Self::Dispatched(_) => OpKind::Dispatched,
+            Self::Arrived(_) => OpKind::Arrived,
+            Self::ReceiptUndone(_) => OpKind::ReceiptUndone,
+            Self::Returned(_) => OpKind::Returned,
         }
     }
 
@@ -217,12 +265,44 @@ impl Op {
             | Self::AddressAdded(_)
             | Self::Reviewed(_)
             | Self::Received(_)
+            | Self::Adjusted(_)
             | Self::Counted(_)
             | Self::GaveBack(_)
             | Self::StatusTold(_)
             | Self::AllotmentAsked(_)
             | Self::CancelAsked(_)
-            | Self::LifeEnded(_) => Money::ZERO,
+            | Self::LifeEnded(_)
+            | Self::Dispatched(_)
+            | Self::Arrived(_)
+            | Self::ReceiptUndone(_)
+            | Self::Returned(_) => Money::ZERO,
+        }
+    }
+
+    /// The oldest version that has a word for all that it says, so that a server which would pass over a part of it
+    /// sets it aside instead.
+    pub fn version(&self) -> u16 {
+        match self {
+            Self::Sale(sale) if !sale.holds.is_empty() || sale.to_be_confirmed => 2,
+            Self::Received(received) if received.says_more() => 2,
+            Self::Counted(count) if count.cut.is_some() || !count.remark.is_empty() => 2,
+            Self::Sale(_)
+            | Self::CustomerAdded(_)
+            | Self::AddressAdded(_)
+            | Self::Reviewed(_)
+            | Self::Received(_)
+            | Self::Adjusted(_)
+            | Self::Counted(_)
+            | Self::GaveBack(_)
+            | Self::StatusTold(_)
+            | Self::AllotmentAsked(_)
+            | Self::CancelAsked(_)
+            | Self::Carried(_)
+            | Self::LifeEnded(_)
+            | Self::Dispatched(_)
+            | Self::Arrived(_)
+            | Self::ReceiptUndone(_)
+            | Self::Returned(_) => 1,
         }
     }
 
@@ -234,6 +314,7 @@ impl Op {
         match self {
             Self::Sale(sale) => {
                 sale.order.check_shape()?;
+                check_holds(sale.holds.len())?;
                 sale.sold.as_ref().map_or(Ok(()), Sold::check)
             }
             Self::CustomerAdded(customer) => {
@@ -242,15 +323,30 @@ impl Op {
             }
             Self::AddressAdded(address) => address.check(),
             Self::Reviewed(review) => review.check(),
-            Self::Received(goods) | Self::GaveBack(goods) | Self::AllotmentAsked(goods) => {
-                check_lines(goods.lines.len())
+            Self::GaveBack(goods) | Self::AllotmentAsked(goods) => check_lines(goods.lines.len()),
+            Self::Received(received) => {
+                check_lines(received.lines.len())?;
+                received.check()
+            }
+            Self::Adjusted(adjusted) => {
+                check_lines(adjusted.lines.len())?;
+                adjusted.check()
             }
             Self::Counted(count) => {
                 check_lines(count.lines.len())?;
+                count.remark.check()?;
+                count.cut.as_ref().map_or(Ok(()), Cut::check)?;
                 count.lines.iter().try_for_each(CountLine::check)
             }
             Self::StatusTold(told) => told.check(),
             Self::Carried(carried) => carried.check(),
+            Self::Dispatched(told) => told.check(),
+            Self::Arrived(told) => told.check(),
+            Self::ReceiptUndone(undone) => {
+                check_lines(undone.received.lines.len())?;
+                undone.received.check()
+            }
+            Self::Returned(back) => back.check(),
             Self::CancelAsked(_) | Self::LifeEnded(_) => Ok(()),
         }
     }
@@ -262,14 +358,18 @@ impl Op {
             Self::CustomerAdded(customer) => rmp_serde::to_vec_named(customer),
             Self::AddressAdded(address) => rmp_serde::to_vec_named(address),
             Self::Reviewed(review) => rmp_serde::to_vec_named(review),
-            Self::Received(goods) | Self::GaveBack(goods) | Self::AllotmentAsked(goods) => {
-                rmp_serde::to_vec_named(goods)
-            }
+            Self::Received(received) => rmp_serde::to_vec_named(received),
+            Self::Adjusted(adjusted) => rmp_serde::to_vec_named(adjusted),
+            Self::GaveBack(goods) | Self::AllotmentAsked(goods) => rmp_serde::to_vec_named(goods),
             Self::Counted(count) => rmp_serde::to_vec_named(count),
             Self::StatusTold(told) => rmp_serde::to_vec_named(told),
             Self::CancelAsked(cancel) => rmp_serde::to_vec_named(cancel),
             Self::Carried(carried) => rmp_serde::to_vec_named(carried),
             Self::LifeEnded(ended) => rmp_serde::to_vec_named(ended),
+            Self::Dispatched(told) => rmp_serde::to_vec_named(told),
+            Self::Arrived(told) => rmp_serde::to_vec_named(told),
+            Self::ReceiptUndone(undone) => rmp_serde::to_vec_named(undone),
+            Self::Returned(back) => rmp_serde::to_vec_named(back),
         };
         let mut body = salt.to_vec();
         body.extend(encoded.expect("our own types always encode into memory"));
@@ -292,6 +392,7 @@ impl Op {
             OpKind::AddressAdded => read(bytes).map(Self::AddressAdded),
             OpKind::Reviewed => read(bytes).map(Self::Reviewed),
             OpKind::Received => read(bytes).map(Self::Received),
+            OpKind::Adjusted => read(bytes).map(Self::Adjusted),
             OpKind::Counted => read(bytes).map(Self::Counted),
             OpKind::GaveBack => read(bytes).map(Self::GaveBack),
             OpKind::StatusTold => read(bytes).map(Self::StatusTold),
@@ -299,6 +400,10 @@ impl Op {
             OpKind::CancelAsked => read(bytes).map(Self::CancelAsked),
             OpKind::Carried => read(bytes).map(Self::Carried),
             OpKind::LifeEnded => read(bytes).map(Self::LifeEnded),
+            OpKind::Dispatched => read(bytes).map(Self::Dispatched),
+            OpKind::Arrived => read(bytes).map(Self::Arrived),
+            OpKind::ReceiptUndone => read(bytes).map(Self::ReceiptUndone),
+            OpKind::Returned => read(bytes).map(Self::Returned),
         }
         .map_err(|_| unreadable)
     }
@@ -343,6 +448,10 @@ impl StatusTold {
     }
 }
 
+fn check_holds(count: usize) -> Result<(), Fault> {
+    if count > HOLDS_MAX { Err(Fault::TooManyLines { count, max: HOLDS_MAX }) } else { Ok(()) }
+}
+
 fn check_lines(count: usize) -> Result<(), Fault> {
     match count {
         0 => Err(Fault::NoLines),
@@ -357,7 +466,7 @@ mod tests {
     use crate::order::tests::order;
 
     fn sale() -> Op {
-        Op::Sale(Box::new(Sale { order: order(&[(2, "1.25")]), sold: None }))
+        Op::Sale(Box::new(Sale { order: order(&[(2, "1.25")]), sold: None, holds: Vec::new(), to_be_confirmed: false }))
     }
 
     #[test]
@@ -366,6 +475,21 @@ mod tests {
         assert_eq!(Op::from_body(OpKind::Sale, &body), Ok(sale()));
         assert_eq!(Op::from_body(OpKind::Counted, &body), Err(Fault::Unreadable { what: "counted" }));
         assert_eq!(Op::from_body(OpKind::Sale, &[1, 2, 3]), Err(Fault::Unreadable { what: "sale" }));
+    }
+
+    #[test]
+    fn a_sale_that_uses_up_no_hold_is_written_as_it_always_was() {
+        let body = sale().to_body([7; SALT_BYTES]);
+        assert!(!body.windows(5).any(|word| word == b"holds"), "a node of before reads it as its own");
+        let order = order(&[(2, "1.25")]);
+        let using = |count: u128| {
+            let holds = (0..count).map(|number| HoldId(uuid::Uuid::from_u128(number))).collect();
+            Op::Sale(Box::new(Sale { order: order.clone(), sold: None, holds, to_be_confirmed: false }))
+        };
+        assert_eq!(Op::from_body(OpKind::Sale, &using(2).to_body([7; SALT_BYTES])), Ok(using(2)));
+        let most = HOLDS_MAX as u128;
+        assert_eq!(using(most).check(), Ok(()));
+        assert!(matches!(using(most + 1).check(), Err(Fault::TooManyLines { .. })));
     }
 
     #[test]

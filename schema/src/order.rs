@@ -3,6 +3,8 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
@@ -78,6 +80,16 @@ pub struct Receipt {
     pub prefix: String,
     /// Counts the node's receipts.
     pub number: i64,
+}
+
+impl Receipt {
+    /// Stands for the id of the order with this receipt, for whoever knows no more of it: the first 16 bytes of the
+    /// SHA-256 of the number as it is printed.
+    pub fn stand_in(&self) -> OrderId {
+        let [bytes @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _]: [u8; 32] =
+            Sha256::digest(self.to_string()).into();
+        OrderId(Uuid::from_bytes(bytes))
+    }
 }
 
 impl fmt::Display for Receipt {

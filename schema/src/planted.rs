@@ -34,6 +34,8 @@ bugs! {
     PrunedAtAcked,
     /// What a till gives back is told, and not taken from its own allotment.
     ReturnToldBeforeCommit,
+    /// What breaks or is lost at a home stays its till's to sell.
+    DamageStaysSellable,
     /// A grant is taken from the answer to a push as well as from the feed.
     GrantTakenFromAnswer,
     /// An own op is no longer laid over the image as soon as it is acknowledged.
@@ -62,12 +64,34 @@ bugs! {
     GrantToldBeforeCommit,
     /// A hold that is over counts until somebody sweeps it away.
     ExpiryLeftToSweeper,
+    /// What a buyer holds already is in that buyer's own way.
+    OwnHoldInTheWay,
+    /// A hold of several lines that is refused is placed as far as there is something.
+    HoldPlacedInPart,
+    /// An extended hold ends when it would have ended at first.
+    ExtensionForgotten,
+    /// A hold ends when an order uses it up, and the order opens no promise of its own.
+    HoldUsedUpUnpromised,
     /// A restored server grants before it has heard its devices.
     NoBarrier,
     /// An op that is set aside leaves a part of what it did.
     LostSavepoint,
     /// The latest status of an order that is told wins, not the highest.
     LatestStatusWins,
+    /// What was sold before a count and is told after it leaves the book once more.
+    LateSaleCounted,
+    /// What a return may give back is looked at return by return, not over all of them.
+    RefundsCappedPerReturn,
+    /// Damaged goods that come back are put on the shelf.
+    DamagedPutOnShelf,
+    /// What a lost device tells late leaves what was written off with it as it is.
+    WriteOffKept,
+    /// What head office took back from a device stays in that device's own book.
+    ReclaimUnheard,
+    /// A concern is opened once more whenever its figures change.
+    ConcernOpenedTwice,
+    /// A strict till sells beyond its allotment what the customer carries out.
+    StrictnessForgotten,
     /// A removed line of a cart counts from nothing again, as a counter within a map does.
     CounterInAMap,
     /// What a device is asked to give back counts as free before it says that it gave it back.
@@ -76,6 +100,12 @@ bugs! {
     TopUpToldBeforeCommit,
     /// Fair shares are rounded up: together they are more than there is.
     SharesBeyond,
+    /// What arrives beyond what was sent is booked as transferred.
+    ExcessTransferred,
+    /// Goods on the road are counted where they are to go.
+    RoadCounted,
+    /// An arrival that is told again by another life of its device counts twice.
+    ArrivedTwice,
 }
 
 thread_local! {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{ProductId, WarehouseId},
+    movement::Why,
     quantity::AMOUNT_MAX,
 };
 
@@ -41,9 +42,19 @@ pub enum Reason {
     Received,
     /// Left with a customer.
     Sold,
+    /// Came back from a customer.
+    Returned,
+    /// Broken, spoilt, or past its date.
+    Damaged,
+    /// Gone, and nobody knows where to.
+    Lost,
+    /// There, and in no book.
+    Found,
     /// The book was wrong: somebody looked.
     Counted,
-    /// Head office set the book right.
+    /// Went to another warehouse, or came from there.
+    Transferred,
+    /// Somebody set the book right.
     Corrected,
 }
 
@@ -54,8 +65,8 @@ pub struct Movement {
     pub key: StockKey,
     /// By how much; negative is out.
     pub delta: i64,
-    /// Why.
-    pub reason: Reason,
+    /// Why, and what was said of it.
+    pub why: Why,
 }
 
 /// The two sums of a stock row, and everything that follows from them.
@@ -105,7 +116,7 @@ impl Level {
 pub struct Allotment {
     /// G: granted by the server.
     pub granted: i64,
-    /// W: taken back by the server without the node's word.
+    /// W: taken back by the server without the node's word. Of what was written off, less what came back.
     pub reclaimed: i64,
     /// C: what the node sold or took out of the book, beyond its allotment too.
     pub consumed: i64,
@@ -161,6 +172,13 @@ impl Allotment {
         Self { returned: self.returned + units, ..self }
     }
 
+    /// What a page of the feed tells: it is the server's newest word, so W may have fallen. G never does; a page that
+    /// knows less of G is older than what was heard before, and lowers nothing.
+    #[must_use]
+    pub fn told(self, granted: i64, reclaimed: i64) -> Self {
+        if granted < self.granted { self.hear(granted, reclaimed) } else { Self { granted, reclaimed, ..self } }
+    }
+
     /// What two ends know of the totals the server raises: larger wins.
     #[must_use]
     pub fn hear(self, granted: i64, reclaimed: i64) -> Self {
@@ -214,5 +232,14 @@ mod tests {
     fn totals_may_be_heard_late_and_twice() {
         let heard = Allotment::default().hear(5, 0).hear(3, 0).hear(5, 0);
         assert_eq!(heard.granted, 5);
+    }
+
+    #[test]
+    fn a_page_may_lower_what_was_taken_back_and_an_older_one_does_not() {
+        let cases = [((5, 3), (5, 3)), ((5, 1), (5, 1)), ((7, 0), (7, 0)), ((4, 0), (5, 2)), ((4, 6), (5, 6))];
+        for (told, (granted, reclaimed)) in cases {
+            let own = Allotment { granted: 5, reclaimed: 2, ..Allotment::default() }.told(told.0, told.1);
+            assert_eq!((own.granted, own.reclaimed), (granted, reclaimed), "{told:?}");
+        }
     }
 }

@@ -66,6 +66,8 @@ pub enum Refusal {
     Recovering,
     /// It was asked in a life of the device that is over.
     LifeOver,
+    /// Head office suspended the device.
+    Suspended,
 }
 
 impl Refusal {
@@ -81,6 +83,7 @@ impl Refusal {
                 "head office was restored and is hearing from its devices; what was allotted stays, ask for more later"
             }
             Self::LifeOver => "it was asked before this device began anew; ask again",
+            Self::Suspended => "head office has suspended this device, so nothing is given to it; ask head office why",
         }
     }
 }
@@ -146,6 +149,20 @@ pub enum ConcernKind {
     ImageMended,
     /// The server's database began another life.
     ServerRestored,
+    /// Of a count it is not known what had been done before it.
+    RecountWanted,
+    /// More of a transfer came than was sent.
+    TransferExcess,
+    /// A transfer is complete, and something of it never came.
+    TransferShort,
+    /// More came back of an order than was sold.
+    ReturnedTwice,
+    /// More was given back of an order than was taken.
+    RefundedTooMuch,
+    /// Head office suspended a device. As long as this is open the device sells nothing.
+    Suspended,
+    /// What a device could sell was booked as lost with it.
+    WrittenOff,
 }
 
 impl ConcernKind {
@@ -171,7 +188,22 @@ impl ConcernKind {
                 "this device no longer has some of what it once told: compare its receipts with the book"
             }
             Self::ImageMended => "what this device had been told was damaged there, and is mended: look at its disk",
+            Self::RecountWanted => {
+                "goods moved here while they were counted, and nobody knows in which order: count again"
+            }
             Self::ServerRestored => "head office was restored from a copy: its devices tell again what it lost",
+            Self::TransferExcess => {
+                "more of a transfer came than anybody says to have sent: ask the sender, whose device may not have been heard yet"
+            }
+            Self::TransferShort => "a transfer was closed and something of it never came: look for it, or write it off",
+            Self::ReturnedTwice => {
+                "more came back of this order than was sold: ask who took it back, and count the goods"
+            }
+            Self::RefundedTooMuch => {
+                "more was given back for this order than was paid: ask the customer, or accept the loss"
+            }
+            Self::Suspended => "head office has suspended this device: it sells nothing until it is resumed",
+            Self::WrittenOff => "what this device could sell is booked as lost with it: say so if the goods are found",
         }
     }
 }

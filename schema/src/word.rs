@@ -3,10 +3,14 @@
 use crate::{
     device::{IncarnationState, LifeReason, NodeKind},
     fault::Fault,
+    movement::Cause,
     op::OpKind,
     order::{Fulfilment, OrderStatus, PaymentStatus, Tender},
     people::Role,
     quantity::Unit,
+    returned::Condition,
+    rule::RuleSort,
+    settlement::Settlement,
     stock::{Reason, SalePolicy},
     verdict::{ConcernKind, Refusal},
 };
@@ -37,11 +41,11 @@ pub trait Word: Copy + Eq + 'static {
 }
 
 macro_rules! words {
-    ($($type:ident, $what:literal, $choices:literal: $($value:ident = $word:literal),+;)*) => {$(
+    ($($type:ident, $what:literal: $first:ident = $head:literal $(, $value:ident = $word:literal)*;)*) => {$(
         impl Word for $type {
             const WHAT: &'static str = $what;
-            const WORDS: &'static [(Self, &'static str)] = &[$(($type::$value, $word)),+];
-            const CHOICES: &'static str = $choices;
+            const WORDS: &'static [(Self, &'static str)] = &[($type::$first, $head) $(, ($type::$value, $word))*];
+            const CHOICES: &'static str = concat!($head $(, ", ", $word)*);
         }
 
         impl std::str::FromStr for $type {
@@ -60,42 +64,59 @@ macro_rules! words {
 }
 
 words! {
-    Unit, "unit", "each, gram, millilitre, milligallon":
+    Unit, "unit":
         Each = "each", Gram = "gram", Millilitre = "millilitre", Milligallon = "milligallon";
-    Role, "role", "customer, staff":
+    Role, "role":
         Customer = "customer", Staff = "staff";
-    OrderStatus, "order status", "pending, processed, cancelled, shipped, delivered":
-        Pending = "pending", Processed = "processed", Cancelled = "cancelled", Shipped = "shipped", Delivered = "delivered";
-    PaymentStatus, "payment status", "pending, failed, succeeded, refunded":
+    OrderStatus, "order status":
+        Pending = "pending", Processed = "processed", Cancelled = "cancelled", Shipped = "shipped",
+        Delivered = "delivered";
+    PaymentStatus, "payment status":
         Pending = "pending", Failed = "failed", Succeeded = "succeeded", Refunded = "refunded";
-    Tender, "tender", "cash, card, change":
+    Tender, "tender":
         Cash = "cash", Card = "card", Change = "change";
-    Fulfilment, "fulfilment", "carry_out, ship":
+    Fulfilment, "fulfilment":
         CarryOut = "carry_out", Ship = "ship";
-    Reason, "reason", "received, sold, counted, corrected":
-        Received = "received", Sold = "sold", Counted = "counted", Corrected = "corrected";
-    SalePolicy, "sale policy", "strict, physical":
+    Reason, "reason":
+        Received = "received", Sold = "sold", Returned = "returned", Damaged = "damaged", Lost = "lost",
+        Found = "found", Counted = "counted", Transferred = "transferred", Corrected = "corrected";
+    Cause, "cause":
+        Damaged = "damaged", Lost = "lost", Found = "found", Corrected = "corrected";
+    SalePolicy, "sale policy":
         Strict = "strict", Physical = "physical";
-    NodeKind, "node kind", "till, kiosk, popup, handheld":
+    NodeKind, "node kind":
         Till = "till", Kiosk = "kiosk", Popup = "popup", Handheld = "handheld";
-    IncarnationState, "incarnation state", "active, frozen, superseded":
-        Active = "active", Frozen = "frozen", Superseded = "superseded";
-    LifeReason, "reason for another life", "rolled_back, restored, forked":
+    IncarnationState, "incarnation state":
+        Active = "active", Frozen = "frozen", Superseded = "superseded", Suspended = "suspended", Retired = "retired";
+    LifeReason, "reason for another life":
         RolledBack = "rolled_back", Restored = "restored", Forked = "forked";
-    Refusal, "refusal", "nothing_left, already_handed_over, already_cancelled, recovering, life_over":
-        NothingLeft = "nothing_left", AlreadyHandedOver = "already_handed_over", AlreadyCancelled = "already_cancelled",
-        Recovering = "recovering", LifeOver = "life_over";
-    OpKind, "op kind", "sale, customer_added, address_added, reviewed, received, counted, gave_back, status_told, allotment_asked, cancel_asked, carried, life_ended":
+    Refusal, "refusal":
+        NothingLeft = "nothing_left", AlreadyHandedOver = "already_handed_over",
+        AlreadyCancelled = "already_cancelled", Recovering = "recovering", LifeOver = "life_over",
+        Suspended = "suspended";
+    OpKind, "op kind":
         Sale = "sale", CustomerAdded = "customer_added", AddressAdded = "address_added", Reviewed = "reviewed",
-        Received = "received", Counted = "counted", GaveBack = "gave_back", StatusTold = "status_told",
-        AllotmentAsked = "allotment_asked", CancelAsked = "cancel_asked", Carried = "carried", LifeEnded = "life_ended";
-    ConcernKind, "concern", "owed, unbacked, total_mismatch, payments_mismatch, other_currency, cart_sold_twice, email_taken, clock_ahead, set_aside, fork, shipped_though_cancelled, cart_not_believable, life_begun, journal_hole, image_mended, server_restored":
-        Owed = "owed", Unbacked = "unbacked", TotalMismatch = "total_mismatch", PaymentsMismatch = "payments_mismatch",
-        OtherCurrency = "other_currency", CartSoldTwice = "cart_sold_twice", EmailTaken = "email_taken",
-        ClockAhead = "clock_ahead", SetAside = "set_aside", Fork = "fork",
+        Received = "received", Adjusted = "adjusted", Counted = "counted", GaveBack = "gave_back",
+        StatusTold = "status_told", AllotmentAsked = "allotment_asked", CancelAsked = "cancel_asked",
+        Carried = "carried", LifeEnded = "life_ended", Dispatched = "dispatched", Arrived = "arrived",
+        ReceiptUndone = "receipt_undone", Returned = "returned";
+    ConcernKind, "concern":
+        Owed = "owed", Unbacked = "unbacked", TotalMismatch = "total_mismatch",
+        PaymentsMismatch = "payments_mismatch", OtherCurrency = "other_currency", CartSoldTwice = "cart_sold_twice",
+        EmailTaken = "email_taken", ClockAhead = "clock_ahead", SetAside = "set_aside", Fork = "fork",
         ShippedThoughCancelled = "shipped_though_cancelled", CartNotBelievable = "cart_not_believable",
         LifeBegun = "life_begun", JournalHole = "journal_hole", ImageMended = "image_mended",
-        ServerRestored = "server_restored";
+        ServerRestored = "server_restored", RecountWanted = "recount_wanted", TransferExcess = "transfer_excess",
+        TransferShort = "transfer_short", ReturnedTwice = "returned_twice", RefundedTooMuch = "refunded_too_much",
+        Suspended = "suspended", WrittenOff = "written_off";
+    Condition, "condition":
+        Shelf = "shelf", Damaged = "damaged";
+    Settlement, "settlement":
+        Transfer = "transfer", Backorder = "backorder", Refund = "refund", AcceptLoss = "accept_loss",
+        Recount = "recount", MergeCustomers = "merge_customers", KeepApart = "keep_apart",
+        VoidDuplicate = "void_duplicate", Salvage = "salvage", Found = "found", Noted = "noted";
+    RuleSort, "sort of rule":
+        Labels = "labels", Policy = "policy", Low = "low";
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_schema::{
     clock::Timestamp,
+    count::Skew,
     device::IncarnationState,
     id::{EpochId, IncarnationId},
     journal::{Entry, Hash, Mark, SEQ_MAX},
@@ -32,6 +33,7 @@ pub use self::again::{retry_after_change, retry_set_aside};
 use crate::{
     carts,
     db::{Tx, concerns, effects, ground, nodes, ops},
+    devices,
     epoch::{self, Claim},
     error::Error,
     grants, lives,
@@ -140,11 +142,16 @@ async fn take(server: &Server, tx: &Tx, caller: Caller, standing: Standing, push
     let journal = nodes::lock_journal(tx, caller.incarnation_id).await?;
     let mut journal = journal.filter(|journal| journal.author.node_id == caller.node_id).ok_or(Error::UnknownNode)?;
     let now = server.now();
+    // What a push without a time tells has none: it was carried by hand, or its device is older.
+    journal.author.skew = push.clock.map(|theirs| Skew::measured(journal.author.skew, theirs, now));
     if push.epoch.is_some_and(|said| said != journal.epoch) {
         return Ok(Taken::told(Pushed::OtherEpoch { epoch: journal.epoch }));
     }
     match journal.state {
-        IncarnationState::Active | IncarnationState::Superseded => {}
+        IncarnationState::Active
+        | IncarnationState::Superseded
+        | IncarnationState::Suspended
+        | IncarnationState::Retired => {}
         IncarnationState::Frozen => return keep_evidence(tx, &journal.author, &push.entries, now).await,
     }
     let hole = hole::claimed(tx, &journal, push).await?;
@@ -306,6 +313,7 @@ async fn decide(
     let loaded = ground::load(tx, &mut touched, (author, entries), server.currency, now).await?;
     let mut known = loaded.known;
     known.is_recovering = journal.is_recovering;
+    known.is_suspended = matches!(journal.state, IncarnationState::Suspended | IncarnationState::Retired);
     let sold_before = known.sold.keys().copied().collect();
     let settled = settle(&mut known, author, entries);
     if is_planted(Bug::GrantToldBeforeCommit) {
@@ -322,6 +330,7 @@ async fn decide(
         }
     }
     effects::write(tx, author.incarnation_id, &known, &sold_before, &settled, now).await?;
+    devices::look_at_write_offs(server, tx, &settled.given_back).await?;
     let mut moved = lives::end(server, tx, author, &settled.ended).await?;
     let available = |key: &&StockKey| known.levels.get(key).is_some_and(|level| level.available() > 0);
     top_up_homes(server, tx, settled.levels.iter().chain(&loaded.released).filter(available).copied().collect())
@@ -368,7 +377,7 @@ async fn top_up_homes(server: &Server, tx: &Tx, mut keys: BTreeSet<StockKey>) ->
 fn ids_made(settled: &Settled) -> impl Iterator<Item = Uuid> + '_ {
     let users = settled.users.iter().map(|user| user.user_id.0);
     let addresses = settled.addresses.iter().map(|address| address.address_id.0);
-    let orders = settled.orders.iter().map(|(_, order)| order.order_id.0);
+    let orders = settled.orders.iter().flat_map(|(_, order)| [order.order_id.0, order.receipt.stand_in().0]);
     users.chain(addresses).chain(orders)
 }
 

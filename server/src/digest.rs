@@ -105,6 +105,7 @@ pub async fn images(
                 seen: cursor.since.to_string(),
                 aggregates: content.aggregates,
                 acked: marks::journals(&tx, opening.scopes.node_id).await?,
+                others: Vec::new(),
                 server_time: now,
                 protocol: PROTOCOL,
                 recovering: opening.is_recovering,

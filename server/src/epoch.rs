@@ -244,12 +244,17 @@ pub async fn give_up(server: &Server, incarnation_id: IncarnationId) -> Result<(
         .db
         .transaction(|tx| async move {
             nodes::lock_journal(&tx, incarnation_id).await?;
-            epochs::give_up(&tx, incarnation_id, server.now()).await?;
-            end_if_all_heard(server, &tx).await
+            give_up_within(server, &tx, incarnation_id).await
         })
         .await?;
     server.ring();
     Ok(())
+}
+
+/// The same of a journal that is locked.
+pub(crate) async fn give_up_within(server: &Server, tx: &Tx, incarnation_id: IncarnationId) -> Result<(), Error> {
+    epochs::give_up(tx, incarnation_id, server.now()).await?;
+    end_if_all_heard(server, tx).await
 }
 
 /// A life that is over and told sells nothing any more, so nobody waits for what it was granted.

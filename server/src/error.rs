@@ -81,6 +81,12 @@ pub enum Error {
     /// A life of a journal that was begun by somebody else, or otherwise.
     #[error("another journal has this id; ask for another life with a fresh one")]
     LifeTaken,
+    /// Goods may still come, so they are not lost.
+    #[error("more of {code} may still come; say that it is complete where it arrived, then write off what is missing")]
+    StillOpen {
+        /// The transfer.
+        code: String,
+    },
     /// The tables could not be brought up to date.
     #[error("{0}")]
     Migrate(#[from] MigrateError),
@@ -132,6 +138,7 @@ impl Error {
             Self::HomeTaken { .. } => "home_taken",
             Self::OtherCurrency { .. } => "other_currency",
             Self::LifeTaken => LIFE_TAKEN,
+            Self::StillOpen { .. } => "still_open",
             Self::Migrate(error) => error.code(),
             Self::NoConnection(_) => "no_connection",
             Self::Db(_) => "database_failed",
@@ -157,6 +164,7 @@ impl Error {
             | Self::HomeTaken { .. }
             | Self::OtherCurrency { .. }
             | Self::LifeTaken
+            | Self::StillOpen { .. }
             | Self::Migrate(_)
             | Self::RestoreUnfinished
             | Self::NoStandby { .. } => true,
@@ -185,7 +193,8 @@ impl Error {
             | Self::NotFound { .. }
             | Self::HomeTaken { .. }
             | Self::OtherCurrency { .. }
-            | Self::LifeTaken => false,
+            | Self::LifeTaken
+            | Self::StillOpen { .. } => false,
         }
     }
 
@@ -224,6 +233,7 @@ impl Error {
             | Self::HomeTaken { .. }
             | Self::OtherCurrency { .. }
             | Self::LifeTaken
+            | Self::StillOpen { .. }
             | Self::Migrate(_)
             | Self::NoConnection(_)
             | Self::CommitUnknown(_)

@@ -19,6 +19,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::try_join;
 use outpost_schema::{
     clock::Timestamp,
     device::IncarnationState,
@@ -387,13 +388,20 @@ async fn fill(
             Cursor { epoch, places, since: step.since.clone(), run: Some(run) }
         }
     };
+    let level = step.is_first && cursor.run.is_none();
+    let node_id = opening.scopes.node_id;
+    let (acked, others) = try_join(rows::journals(tx, node_id), async {
+        if level { rows::others(tx, node_id).await } else { Ok(Vec::new()) }
+    })
+    .await?;
     Ok(Some(Page {
         epoch: opening.epoch,
-        level: step.is_first && cursor.run.is_none(),
+        level,
         cursor: cursor.to_string(),
         seen: step.upto.to_string(),
         aggregates: content.aggregates,
-        acked: rows::journals(tx, opening.scopes.node_id).await?,
+        acked,
+        others,
         server_time: now,
         protocol: PROTOCOL,
         recovering: opening.is_recovering,

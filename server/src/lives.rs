@@ -75,7 +75,7 @@ async fn add(
     let now = server.now();
     let prefix = prefix(elder);
     rows::supersede(tx, caller.incarnation_id).await?;
-    rows::insert(tx, caller, elder.lives + 1, &prefix, wanted, now).await?;
+    rows::insert(tx, caller, (elder.lives + 1, elder.next), &prefix, wanted, now).await?;
     if is_planted(Bug::LifeInherits) {
         rows::inherit(tx, caller.incarnation_id, wanted.incarnation_id).await?;
     }
@@ -124,6 +124,11 @@ pub async fn end(
     let mut moved = BTreeSet::new();
     for life in ended {
         let now = server.now();
+        if *life == author.incarnation_id {
+            // Its device closes it, to be retired; it is granted nothing meanwhile.
+            rows::note_ended(tx, *life, now).await?;
+            continue;
+        }
         let homes: Vec<_> = author.homes.iter().copied().collect();
         moved.extend(promised::reclaim(tx, *life, Some(&homes), now).await?.keys);
         rows::note_ended(tx, *life, now).await?;

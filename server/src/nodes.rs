@@ -82,7 +82,7 @@ pub async fn add_node(server: &Server, wanted: &NodeWanted) -> Result<Card, Erro
 }
 
 async fn add(server: &Server, tx: &Tx, wanted: &NodeWanted) -> Result<Card, Error> {
-    let scope = scope(tx, wanted).await?;
+    let scope = scope(tx, wanted.warehouse_id, &wanted.also).await?;
     let prefix = free_prefix(&wanted.name, &nodes::lock_prefixes(tx).await?);
     let now = server.now();
     let (node_id, incarnation_id) =
@@ -169,9 +169,9 @@ async fn take_back(server: &Server, tx: &Tx, card: &Card) -> Result<Readmitted, 
 }
 
 /// Where it stands, then what else it receives; each must be there.
-async fn scope(tx: &Tx, wanted: &NodeWanted) -> Result<Vec<WarehouseId>, Error> {
-    let mut scope = vec![wanted.warehouse_id];
-    scope.extend(wanted.also.iter().filter(|id| **id != wanted.warehouse_id));
+pub(crate) async fn scope(tx: &Tx, stands: WarehouseId, also: &[WarehouseId]) -> Result<Vec<WarehouseId>, Error> {
+    let mut scope = vec![stands];
+    scope.extend(also.iter().filter(|id| **id != stands));
     places(tx, scope).await
 }
 
@@ -184,7 +184,8 @@ async fn places(tx: &Tx, scope: Vec<WarehouseId>) -> Result<Vec<WarehouseId>, Er
     }
 }
 
-async fn move_in(server: &Server, tx: &Tx, warehouse_id: WarehouseId, node_id: NodeId) -> Result<(), Error> {
+/// It stands at a place from which only it sells, and gets all that is there.
+pub(crate) async fn move_in(server: &Server, tx: &Tx, warehouse_id: WarehouseId, node_id: NodeId) -> Result<(), Error> {
     if nodes::give_home(tx, warehouse_id, node_id).await? {
         return grants::top_up_warehouse(server, tx, warehouse_id).await;
     }

@@ -286,6 +286,9 @@ fn why_in_use(uses: Uses) -> Option<String> {
     if uses.has_book {
         return Some(format!("its stock book is kept; {kept}"));
     }
+    if uses.is_delivered {
+        return Some(format!("a delivery of it is or was expected, and that is kept; {kept}"));
+    }
     if uses.is_reviewed {
         return Some(format!("customers reviewed it, and that is kept; {kept}"));
     }

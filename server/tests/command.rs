@@ -6,6 +6,8 @@
 mod archive;
 #[path = "command/backup.rs"]
 mod backup;
+#[path = "command/deliveries.rs"]
+mod deliveries;
 
 use std::{
     fs,
@@ -90,6 +92,35 @@ async fn a_shop_is_set_up_from_the_command_line() {
     assert!(say(&["product", "edit", "4006381333931", "--category", "Food > Hot drinks"]).contains("2.75"));
     assert!(say(&["check"]).contains("all is well"));
     assert!(say(&["concerns", "list"]).contains("nothing"));
+}
+
+#[tokio::test]
+async fn what_is_held_is_listed_extended_and_released_by_hand() {
+    let network = Network::open().await;
+    let say = |line: &[&str]| network.say(line).unwrap();
+    say(&["warehouse", "add", "Depot"]);
+    network.file("products.csv", "sku,barcode,name,price\nTEA,4006381333931,Tea,2.50\n");
+    say(&["import", "products", "products.csv"]);
+    network.file("stock.csv", "barcode,quantity\n4006381333931,12\n");
+    say(&["import", "stock", "stock.csv", "--warehouse", "Depot"]);
+    assert!(say(&["holds", "list"]).contains("nothing is held"));
+    let id = "01900000-0000-7000-8000-000000000001";
+    let held = format!(
+        "insert into holds (hold_id, product_id, warehouse_id, amount, expires_at, created_at)
+         select '{id}', product_id, warehouse_id, 5, now() + interval '1 minute', now() from stock;
+         update stock set promised = 5"
+    );
+    network.database.connect().await.batch_execute(&held).await.unwrap();
+    let listed = say(&["holds", "list", "--product", "TEA", "--warehouse", "Depot"]);
+    assert!(listed.contains(id) && listed.contains("nobody named"), "{listed}");
+    assert!(say(&["holds", "extend", id, "--minutes", "90"]).contains("lasts until"));
+    assert!(say(&["holds", "list", "--over"]).contains("nothing is held"));
+    assert!(network.say(&["holds", "extend", id, "--minutes", "1441"]).is_err());
+    say(&["holds", "release", id]);
+    assert!(say(&["stock", "show", "TEA", "--json"]).contains(r#""reserved_quantity":0"#));
+    let over = network.say(&["holds", "extend", id, "--minutes", "5"]).unwrap_err();
+    assert!(over.contains("hold_closed"), "{over}");
+    assert!(say(&["check"]).contains("all is well"));
 }
 
 #[tokio::test]

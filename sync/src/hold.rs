@@ -1,27 +1,32 @@
 //! Who of many gets a hold: pure, over the rows as they are. The server decides by it, and so does its model.
+//!
+//! A hold is kept line by line, each of them a promise on one stock row. It is placed whole or not at all;
+//! later its lines may end one by one: a buyer's newer hold takes the place of that buyer's own on the same
+//! row, and an order uses up those at its own warehouse.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use outpost_schema::{
     clock::Timestamp,
-    id::{CartId, HoldId},
+    id::HoldId,
+    planted::{Bug, is_planted},
     quantity::Amount,
     stock::{Level, StockKey},
 };
 
-use crate::wire::{HoldPlaced, HoldWanted};
+use crate::wire::{Available, Buyer, HOLD_LINES_MAX, HOLD_SECONDS_MAX, HoldLine, HoldPlaced, HoldWanted};
 
-/// A hold in the book.
+/// A line of a hold in the book.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// Which.
+    /// Of which hold.
     pub hold_id: HoldId,
     /// Of which row.
     pub key: StockKey,
     /// How much.
     pub amount: Amount,
-    /// For which cart.
-    pub cart_id: Option<CartId>,
+    /// For whom.
+    pub buyer: Option<Buyer>,
     /// Since when.
     pub created_at: Timestamp,
     /// Until when.
@@ -31,22 +36,21 @@ pub struct Held {
 }
 
 impl Held {
-    fn new(wanted: &HoldWanted, now: Timestamp) -> Self {
+    fn new(wanted: &HoldWanted, line: &HoldLine, now: Timestamp) -> Self {
         Self {
             hold_id: wanted.hold_id,
-            key: key_of(wanted),
-            amount: wanted.amount,
-            cart_id: wanted.cart_id,
+            key: line.key(),
+            amount: line.amount,
+            buyer: wanted.buyer,
             created_at: now,
             expires_at: now.plus_seconds(wanted.seconds),
             is_open: true,
         }
     }
 
-    /// Whether it is what was wanted: asked for again, that is, and not another one.
-    fn is_of(&self, wanted: &HoldWanted) -> bool {
-        (self.key, self.amount, self.cart_id) == (key_of(wanted), wanted.amount, wanted.cart_id)
-            && self.expires_at == self.created_at.plus_seconds(wanted.seconds)
+    /// Whether it is open and its time has not come.
+    pub fn stands(&self, now: Timestamp) -> bool {
+        self.is_open && self.expires_at > now
     }
 
     fn placed(&self) -> HoldPlaced {
@@ -54,18 +58,35 @@ impl Held {
     }
 }
 
-/// Which stock row a wish is about.
-pub fn key_of(wanted: &HoldWanted) -> StockKey {
-    StockKey { product_id: wanted.product_id, warehouse_id: wanted.warehouse_id }
+/// Why something is no wish for a hold, whatever the book says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// A time that is none.
+    Seconds,
+    /// No line, too many, or two of one stock row.
+    Lines,
+}
+
+/// Checks the bounds that no wish may break.
+///
+/// # Errors
+/// The first [`Unfit`] found.
+pub fn check(wanted: &HoldWanted) -> Result<(), Unfit> {
+    if !(1..=HOLD_SECONDS_MAX).contains(&wanted.seconds) {
+        return Err(Unfit::Seconds);
+    }
+    let rows: BTreeSet<StockKey> = wanted.lines.iter().map(HoldLine::key).collect();
+    let fits = (1..=HOLD_LINES_MAX).contains(&wanted.lines.len()) && rows.len() == wanted.lines.len();
+    if fits { Ok(()) } else { Err(Unfit::Lines) }
 }
 
 /// The answer to one wish.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It stands.
     Placed(HoldPlaced),
-    /// So many are available, which is too few.
-    NothingLeft(i64),
+    /// Too few are available; what is, line by line.
+    NothingLeft(Vec<Available>),
     /// Another hold has this id.
     IdTaken,
     /// It was placed before and is over.
@@ -74,12 +95,12 @@ pub enum Answer {
     UnknownStock,
 }
 
-/// What the wishes are decided over: their rows, the holds with their ids, and their carts' own.
+/// What the wishes are decided over: their rows, the holds with their ids, and their buyers' own.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
     levels: BTreeMap<StockKey, Level>,
-    holds: HashMap<HoldId, Held>,
-    of_carts: HashMap<(StockKey, CartId), HoldId>,
+    holds: HashMap<HoldId, Vec<Held>>,
+    of_buyers: HashMap<(StockKey, Buyer), HoldId>,
 }
 
 /// What is to be written, and the answers in the order of the wishes.
@@ -87,29 +108,58 @@ pub struct Book {
 pub struct Decided {
     /// One for each wish.
     pub answers: Vec<Answer>,
-    /// New holds; one that was replaced by a later wish of the same group is closed already.
+    /// New lines; one that was replaced by a later wish of the same group is closed already.
     pub placed: Vec<Held>,
-    /// Holds of the book that were replaced.
-    pub replaced: Vec<HoldId>,
+    /// Lines of the book that were replaced.
+    pub replaced: Vec<(HoldId, StockKey)>,
     /// The rows that changed.
     pub levels: BTreeMap<StockKey, Level>,
     /// The rows of which somebody was refused.
     pub short: BTreeSet<StockKey>,
+    /// The rows of which less is promised than before, because a buyer holds less now.
+    pub freed: BTreeSet<StockKey>,
 }
 
 impl Book {
-    /// A book of these rows and holds.
+    /// A book of these rows and lines of holds.
     pub fn new(levels: BTreeMap<StockKey, Level>, held: Vec<Held>) -> Self {
         let mut book = Self { levels, ..Self::default() };
-        held.into_iter().for_each(|hold| book.note(hold));
+        held.into_iter().for_each(|line| book.note(line));
         book
     }
 
-    fn note(&mut self, hold: Held) {
-        if let Some(cart_id) = hold.cart_id.filter(|_| hold.is_open) {
-            self.of_carts.insert((hold.key, cart_id), hold.hold_id);
+    fn note(&mut self, line: Held) {
+        if let Some(buyer) = line.buyer.filter(|_| line.is_open) {
+            self.of_buyers.insert((line.key, buyer), line.hold_id);
         }
-        self.holds.insert(hold.hold_id, hold);
+        self.holds.entry(line.hold_id).or_default().push(line);
+    }
+
+    /// The buyer's own open line of a row.
+    fn own(&self, key: StockKey, buyer: Option<Buyer>) -> Option<&Held> {
+        let hold_id = self.of_buyers.get(&(key, buyer?))?;
+        self.holds.get(hold_id)?.iter().find(|line| line.key == key && line.is_open)
+    }
+
+    /// The row without what the buyer holds of it already.
+    fn without_own(&self, key: StockKey, buyer: Option<Buyer>) -> Option<Level> {
+        let own = self.own(key, buyer).map_or(0, |line| line.amount.units());
+        self.levels.get(&key).map(|level| Level { promised: level.promised - own, ..*level })
+    }
+
+    /// What of a line could be held; none if there is no such row. What a buyer holds already is never in that
+    /// buyer's own way.
+    fn available(&self, line: &HoldLine, buyer: Option<Buyer>) -> Option<Available> {
+        let buyer = buyer.filter(|_| !is_planted(Bug::OwnHoldInTheWay));
+        let HoldLine { product_id, warehouse_id, amount } = *line;
+        let available = self.without_own(line.key(), buyer)?.available();
+        Some(Available { product_id, warehouse_id, wanted: amount.units(), available })
+    }
+
+    /// Closes a line that is there.
+    fn close(&mut self, hold_id: HoldId, key: StockKey) {
+        let lines = self.holds.get_mut(&hold_id).into_iter().flatten();
+        lines.filter(|line| line.key == key).for_each(|line| line.is_open = false);
     }
 }
 
@@ -119,140 +169,94 @@ pub fn decide(mut book: Book, wanted: &[HoldWanted], now: Timestamp) -> Decided 
     let before = book.levels.clone();
     for wish in wanted {
         let answer = one(&mut book, wish, now, &mut decided);
-        if let Answer::NothingLeft(_) = answer {
-            decided.short.insert(key_of(wish));
-        }
         decided.answers.push(answer);
     }
+    let is_less = |(key, level): &(&StockKey, &Level)| before.get(key).is_some_and(|was| level.promised < was.promised);
+    decided.freed = book.levels.iter().filter(is_less).map(|(key, _)| *key).collect();
     decided.levels = book.levels.into_iter().filter(|(key, level)| before.get(key) != Some(level)).collect();
     decided
 }
 
 fn one(book: &mut Book, wish: &HoldWanted, now: Timestamp, decided: &mut Decided) -> Answer {
-    match book.holds.get(&wish.hold_id) {
-        Some(held) if !held.is_of(wish) => return Answer::IdTaken,
-        Some(held) if held.is_open => return Answer::Placed(held.placed()),
-        Some(_) => return Answer::Closed,
-        None => {}
+    if let Some(lines) = book.holds.get(&wish.hold_id) {
+        return again(lines, wish, now);
     }
-    let key = key_of(wish);
-    let Some(level) = book.levels.get_mut(&key) else { return Answer::UnknownStock };
-    // A buyer's own hold never blocks that buyer: the new one takes its place.
-    let own = wish.cart_id.and_then(|cart_id| book.of_carts.get(&(key, cart_id)).copied());
-    let own_units = own.and_then(|own| book.holds.get(&own)).map_or(0, |held| held.amount.units());
-    let without_own = Level { promised: level.promised - own_units, ..*level };
-    if without_own.available() < wish.amount.units() {
-        return Answer::NothingLeft(without_own.available());
+    let Some(rooms) = wish.lines.iter().map(|line| book.available(line, wish.buyer)).collect::<Option<Vec<_>>>() else {
+        return Answer::UnknownStock;
+    };
+    let fits = |room: &Available| room.wanted <= room.available;
+    if rooms.iter().all(fits) {
+        wish.lines.iter().for_each(|line| place(book, Held::new(wish, line, now), decided));
+        return Answer::Placed(HoldPlaced { hold_id: wish.hold_id, expires_at: now.plus_seconds(wish.seconds) });
     }
-    level.promised = without_own.promised + wish.amount.units();
-    if let Some(own) = own {
-        close(book, own, decided);
+    for (line, room) in wish.lines.iter().zip(&rooms) {
+        if !fits(room) {
+            decided.short.insert(line.key());
+        } else if is_planted(Bug::HoldPlacedInPart) {
+            place(book, Held::new(wish, line, now), decided);
+        }
     }
-    let held = Held::new(wish, now);
-    let placed = held.placed();
-    decided.placed.push(held.clone());
-    book.note(held);
-    Answer::Placed(placed)
+    Answer::NothingLeft(rooms)
 }
 
-fn close(book: &mut Book, own: HoldId, decided: &mut Decided) {
-    if let Some(held) = book.holds.get_mut(&own) {
-        held.is_open = false;
+/// A wish whose id is known: asked for again, that is, or another one. For how long it was wanted is no part of
+/// it, for it may have been extended since; the answer says how long it lasts.
+fn again(lines: &[Held], wish: &HoldWanted, now: Timestamp) -> Answer {
+    let sorted = |mut lines: Vec<(StockKey, Amount)>| {
+        lines.sort_unstable();
+        lines
+    };
+    let is_same = lines.iter().all(|line| line.buyer == wish.buyer)
+        && sorted(lines.iter().map(|line| (line.key, line.amount)).collect())
+            == sorted(wish.lines.iter().map(|line| (line.key(), line.amount)).collect());
+    match lines.iter().find(|line| line.stands(now)) {
+        _ if !is_same => Answer::IdTaken,
+        Some(line) => Answer::Placed(line.placed()),
+        None => Answer::Closed,
     }
-    match decided.placed.iter_mut().find(|held| held.hold_id == own) {
-        Some(held) => held.is_open = false,
-        None => decided.replaced.push(own),
+}
+
+/// Places a line, in the place of the buyer's own of that row.
+fn place(book: &mut Book, line: Held, decided: &mut Decided) {
+    let Some(without_own) = book.without_own(line.key, line.buyer) else { return };
+    book.levels.insert(line.key, Level { promised: without_own.promised + line.amount.units(), ..without_own });
+    if let Some(own) = book.own(line.key, line.buyer).map(|own| own.hold_id) {
+        book.close(own, line.key);
+        let is_own = |placed: &&mut Held| placed.hold_id == own && placed.key == line.key;
+        match decided.placed.iter_mut().find(is_own) {
+            Some(placed) => placed.is_open = false,
+            None => decided.replaced.push((own, line.key)),
+        }
+    }
+    decided.placed.push(line.clone());
+    book.note(line);
+}
+
+/// The answer to a wish that a hold lasts longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extension {
+    /// It lasts until then.
+    Lasts(HoldPlaced),
+    /// It is over.
+    Closed,
+    /// A moment that is past, or further off than a hold may last.
+    BadMoment,
+    /// There never was one.
+    UnknownHold,
+}
+
+/// Decides whether a hold of these lines lasts until a moment. It is never cut short: who was told of it may
+/// rely on what it was told.
+pub fn extend(lines: &[Held], until: Timestamp, now: Timestamp) -> Extension {
+    if lines.is_empty() {
+        return Extension::UnknownHold;
+    }
+    match lines.iter().find(|line| line.stands(now)) {
+        None => Extension::Closed,
+        Some(_) if until <= now || until > now.plus_seconds(HOLD_SECONDS_MAX) => Extension::BadMoment,
+        Some(line) => Extension::Lasts(HoldPlaced { expires_at: line.expires_at.max(until), ..line.placed() }),
     }
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
-mod tests {
-    use outpost_schema::id::{ProductId, WarehouseId};
-    use uuid::Uuid;
-
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::from_micros(1_000_000);
-
-    fn wish(id: u128, units: i64, cart: Option<u128>) -> HoldWanted {
-        HoldWanted {
-            hold_id: HoldId(Uuid::from_u128(id)),
-            product_id: ProductId(Uuid::from_u128(1)),
-            warehouse_id: WarehouseId(Uuid::from_u128(2)),
-            amount: Amount::new(units).unwrap(),
-            cart_id: cart.map(|cart| CartId(Uuid::from_u128(cart))),
-            seconds: 60,
-        }
-    }
-
-    fn book(balance: i64, held: &[HoldWanted]) -> Book {
-        let promised = held.iter().map(|wish| wish.amount.units()).sum();
-        let levels = BTreeMap::from([(key_of(&wish(0, 1, None)), Level { balance, promised })]);
-        Book::new(levels, held.iter().map(|wish| Held::new(wish, NOW)).collect())
-    }
-
-    /// `p` placed, a digit: so many left, `t` taken, `c` closed, `?` unknown.
-    fn told(decided: &Decided) -> String {
-        let letter = |answer: &Answer| match answer {
-            Answer::Placed(_) => 'p',
-            Answer::NothingLeft(left) => char::from_digit(u32::try_from(*left).unwrap(), 10).unwrap(),
-            Answer::IdTaken => 't',
-            Answer::Closed => 'c',
-            Answer::UnknownStock => '?',
-        };
-        decided.answers.iter().map(letter).collect()
-    }
-
-    fn promised(decided: &Decided) -> Option<i64> {
-        decided.levels.values().next().map(|level| level.promised)
-    }
-
-    #[test]
-    fn each_is_decided_over_what_those_before_left() {
-        let wishes = [wish(1, 3, None), wish(2, 3, None), wish(3, 2, None), wish(4, 1, None)];
-        let decided = decide(book(5, &[]), &wishes, NOW);
-        assert_eq!((told(&decided).as_str(), promised(&decided)), ("p2p0", Some(5)));
-        assert_eq!((decided.placed.len(), decided.short.len()), (2, 1));
-    }
-
-    #[test]
-    fn a_repeat_is_the_same_hold_and_another_content_is_not() {
-        let decided = decide(book(5, &[wish(1, 3, None)]), &[wish(1, 3, None), wish(1, 2, None)], NOW);
-        assert_eq!((told(&decided).as_str(), promised(&decided)), ("pt", None));
-        let longer = HoldWanted { seconds: 61, ..wish(1, 3, None) };
-        assert_eq!(told(&decide(book(5, &[wish(1, 3, None)]), &[longer], NOW)), "t");
-        let twice = decide(book(5, &[]), &[wish(1, 3, None), wish(1, 3, None)], NOW);
-        assert_eq!((told(&twice).as_str(), promised(&twice), twice.placed.len()), ("pp", Some(3), 1));
-    }
-
-    #[test]
-    fn a_buyer_s_own_hold_never_blocks_that_buyer() {
-        let mine = wish(1, 4, Some(7));
-        let decided = decide(book(5, std::slice::from_ref(&mine)), &[wish(2, 5, Some(7))], NOW);
-        assert_eq!((told(&decided).as_str(), promised(&decided)), ("p", Some(5)));
-        assert_eq!(decided.replaced, [mine.hold_id]);
-        assert_eq!(told(&decide(book(5, &[mine]), &[wish(2, 5, Some(8))], NOW)), "1", "another's blocks");
-    }
-
-    #[test]
-    fn within_one_group_a_buyer_s_last_wish_counts() {
-        let wishes = [wish(1, 4, Some(7)), wish(2, 2, Some(7)), wish(3, 3, None), wish(1, 4, Some(7))];
-        let decided = decide(book(5, &[]), &wishes, NOW);
-        assert_eq!((told(&decided).as_str(), promised(&decided)), ("pppc", Some(5)));
-        let open: Vec<bool> = decided.placed.iter().map(|held| held.is_open).collect();
-        assert_eq!((open, decided.replaced.len()), (vec![false, true, true], 0));
-    }
-
-    #[test]
-    fn what_nobody_stocks_is_unknown() {
-        assert_eq!(told(&decide(Book::default(), &[wish(1, 1, None)], NOW)), "?");
-    }
-
-    #[test]
-    fn promises_beyond_the_book_leave_nothing() {
-        let mut short = book(2, &[]);
-        short.levels.values_mut().for_each(|level| level.promised = 9);
-        assert_eq!(told(&decide(short, &[wish(1, 1, None)], NOW)), "0");
-    }
-}
+mod tests;

@@ -2,6 +2,8 @@
 //! byte and begun anew.
 
 mod ends;
+#[cfg(test)]
+mod tests;
 
 use outpost_schema::{id::EpochId, journal::Mark};
 
@@ -9,7 +11,7 @@ use self::ends::is_not_spoken;
 pub use self::ends::{Anew, Local, Remote, Trouble, not_spoken};
 use crate::{
     file::{Denied, File, FilePart, Filling},
-    wire::{Pulled, Pushed, Reported},
+    wire::{Pulled, Push, Pushed, Reported},
 };
 
 /// A round pulls at most this many pages, so that a long catch-up still lets the node push between.
@@ -170,14 +172,14 @@ impl<L: Local, R: Remote> Round<'_, L, R> {
     }
 
     async fn push_until_empty(&mut self) -> Result<(), Failure<L::Error>> {
-        let mut settled = None;
+        let mut settled: Option<Push> = None;
         loop {
             let push = self.local.unsent().map_err(Failure::Local)?;
             if push.is_empty() {
                 return Ok(());
             }
             // The server took it for settled, and it still waits: again would be the same for ever.
-            if settled.as_ref() == Some(&push) {
+            if settled.as_ref().is_some_and(|settled| push.tells_the_same_as(settled)) {
                 return Err(Failure::NoAgreement);
             }
             let standing = self.local.standing().map_err(Failure::Local)?;

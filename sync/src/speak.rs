@@ -84,6 +84,9 @@ impl Since for Kind {
             | Self::Cart
             | Self::Concern
             | Self::Verdict => 1,
+            Self::Transfer | Self::Delivery => 3,
+            Self::Return => 3,
+            Self::Rule | Self::Confirmation => 3,
         }
     }
 }
@@ -104,6 +107,10 @@ impl Since for ConcernKind {
             | Self::ShippedThoughCancelled
             | Self::CartNotBelievable => 1,
             Self::LifeBegun | Self::JournalHole | Self::ImageMended | Self::ServerRestored => 2,
+            Self::RecountWanted => 3,
+            Self::TransferExcess | Self::TransferShort => 3,
+            Self::ReturnedTwice | Self::RefundedTooMuch => 3,
+            Self::Suspended | Self::WrittenOff => 3,
         }
     }
 }
@@ -113,6 +120,7 @@ impl Since for Refusal {
         match self {
             Self::NothingLeft | Self::AlreadyHandedOver | Self::AlreadyCancelled => 1,
             Self::Recovering | Self::LifeOver => 2,
+            Self::Suspended => 3,
         }
     }
 }
@@ -140,6 +148,11 @@ impl Since for Aggregate {
             Self::Cart(_) => Kind::Cart.since(),
             Self::Concern(concern) => Kind::Concern.since().max(concern.kind.since()),
             Self::Verdict(_) => Kind::Verdict.since(),
+            Self::Transfer(_) => Kind::Transfer.since(),
+            Self::Delivery(_) => Kind::Delivery.since(),
+            Self::Return(_) => Kind::Return.since(),
+            Self::Rule(_) => Kind::Rule.since(),
+            Self::Confirmation(_) => Kind::Confirmation.since(),
             Self::Gone(key) => key.kind.since(),
         }
     }
@@ -309,6 +322,7 @@ mod tests {
             server_time: Timestamp::from_micros(0),
             protocol: 0,
             recovering: false,
+            others: vec![],
         };
         let told = |protocol| match pulled(protocol, Pulled::Page(Box::new(whole.clone()))) {
             Ok(Pulled::Page(page)) => *page,

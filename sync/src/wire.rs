@@ -3,18 +3,24 @@
 //! Bodies are MessagePack with named fields, so that old and new versions meet, compressed with zstd;
 //! the same endpoints speak JSON for people with curl. Fields are only ever added, with a default.
 
+mod holds;
+
 use outpost_schema::{
     cart::Cart,
     clock::Timestamp,
+    count::Upto,
     device::LifeReason,
     digest::{Ids, KeyRange, Sum},
     feed::{Aggregate, Granted, Key},
-    id::{CartId, EpochId, HoldId, IncarnationId, NodeId, ProductId, WarehouseId},
+    id::{CartId, EpochId, IncarnationId, NodeId},
     journal::{Entry, Hash, Mark},
-    quantity::Amount,
     verdict::Verdict,
 };
 use serde::{Deserialize, Serialize};
+
+pub use self::holds::{
+    Available, Buyer, HOLD_LINES_MAX, HOLD_SECONDS_MAX, HoldExtended, HoldLine, HoldPlaced, HoldWanted,
+};
 
 /// The newest protocol this program speaks. It is raised with every word, and every field of what is
 /// fed, that the one before does not know; see [`crate::speak`].
@@ -116,12 +122,21 @@ pub struct Push {
     /// What lies between the server's mark and the first of these entries, if the node no longer has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hole: Option<Hole>,
+    /// What the caller's clock showed when it sent this, so that the server knows when what it tells happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<Timestamp>,
 }
 
 impl Push {
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.carts.is_empty()
+    }
+
+    /// Whether it tells the same as the other one, whenever either was sent.
+    pub fn tells_the_same_as(&self, other: &Self) -> bool {
+        let Self { entries, carts, epoch, hole, clock: _ } = self;
+        (entries, carts, epoch, hole) == (&other.entries, &other.carts, &other.epoch, &other.hole)
     }
 }
 
@@ -215,6 +230,10 @@ pub struct Page {
     pub aggregates: Vec<Aggregate>,
     /// How far the server had this node's journals when it made the page.
     pub acked: Vec<Acked>,
+    /// How far the server had the journals of the other devices of this node's place, on a page that is level: what
+    /// they had done up to there was done before whatever the node does now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Upto>,
     /// The server's clock.
     pub server_time: Timestamp,
     /// The protocol in whose words this is told: what it has none for is left out. Version 1 named none.
@@ -422,37 +441,6 @@ pub enum Imaged {
     PullFirst,
 }
 
-/// A wish for a hold, online.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HoldWanted {
-    /// Made by the caller, so that a repeat is recognised.
-    pub hold_id: HoldId,
-    /// Of what.
-    pub product_id: ProductId,
-    /// Where.
-    pub warehouse_id: WarehouseId,
-    /// How much.
-    pub amount: Amount,
-    /// For which cart.
-    #[serde(default)]
-    pub cart_id: Option<CartId>,
-    /// For how long, from 1 to [`HOLD_SECONDS_MAX`].
-    pub seconds: i64,
-}
-
-/// A hold lasts at most a day.
-pub const HOLD_SECONDS_MAX: i64 = 24 * 60 * 60;
-
-/// A hold that stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HoldPlaced {
-    /// Which.
-    pub hold_id: HoldId,
-    /// Until when.
-    pub expires_at: Timestamp,
-}
-
 /// What is wrong with a request: a stable code for programs, a sentence with the cure for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{sentence} ({code})")]
@@ -461,12 +449,15 @@ pub struct Problem {
     pub code: String,
     /// Says what to do.
     pub sentence: String,
+    /// Of a hold that was refused: how much of each of its lines could be held.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub available: Vec<Available>,
 }
 
 impl Problem {
     /// A problem with this code and sentence.
     pub fn new(code: impl Into<String>, sentence: impl Into<String>) -> Self {
-        Self { code: code.into(), sentence: sentence.into() }
+        Self { code: code.into(), sentence: sentence.into(), available: Vec::new() }
     }
 }
 

@@ -33,7 +33,7 @@ macro_rules! tests {
     )*};
 }
 
-tests! { barcode money text cursor entry bodies page frame carried settle cart replicas csv config }
+tests! { barcode scan money text cursor entry bodies page frame carried settle cart replicas csv config }
 
 /// What runs for hours is what runs here: the lock of that crate names no other version of anything.
 #[test]

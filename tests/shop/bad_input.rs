@@ -220,7 +220,10 @@ async fn a_body_that_breaks_off_writes_nothing() {
 #[tokio::test]
 async fn an_op_of_a_newer_version_is_kept_and_waits() {
     let counter = Counter::open().await;
-    let newer = sealed(counter.card(), Entry { version: 2, ..entry(&counter, Mark::START, "7:7:") });
+    let newer = sealed(
+        counter.card(),
+        Entry { version: outpost_schema::op::VERSION + 1, ..entry(&counter, Mark::START, "7:7:") },
+    );
     let strange =
         sealed(counter.card(), Entry { kind: "teleported".to_owned(), ..entry(&counter, newer.mark(), "7:7:") });
     let noise = sealed(

@@ -6,6 +6,7 @@ use outpost_node::{Node, carts::Carts};
 use outpost_schema::{
     clock::Timestamp,
     id::{Chance, HoldId},
+    stock::StockKey,
     world::{Seeded, World},
 };
 use outpost_server::{api, hold::Desk, publish, server::Server};
@@ -65,14 +66,9 @@ async fn a_head_office_that_is_a_day_behind_passes_nothing_over_and_keeps_its_ho
     let tea = shop.product("TEA", "2.50", 10).await;
     shop.all_level().await;
     let desk = Desk::open(&shop.server);
-    let wanted = HoldWanted {
-        hold_id: HoldId::new(shop.server.now(), Seeded::new(6).id_chance()),
-        product_id: tea,
-        warehouse_id: shop.high_street,
-        amount: amount(4),
-        cart_id: None,
-        seconds: 3_600,
-    };
+    let hold_id = HoldId::new(shop.server.now(), Seeded::new(6).id_chance());
+    let key = StockKey { product_id: tea, warehouse_id: shop.high_street };
+    let wanted = HoldWanted::of_one(hold_id, key, amount(4), 3_600);
     let who = caller(&shop.tills[0].card);
     let placed = desk.place(who, wanted.clone()).await.expect("there are ten");
     drop(desk);

@@ -278,6 +278,7 @@ async fn busy_shop() -> (Shop, [ProductId; 2]) {
     till.carts.add(parked, oil, amount(1), None).expect("added");
     till.carts.park(parked, "the lady with the hat").expect("parked");
     till.until_level().await;
+    crate::verify::lay_rules_down(&shop, tea, shop.high_street).await;
     till.until_level().await;
     (shop, [tea, oil])
 }
@@ -308,7 +309,7 @@ async fn shop_with_many() -> (Shop, Vec<ProductId>) {
 
 /// A request for the file as this till makes it.
 fn request(till: &Till, headers: &[(&str, &str)]) -> Request<Body> {
-    let sql = include_str!("../../migrations/node/0010_sizing.sql");
+    let sql = include_str!("../../migrations/node/0017_sizing.sql");
     let schema = outpost_schema::journal::Hash(Sha256::digest(sql).into());
     let start = outpost_schema::journal::Mark::START;
     let mut request = Request::get(format!("/v1/bootstrap?schema={schema}"))

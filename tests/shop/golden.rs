@@ -39,9 +39,12 @@ use tokio_postgres::Client;
 const LEVEL: i32 = 19;
 
 /// The version that is being made.
-const PRESENT: Version = Version::Second;
+const PRESENT: Version = Version::Third;
 
-const VERSIONS: [Version; 2] = [Version::First, Version::Second];
+const VERSIONS: [Version; 3] = [Version::First, Version::Second, Version::Third];
+
+/// Those that know of lives and epochs.
+const SINCE_SECOND: [Version; 2] = [Version::Second, Version::Third];
 
 #[test]
 fn a_push_of_any_version_reads_and_fits_its_hashes() {
@@ -65,10 +68,12 @@ fn an_answer_of_any_version_reads() {
         reads::<Pushed>(version, "pushed", &sample::pushed(version));
         reads::<Pushed>(version, "frozen", &Pushed::Frozen);
     }
-    let acked = sample::push(PRESENT).entries[0].mark();
-    reads::<Pushed>(PRESENT, "push_elsewhere", &Pushed::Elsewhere { acked });
-    reads::<LifeWanted>(PRESENT, "life_wanted", &sample::life_wanted());
-    reads::<Born>(PRESENT, "born", &sample::born());
+    for version in SINCE_SECOND {
+        let acked = sample::push(version).entries[0].mark();
+        reads::<Pushed>(version, "push_elsewhere", &Pushed::Elsewhere { acked });
+        reads::<LifeWanted>(version, "life_wanted", &sample::life_wanted());
+        reads::<Born>(version, "born", &sample::born());
+    }
 }
 
 #[test]
@@ -76,10 +81,12 @@ fn a_page_of_any_version_reads() {
     for version in VERSIONS {
         reads::<Pulled>(version, "page", &sample::page(version));
     }
-    let acked = sample::push(PRESENT).entries[0].mark();
-    reads::<Pulled>(PRESENT, "pull_elsewhere", &Pulled::Elsewhere { acked });
-    reads::<Pulled>(PRESENT, "other_epoch", &Pulled::OtherEpoch { epoch: sample::EPOCH });
-    reads::<Pulled>(PRESENT, "too_long_away", &Pulled::TooLongAway);
+    for version in SINCE_SECOND {
+        let acked = sample::push(version).entries[0].mark();
+        reads::<Pulled>(version, "pull_elsewhere", &Pulled::Elsewhere { acked });
+        reads::<Pulled>(version, "other_epoch", &Pulled::OtherEpoch { epoch: sample::EPOCH });
+        reads::<Pulled>(version, "too_long_away", &Pulled::TooLongAway);
+    }
 }
 
 #[test]
@@ -201,6 +208,7 @@ fn path(version: Version, file: &str) -> PathBuf {
     let folder = match version {
         Version::First => "v1",
         Version::Second => "v2",
+        Version::Third => "v3",
     };
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden")).join(folder).join(file)
 }

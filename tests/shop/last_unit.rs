@@ -10,6 +10,7 @@ use axum::{
 use outpost_node::Node;
 use outpost_schema::{
     id::{HoldId, ProductId, WarehouseId},
+    stock::StockKey,
     world::{Seeded, World as _},
 };
 use outpost_sync::{
@@ -79,8 +80,7 @@ async fn hold_each(router: Router, buyer: Caller, warehouse_id: WarehouseId, goo
     let (world, mut held) = (Seeded::new(77), Vec::new());
     for product_id in goods {
         let hold_id = HoldId::new(world.now(), world.id_chance());
-        let wanted =
-            HoldWanted { hold_id, product_id, warehouse_id, amount: amount(1), cart_id: None, seconds: 24 * 60 * 60 };
+        let wanted = HoldWanted::of_one(hold_id, StockKey { product_id, warehouse_id }, amount(1), 24 * 60 * 60);
         let heard = Heard::of(ask(&router, hold_request(buyer, &wanted)).await).await;
         match heard.status {
             StatusCode::CREATED => held.push(product_id),

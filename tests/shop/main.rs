@@ -38,5 +38,6 @@ mod resume;
 mod set_aside;
 mod shown;
 mod texts;
+mod transfers;
 mod verify;
 mod versions;

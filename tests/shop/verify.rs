@@ -7,14 +7,22 @@ mod marks;
 
 use outpost_node::{
     people::{NewAddress, NewCustomer, NewReview},
+    returns::{Caps, LineBack, Named, RefundWanted, ReturnWanted, What},
     sell::{SaleWanted, Tendered, Terms, WantedLine},
 };
 use outpost_schema::{
-    id::{ProductId, UserId},
+    device::NodeKind,
+    id::{ProductId, UserId, WarehouseId},
     order::{Fulfilment, Order, OrderStatus},
     people::Rating,
+    returned::Condition,
+    rule::{Goods, Says},
+    stock::SalePolicy,
 };
-use outpost_server::publish::{self, ProductNew};
+use outpost_server::{
+    publish::{self, ProductNew},
+    rules,
+};
 use outpost_sync::{
     round::{Local as _, Remote as _},
     verify::{self, Compared, Outcome},
@@ -68,7 +76,8 @@ pub async fn full_shop() -> (Shop, Vec<ProductId>) {
     let goods = goods(&shop).await;
     shop.all_level().await;
     let user = customer(&shop.tills[1], "ada@example.com");
-    sell_to(&shop.tills[1], goods[0], 2, Some(user), Fulfilment::CarryOut);
+    let sold = sell_to(&shop.tills[1], goods[0], 2, Some(user), Fulfilment::CarryOut);
+    one_broke(&shop.tills[1], &sold);
     sell_to(&shop.tills[1], goods[1], 1, None, Fulfilment::CarryOut);
     // More than the book has: a concern.
     sell_to(&shop.tills[1], goods[2], 9, None, Fulfilment::CarryOut);
@@ -81,8 +90,40 @@ pub async fn full_shop() -> (Shop, Vec<ProductId>) {
     }
     shop.tills[1].node.ask(&[line(goods[1], 2)]).expect("asked");
     shop.all_level().await;
+    lay_rules_down(&shop, goods[0], high_street).await;
+    shop.all_level().await;
     shop.agree().await;
     (shop, goods)
+}
+
+/// One unit of an order comes back, and nobody can sell it.
+fn one_broke(till: &Till, order: &Order) {
+    let item = &order.items[0];
+    let (product_id, order_item_id) = (item.product_id, Some(item.order_item_id));
+    let line = LineBack { product_id, order_item_id, quantity: Some(amount(1)), condition: Condition::Damaged };
+    let wanted = ReturnWanted {
+        return_id: None,
+        order: Named::Order(order.order_id),
+        what: What::Lines(vec![line]),
+        refund: RefundWanted::default(),
+        taken_by: Some(order.user_id),
+        reason: "it leaks".to_owned(),
+    };
+    till.node.take_back(&wanted, Caps::usual()).expect("taken back");
+}
+
+/// A rule of each sort, and an order that was confirmed.
+pub async fn lay_rules_down(shop: &Shop, product_id: ProductId, warehouse_id: WarehouseId) {
+    let rules = [
+        Says::Labels { layout: "21IIIIIPPPPPC".parse().expect("a layout") },
+        Says::Policy { kind: Some(NodeKind::Kiosk), goods: Goods::Product(product_id), policy: SalePolicy::Physical },
+        Says::LowAt { product_id: Some(product_id), warehouse_id: Some(warehouse_id), units: 3 },
+    ];
+    rules::lay_down(&shop.server, &rules).await.expect("laid down");
+    let sql = "insert into order_confirmations (order_id, warehouse_id, asked_at, confirmed_at)
+        select order_id, warehouse_id, created_at, created_at from orders order by order_id limit 1";
+    assert_eq!(shop.client().await.execute(sql, &[]).await.expect("noted"), 1);
+    shop.server.ring();
 }
 
 async fn goods(shop: &Shop) -> Vec<ProductId> {

@@ -30,13 +30,18 @@ enum At {
 
 /// Every mistake, the shallowest depth at which the code is run where it is made, and within how many seeds it
 /// must be caught there.
-const MISTAKES: [(Bug, At, u64); 24] = [
+const MISTAKES: [(Bug, At, u64); 39] = [
     (Bug::LostSavepoint, At::Model, 20_000),
     (Bug::LatestStatusWins, At::Model, 20_000),
     (Bug::CounterInAMap, At::Model, 20_000),
+    (Bug::LateSaleCounted, At::Model, 20_000),
+    (Bug::RefundsCappedPerReturn, At::Model, 20_000),
+    (Bug::DamagedPutOnShelf, At::Model, 20_000),
+    (Bug::StrictnessForgotten, At::Node, 500),
     (Bug::SynchronousNormal, At::Node, 500),
     (Bug::PrunedAtAcked, At::Node, 500),
     (Bug::ReturnToldBeforeCommit, At::Node, 500),
+    (Bug::DamageStaysSellable, At::Node, 500),
     (Bug::GrantTakenFromAnswer, At::Node, 500),
     (Bug::AckedTakenForContained, At::Node, 500),
     (Bug::TotalsAheadOfOps, At::Node, 500),
@@ -55,6 +60,16 @@ const MISTAKES: [(Bug, At, u64); 24] = [
     (Bug::RecalledCountedFree, At::Model, 20_000),
     (Bug::TopUpToldBeforeCommit, At::Model, 20_000),
     (Bug::SharesBeyond, At::Model, 20_000),
+    (Bug::ExcessTransferred, At::Model, 20_000),
+    (Bug::RoadCounted, At::Model, 20_000),
+    (Bug::ArrivedTwice, At::Model, 20_000),
+    (Bug::WriteOffKept, At::Model, 20_000),
+    (Bug::ConcernOpenedTwice, At::Model, 20_000),
+    (Bug::ReclaimUnheard, At::Node, 500),
+    (Bug::OwnHoldInTheWay, At::Model, 20_000),
+    (Bug::HoldPlacedInPart, At::Model, 20_000),
+    (Bug::ExtensionForgotten, At::Model, 20_000),
+    (Bug::HoldUsedUpUnpromised, At::Model, 20_000),
 ];
 
 #[test]

@@ -1,6 +1,14 @@
-//! What is sold.
+//! What is sold, and held.
 
-use outpost_schema::{catalogue::Product, clock::Timestamp, id::ProductId, money::Money, quantity::Unit};
+use outpost_schema::{
+    catalogue::Product,
+    clock::Timestamp,
+    id::{HoldId, ProductId},
+    money::Money,
+    quantity::{Amount, Unit},
+    stock::StockKey,
+};
+use outpost_sync::wire::{Buyer, HoldLine, HoldWanted, Problem};
 
 /// A product of which only the name and the price matter.
 pub fn product(product_id: ProductId, name: &str, cents: i64, at: Timestamp) -> Product {
@@ -20,4 +28,21 @@ pub fn product(product_id: ProductId, name: &str, cents: i64, at: Timestamp) -> 
         created_at: at,
         updated_at: at,
     }
+}
+
+/// A wish for a hold of these units.
+///
+/// # Errors
+/// If an amount is none.
+pub fn hold(
+    hold_id: HoldId,
+    lines: &[(StockKey, i64)],
+    buyer: Option<Buyer>,
+    seconds: u64,
+) -> Result<HoldWanted, Problem> {
+    let line = |(StockKey { product_id, warehouse_id }, units): &(StockKey, i64)| {
+        Ok(HoldLine { product_id: *product_id, warehouse_id: *warehouse_id, amount: Amount::new(*units)? })
+    };
+    let lines = lines.iter().map(line).collect::<Result<_, Problem>>()?;
+    Ok(HoldWanted { hold_id, lines, buyer, seconds: i64::try_from(seconds).unwrap_or(i64::MAX) })
 }

@@ -24,7 +24,9 @@ pub fn check<D: Depth>(network: &Network<D>) -> Check {
     for key in network.ledger.rows.keys() {
         no_unit_is_promised_twice(network, *key)?;
     }
+    what_is_written_off_was_not_told_since(network)?;
     what_was_held_is_held(network)?;
+    nothing_is_held_untold(network)?;
     head_office_never_knows_less(network)
 }
 
@@ -72,11 +74,10 @@ fn sound(book: &Book) -> Option<String> {
 fn no_unit_is_promised_twice<D: Depth>(network: &Network<D>, key: StockKey) -> Check {
     let Some(row) = network.ledger.rows.get(&key) else { return Ok(()) };
     let open: i64 = network.spots.iter().filter_map(|spot| spot.open.get(&key)).sum();
-    let holds = network.ledger.holds.values().filter(|held| held.key == key && !held.is_over);
-    let held: i64 = holds.map(|held| held.units).sum();
+    let held = network.ledger.held(key);
     let owed = network.ledger.owed(key);
     let promised = open + held + owed;
-    if promised <= row.there + row.excess {
+    if promised <= row.there + row.excess || promised <= row.there + row.excess + network.unsure(key) {
         return Ok(());
     }
     Err(format!(
@@ -85,18 +86,38 @@ fn no_unit_is_promised_twice<D: Depth>(network: &Network<D>, key: StockKey) -> C
     ))
 }
 
-/// A hold that somebody was told of stands until it is over.
-fn what_was_held_is_held<D: Depth>(network: &Network<D>) -> Check {
-    for (hold_id, held) in network.ledger.holds.iter().filter(|(_, held)| !held.is_over) {
-        let kept = network.book.holds.get(hold_id);
-        if kept != Some(&(held.key, held.units)) {
-            return Err(format!(
-                "somebody was told of hold {hold_id} of {} units, and the book has {kept:?}",
-                held.units
-            ));
+/// Of what was written off with a device no more is missing than it has not told of since.
+fn what_is_written_off_was_not_told_since<D: Depth>(network: &Network<D>) -> Check {
+    for (at, missing) in &network.book.written_off {
+        let Some(written) = network.ledger.written.get(at) else { continue };
+        let own = network.book.allotments.get(at).copied().unwrap_or_default();
+        let told = own.consumed + own.returned - written.taken;
+        if *missing > (written.units - told).max(0) {
+            return Err(format!("{missing} of {at:?} are missing, of {} lost {told} were told since", written.units));
         }
     }
     Ok(())
+}
+
+/// A hold that somebody was told of stands until it is over.
+fn what_was_held_is_held<D: Depth>(network: &Network<D>) -> Check {
+    for (hold_id, held) in network.ledger.holds.iter().filter(|(_, held)| !held.is_over) {
+        for (key, units) in &held.lines {
+            let kept = network.book.holds.get(&(*hold_id, *key));
+            if kept != Some(units) {
+                return Err(format!(
+                    "somebody was told of hold {hold_id} of {units} units of {key:?}, and the book has {kept:?}"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Nothing is held of which nobody was told: units that nobody knows of are sold to nobody.
+fn nothing_is_held_untold<D: Depth>(network: &Network<D>) -> Check {
+    let untold = network.book.holds.keys().find(|(hold_id, _)| !network.ledger.holds.contains_key(hold_id));
+    untold.map_or(Ok(()), |line| Err(format!("the book holds {line:?}, and nobody was told")))
 }
 
 /// Head office has granted at least what a till heard, and knows of at most what it sold and gave back: so it keeps
@@ -110,12 +131,11 @@ fn head_office_never_knows_less<D: Depth>(network: &Network<D>) -> Check {
             let ours = device.allotment(*key);
             let theirs = network.book.allotments.get(&(life, *key)).copied().unwrap_or_default();
             let is_sound = theirs.granted >= ours.granted
-                && theirs.reclaimed >= ours.reclaimed
                 && theirs.consumed <= ours.consumed
                 && theirs.returned <= ours.returned
                 && theirs.received <= ours.received
-                && theirs.rest() - theirs.received >= ours.rest() - ours.received;
-            if ours.reclaimed > 0 {
+                && theirs.granted - theirs.consumed - theirs.returned >= ours.granted - ours.consumed - ours.returned;
+            if ours.reclaimed > 0 && !network.ledger.taken_from.contains(&spot.card.node_id) {
                 return Err(format!("{} lost {ours:?} of {key:?} to nobody who asked for it", spot.card.name));
             }
             if !is_sound {

@@ -9,11 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_schema::{
     clock::Timestamp,
-    id::{CartId, HoldId, OrderId, ProductId, UserId, WarehouseId},
-    order::OrderStatus,
+    id::{CartId, HoldId, IncarnationId, NodeId, OrderId, ProductId, UserId, WarehouseId},
+    order::{Order, OrderStatus},
+    returned::Return,
     stock::StockKey,
+    transfer::TransferCode,
     verdict::ConcernKind,
 };
+
+use outpost_sync::wire::Buyer;
 
 use crate::step::Name;
 
@@ -32,6 +36,8 @@ pub struct Row {
     pub there: i64,
     /// Units that may be promised beyond what is there, because of a limit.
     pub excess: i64,
+    /// Whether somebody ever looked.
+    pub is_counted: bool,
 }
 
 /// An op that happened.
@@ -51,6 +57,15 @@ pub struct Happened {
     pub may_be_lost: bool,
 }
 
+/// What was written off with a life of a device, of one row.
+#[derive(Clone, Copy, Debug)]
+pub struct Written {
+    /// What the book had of it taken from its allotment then: sold or given back.
+    pub taken: i64,
+    /// Units that were missing then, all write-offs together.
+    pub units: i64,
+}
+
 /// An order to be handed over.
 #[derive(Clone, Debug)]
 pub struct Owed {
@@ -68,16 +83,44 @@ pub struct Owed {
     pub asks: Vec<usize>,
 }
 
+/// Goods on the road, in somebody's van.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// What is written on the boxes.
+    pub code: TransferCode,
+    /// Where they go.
+    pub to_id: WarehouseId,
+    /// What they are.
+    pub product_id: ProductId,
+    /// How many are still on the road.
+    pub left: i64,
+}
+
+/// What an op said of a transfer.
+#[derive(Clone, Copy, Debug)]
+pub struct OfTransfer {
+    /// The op.
+    pub op: usize,
+    /// Of which product.
+    pub product_id: ProductId,
+    /// Units that left.
+    pub sent: i64,
+    /// Units that came.
+    pub arrived: i64,
+}
+
 /// A hold that somebody was told of.
 #[derive(Clone, Debug)]
 pub struct Held {
-    /// Of what.
-    pub key: StockKey,
-    /// How many.
-    pub units: i64,
+    /// Of what, and how many: what of it is not over.
+    pub lines: Units,
+    /// For whom.
+    pub buyer: Option<Buyer>,
     /// Until when, by head office's clock.
     pub until: Timestamp,
-    /// Whether it is over: released, turned into allotment, or forgotten by a restored server.
+    /// Whether it lasts longer than at first.
+    pub is_extended: bool,
+    /// Whether it is over: released, turned into allotment or an order, or forgotten by a restored server.
     pub is_over: bool,
 }
 
@@ -111,16 +154,34 @@ pub struct Ledger {
     pub receipts: BTreeMap<String, usize>,
     /// Every order that was made, by the op that made it.
     pub orders: BTreeMap<OrderId, usize>,
+    /// Every order of which somebody has the receipt.
+    pub sold: Vec<Order>,
+    /// What was taken back, by the op that did.
+    pub returns: Vec<(usize, Return)>,
+    /// Returns that happened while the power went out: nobody saw their receipts.
+    pub unseen_returns: usize,
     /// Sales that happened while the power went out: nobody saw their receipts.
     pub unseen_sales: usize,
+    /// Goods on the road, as they were sent.
+    pub road: Vec<Load>,
+    /// What was told of each transfer.
+    pub transfers: BTreeMap<TransferCode, Vec<OfTransfer>>,
+    /// Transfers whose codes nobody read, because the power went out.
+    pub unread_codes: usize,
     /// Holds.
     pub holds: BTreeMap<HoldId, Held>,
+    /// Holds that orders use up at a place, and the ops that say so.
+    pub used: Vec<(HoldId, WarehouseId, usize)>,
     /// Carts, in the order in which they were begun.
     pub carts: Vec<CartId>,
     /// What was done to them.
     pub filled: BTreeMap<(CartId, ProductId), Filled>,
     /// Customers.
     pub customers: Vec<UserId>,
+    /// What was written off.
+    pub written: BTreeMap<(IncarnationId, StockKey), Written>,
+    /// Devices from which something was taken.
+    pub taken_from: BTreeSet<NodeId>,
     /// Concerns that something that happened explains.
     pub explained: BTreeSet<ConcernKind>,
 }
@@ -188,6 +249,35 @@ impl Ledger {
             }
             self.allow(&beyond.into_iter().collect::<Units>());
         }
+    }
+
+    /// Goods of a transfer that are said to have left or come.
+    pub fn told_of_transfer(&mut self, code: &TransferCode, told: OfTransfer) {
+        // One end may be heard long before the other, or never.
+        self.explained.extend([ConcernKind::TransferExcess, ConcernKind::TransferShort]);
+        self.transfers.entry(code.clone()).or_default().push(told);
+    }
+
+    /// So many of a load came.
+    pub fn unload(&mut self, code: &TransferCode, product_id: ProductId, mut units: i64) {
+        for load in self.road.iter_mut().filter(|load| load.code == *code && load.product_id == product_id) {
+            let came = units.min(load.left);
+            (load.left, units) = (load.left - came, units - came);
+        }
+    }
+
+    /// Lines of a hold are over.
+    pub fn end_lines(&mut self, hold: HoldId, is_over: impl Fn(StockKey) -> bool) {
+        if let Some(held) = self.holds.get_mut(&hold) {
+            held.lines.retain(|(key, _)| !is_over(*key));
+            held.is_over |= held.lines.is_empty();
+        }
+    }
+
+    /// Units of a row that are held.
+    pub fn held(&self, key: StockKey) -> i64 {
+        let open = self.holds.values().filter(|held| !held.is_over);
+        open.flat_map(|held| &held.lines).filter(|(of, _)| *of == key).map(|(_, units)| units).sum()
     }
 
     /// Units of a row that are owed to customers.

@@ -3,13 +3,16 @@
 
 mod carts;
 mod chores;
+mod counts;
 mod end;
 mod faults;
 mod holds;
 mod orders;
+mod returns;
 mod rounds;
 mod spots;
 pub mod summary;
+mod transfers;
 mod verbs;
 
 use std::{fmt, sync::Arc};
@@ -18,6 +21,7 @@ use outpost_schema::{
     clock::Timestamp,
     device::Card,
     id::ProductId,
+    rule::Says,
     stock::StockKey,
     verdict::ConcernKind,
     world::{Seeded, World as _},
@@ -89,6 +93,8 @@ pub struct Network<D: Depth> {
     pub spots: Vec<Spot<D>>,
     /// What is sold.
     pub products: Vec<ProductId>,
+    /// What head office laid down.
+    pub rules: Vec<Says>,
     /// What really happened.
     pub ledger: Ledger,
     /// What this run covered.
@@ -120,6 +126,7 @@ impl<D: Depth> Network<D> {
         let office = D::Office::open(&options.opening, &office_world).await;
         let mut network = Self {
             book: Book::default(),
+            rules: options.opening.rules(&office.products()),
             products: office.products(),
             yard: D::yard(),
             spots: Vec::new(),
@@ -167,7 +174,8 @@ impl<D: Depth> Network<D> {
                 self.put(card.clone(), device, world, Vec::new());
                 for (product, on_hand) in self.products.iter().zip(&place.on_hand) {
                     let key = StockKey { product_id: *product, warehouse_id: card.warehouse_id };
-                    *self.ledger.row(key) = crate::ledger::Row { opening: *on_hand, there: *on_hand, excess: 0 };
+                    *self.ledger.row(key) =
+                        crate::ledger::Row { opening: *on_hand, there: *on_hand, ..Default::default() };
                 }
             }
         }
@@ -192,6 +200,7 @@ impl<D: Depth> Network<D> {
             is_doubtful: false,
             was_doubtful: false,
             doubtful_life: None,
+            clock_was_set: false,
             life,
             shown,
             open,
@@ -308,6 +317,16 @@ impl<D: Depth> Network<D> {
             }
         }
         self.ledger.allow(&freed);
+        self.note_what_was_used_up();
+    }
+
+    /// Holds that orders have used up by now.
+    fn note_what_was_used_up(&mut self) {
+        for (hold, place, op) in self.ledger.used.clone() {
+            if self.book.verdict(self.ledger.ops[op].name) == Some("accepted") {
+                self.ledger.end_lines(hold, |key| key.warehouse_id == place);
+            }
+        }
     }
 
     /// A hold whose time came is over, whatever head office's clock says later.

@@ -9,10 +9,13 @@ use std::{
 use outpost_schema::{
     cart::Cart,
     device::Card,
-    id::{HoldId, IncarnationId, NodeId, OrderId, ProductId},
+    id::{HoldId, IncarnationId, NodeId, OrderId, ProductId, ReturnId, TransferId},
     journal::Mark,
     order::Order,
+    returned::Return,
+    rule::{Goods, Says},
     stock::{Allotment, Level, SalePolicy, StockKey},
+    transfer::Transfer,
     verdict::ConcernKind,
     world::Seeded,
 };
@@ -38,6 +41,19 @@ pub struct Opening {
     pub places: Vec<Place>,
     /// Prices of the products, in cents.
     pub prices: Vec<i64>,
+    /// What head office laid down about selling beyond the allotment, product by product; nothing beyond the last.
+    pub policies: Vec<Option<SalePolicy>>,
+}
+
+impl Opening {
+    /// The rules that say so, of these products.
+    pub fn rules(&self, products: &[ProductId]) -> Vec<Says> {
+        let laid_down = products.iter().zip(&self.policies);
+        let says = laid_down.filter_map(|(product, policy)| {
+            policy.map(|policy| Says::Policy { kind: None, goods: Goods::Product(*product), policy })
+        });
+        says.collect()
+    }
 }
 
 /// A line that comes to harm.
@@ -80,14 +96,20 @@ pub struct Book {
     pub movements: BTreeMap<StockKey, i64>,
     /// Allotments by life.
     pub allotments: BTreeMap<(IncarnationId, StockKey), Allotment>,
-    /// Open holds.
-    pub holds: BTreeMap<HoldId, (StockKey, i64)>,
+    /// Units that are still written off, by life.
+    pub written_off: BTreeMap<(IncarnationId, StockKey), i64>,
+    /// Units of each row that are booked as lost, less those that came back.
+    pub lost: BTreeMap<StockKey, i64>,
+    /// Open lines of holds.
+    pub holds: BTreeMap<(HoldId, StockKey), i64>,
     /// Whether it is hearing from its devices and grants nothing.
     pub is_recovering: bool,
     /// Every op that it has, told by its own life or carried by a later one, by the name of the life that
     /// wrote it first (after a fork there may be two of one number), with the word of its verdict. Evidence of
     /// frozen journals is not here.
     pub ops: BTreeMap<(IncarnationId, Mark), &'static str>,
+    /// Transfers of which something was told.
+    pub transfers: BTreeMap<TransferId, Transfer>,
     /// Open concerns.
     pub concerns: BTreeSet<(ConcernKind, String)>,
     /// Laws that the book itself says are broken.
@@ -106,6 +128,8 @@ impl Book {
 pub struct Shelf {
     /// Orders.
     pub orders: BTreeMap<OrderId, Order>,
+    /// Returns.
+    pub returns: BTreeMap<ReturnId, Return>,
     /// Carts.
     pub carts: Vec<Cart>,
     /// Every concern that ever was.

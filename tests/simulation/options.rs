@@ -22,13 +22,20 @@ pub enum Sort {
     Remove,
     CheckOut,
     Receive,
+    Adjust,
+    Dispatch,
+    Arrive,
     Count,
     GiveBack,
     Ask,
     Advance,
     Cancel,
+    Return,
     Customer,
     Hold,
+    HoldSeveral,
+    Extend,
+    ShipHeld,
     Release,
     Allot,
     Round,
@@ -40,6 +47,10 @@ pub enum Sort {
     EndSlow,
     Sweep,
     BackUp,
+    Suspend,
+    Resume,
+    WriteOff,
+    Reclaim,
     PowerCut,
     Restart,
     Copy,
@@ -58,7 +69,7 @@ pub enum Sort {
 
 /// Each sort with how many in a hundred seeds have it, and how often it then happens beside the others.
 /// To add a sort of step, add it here, draw it in `plan.rs`, and let `network.rs` do it.
-const SORTS: [(Sort, usize, usize); 40] = [
+const SORTS: [(Sort, usize, usize); 51] = [
     (Sort::Sell, 100, 240),
     (Sort::Ship, 50, 30),
     (Sort::BeginCart, 40, 20),
@@ -67,13 +78,20 @@ const SORTS: [(Sort, usize, usize); 40] = [
     (Sort::Remove, 30, 10),
     (Sort::CheckOut, 40, 30),
     (Sort::Receive, 70, 20),
+    (Sort::Adjust, 40, 20),
+    (Sort::Dispatch, 40, 25),
+    (Sort::Arrive, 40, 40),
     (Sort::Count, 60, 20),
     (Sort::GiveBack, 60, 20),
     (Sort::Ask, 95, 90),
     (Sort::Advance, 50, 30),
     (Sort::Cancel, 40, 15),
+    (Sort::Return, 50, 60),
     (Sort::Customer, 50, 25),
     (Sort::Hold, 45, 60),
+    (Sort::HoldSeveral, 35, 40),
+    (Sort::Extend, 35, 20),
+    (Sort::ShipHeld, 35, 30),
     (Sort::Release, 30, 10),
     (Sort::Allot, 30, 10),
     (Sort::Round, 100, 220),
@@ -99,6 +117,10 @@ const SORTS: [(Sort, usize, usize); 40] = [
     (Sort::OfficePutBack, 30, 14),
     (Sort::OfficeRestart, 30, 8),
     (Sort::Pass, 60, 30),
+    (Sort::Suspend, 20, 6),
+    (Sort::Resume, 25, 10),
+    (Sort::WriteOff, 20, 6),
+    (Sort::Reclaim, 20, 5),
 ];
 
 /// How large a day may be.
@@ -132,7 +154,9 @@ impl Options {
     pub fn of(seed: u64, size: Size) -> Self {
         let mut chance = Chance::of(seed ^ 0x6f70_7469_6f6e_7300);
         let tills = tills(&mut chance, size.tills);
-        let opening = opening(&mut chance, tills);
+        let mut opening = opening(&mut chance, tills);
+        // Drawn apart, so that the days of old seeds stay what they were but for this.
+        opening.policies = policies(&mut Chance::of(seed ^ 0x706f_6c69_6369_6573), opening.prices.len());
         let steps = size.steps / 2 + chance.below(size.steps / 2 + 1);
         let in_a_hundred = *chance.one_of(&[0, 0, 5, 20, 50]);
         let mix = SORTS
@@ -164,7 +188,19 @@ fn opening(chance: &mut Chance, mut tills: usize) -> Opening {
         let on_hand = (0..products).map(|_| [0, 1, 5, 20, 100][chance.below(5)]).collect();
         places.push(Place { tills: (0..here).map(|_| policy(chance)).collect(), is_home, on_hand });
     }
-    Opening { places, prices: (0..products).map(|_| 1 + chance.below(10_000) as i64).collect() }
+    let prices: Vec<i64> = (0..products).map(|_| 1 + chance.below(10_000) as i64).collect();
+    Opening { places, prices, policies: Vec::new() }
+}
+
+/// What head office lays down, in some seeds: strict at a home, or physical where others sell too.
+fn policies(chance: &mut Chance, products: usize) -> Vec<Option<SalePolicy>> {
+    let lays_down = chance.in_a_hundred(30);
+    let policy = |chance: &mut Chance| match chance.below(4) {
+        0 => Some(SalePolicy::Physical),
+        1 => Some(SalePolicy::Strict),
+        _ => None,
+    };
+    if lays_down { (0..products).map(|_| policy(chance)).collect() } else { Vec::new() }
 }
 
 impl fmt::Display for Options {
@@ -180,6 +216,9 @@ impl fmt::Display for Options {
         for place in &self.opening.places {
             let home = if place.is_home { "a home of" } else { "shared by" };
             writeln!(f, "  a place with {:?} on hand, {home} tills that sell {:?}", place.on_hand, place.tills)?;
+        }
+        if self.opening.policies.iter().any(Option::is_some) {
+            writeln!(f, "  beyond the allotment: {:?}", self.opening.policies)?;
         }
         let sorts: Vec<String> = self.mix.iter().map(|(sort, often)| format!("{sort:?} {often}")).collect();
         write!(f, "  {}", sorts.join(", "))

@@ -1,7 +1,7 @@
 //! From a seed's options to its steps. They are drawn before anything happens and do not depend on what
 //! does, so one scenario runs at every depth, and a failing one can be made shorter by leaving steps out.
 
-use outpost_schema::order::OrderStatus;
+use outpost_schema::{movement::Cause, order::OrderStatus};
 
 use crate::{
     chance::Chance,
@@ -46,13 +46,30 @@ fn step(sort: Sort, chance: &mut Chance) -> Step {
         Sort::Remove => at(Verb::Remove { cart: other, product: chance.below(MANY) }),
         Sort::CheckOut => at(Verb::CheckOut { cart: other }),
         Sort::Receive => at(Verb::Receive { product: other, units }),
-        Sort::Count => at(Verb::Count { product: other }),
+        Sort::Adjust => at(Verb::Adjust { product: other, cause: cause(chance), units }),
+        Sort::Dispatch => at(Verb::Dispatch { product: other, units, to: chance.below(MANY) }),
+        Sort::Arrive => {
+            let (is_damaged, complete) = (chance.in_a_hundred(20), chance.in_a_hundred(25));
+            at(Verb::Arrive { load: other, units, is_damaged, complete })
+        }
+        Sort::Count => at(Verb::Count { product: other, reads: chance.in_a_hundred(60) }),
         Sort::GiveBack => at(Verb::GiveBack { product: other, units }),
         Sort::Ask => at(Verb::Ask { product: other, units }),
         Sort::Advance => at(Verb::Advance { order: other, status: status(chance) }),
         Sort::Cancel => at(Verb::Cancel { order: other }),
+        Sort::Return => {
+            let damaged = chance.in_a_hundred(30);
+            at(Verb::Return { order: other, line: chance.below(MANY), units, damaged })
+        }
         Sort::Customer => at(Verb::Customer { email: other % 4 }),
         Sort::Hold => at(Verb::Hold { product: other, units, seconds: *chance.one_of(&[1, 60, 600, 3_600]) }),
+        Sort::HoldSeveral => at(Verb::HoldSeveral {
+            lines: (0..1 + other % 3).map(|_| (chance.below(MANY), chance.below(MANY), units)).collect(),
+            buyer: chance.below(MANY),
+            seconds: *chance.one_of(&[1, 600, 3_600]),
+        }),
+        Sort::Extend => at(Verb::Extend { hold: other, seconds: *chance.one_of(&[1, 600, 7_200, 86_400]) }),
+        Sort::ShipHeld => at(Verb::ShipHeld { hold: other }),
         Sort::Release => at(Verb::Release { hold: other }),
         Sort::Allot => at(Verb::Allot { hold: other }),
         Sort::Round => Step::Round(till),
@@ -64,6 +81,10 @@ fn step(sort: Sort, chance: &mut Chance) -> Step {
         Sort::EndSlow => Step::Office(Chore::EndSlow { commit: chance.in_a_hundred(70) }),
         Sort::Sweep => Step::Office(Chore::Sweep),
         Sort::BackUp => Step::Office(Chore::BackUp),
+        Sort::Suspend => Step::Office(Chore::Suspend { till }),
+        Sort::Resume => Step::Office(Chore::Resume { till }),
+        Sort::WriteOff => Step::Office(Chore::WriteOff { till }),
+        Sort::Reclaim => Step::Office(Chore::Reclaim { till }),
         Sort::PowerCut => Step::Fault(Fault::PowerCut { till, after: chance.below(40) as u64 }),
         Sort::Restart => Step::Fault(Fault::Restart { till }),
         Sort::Copy => Step::Fault(Fault::Copy { till }),
@@ -89,6 +110,10 @@ fn lines(chance: &mut Chance) -> Vec<(usize, i64)> {
 /// Mostly the guest.
 fn customer(chance: &mut Chance) -> Option<usize> {
     chance.in_a_hundred(40).then(|| chance.below(MANY))
+}
+
+fn cause(chance: &mut Chance) -> Cause {
+    *chance.one_of(&[Cause::Damaged, Cause::Lost, Cause::Found])
 }
 
 fn status(chance: &mut Chance) -> OrderStatus {

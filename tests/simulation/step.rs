@@ -3,14 +3,19 @@
 //! the same over a model and over the real thing; what a number stands for is looked up when it happens.
 
 use outpost_schema::{
+    clock::Timestamp,
+    count::Upto,
     device::Card,
-    id::{CartId, HoldId, IncarnationId, NodeId, OrderId, ProductId, UserId},
+    id::{CartId, HoldId, IncarnationId, NodeId, OrderId, ProductId, UserId, WarehouseId},
     journal::Mark,
     money::Money,
-    order::{Order, OrderStatus},
+    movement::Cause,
+    order::{Order, OrderStatus, Receipt},
+    returned::Return,
     stock::StockKey,
+    transfer::TransferCode,
 };
-use outpost_sync::wire::Caller;
+use outpost_sync::wire::{Buyer, Caller};
 
 /// Counts things from 0; taken modulo how many there are.
 pub type Nth = usize;
@@ -53,8 +58,14 @@ pub enum Verb {
     CheckOut { cart: Nth },
     /// Goods came in.
     Receive { product: Nth, units: i64 },
-    /// Somebody looks, and writes down what is there.
-    Count { product: Nth },
+    /// Units turn out to be damaged or lost, or more are found.
+    Adjust { product: Nth, cause: Cause, units: i64 },
+    /// Sends goods to the place of another till.
+    Dispatch { product: Nth, units: i64, to: Nth },
+    /// Takes goods in that are on the road to here: some of them, perhaps the last.
+    Arrive { load: Nth, units: i64, is_damaged: bool, complete: bool },
+    /// Somebody looks, and writes down what is there; perhaps they walk round the tills too, and read how far each is.
+    Count { product: Nth, reads: bool },
     /// Gives a part of what is allotted back.
     GiveBack { product: Nth, units: i64 },
     /// Asks for more.
@@ -63,10 +74,19 @@ pub enum Verb {
     Advance { order: Nth, status: OrderStatus },
     /// Wants an order called off.
     Cancel { order: Nth },
+    /// Somebody brings units of a line back that were sold anywhere, and wants the money.
+    Return { order: Nth, line: Nth, units: i64, damaged: bool },
     /// Writes a customer down, under one of a few e-mails.
     Customer { email: Nth },
     /// Has a hold turned into allotment, or asks for one over the line.
     Hold { product: Nth, units: i64, seconds: u64 },
+    /// Asks over the line for a hold of several products at the places of several tills, for a buyer who may hold
+    /// something already.
+    HoldSeveral { lines: Vec<(Nth, Nth, i64)>, buyer: Nth, seconds: u64 },
+    /// Wants a hold to last so much longer from now.
+    Extend { hold: Nth, seconds: i64 },
+    /// Takes an order, to be handed over later, that uses up a hold.
+    ShipHeld { hold: Nth },
     /// Releases a hold.
     Release { hold: Nth },
     /// Turns a hold into allotment.
@@ -86,6 +106,14 @@ pub enum Chore {
     Sweep,
     /// Copies its database.
     BackUp,
+    /// Suspends the device of a till.
+    Suspend { till: Nth },
+    /// Lets it go on.
+    Resume { till: Nth },
+    /// Writes off what the device of a till could sell: it is thought lost.
+    WriteOff { till: Nth },
+    /// Lets others sell what it could.
+    Reclaim { till: Nth },
 }
 
 /// What goes wrong.
@@ -124,6 +152,8 @@ pub enum Fault {
 pub enum Act {
     /// See [`Verb::Sell`].
     Sell { lines: Vec<(ProductId, i64)>, ship: bool, customer: Option<UserId> },
+    /// See [`Verb::ShipHeld`].
+    ShipHeld { lines: Vec<(ProductId, i64)>, hold: HoldId },
     /// See [`Verb::BeginCart`].
     BeginCart,
     /// See [`Verb::Add`].
@@ -136,8 +166,14 @@ pub enum Act {
     CheckOut { cart: CartId },
     /// See [`Verb::Receive`].
     Receive { product: ProductId, units: i64 },
+    /// The book changes by so much.
+    Adjust { product: ProductId, cause: Cause, delta: i64 },
+    /// Goods leave for another place.
+    Dispatch { product: ProductId, units: i64, to_id: WarehouseId },
+    /// Goods come from the road.
+    Arrive { code: TransferCode, product: ProductId, units: i64, damaged: i64, complete: bool },
     /// So many were seen.
-    Count { product: ProductId, seen: i64 },
+    Count { product: ProductId, seen: i64, marks: Vec<Upto> },
     /// See [`Verb::GiveBack`].
     GiveBack { product: ProductId, units: i64 },
     /// See [`Verb::Ask`].
@@ -146,6 +182,8 @@ pub enum Act {
     Advance { order: OrderId, status: OrderStatus },
     /// See [`Verb::Cancel`].
     Cancel { order: OrderId },
+    /// See [`Verb::Return`]; the receipt says what was paid.
+    TakeBack { order: OrderId, receipt: Receipt, product: ProductId, units: i64, damaged: bool, paid: Money },
     /// Somebody with this e-mail.
     Customer { email: String },
 }
@@ -157,10 +195,14 @@ pub enum Done {
     Sold(Box<Order>),
     /// It is in the journal, and changed the book of this row by so much.
     Noted { key: Option<StockKey>, delta: i64 },
+    /// Goods left, under this code.
+    Sent { code: TransferCode, key: StockKey, units: i64 },
     /// A cart was begun or changed; this is what it shows.
     Cart(CartId, Vec<(ProductId, i64)>),
     /// A customer was written down.
     Customer(UserId),
+    /// Goods were taken back, and a receipt of that was printed.
+    Returned(Box<Return>),
     /// An order stands elsewhere now.
     Advanced(Box<Order>),
 }
@@ -186,13 +228,23 @@ pub enum Deed {
     /// See [`Chore::Sweep`].
     Sweep,
     /// A caller wants a hold.
-    Hold { by: Caller, hold: HoldId, key: StockKey, units: i64, seconds: u64 },
+    Hold { by: Caller, hold: HoldId, lines: Vec<(StockKey, i64)>, buyer: Option<Buyer>, seconds: u64 },
+    /// See [`Verb::Extend`].
+    Extend { by: Caller, hold: HoldId, until: Timestamp },
     /// See [`Verb::Release`].
     Release { by: Caller, hold: HoldId },
     /// See [`Verb::Allot`].
     Allot { by: Caller, hold: HoldId },
     /// A device that will not come back is given up.
     GiveUp { node: NodeId },
+    /// See [`Chore::Suspend`].
+    Suspend { node: NodeId },
+    /// See [`Chore::Resume`].
+    Resume { node: NodeId },
+    /// See [`Chore::WriteOff`].
+    WriteOff { node: NodeId },
+    /// See [`Chore::Reclaim`].
+    Reclaim { node: NodeId },
     /// A device, or a life of its journal, that a restored server forgot is taken back.
     Readmit { card: Box<Card> },
 }

@@ -66,7 +66,7 @@ impl Device {
             let head = head(&kept);
             let order = self.order(world, product_id, price, head.seq + 1);
             let stamp = Hlc::ZERO.tick(order.created_at);
-            let op = Op::Sale(Box::new(Sale { order, sold: None }));
+            let op = Op::Sale(Box::new(Sale { order, sold: None, holds: Vec::new(), to_be_confirmed: false }));
             let incarnation = self.card.incarnation_id;
             let entry = Entry::write(incarnation, head, stamp, String::new(), &op, world.chance());
             kept.entries.push(entry);

@@ -70,6 +70,7 @@ pub(crate) fn page(aggregates: &[Aggregate], after: &str) -> Page {
         server_time: Timestamp::from_micros(1_770_000_000_000_000),
         protocol: outpost_sync::wire::PROTOCOL,
         recovering: false,
+        others: vec![],
     }
 }
 

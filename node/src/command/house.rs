@@ -52,7 +52,8 @@ impl House {
         } else {
             Line::OnCall { server }
         };
-        Ok(Self { app: Arc::new(App { node, carts, line }), name: identity.card.name, address, listener })
+        let refund_caps = config.refund_caps;
+        Ok(Self { app: Arc::new(App { node, carts, line, refund_caps }), name: identity.card.name, address, listener })
     }
 
     /// What is to be served, and where.

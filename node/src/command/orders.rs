@@ -1,10 +1,10 @@
 //! `orders`: the last ones, or one receipt again.
 
-use outpost_schema::order::Order;
+use outpost_schema::{order::Order, word::Word as _};
 use outpost_sync::wire::Problem;
 
 use super::{Failure, till::Till};
-use crate::config::Config;
+use crate::{config::Config, orders::Awaiting, web::orders::OrderListed};
 
 /// Rows, if nobody says how many.
 const ROWS: usize = 20;
@@ -37,11 +37,15 @@ pub fn run(config: &Config, orders: &Orders) -> Result<(), Failure> {
         say!("{}", till.text(&format!("/v1/orders/{}/receipt", order.order_id))?);
         return Ok(());
     }
-    let found: Vec<Order> = till.get("/v1/orders", &[("limit", &orders.limit.to_string())])?;
+    let found: Vec<OrderListed> = till.get("/v1/orders", &[("limit", &orders.limit.to_string())])?;
     say!("{:<14} {:<11} {:>6} {:>12}  ORDER", "RECEIPT", "STATUS", "LINES", "TOTAL");
-    for order in &found {
+    for OrderListed { order, confirmation } in &found {
+        let standing = match confirmation {
+            Some(Awaiting::Awaited) => "unconfirmed",
+            Some(Awaiting::Confirmed) | None => order.status.word(),
+        };
         let (receipt, lines) = (order.receipt.to_string(), order.items.len());
-        say!("{receipt:<14} {:<11} {lines:>6} {:>12}  {}", order.status, order.total_amount, order.order_id);
+        say!("{receipt:<14} {standing:<11} {lines:>6} {:>12}  {}", order.total_amount, order.order_id);
     }
     Ok(())
 }

@@ -15,7 +15,8 @@ use crate::{
 /// Sell some products, with or without a line
 #[derive(Debug, clap::Args)]
 pub struct Sell {
-    /// What is sold: a barcode or sku, with xN for more than one unit (TEAx3, 4006381333931x2)
+    /// What is sold: a barcode or sku, with xN for more than one unit (TEAx3, 4006381333931x2), or what a scanner
+    /// reads from a label, which may tell amount and price
     #[arg(required = true, value_name = "CODE[xN]")]
     pub products: Vec<String>,
     /// The cash that was handed over
@@ -24,6 +25,9 @@ pub struct Sell {
     /// The terminal's reference of a card payment, for what the cash leaves; never a card's number
     #[arg(long, value_name = "REFERENCE")]
     pub card: Option<String>,
+    /// Take an order that is handed over later; what may not be sold here without asking is then to be confirmed
+    #[arg(long)]
+    pub order: bool,
     /// A price agreed at the till, such as RUG=80.00; may be repeated
     #[arg(long, value_name = "CODE=AMOUNT")]
     pub price: Vec<String>,
@@ -41,12 +45,17 @@ pub fn run(config: &Config, sell: &Sell) -> Result<(), Failure> {
         lines: wanted.iter().map(|wanted| line(wanted, &agreed)).collect::<Result<_, Failure>>()?,
         tenders: tenders(sell),
         customer: None,
-        fulfilment: Fulfilment::CarryOut,
+        fulfilment: if sell.order { Fulfilment::Ship } else { Fulfilment::CarryOut },
+        to_be_confirmed: sell.order,
         shipping_address_id: None,
         billing_address_id: None,
+        holds: Vec::new(),
     };
     let sold: SoldShown = till.post("/v1/sales", &sale)?;
     say!("{}", till.text(&format!("/v1/orders/{}/receipt", sold.order.order_id))?);
+    if sold.to_be_confirmed {
+        say!("To be confirmed: head office says when the goods are there; look with `outpost-node orders`.");
+    }
     say!("{}", status::waiting(&till)?);
     Ok(())
 }
@@ -54,7 +63,7 @@ pub fn run(config: &Config, sell: &Sell) -> Result<(), Failure> {
 fn line(wanted: &Wanted, agreed: &[(outpost_schema::id::ProductId, Money)]) -> Result<LineSaid, Failure> {
     let product_id = wanted.offer.product.product_id;
     let price = agreed.iter().find(|(product, _)| *product == product_id).map(|(_, price)| *price);
-    Ok(LineSaid { product_id, quantity: amount(wanted.units)?, price })
+    Ok(LineSaid { product_id, quantity: amount(wanted.units)?, price: price.or(wanted.price) })
 }
 
 pub(super) fn amount(units: i64) -> Result<Amount, Failure> {

@@ -4,7 +4,7 @@ use super::{Failure, till::Till};
 use crate::{
     config::Config,
     disk::Disk,
-    web::status::{ConcernShown, Mood, RECOVERING, StatusShown},
+    web::status::{ConcernShown, Mood, RECOVERING, SUSPENDED, StatusShown},
 };
 
 /// Shows.
@@ -31,11 +31,13 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     if status.recovering {
         say!("{RECOVERING}");
     }
-    if !status.sells_from_allotments {
+    if status.suspended {
+        say!("{SUSPENDED}");
+    } else if !status.sells_from_allotments {
         say!("Nothing is sold from allotments until head office was heard.");
     }
-    if status.low > 0 {
-        say!("Of {} products little may be sold here without asking; `outpost-node low` lists them.", status.low);
+    if status.scarce > 0 {
+        say!("Of {} products little may be sold here without asking; `outpost-node scarce` lists them.", status.scarce);
     }
     say!("At stake with this device: {} units at most.", status.open_units);
     say!("Set aside {}, refused {}, open concerns {}.", status.set_aside, status.refused, status.concerns);

@@ -131,8 +131,13 @@ const fn plural(kind: Kind) -> &'static str {
         Kind::Address => "addresses",
         Kind::Order => "orders",
         Kind::Review => "reviews",
+        Kind::Return => "returns",
         Kind::Cart => "carts",
         Kind::Concern => "concerns",
+        Kind::Transfer => "transfers",
+        Kind::Delivery => "deliveries",
+        Kind::Rule => "rules",
+        Kind::Confirmation => "orders to be confirmed",
         Kind::Verdict => "verdicts",
     }
 }

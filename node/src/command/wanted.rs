@@ -1,14 +1,20 @@
 //! What a person types for a product: its barcode or sku, and how many.
 
+use outpost_schema::{id::ProductId, money::Money};
 use outpost_sync::wire::Problem;
 
 use super::{Failure, till::Till};
-use crate::web::products::OfferShown;
+use crate::web::{
+    products::OfferShown,
+    scan::{FoundShown, ScanShown},
+};
 
 /// A product and a number.
 pub(super) struct Wanted {
     pub(super) offer: OfferShown,
     pub(super) units: i64,
+    /// The price that a label tells, if it is another than the product's.
+    pub(super) price: Option<Money>,
 }
 
 /// The products of `CODE` or `CODExN`. A code that itself ends like that is tried whole first.
@@ -18,10 +24,31 @@ pub(super) fn each(till: &Till, typed: &[String]) -> Result<Vec<Wanted>, Failure
 
 fn one(till: &Till, text: &str) -> Result<Wanted, Failure> {
     if let Some(offer) = exactly(till, text)? {
-        return Ok(Wanted { offer, units: 1 });
+        return Ok(Wanted { offer, units: 1, price: None });
+    }
+    let shown: Result<ScanShown, Failure> = till.get("/v1/scan", &[("code", text)]);
+    if let Ok(shown) = &shown
+        && let [found] = shown.found.as_slice()
+    {
+        return labelled(found);
     }
     let (code, units) = split(text, 'x').unwrap_or((text, 1));
-    Ok(Wanted { offer: product(till, code)?, units })
+    match (product(till, code), shown) {
+        (Ok(offer), _) => Ok(Wanted { offer, units, price: None }),
+        // What is wrong with the code says more than that nothing is called so.
+        (Err(_), Err(unread)) => Err(unread),
+        (Err(unknown), Ok(_)) => Err(unknown),
+    }
+}
+
+/// The product of a GS1 code or a label, with the amount and price that it tells. A label that cannot be sold by is
+/// not sold by some other amount.
+fn labelled(found: &FoundShown) -> Result<Wanted, Failure> {
+    match (&found.line, &found.problem) {
+        (Some(line), _) => Ok(Wanted { offer: found.offer.clone(), units: line.quantity.units(), price: line.price }),
+        (None, Some(problem)) => Err(problem.clone().into()),
+        (None, None) => Err(not_found(&found.offer.product.name)),
+    }
 }
 
 /// The code and the number after the last `mark`.
@@ -38,6 +65,12 @@ pub(super) fn product(till: &Till, code: &str) -> Result<OfferShown, Failure> {
         1 => Ok(found.remove(0)),
         _ => Err(ambiguous(code, &found)),
     }
+}
+
+/// What a product is called; its id, if it is not known here.
+pub(super) fn name(till: &Till, product: ProductId) -> String {
+    let offer: Result<OfferShown, Failure> = till.get(&format!("/v1/products/{product}"), &[]);
+    offer.map_or_else(|_| product.to_string(), |offer| offer.product.name)
 }
 
 fn exactly(till: &Till, code: &str) -> Result<Option<OfferShown>, Failure> {

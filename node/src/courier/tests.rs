@@ -263,6 +263,7 @@ impl Remote for Office {
             server_time: Timestamp::from_micros(0),
             protocol: outpost_sync::wire::PROTOCOL,
             recovering: false,
+            others: vec![],
         })))
     }
 }

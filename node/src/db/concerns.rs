@@ -1,6 +1,9 @@
 //! What people must look at, as the feed tells it.
 
-use outpost_schema::{id::ConcernId, verdict::Concern};
+use outpost_schema::{
+    id::{ConcernId, NodeId},
+    verdict::{Concern, ConcernKind},
+};
 use rusqlite::{Connection, Row, params};
 
 use crate::error::Error;
@@ -46,6 +49,17 @@ pub(super) fn of_row(row: &Row<'_>) -> rusqlite::Result<Concern> {
         opened_at: row.get(5)?,
         closed_at: row.get(6)?,
     })
+}
+
+/// Whether head office has suspended this device: it says so by a concern, which is open as long as that holds.
+/// That of a device which is retired is over, and holds for ever.
+pub(crate) fn is_suspended(conn: &Connection, node_id: NodeId) -> Result<bool, Error> {
+    let mut statement = conn.prepare_cached(
+        "select exists (
+             select 1 from concerns
+             where kind = ?1 and subject = ?2 and (closed_at is null or json_extract(detail, '$.retired')))",
+    )?;
+    Ok(statement.query_row(params![ConcernKind::Suspended, node_id.to_string()], |row| row.get(0))?)
 }
 
 /// How many are open.

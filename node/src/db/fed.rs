@@ -9,17 +9,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use outpost_schema::{
     cart::Cart,
     catalogue::{Category, Warehouse},
+    delivery::Delivery,
     digest::{Ids, KeyRange, laid_over},
     feed::{Aggregate, Granted, Key, Kind, Stock},
-    id::UserId,
+    id::{OrderId, PaymentId, UserId},
     op::{Op, OpKind},
     order::{OrderItem, Payment},
+    transfer::Transfer,
     word::Word as _,
 };
 use rusqlite::{Connection, Row, ToSql, params, params_from_iter, types::Type};
 use uuid::Uuid;
 
-use super::{catalogue, concerns, identity, journal, orders, people};
+use super::{
+    catalogue, concerns, confirmations, deliveries, identity, journal, orders, people, returns, rules, transfers,
+};
 use crate::error::Error;
 
 /// Sorts behind every id.
@@ -62,6 +66,13 @@ pub(crate) fn rows(conn: &Connection, range: &KeyRange, limit: usize) -> Result<
                 Ok(Aggregate::Concern(Box::new(concerns::of_row(row)?)))
             })
         }
+        Kind::Transfer => whole_transfers(&read),
+        Kind::Delivery => whole_deliveries(&read),
+        Kind::Return => whole_returns(&read),
+        Kind::Confirmation => read.plain(confirmations::COLUMNS, "order_confirmations", |row| {
+            Ok(Aggregate::Confirmation(confirmations::of_row(row)?))
+        }),
+        Kind::Rule => read.plain(rules::COLUMNS, "rules", |row| Ok(Aggregate::Rule(Box::new(rules::of_row(row)?)))),
         // Part of the journal, and no image.
         Kind::Verdict => Ok(Fed { rows: BTreeMap::new(), upto: None }),
     }
@@ -245,8 +256,9 @@ fn whole_orders(read: &Read<'_>) -> Result<Fed, Error> {
         item,
     )?;
     let payments = read.parts(
-        "select order_id, payment_id, amount, currency, tender, status, transaction_ref, created_at, updated_at, user_id
-         from payments where order_id > ?1 and order_id <= ?2 order by order_id",
+        "select order_id, payment_id, amount, currency, tender, status, transaction_ref, created_at, updated_at, user_id,
+             refunds_id
+         from payments where order_id > ?1 and order_id <= ?2 and return_id is null order by order_id",
         upto.as_ref(),
         payment,
     )?;
@@ -258,7 +270,7 @@ fn whole_orders(read: &Read<'_>) -> Result<Fed, Error> {
         let whole = head.zip(items).zip(payments).and_then(|((order, items), payments)| {
             // Two columns repeat what stands elsewhere: an item's place, and whose payment it is.
             let in_place = items.iter().zip(0..).all(|((line, _), place)| *line == place);
-            let is_buyers = payments.iter().all(|(user, _)| *user == order.user_id);
+            let is_buyers = payments.iter().all(|(whose, _)| *whose == (order.user_id, None));
             let items = items.into_iter().map(|(_, item)| item).collect();
             let payments = payments.into_iter().map(|(_, payment)| payment).collect();
             let order = outpost_schema::order::Order { items, payments, ..order };
@@ -267,6 +279,84 @@ fn whole_orders(read: &Read<'_>) -> Result<Fed, Error> {
         rows.insert(ids, whole);
     }
     rows.extend(items.into_keys().chain(payments.into_keys()).map(|ids| (ids, None)));
+    Ok(Fed { rows, upto })
+}
+
+fn whole_transfers(read: &Read<'_>) -> Result<Fed, Error> {
+    let heads = read.heads(transfers::COLUMNS, "transfers", transfers::of_row)?;
+    let upto = read.ended(&heads);
+    let rows = read.parts(
+        &format!(
+            "select {} where transfer_id > ?1 and transfer_id <= ?2 order by transfer_id, product_id, warehouse_id",
+            transfers::ROW
+        ),
+        upto.as_ref(),
+        transfers::row_of_row,
+    )?;
+    let whole = |transfer, rows| Aggregate::Transfer(Box::new(Transfer { rows, ..transfer }));
+    Ok(Fed { rows: put_together(heads, gathered(rows), whole), upto })
+}
+
+fn whole_deliveries(read: &Read<'_>) -> Result<Fed, Error> {
+    let heads = read.heads(deliveries::COLUMNS, "deliveries", deliveries::of_row)?;
+    let upto = read.ended(&heads);
+    let lines = read.parts(
+        "select delivery_id, product_id, expected, received from delivery_lines
+         where delivery_id > ?1 and delivery_id <= ?2 order by delivery_id, product_id",
+        upto.as_ref(),
+        deliveries::line_of_row,
+    )?;
+    let whole = |delivery, lines| Aggregate::Delivery(Box::new(Delivery { lines, ..delivery }));
+    Ok(Fed { rows: put_together(heads, gathered(lines), whole), upto })
+}
+
+/// Wholes of their heads and parts; parts without a head cannot be read.
+fn put_together<H, P>(
+    heads: Found<H>,
+    mut parts: BTreeMap<Ids, Option<Vec<P>>>,
+    whole: impl Fn(H, Vec<P>) -> Aggregate,
+) -> BTreeMap<Ids, Option<Aggregate>> {
+    let mut rows: BTreeMap<Ids, Option<Aggregate>> = BTreeMap::new();
+    for (ids, head) in heads {
+        let parts = parts.remove(&ids).unwrap_or(Some(Vec::new()));
+        rows.insert(ids, head.zip(parts).map(|(head, parts)| whole(head, parts)));
+    }
+    rows.extend(parts.into_keys().map(|ids| (ids, None)));
+    rows
+}
+
+fn whole_returns(read: &Read<'_>) -> Result<Fed, Error> {
+    let heads = read.heads(returns::COLUMNS, "returns", returns::of_row)?;
+    let upto = read.ended(&heads);
+    let sql = format!(
+        "select return_id, {} from return_lines where return_id > ?1 and return_id <= ?2 order by return_id, line",
+        returns::LINE
+    );
+    let lines = read.parts(&sql, upto.as_ref(), |row| Ok((row.get::<_, i64>(5)?, returns::line_of_row(row, 1)?)))?;
+    let sql = format!(
+        "select return_id, {}, order_id, user_id from payments
+         where return_id > ?1 and return_id <= ?2 order by return_id, payment_id",
+        returns::REFUND
+    );
+    let refunds = read.parts(&sql, upto.as_ref(), |row| {
+        Ok(((row.get::<_, OrderId>(10)?, row.get::<_, UserId>(11)?), returns::refund_of_row(row, 1)?))
+    })?;
+    let (mut lines, mut refunds) = (gathered(lines), gathered(refunds));
+    let mut rows: BTreeMap<Ids, Option<Aggregate>> = BTreeMap::new();
+    for (ids, head) in heads {
+        let lines = lines.remove(&ids).unwrap_or(Some(Vec::new()));
+        let refunds = refunds.remove(&ids).unwrap_or(Some(Vec::new()));
+        let whole = head.zip(lines).zip(refunds).and_then(|((mut back, lines), refunds)| {
+            // Columns that repeat what stands elsewhere: a line's place, and whose order a refund is of.
+            let in_place = lines.iter().zip(0..).all(|((line, _), place)| *line == place);
+            let is_its = refunds.iter().all(|(whose, _)| *whose == (back.order_id, back.user_id));
+            back.lines = lines.into_iter().map(|(_, line)| line).collect();
+            back.refunds = refunds.into_iter().map(|(_, refund)| refund).collect();
+            (in_place && is_its).then(|| Aggregate::Return(Box::new(back)))
+        });
+        rows.insert(ids, whole);
+    }
+    rows.extend(lines.into_keys().chain(refunds.into_keys()).map(|ids| (ids, None)));
     Ok(Fed { rows, upto })
 }
 
@@ -281,7 +371,8 @@ fn item(row: &Row<'_>) -> rusqlite::Result<(i64, OrderItem)> {
     Ok((row.get(6)?, item))
 }
 
-fn payment(row: &Row<'_>) -> rusqlite::Result<(UserId, Payment)> {
+/// A payment with whose it is, and which one it gives back: none, or it is no payment of the sale.
+fn payment(row: &Row<'_>) -> rusqlite::Result<((UserId, Option<PaymentId>), Payment)> {
     let payment = Payment {
         payment_id: row.get(1)?,
         amount: row.get(2)?,
@@ -292,7 +383,7 @@ fn payment(row: &Row<'_>) -> rusqlite::Result<(UserId, Payment)> {
         created_at: row.get(7)?,
         updated_at: row.get(8)?,
     };
-    Ok((row.get(9)?, payment))
+    Ok(((row.get(9)?, row.get(10)?), payment))
 }
 
 /// The parts of each whole; none if one of them cannot be read.
@@ -344,6 +435,11 @@ impl Own {
             | Kind::Review
             | Kind::Cart
             | Kind::Concern
+            | Kind::Transfer
+            | Kind::Delivery
+            | Kind::Return
+            | Kind::Rule
+            | Kind::Confirmation
             | Kind::Verdict => {
                 let keys = self.0.iter().filter(|key| key.kind == range.kind && range.has(&key.ids));
                 Ok(keys.map(|key| key.ids.clone()).collect())
@@ -355,7 +451,12 @@ impl Own {
 /// Everything that this node's own journal ever made, as far as the journal is there.
 pub(crate) fn made_here(conn: &Connection) -> Result<BTreeSet<Key>, Error> {
     let mut keys = BTreeSet::new();
-    lay(conn, "kind in ('sale', 'customer_added', 'address_added', 'reviewed', 'carried')", params![], &mut keys)?;
+    lay(
+        conn,
+        "kind in ('sale', 'customer_added', 'address_added', 'reviewed', 'returned', 'carried')",
+        params![],
+        &mut keys,
+    )?;
     Ok(keys)
 }
 

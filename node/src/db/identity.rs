@@ -15,7 +15,8 @@ use rusqlite::{
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
 };
 
-use crate::error::Error;
+use super::{inbox, journal, stock};
+use crate::error::{Error, Refused};
 
 /// What has become of this node's journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,17 +151,18 @@ pub(crate) fn find(conn: &Connection) -> Result<Option<Identity>, Error> {
     Ok(statement.query_row([], of_row).optional()?)
 }
 
-/// Joins with a card. The same card again only renews the node's name and the server's address.
+/// Joins with a card. The same card again only renews the node's name and the server's address; that of another place
+/// lets it move there.
 ///
 /// # Errors
-/// `other_card`.
+/// `other_card`, `not_left`.
 pub(crate) fn join(conn: &Connection, card: &Card) -> Result<(), Error> {
     if let Some(identity) = find(conn)? {
         // The card tells of the first life; the device may be in a later one.
         let Card { incarnation_id, name, prefix, server, .. } = card.clone();
-        let renewed = Card { incarnation_id, name, prefix, server, ..identity.card };
+        let renewed = Card { incarnation_id, name, prefix, server, ..identity.card.clone() };
         if renewed != *card {
-            return Err(Error::OtherCard);
+            return move_to(conn, &identity, card);
         }
         conn.execute("update identity set name = ?1, server = ?2", params![card.name, card.server])?;
         return Ok(());
@@ -183,6 +185,30 @@ pub(crate) fn join(conn: &Connection, card: &Card) -> Result<(), Error> {
         ],
     )?;
     Ok(())
+}
+
+/// Goes on at another place, with the card that head office gave for it: the feed is read anew from there. Nothing
+/// may be left behind, neither news nor goods that could be sold.
+///
+/// # Errors
+/// `other_card` if it is no card of this life, `not_left`.
+fn move_to(conn: &Connection, identity: &Identity, card: &Card) -> Result<(), Error> {
+    let Card { warehouse_id, is_home, policy, name, server, .. } = card.clone();
+    let moved = Card { warehouse_id, is_home, policy, name, server, ..identity.card.clone() };
+    if moved != *card || warehouse_id == identity.card.warehouse_id {
+        return Err(Error::OtherCard);
+    }
+    let life = identity.incarnation_id();
+    let waiting = journal::head(conn, life)?.seq - journal::acked(conn, life)?.seq;
+    let open = stock::open_units(conn, life)?;
+    if waiting > 0 || open > 0 {
+        return Err(Refused::NotLeft { waiting, open }.into());
+    }
+    conn.execute(
+        "update identity set warehouse_id = ?1, is_home = ?2, policy = ?3, name = ?4, server = ?5",
+        params![card.warehouse_id, card.is_home, card.policy, card.name, card.server],
+    )?;
+    inbox::start_anew(conn)
 }
 
 /// Names the next life, unless one was named before: a repeat must ask for the same.

@@ -5,14 +5,20 @@
 use outpost_schema::{
     clock::Timestamp,
     feed::{Aggregate, Granted, Key, Kind},
-    id::{AddressId, CartId, CategoryId, ConcernId, IncarnationId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
+    id::{
+        AddressId, CartId, CategoryId, ConcernId, DeliveryId, IncarnationId, OrderId, ProductId, ReturnId, ReviewId,
+        RuleId, TransferId, UserId, WarehouseId,
+    },
     stock::StockKey,
 };
-use outpost_sync::wire::Page;
+use outpost_sync::wire::{PROTOCOL, Page};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::{carts, catalogue, checks, concerns, epochs, filling, identity, journal, orders, people, stock};
+use super::{
+    carts, catalogue, checks, concerns, confirmations, deliveries, epochs, filling, heard, identity, journal, orders,
+    pending_ops, people, returns, rules, stock, transfers,
+};
 use crate::error::Error;
 
 /// How far the feed has been read, and when the server was last heard.
@@ -46,6 +52,13 @@ pub(crate) fn note_contact(conn: &Connection, now: Timestamp) -> Result<(), Erro
 pub(crate) fn note_problem(conn: &Connection, problem: &str) -> Result<(), Error> {
     conn.prepare_cached("update feed_position set problem = ?1")?.execute([problem])?;
     Ok(())
+}
+
+/// The protocol in which the feed was told; the newest, if nothing was told yet.
+pub(crate) fn told_in(conn: &Connection) -> Result<u16, Error> {
+    let told: Option<u16> =
+        conn.prepare_cached("select protocol from feed_position")?.query_row([], |row| row.get(0))?;
+    Ok(told.unwrap_or(PROTOCOL))
 }
 
 /// The feed is read anew from the start. What was fed stays until it is told again.
@@ -105,6 +118,7 @@ fn finish(conn: &Connection, page: &Page, now: Timestamp) -> Result<(), Error> {
     note_contact(conn, now)?;
     conn.prepare_cached("update feed_position set cursor = ?1")?.execute([&page.cursor])?;
     if page.level {
+        heard::note(conn, page)?;
         conn.prepare_cached("update feed_position set seen = ?1, level_at = ?2")?.execute(params![page.seen, now])?;
         checks::count_round(conn)?;
         filling::end(conn)?;
@@ -172,7 +186,7 @@ impl<'a> Inbox<'a> {
             Aggregate::Allotment(told) if self.is_over && told.incarnation_id == self.own => {
                 stock::hear_allotment(conn, &Granted { granted: 0, keep: None, ..*told })
             }
-            Aggregate::Allotment(granted) => stock::hear_allotment(conn, granted),
+            Aggregate::Allotment(told) => stock::take_allotment(conn, told),
             Aggregate::User(user) => people::save(conn, user),
             Aggregate::Address(address) => people::save_address(conn, address),
             Aggregate::Order(order) => orders::merge(conn, order),
@@ -182,9 +196,20 @@ impl<'a> Inbox<'a> {
                 carts::merge(conn, cart, self.now)
             }
             Aggregate::Concern(concern) => concerns::save(conn, concern),
+            Aggregate::Confirmation(told) => confirmations::save(conn, told),
+            Aggregate::Rule(rule) => rules::save(conn, rule),
             Aggregate::Verdict(ruling) => {
                 journal::note_verdict(conn, ruling.incarnation_id, ruling.seq, &ruling.verdict)
             }
+            Aggregate::Transfer(transfer) => {
+                pending_ops::take_image(conn, Kind::Transfer, transfer.transfer_id.0, &self.contained)?;
+                transfers::save(conn, transfer)
+            }
+            Aggregate::Delivery(delivery) => {
+                pending_ops::take_image(conn, Kind::Delivery, delivery.delivery_id.0, &self.contained)?;
+                deliveries::save(conn, delivery)
+            }
+            Aggregate::Return(back) => returns::save(conn, back),
             Aggregate::Gone(key) => self.forget(key),
         }
     }
@@ -209,6 +234,17 @@ impl<'a> Inbox<'a> {
                 carts::forget(conn, CartId(id(0)))
             }
             Kind::Concern => concerns::forget(conn, ConcernId(id(0))),
+            Kind::Transfer => {
+                pending_ops::take_image(conn, key.kind, id(0), &self.contained)?;
+                transfers::forget(conn, TransferId(id(0)))
+            }
+            Kind::Delivery => {
+                pending_ops::take_image(conn, key.kind, id(0), &self.contained)?;
+                deliveries::forget(conn, DeliveryId(id(0)))
+            }
+            Kind::Return => returns::forget(conn, ReturnId(id(0))),
+            Kind::Confirmation => confirmations::forget(conn, OrderId(id(0))),
+            Kind::Rule => rules::forget(conn, RuleId(id(0))),
             // An answer once given is part of the journal.
             Kind::Verdict => Ok(()),
         }

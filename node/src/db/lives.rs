@@ -17,7 +17,7 @@ use rusqlite::Connection;
 use super::{
     epochs,
     identity::{self, Identity},
-    journal, stock,
+    journal, pending_ops, stock,
 };
 use crate::{error::Error, witness::Seen};
 
@@ -98,6 +98,7 @@ fn carry(
     journal::note_carried(conn, elder, known_to)?;
     let (node_id, incarnation_id) = (identity.node_id(), identity.incarnation_id());
     stock::carry_over(conn, elder, incarnation_id, &places)?;
+    pending_ops::carry_over(conn, elder, incarnation_id, &places)?;
     let last = journal::append(conn, identity, &Op::LifeEnded(LifeEnded { incarnation_id: elder }), world)?;
     Ok(Seen { node_id, incarnation_id, mark: last.mark() })
 }

@@ -26,7 +26,14 @@ const MIGRATIONS: &[Migration] = &[
     ("0007_epochs", include_str!("../../../migrations/node/0007_epochs.sql")),
     ("0008_checks", include_str!("../../../migrations/node/0008_checks.sql")),
     ("0009_filling", include_str!("../../../migrations/node/0009_filling.sql")),
-    ("0010_sizing", include_str!("../../../migrations/node/0010_sizing.sql")),
+    ("0010_movements", include_str!("../../../migrations/node/0010_movements.sql")),
+    ("0011_counts", include_str!("../../../migrations/node/0011_counts.sql")),
+    ("0012_transfers", include_str!("../../../migrations/node/0012_transfers.sql")),
+    ("0013_returns", include_str!("../../../migrations/node/0013_returns.sql")),
+    ("0014_heard_at", include_str!("../../../migrations/node/0014_heard_at.sql")),
+    ("0015_rules", include_str!("../../../migrations/node/0015_rules.sql")),
+    ("0016_confirmations", include_str!("../../../migrations/node/0016_confirmations.sql")),
+    ("0017_sizing", include_str!("../../../migrations/node/0017_sizing.sql")),
 ];
 
 const APPLIED: &str = "create table if not exists migrations (

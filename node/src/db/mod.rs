@@ -7,24 +7,32 @@ pub(crate) mod catalogue;
 pub(crate) mod checkpoint;
 pub(crate) mod checks;
 pub(crate) mod concerns;
+pub(crate) mod confirmations;
 pub(crate) mod copy;
+pub(crate) mod deliveries;
 pub(crate) mod epochs;
 pub(crate) mod fed;
 pub(crate) mod filling;
 mod former;
+pub(crate) mod heard;
 pub(crate) mod identity;
 pub(crate) mod inbox;
 pub(crate) mod journal;
 pub(crate) mod lives;
+pub(crate) mod lookup;
 pub(crate) mod mend;
 pub(crate) mod migrations;
 pub(crate) mod orders;
 pub(crate) mod outbox;
+pub(crate) mod pending_ops;
 pub(crate) mod people;
 pub(crate) mod planted;
 pub(crate) mod refill;
+pub(crate) mod returns;
+pub(crate) mod rules;
 pub(crate) mod salvage;
 pub(crate) mod stock;
+pub(crate) mod transfers;
 
 use std::{
     fs::{File, TryLockError},

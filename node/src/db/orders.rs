@@ -90,7 +90,7 @@ fn items(conn: &Connection, order_id: OrderId) -> Result<Vec<OrderItem>, Error> 
 fn payments(conn: &Connection, order: &Order) -> Result<Vec<Payment>, Error> {
     let mut statement = conn.prepare_cached(
         "select payment_id, amount, currency, tender, status, transaction_ref, created_at, updated_at from payments
-         where order_id = ?1 order by payment_id is not ?2, created_at, payment_id",
+         where order_id = ?1 and return_id is null order by payment_id is not ?2, created_at, payment_id",
     )?;
     let rows = statement.query_map(params![order.order_id, order.payment_id], |row| {
         Ok(Payment {
@@ -144,7 +144,8 @@ pub(crate) fn raise_status(
 pub(crate) fn forget(conn: &Connection, order_id: OrderId) -> Result<(), Error> {
     for sql in [
         "delete from order_items where order_id = ?1",
-        "delete from payments where order_id = ?1",
+        "delete from payments where order_id = ?1
+             and (return_id is null or not exists (select 1 from returns r where r.return_id = payments.return_id))",
         "delete from orders where order_id = ?1",
     ] {
         conn.prepare_cached(sql)?.execute([order_id])?;

@@ -26,10 +26,13 @@ pub(crate) fn standing(conn: &Connection) -> Result<Standing, Error> {
 }
 
 /// The next push, within the wire's limits. A journal that the server does not take sends nothing.
-pub(crate) fn unsent(conn: &Connection) -> Result<Push, Error> {
+pub(crate) fn unsent(conn: &Connection, now: Timestamp) -> Result<Push, Error> {
     let identity = identity::load(conn)?;
     match identity.state {
-        State::Active => next_push(conn, &identity),
+        State::Active => {
+            let push = next_push(conn, &identity)?;
+            Ok(Push { clock: (!push.is_empty()).then(|| identity.hlc.tick(now).at), ..push })
+        }
         State::Frozen | State::RolledBack | State::Restored => Ok(Push::default()),
     }
 }
@@ -43,7 +46,7 @@ fn next_push(conn: &Connection, identity: &Identity) -> Result<Push, Error> {
     let taken: usize = entries.iter().map(|entry| entry.body.0.len()).sum();
     let carts = carts::unsent(conn, None, PUSH_CARTS_MAX, PUSH_BYTES_MAX.saturating_sub(taken))?;
     let epoch = epochs::known(conn)?.acked_in();
-    Ok(Push { hole: hole(acked, &entries), entries, carts, epoch })
+    Ok(Push { hole: hole(acked, &entries), entries, carts, epoch, clock: None })
 }
 
 /// What lies between the server's mark and the first entry that is still here.

@@ -20,7 +20,7 @@ use self::tables::{GROUPS, Group, next_end, range, stock as stock_sql};
 use super::{
     aside, carts,
     filling::{self, Row, Why},
-    identity, journal, orders,
+    identity, journal, orders, pending_ops,
     stock::{self, Contained, Place},
 };
 use crate::error::Error;
@@ -36,7 +36,7 @@ const STOCK: usize = GROUPS.len();
 const CARTS: usize = STOCK + 1;
 
 /// What the server fills. Every other table is this node's own.
-const FED: [&str; 15] = [
+const FED: [&str; 21] = [
     "warehouses",
     "categories",
     "products",
@@ -49,7 +49,13 @@ const FED: [&str; 15] = [
     "orders",
     "order_items",
     "payments",
+    "returns",
+    "return_lines",
     "concerns",
+    "transfers",
+    "transfer_lines",
+    "deliveries",
+    "delivery_lines",
     "cart_states",
     "carts",
 ];
@@ -189,6 +195,12 @@ impl Over<'_> {
         if group.key == "order_id" {
             self.raise_statuses(&range)?;
         }
+        if let Some(kind) = group.laid_over {
+            for (incarnation, seq, set_aside) in self.contained.journals() {
+                let no_longer = tables::no_longer_pending(range.is_last());
+                self.run(&no_longer, &range, &[&kind.number(), incarnation, seq, set_aside])?;
+            }
+        }
         Ok(range.next())
     }
 
@@ -323,11 +335,15 @@ impl Over<'_> {
             let touched = Touched::by(ops.iter().map(|(_, op)| op));
             let named = touched.users.iter().map(|id| id.0).chain(touched.addresses.iter().map(|id| id.0));
             let named = named.chain(touched.reviews.iter().map(|id| id.0)).chain(touched.orders.iter().map(|id| id.0));
+            let named = named.chain(touched.returns.iter().map(|id| id.0));
             let mut note = self.conn.prepare_cached("insert into temp.own (id) values (?1) on conflict do nothing")?;
             named.collect::<Vec<Uuid>>().iter().try_for_each(|id| note.execute([id.as_bytes()]).map(drop))?;
             if incarnation != identity.incarnation_id() {
                 // What an earlier life did is laid over under the entries that carry it.
                 continue;
+            }
+            for (seq, op) in &ops {
+                pending_ops::lay_over(self.conn, Place { incarnation_id: incarnation, seq: *seq }, op)?;
             }
             for (seq, key, change) in own::changes(self.conn, &identity, &ops)? {
                 stock::lay_again(self.conn, Place { incarnation_id: incarnation, seq }, key, change)?;

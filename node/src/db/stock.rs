@@ -3,14 +3,16 @@
 use outpost_schema::{
     clock::Timestamp,
     feed,
-    id::{IncarnationId, ProductId},
-    stock::{Allotment, Level, Reason, StockKey},
+    id::{IncarnationId, ProductId, WarehouseId},
+    movement::Why,
+    planted::{Bug, is_planted},
+    stock::{Allotment, Level, Movement, StockKey},
 };
 use outpost_sync::wire::Acked;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::journal;
-use crate::{error::Error, stockroom::Low};
+use crate::{error::Error, stockroom::Scarce};
 
 /// The two sums of a row as shown here: the feed's and this node's own.
 pub(crate) fn level(conn: &Connection, key: StockKey) -> Result<Level, Error> {
@@ -64,6 +66,21 @@ pub(crate) fn open_units(conn: &Connection, incarnation: IncarnationId) -> Resul
     Ok(statement.query_row([incarnation], |row| row.get(0))?)
 }
 
+/// What an incarnation may sell without asking at a place, product by product.
+pub(crate) fn open_rows(
+    conn: &Connection,
+    incarnation: IncarnationId,
+    place: WarehouseId,
+) -> Result<Vec<(ProductId, i64)>, Error> {
+    let mut statement = conn.prepare_cached(
+        "select product_id, granted + received - consumed - returned - reclaimed from allotments
+         where incarnation_id = ?1 and warehouse_id = ?2 and granted + received - consumed - returned - reclaimed > 0
+         order by product_id",
+    )?;
+    let rows = statement.query_map(params![incarnation, place], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// Keeps an allotment.
 pub(crate) fn save_allotment(
     conn: &Connection,
@@ -92,16 +109,31 @@ pub(crate) fn save_allotment(
     Ok(())
 }
 
-/// Takes in the totals that the server raises: the larger wins. What it says beside them is as it was told last.
+/// Takes in what a page tells of the totals that are the server's, and what it says beside them.
+pub(crate) fn take_allotment(conn: &Connection, told: &feed::Granted) -> Result<(), Error> {
+    let key = StockKey { product_id: told.product_id, warehouse_id: told.warehouse_id };
+    let reclaimed = if is_planted(Bug::ReclaimUnheard) { 0 } else { told.reclaimed };
+    let heard = allotment(conn, told.incarnation_id, key)?.told(told.granted, reclaimed);
+    save_allotment(conn, told.incarnation_id, key, &heard)?;
+    save_beside(conn, told)
+}
+
+/// Takes in the totals that the server raises, of whatever moment: the larger wins. What it says beside them is as it
+/// was told last.
 pub(crate) fn hear_allotment(conn: &Connection, told: &feed::Granted) -> Result<(), Error> {
     let key = StockKey { product_id: told.product_id, warehouse_id: told.warehouse_id };
     let heard = allotment(conn, told.incarnation_id, key)?.hear(told.granted, told.reclaimed);
     save_allotment(conn, told.incarnation_id, key, &heard)?;
+    save_beside(conn, told)
+}
+
+/// What the server says beside the totals.
+fn save_beside(conn: &Connection, told: &feed::Granted) -> Result<(), Error> {
     conn.prepare_cached(
         "update allotments set full_mark = ?4, keep = ?5
          where incarnation_id = ?1 and product_id = ?2 and warehouse_id = ?3 and (full_mark <> ?4 or keep is not ?5)",
     )?
-    .execute(params![told.incarnation_id, key.product_id, key.warehouse_id, told.full, told.keep])?;
+    .execute(params![told.incarnation_id, told.product_id, told.warehouse_id, told.full, told.keep])?;
     Ok(())
 }
 
@@ -119,7 +151,7 @@ pub(crate) fn recalled(conn: &Connection, incarnation: IncarnationId) -> Result<
 }
 
 /// Rows of which an incarnation has less open than the server would have it, scarcest first.
-pub(crate) fn below_full(conn: &Connection, incarnation: IncarnationId) -> Result<Vec<Low>, Error> {
+pub(crate) fn below_full(conn: &Connection, incarnation: IncarnationId) -> Result<Vec<Scarce>, Error> {
     let mut statement = conn.prepare_cached(
         "select a.product_id, coalesce(p.name, hex(a.product_id)),
                 max(0, a.granted + a.received - a.consumed - a.returned - a.reclaimed) as open, a.full_mark
@@ -129,13 +161,13 @@ pub(crate) fn below_full(conn: &Connection, incarnation: IncarnationId) -> Resul
          order by open * 1.0 / a.full_mark, 2",
     )?;
     let rows = statement.query_map([incarnation], |row| {
-        Ok(Low { product_id: row.get(0)?, name: row.get(1)?, open: row.get(2)?, full: row.get(3)? })
+        Ok(Scarce { product_id: row.get(0)?, name: row.get(1)?, open: row.get(2)?, full: row.get(3)? })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Of how many rows an incarnation has little open, as schema's `Marks` has it.
-pub(crate) fn count_low(conn: &Connection, incarnation: IncarnationId) -> Result<i64, Error> {
+pub(crate) fn count_scarce(conn: &Connection, incarnation: IncarnationId) -> Result<i64, Error> {
     let mut statement = conn.prepare_cached(
         "select count(*) from allotments
          where incarnation_id = ?1 and full_mark > 0
@@ -210,15 +242,15 @@ pub(crate) fn save_movement(
     conn: &Connection,
     place: Place,
     line: usize,
-    key: StockKey,
-    delta: i64,
-    reason: Reason,
+    movement: &Movement,
     at: Timestamp,
 ) -> Result<(), Error> {
     let line = i64::try_from(line).unwrap_or(i64::MAX);
+    let Movement { key, delta, why: Why { reason, remark, lot } } = movement;
     conn.prepare_cached(
-        "insert into stock_movements (incarnation_id, seq, line, product_id, warehouse_id, delta, reason, moved_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "insert into stock_movements (incarnation_id, seq, line, product_id, warehouse_id, delta, reason, moved_at,
+             person, note, lot, expires)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
     .execute(params![
         place.incarnation_id,
@@ -228,7 +260,11 @@ pub(crate) fn save_movement(
         key.warehouse_id,
         delta,
         reason,
-        at
+        at,
+        remark.person,
+        remark.note,
+        lot.lot,
+        lot.expires
     ])?;
     Ok(())
 }
@@ -323,7 +359,7 @@ impl Contained {
     }
 
     /// Each journal: up to which seq, but those in this list.
-    pub(super) fn journals(&self) -> &[(IncarnationId, i64, String)] {
+    pub(crate) fn journals(&self) -> &[(IncarnationId, i64, String)] {
         &self.0
     }
 

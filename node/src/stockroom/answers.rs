@@ -45,7 +45,7 @@ impl Shortages {
 
 /// Something of which little may be sold here without asking.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Low {
+pub struct Scarce {
     /// What.
     pub product_id: ProductId,
     /// What people call it.
@@ -62,13 +62,13 @@ impl Node {
     ///
     /// # Errors
     /// `not_joined`, or if the database cannot be read.
-    pub fn low(&self, limit: usize) -> Result<Vec<Low>, Error> {
+    pub fn scarce(&self, limit: usize) -> Result<Vec<Scarce>, Error> {
         self.db().read(|conn| {
             let life = identity::load(conn)?.incarnation_id();
-            let mut low = stock::below_full(conn, life)?;
-            low.retain(|low| Marks::around(low.full).is_low(low.open));
-            low.truncate(limit);
-            Ok(low)
+            let mut scarce = stock::below_full(conn, life)?;
+            scarce.retain(|one| Marks::around(one.full).is_low(one.open));
+            scarce.truncate(limit);
+            Ok(scarce)
         })
     }
 

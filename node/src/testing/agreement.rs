@@ -8,6 +8,7 @@ use std::{
 
 use outpost_schema::{
     order::{Fulfilment, OrderStatus},
+    returned::Condition,
     settle::{Author, Known, settle},
     stock::StockKey,
     verdict::Verdict,
@@ -18,7 +19,10 @@ use outpost_sync::{
 };
 
 use super::*;
-use crate::stockroom::Seen;
+use crate::{
+    returns::{Caps, Named, RefundWanted, ReturnWanted, What},
+    stockroom::Seen,
+};
 
 /// A server in memory: the deciding code of the real one, and a feed that tells everything anew.
 struct Model {
@@ -48,6 +52,7 @@ impl Model {
             homes,
             elders: BTreeSet::new(),
             is_superseded: false,
+            skew: None,
         };
         let book = Book { known, acked: Mark::START, verdicts: BTreeMap::new(), pages: 0 };
         Self { book: Mutex::new(book), author, loses_replies }
@@ -94,6 +99,7 @@ impl Model {
             server_time: Timestamp::from_micros(0),
             protocol: outpost_sync::wire::PROTOCOL,
             recovering: false,
+            others: vec![],
         }
     }
 
@@ -137,7 +143,7 @@ fn act(shop: &Shop, number: u64) {
     let product = [TEA, CAKE][(number / 16 % 2) as usize];
     let units = (number / 32 % 4 + 1) as i64;
     let goods = [line(product, units)];
-    let done = match number % 9 {
+    let done = match number % 10 {
         0..=2 => shop.sell(&[(product, units), (TEA, 1)]).map(|_| ()),
         3 => {
             let mut terms = Terms::carried_out(vec![Tendered::card("T-1")]);
@@ -148,6 +154,20 @@ fn act(shop: &Shop, number: u64) {
         5 => shop.node.count(&[Seen { product_id: product, counted: units + 3 }]).map(|_| ()),
         6 => shop.node.give_back(&goods).map(|_| ()),
         7 => shop.node.ask(&goods).map(|_| ()),
+        8 => {
+            let orders = shop.node.orders(None, None, 9).expect("lists");
+            let condition = if number & 64 == 0 { Condition::Shelf } else { Condition::Damaged };
+            let wanted = |order: &outpost_schema::order::Order| ReturnWanted {
+                return_id: None,
+                order: Named::Order(order.order_id),
+                what: What::Everything(condition),
+                refund: RefundWanted::default(),
+                taken_by: None,
+                reason: String::new(),
+            };
+            let back = orders.get(units as usize % 9).map(wanted);
+            back.map_or(Ok(()), |wanted| shop.node.take_back(&wanted, Caps::usual()).map(|_| ()))
+        }
         _ => {
             let orders = shop.node.orders(None, None, 9).expect("lists");
             let open = orders.iter().find(|order| order.fulfilment == Fulfilment::Ship);

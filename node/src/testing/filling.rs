@@ -230,6 +230,7 @@ fn the_one_who_is_killed_while_it_is_filled() {
         server_time: Timestamp::from_micros(0),
         protocol: outpost_sync::wire::PROTOCOL,
         recovering: false,
+        others: vec![],
     };
     node.apply(None, &page).expect("applies");
     (page.level, page.cursor) = (true, "level".to_owned());

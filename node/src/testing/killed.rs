@@ -32,6 +32,7 @@ fn the_one_who_is_killed() {
         server_time: Timestamp::from_micros(0),
         protocol: outpost_sync::wire::PROTOCOL,
         recovering: false,
+        others: vec![],
     };
     node.apply(node.cursor().expect("cursor").as_deref(), &page).expect("applies");
 }

@@ -6,13 +6,18 @@ mod filling;
 mod forgetting;
 mod full;
 mod killed;
+mod leaving;
 mod opening;
 mod people;
+mod policies;
 mod pushing;
+mod returning;
 mod salvaging;
+mod scanning;
 mod selling;
 mod sizing;
 mod stockroom;
+mod transfers;
 mod turns;
 
 use std::sync::{
@@ -148,6 +153,7 @@ impl Shop {
             server_time: self.node.world().now(),
             protocol: outpost_sync::wire::PROTOCOL,
             recovering: false,
+            others: vec![],
         }
     }
 

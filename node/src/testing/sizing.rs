@@ -8,7 +8,7 @@ use outpost_schema::{
 };
 
 use super::*;
-use crate::stockroom::Low;
+use crate::stockroom::Scarce;
 
 /// Head office says of tea that so many are granted, so many needed, and so many may be kept.
 fn told(shop: &Shop, granted: i64, full: i64, keep: Option<i64>) {
@@ -81,10 +81,10 @@ fn what_a_sale_lacked_is_asked_for_once_until_more_is_granted() {
 fn little_shows_before_nothing_is_left() {
     let shop = Shop::new(&card());
     told(&shop, 8, 8, None);
-    assert_eq!((shop.node.low(9).expect("reads"), shop.node.status().expect("reads").low), (vec![], 0));
+    assert_eq!((shop.node.scarce(9).expect("reads"), shop.node.status().expect("reads").scarce), (vec![], 0));
     shop.sell(&[(TEA, 2)]).expect("sells");
-    assert_eq!(shop.node.low(9).expect("reads"), []);
+    assert_eq!(shop.node.scarce(9).expect("reads"), []);
     shop.sell(&[(TEA, 1)]).expect("sells");
-    let low = Low { product_id: TEA, name: "Green Tea".to_owned(), open: 5, full: 8 };
-    assert_eq!((shop.node.low(9).expect("reads"), shop.node.status().expect("reads").low), (vec![low], 1));
+    let scarce = Scarce { product_id: TEA, name: "Green Tea".to_owned(), open: 5, full: 8 };
+    assert_eq!((shop.node.scarce(9).expect("reads"), shop.node.status().expect("reads").scarce), (vec![scarce], 1));
 }

@@ -1,14 +1,16 @@
 //! Warehouse work without a network.
 
 use outpost_schema::{
-    op::CountLine,
+    count::Upto,
+    movement::{Cause, Change, Lot, ReceivedLine, Remark},
+    op::{CountLine, Op},
     order::{Fulfilment, OrderStatus},
     stock::{Allotment, Level},
 };
 use uuid::Uuid;
 
 use super::*;
-use crate::stockroom::Seen;
+use crate::stockroom::{Counting, Seen};
 
 fn seen(product_id: ProductId, counted: i64) -> Seen {
     Seen { product_id, counted }
@@ -41,6 +43,39 @@ fn goods_received_where_others_sell_are_everybodys() {
 }
 
 #[test]
+fn a_broken_case_leaves_the_book_with_a_word_on_it() {
+    let shop = Shop::new(&home());
+    let lot = Lot { lot: Some("L7".to_owned()), expires: Some("2027-01-31".to_owned()) };
+    let came = ReceivedLine { lot: lot.clone(), ..line(TEA, 5).into() };
+    let said = |note: &str| Remark { person: Some("Ada".to_owned()), note: Some(note.to_owned()) };
+    shop.node.take_in(&[came], &said("by van")).expect("received");
+    let change = |delta| Change { product_id: TEA, delta, lot: lot.clone() };
+    shop.node.adjust(Cause::Damaged, &[change(-2)], &said("dropped")).expect("a fact");
+    assert_eq!((shop.level(TEA), shop.open(TEA)), (Level { balance: 3, promised: 3 }, 3));
+    let words = "select group_concat(reason || ' ' || person || ' ' || note || ' ' || lot || ' ' || expires, '; ')
+                 from (select * from stock_movements order by seq)";
+    let words: String =
+        shop.node.db().read(|conn| Ok(conn.query_row(words, [], |row| row.get(0))?)).expect("movements");
+    assert_eq!(words, "received Ada by van L7 2027-01-31; damaged Ada dropped L7 2027-01-31");
+    shop.node.adjust(Cause::Lost, &[change(-5)], &Remark::default()).expect("a fact, beyond the book too");
+    assert_eq!((shop.level(TEA).balance, shop.open(TEA)), (-2, 0));
+}
+
+#[test]
+fn what_is_said_of_goods_must_fit() {
+    let shop = Shop::new(&home());
+    let adjust = |shop: &Shop, cause, delta, note: Option<&str>| {
+        let remark = Remark { person: None, note: note.map(str::to_owned) };
+        shop.node.adjust(cause, &[Change { product_id: TEA, delta, lot: Lot::default() }], &remark)
+    };
+    shop.refuses("amount_out_of_range", |shop| adjust(shop, Cause::Damaged, 1, None));
+    shop.refuses("amount_out_of_range", |shop| adjust(shop, Cause::Lost, i64::MIN, None));
+    shop.refuses("empty", |shop| adjust(shop, Cause::Corrected, 1, None));
+    shop.refuses("too_long", |shop| adjust(shop, Cause::Found, 1, Some(&"x".repeat(9_000))));
+    shop.refuses("no_lines", |shop| shop.node.adjust(Cause::Found, &[], &Remark::default()));
+}
+
+#[test]
 fn a_count_makes_the_book_say_what_was_seen() {
     let shop = Shop::new(&home());
     shop.node.receive(&[line(TEA, 5), line(CAKE, 5)]).expect("receives");
@@ -69,7 +104,30 @@ fn a_count_that_cannot_be_is_refused() {
     shop.refuses("amount_out_of_range", |shop| shop.node.count(&[seen(TEA, -1)]));
     shop.refuses("amount_out_of_range", |shop| shop.node.count(&[seen(TEA, i64::MAX)]));
     shop.refuses("no_lines", |shop| shop.node.count(&[]));
-    Shop::new(&card()).refuses("not_home", |shop| shop.node.count(&[seen(TEA, 1)]));
+    let upto = Upto { incarnation_id: IncarnationId(Uuid::from_u128(77)), seq: -1 };
+    let counting = Counting { marks: vec![upto], ..Counting::default() };
+    shop.refuses("amount_out_of_range", |shop| shop.node.count_as(&[seen(TEA, 1)], &counting));
+}
+
+fn hear(shop: &Shop, page: Page) {
+    shop.node.apply(shop.node.cursor().expect("cursor").as_deref(), &page).expect("applies");
+}
+
+#[test]
+fn a_count_says_how_far_others_were() {
+    let shop = Shop::new(&card());
+    let other = |number, seq| Upto { incarnation_id: IncarnationId(Uuid::from_u128(number)), seq };
+    hear(&shop, Page { others: vec![other(77, 3), other(78, 9)], ..shop.page(vec![], vec![]) });
+    // What was heard once stays heard.
+    hear(&shop, Page { others: vec![other(77, 2)], ..shop.page(vec![], vec![]) });
+    let own = shop.node.mark().expect("a mark");
+    let counting = Counting { marks: vec![other(77, 5), own], ..Counting::default() };
+    shop.node.count_as(&[seen(TEA, 4)], &counting).expect("counted, though others sell here too");
+    let entries = shop.node.unsent().expect("waits").entries;
+    let Ok(Op::Counted(count)) = outpost_schema::settle::decode(&entries[0]) else { panic!("a count") };
+    let cut = count.cut.expect("a cut");
+    assert_eq!((cut.heard, cut.read), (vec![other(77, 3), other(78, 9)], vec![other(77, 5)]));
+    assert_eq!((entries[0].version, shop.level(TEA).balance), (2, 4));
 }
 
 #[test]

@@ -54,6 +54,7 @@ fn page() -> Page {
         server_time: Timestamp::from_micros(5),
         protocol: outpost_sync::wire::PROTOCOL,
         recovering: false,
+        others: vec![],
     }
 }
 

@@ -14,16 +14,21 @@ use outpost_schema::{
     journal::Mark,
     order::{Order, OrderStatus},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     App, blocking,
     problem::{Answer, Failed},
-    receipt, rows,
+    receipt,
+    returns::OrderShown,
+    rows,
     take::{Asked, Named, Nothing, Said},
     word,
 };
-use crate::error::{Error, Refused};
+use crate::{
+    error::{Error, Refused},
+    orders::Awaiting,
+};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,6 +46,17 @@ struct Advance {
     status: OrderStatus,
 }
 
+/// An order, and whether it awaits head office's word that the goods are there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderListed {
+    /// The order.
+    #[serde(flatten)]
+    pub order: Order,
+    /// None where none was needed.
+    #[serde(default)]
+    pub confirmation: Option<Awaiting>,
+}
+
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/v1/orders", get(list))
@@ -50,16 +66,29 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/v1/orders/{id}/cancel", post(cancel))
 }
 
-async fn list(State(app): State<Arc<App>>, Asked(list): Asked<List>) -> Answer<Vec<Order>> {
-    let found = blocking(&app, move |app| match list.receipt {
-        Some(receipt) => Ok(app.node.order_of_receipt(&receipt)?.into_iter().collect()),
-        None => app.node.orders(list.customer, list.before, rows(list.limit)),
+async fn list(State(app): State<Arc<App>>, Asked(list): Asked<List>) -> Answer<Vec<OrderListed>> {
+    let found = blocking(&app, move |app| {
+        let orders = match list.receipt {
+            Some(receipt) => app.node.order_of_receipt(&receipt)?.into_iter().collect(),
+            None => app.node.orders(list.customer, list.before, rows(list.limit))?,
+        };
+        orders.into_iter().map(|order| listed(app, order)).collect()
     });
     Ok(Json(found.await?))
 }
 
-async fn one(State(app): State<Arc<App>>, Named(order): Named<OrderId>) -> Answer<Order> {
-    Ok(Json(blocking(&app, move |app| find(app, order)).await?))
+fn listed(app: &App, order: Order) -> Result<OrderListed, Error> {
+    let confirmation = app.node.confirmation(&order)?;
+    Ok(OrderListed { order, confirmation })
+}
+
+async fn one(State(app): State<Arc<App>>, Named(order): Named<OrderId>) -> Answer<OrderShown> {
+    let shown = blocking(&app, move |app| {
+        let seen = app.node.seen(order)?.ok_or(Refused::UnknownOrder { order })?;
+        let confirmation = app.node.confirmation(&seen.order)?;
+        Ok(OrderShown { confirmation, ..seen.into() })
+    });
+    Ok(Json(shown.await?))
 }
 
 async fn printed(

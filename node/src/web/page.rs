@@ -14,7 +14,7 @@ use super::{
     App, blocking,
     problem::Failed,
     receipt::moment,
-    status::{Mood, RECOVERING, StatusShown, look},
+    status::{Mood, RECOVERING, SUSPENDED, StatusShown, look},
 };
 use crate::{disk::Disk, status::Answered};
 
@@ -114,6 +114,7 @@ fn says(status: &StatusShown) -> &'static str {
         (Mood::Stuck, _) if status.disk == Disk::Full => {
             "This device's disk is full. Nothing is sold until somebody frees space; what waits still goes out."
         }
+        (Mood::Stuck, "active") if status.suspended => SUSPENDED,
         (Mood::Level, _) => "Head office has everything that happened here.",
         (Mood::Sending, _) => "The line is up, and what waits is on its way.",
         (Mood::Offline, _) if status.contact_seconds.is_none() => {

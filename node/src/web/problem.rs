@@ -6,10 +6,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use outpost_sync::wire::Problem;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     carried::NotCarried,
     error::{Error, Refused},
+    shortage::Shortage,
 };
 
 /// A request that came to nothing.
@@ -19,6 +22,17 @@ pub struct Failed {
     pub status: StatusCode,
     /// What is wrong, for programs and people.
     pub problem: Problem,
+    /// Figures of the case, and what can be done, for programs.
+    pub detail: Option<Value>,
+}
+
+/// A problem as it is answered.
+#[derive(Serialize)]
+struct Told {
+    #[serde(flatten)]
+    problem: Problem,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<Value>,
 }
 
 /// What a handler answers.
@@ -27,12 +41,19 @@ pub type Answer<T> = Result<Json<T>, Failed>;
 impl Failed {
     /// A problem with its status.
     pub fn new(status: StatusCode, code: &str, sentence: impl Into<String>) -> Self {
-        Self { status, problem: Problem::new(code, sentence) }
+        Self { status, problem: Problem::new(code, sentence), detail: None }
+    }
+
+    /// A sale that the allotment does not cover: why, and what can be done.
+    pub fn shortage(shortage: &Shortage) -> Self {
+        let refused = Refused::AllotmentSpent { product: shortage.product_id, left: shortage.left };
+        let problem = Problem::new(refused.code(), shortage.sentence());
+        Self { status: refusal(&refused), problem, detail: serde_json::to_value(shortage).ok() }
     }
 
     /// The line or the server is the reason.
     pub fn line(problem: Problem) -> Self {
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, problem }
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, problem, detail: None }
     }
 }
 
@@ -42,7 +63,7 @@ impl From<Error> for Failed {
         if status.is_server_error() {
             tracing::error!(code = error.code(), %error, "a request failed");
         }
-        Self { status, problem: Problem::new(error.code(), error.to_string()) }
+        Self { status, problem: Problem::new(error.code(), error.to_string()), detail: None }
     }
 }
 
@@ -59,7 +80,8 @@ impl From<NotCarried> for Failed {
 
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
-        (self.status, Json(self.problem)).into_response()
+        let Self { status, problem, detail } = self;
+        (status, Json(Told { problem, detail })).into_response()
     }
 }
 
@@ -85,19 +107,35 @@ fn refusal(refused: &Refused) -> StatusCode {
         | Refused::UnknownCustomer { .. }
         | Refused::UnknownAddress { .. }
         | Refused::UnknownOrder { .. }
-        | Refused::UnknownCart { .. } => StatusCode::NOT_FOUND,
+        | Refused::UnknownCart { .. }
+        | Refused::UnknownWarehouse { .. }
+        | Refused::UnknownTransfer { .. }
+        | Refused::UnknownDelivery { .. }
+        | Refused::UnknownReceipt { .. }
+        | Refused::UnknownReturn { .. } => StatusCode::NOT_FOUND,
         Refused::NoPrice { .. }
         | Refused::ProductTwice { .. }
         | Refused::TenderShort { .. }
         | Refused::TenderOver { .. }
         | Refused::CashShort { .. }
-        | Refused::NegativeTender => StatusCode::UNPROCESSABLE_ENTITY,
+        | Refused::NegativeTender
+        | Refused::RefundUnknown
+        | Refused::OtherTender { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         Refused::AllotmentSpent { .. }
         | Refused::MoreThanOpen { .. }
         | Refused::RolledBack
+        | Refused::Suspended
+        | Refused::NotSuspended
+        | Refused::NotLeft { .. }
         | Refused::EmailKnown { .. }
-        | Refused::NotHome
         | Refused::OtherWarehouse { .. }
-        | Refused::AlreadyThere { .. } => StatusCode::CONFLICT,
+        | Refused::BeyondFree { .. }
+        | Refused::NothingToUndo
+        | Refused::AlreadyThere { .. }
+        | Refused::NotHandedOver { .. }
+        | Refused::MoreThanBought { .. }
+        | Refused::NothingLeft
+        | Refused::RefundTooMuch { .. }
+        | Refused::RefundNeedsLine { .. } => StatusCode::CONFLICT,
     }
 }

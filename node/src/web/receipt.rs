@@ -2,13 +2,14 @@
 
 use outpost_schema::{
     clock::Timestamp,
-    money::{Currency, line_total},
+    money::{Currency, Money, line_total},
     order::{Fulfilment, Order, OrderItem, Tender},
     quantity::Unit,
+    returned::{Condition, Refund, Return},
 };
 use rust_decimal::Decimal;
 
-use crate::{error::Error, node::Node};
+use crate::{error::Error, node::Node, orders::Awaiting};
 
 /// Columns of the usual 80 mm paper.
 const WIDTH: usize = 42;
@@ -29,8 +30,72 @@ pub(super) fn of(node: &Node, order: &Order) -> Result<String, Error> {
     }
     lines.push("-".repeat(WIDTH));
     lines.extend(sums(order, identity.card.currency));
+    lines.extend(node.confirmation(order)?.map(confirmed));
     lines.push(String::new());
     Ok(lines.join("\n"))
+}
+
+/// The receipt of a return.
+pub(super) fn of_return(node: &Node, back: &Return) -> Result<String, Error> {
+    let identity = node.identity()?.ok_or(Error::NotJoined)?;
+    let places = node.warehouses()?;
+    let shop = places.into_iter().find(|place| place.warehouse_id == back.warehouse_id).map(|place| place.name);
+    let mut lines = vec![centred(shop.as_deref().unwrap_or(&identity.card.name)), centred("RETURN"), String::new()];
+    lines.push(beside(&back.receipt.to_string(), &moment(back.created_at)));
+    lines.push(beside("Of receipt", &back.order_receipt.to_string()));
+    lines.push("-".repeat(WIDTH));
+    for line in &back.lines {
+        let product = node.product(line.product_id)?.map(|offer| (offer.product.name, offer.product.unit));
+        let (name, unit) = product.unwrap_or_else(|| ("A product no longer known here".to_owned(), Unit::Each));
+        lines.push(shortened(&name, WIDTH));
+        let fate = match line.condition {
+            Condition::Shelf => "back to the shelf",
+            Condition::Damaged => "damaged",
+        };
+        lines.push(beside(&format!("  {}", units(line.quantity.units(), unit)), fate));
+    }
+    lines.push("-".repeat(WIDTH));
+    let total = back.refunds.iter().map(|refund| -refund.payment.amount).sum::<Money>();
+    lines.push(beside(&format!("GIVEN BACK {}", identity.card.currency), &total.to_string()));
+    for Refund { payment, .. } in &back.refunds {
+        lines.push(beside(tender(payment.tender), &(-payment.amount).to_string()));
+        lines.extend(payment.transaction_ref.as_ref().map(|text| format!("  {}", shortened(text, WIDTH - 2))));
+    }
+    lines.extend((!back.reason.is_empty()).then(|| shortened(&format!("Why: {}", back.reason), WIDTH)));
+    lines.push(String::new());
+    Ok(lines.join("\n"))
+}
+
+/// `3`, or `0.250 kg`.
+fn units(units: i64, unit: Unit) -> String {
+    match large(unit) {
+        None => units.to_string(),
+        Some(large) => format!("{} {large}", Decimal::new(units, 3)),
+    }
+}
+
+const fn large(unit: Unit) -> Option<&'static str> {
+    match unit {
+        Unit::Each => None,
+        Unit::Gram => Some("kg"),
+        Unit::Millilitre => Some("l"),
+        Unit::Milligallon => Some("gal"),
+    }
+}
+
+const fn tender(tender: Tender) -> &'static str {
+    match tender {
+        Tender::Cash => "Cash",
+        Tender::Card => "Card",
+        Tender::Change => "Change",
+    }
+}
+
+fn confirmed(awaiting: Awaiting) -> String {
+    match awaiting {
+        Awaiting::Awaited => "TO BE CONFIRMED by head office".to_owned(),
+        Awaiting::Confirmed => "Confirmed: the goods are there".to_owned(),
+    }
 }
 
 fn line(item: &OrderItem, unit: Unit, currency: Currency) -> Result<String, Error> {
@@ -42,12 +107,7 @@ fn line(item: &OrderItem, unit: Unit, currency: Currency) -> Result<String, Erro
 /// `3 x 2.50`, or `0.250 kg x 19.90/kg` where the price buys a thousand of a small unit.
 fn amount(item: &OrderItem, unit: Unit) -> String {
     let (units, price) = (item.quantity.units(), item.unit_price);
-    let large = match unit {
-        Unit::Each => return format!("{units} x {price}{}", per(item.price_per)),
-        Unit::Gram => "kg",
-        Unit::Millilitre => "l",
-        Unit::Milligallon => "gal",
-    };
+    let Some(large) = large(unit) else { return format!("{units} x {price}{}", per(item.price_per)) };
     if item.price_per == 1000 {
         format!("{} {large} x {price}/{large}", Decimal::new(units, 3))
     } else {
@@ -62,13 +122,8 @@ fn per(price_per: i64) -> String {
 fn sums(order: &Order, currency: Currency) -> Vec<String> {
     let mut lines = vec![beside(&format!("TOTAL {currency}"), &order.total_amount.to_string())];
     for payment in &order.payments {
-        let name = match payment.tender {
-            Tender::Cash => "Cash",
-            Tender::Card => "Card",
-            Tender::Change => "Change",
-        };
         let amount = if payment.amount.is_negative() { -payment.amount } else { payment.amount };
-        lines.push(beside(name, &amount.to_string()));
+        lines.push(beside(tender(payment.tender), &amount.to_string()));
         lines.extend(payment.transaction_ref.as_ref().map(|text| format!("  {}", shortened(text, WIDTH - 2))));
     }
     match order.fulfilment {

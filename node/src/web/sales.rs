@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
 use outpost_schema::{
-    id::{AddressId, CartId, ProductId, UserId},
+    id::{AddressId, CartId, HoldId, ProductId, UserId},
     money::Money,
     order::{Fulfilment, Order},
     quantity::Amount,
@@ -27,7 +27,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// One line of a sale.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LineSaid {
     /// What.
@@ -81,6 +81,12 @@ pub struct SaleSaid {
     /// Where the bill goes.
     #[serde(default)]
     pub billing_address_id: Option<AddressId>,
+    /// Holds of the buyer that it uses up.
+    #[serde(default)]
+    pub holds: Vec<HoldId>,
+    /// With `ship`: whether the customer waits for head office's word, where it goes beyond the allotment.
+    #[serde(default)]
+    pub to_be_confirmed: bool,
 }
 
 /// A checkout of a cart.
@@ -98,6 +104,10 @@ struct CheckoutSaid {
     shipping_address_id: Option<AddressId>,
     #[serde(default)]
     billing_address_id: Option<AddressId>,
+    #[serde(default)]
+    holds: Vec<HoldId>,
+    #[serde(default)]
+    to_be_confirmed: bool,
 }
 
 /// A sale that is on the disk.
@@ -107,6 +117,9 @@ pub struct SoldShown {
     pub order: Order,
     /// What the cashier gives back.
     pub change: Money,
+    /// Whether the order awaits head office's word that the goods are there.
+    #[serde(default)]
+    pub to_be_confirmed: bool,
 }
 
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -144,15 +157,15 @@ async fn sold(
     let mut asked = Vec::new();
     loop {
         let attempt = attempt.clone();
-        let (product, refusal) = match blocking(app, move |app| Ok(attempt(app))).await? {
-            Ok(Sold { order, change }) => return Ok((StatusCode::CREATED, Json(SoldShown { order, change }))),
-            Err(Error::Refused(Refused::AllotmentSpent { product, left })) => {
-                (product, Refused::AllotmentSpent { product, left })
+        let (product, left) = match blocking(app, move |app| Ok(attempt(app))).await? {
+            Ok(Sold { order, change, to_be_confirmed }) => {
+                return Ok((StatusCode::CREATED, Json(SoldShown { order, change, to_be_confirmed })));
             }
+            Err(Error::Refused(Refused::AllotmentSpent { product, left })) => (product, left),
             Err(error) => return Err(error.into()),
         };
         if asked.contains(&product) || app.health().is_none_or(|health| health.failures > 0) {
-            return Err(Error::from(refusal).into());
+            return Err(short(app, product, left).await);
         }
         asked.push(product);
         let is_there = tokio::select! {
@@ -160,8 +173,16 @@ async fn sold(
             () = &mut patience => false,
         };
         if !is_there {
-            return Err(Error::from(refusal).into());
+            return Err(short(app, product, left).await);
         }
+    }
+}
+
+/// Why there is too little, and what can be done.
+async fn short(app: &Arc<App>, product: ProductId, left: i64) -> Failed {
+    match blocking(app, move |app| app.node.shortage(product, left)).await {
+        Ok(shortage) => Failed::shortage(&shortage),
+        Err(failed) => failed,
     }
 }
 
@@ -180,6 +201,8 @@ impl SaleSaid {
                 fulfilment: self.fulfilment,
                 shipping_address_id: self.shipping_address_id,
                 billing_address_id: self.billing_address_id,
+                holds: self.holds,
+                may_be_confirmed_later: self.to_be_confirmed,
             },
         }
     }
@@ -196,6 +219,8 @@ impl CheckoutSaid {
                 fulfilment: self.fulfilment,
                 shipping_address_id: self.shipping_address_id,
                 billing_address_id: self.billing_address_id,
+                holds: self.holds,
+                may_be_confirmed_later: self.to_be_confirmed,
             },
         }
     }

@@ -72,6 +72,9 @@ pub struct StatusShown {
     /// Whether head office was restored and is hearing from its devices: sales go on, it grants nothing.
     #[serde(default)]
     pub recovering: bool,
+    /// Whether head office has suspended this device: it sells nothing.
+    #[serde(default)]
+    pub suspended: bool,
     /// Ops that the server could not book yet.
     pub set_aside: i64,
     /// Asks that were refused.
@@ -96,12 +99,15 @@ pub struct StatusShown {
     pub open_units: i64,
     /// Products of which little may be sold here without asking.
     #[serde(default)]
-    pub low: i64,
+    pub scarce: i64,
 }
 
 /// What a till says while head office recovers.
 pub(crate) const RECOVERING: &str =
     "Head office was restored and is hearing from its devices. Sales go on; no more stock can be asked for until then.";
+
+/// What a till says once head office has suspended it.
+pub(crate) const SUSPENDED: &str = "Head office has suspended this device. It sells nothing; what happened here goes out all the same. Ask head office why.";
 
 /// How things are, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -199,7 +205,7 @@ pub(super) fn look(app: &App) -> Result<StatusShown, Error> {
         mood: mood(&identity, &status, disk, failures, since(status.contact_at)),
         shop: place(app, &identity)?,
         state: status.state.word().to_owned(),
-        sells_from_allotments: sells(&identity),
+        sells_from_allotments: sells(&identity) && !status.is_suspended,
         waiting: status.waiting,
         carts_waiting: status.carts_waiting,
         oldest_seconds: since(status.waiting_since),
@@ -209,6 +215,7 @@ pub(super) fn look(app: &App) -> Result<StatusShown, Error> {
         failures,
         problem: status.problem,
         recovering: status.is_recovering,
+        suspended: status.is_suspended,
         set_aside: status.set_aside,
         refused: status.refused,
         concerns: status.concerns,
@@ -218,7 +225,7 @@ pub(super) fn look(app: &App) -> Result<StatusShown, Error> {
         mended: checked.mended,
         filling: app.node.filled(),
         open_units: status.open_units,
-        low: status.low,
+        scarce: status.scarce,
         name: identity.card.name,
         kind: identity.card.kind,
         policy: identity.card.policy,
@@ -244,6 +251,7 @@ fn mood(identity: &Identity, status: &Status, disk: Disk, failures: u32, contact
         Disk::Fine | Disk::Low => {}
     }
     match identity.state {
+        Journal::Active if status.is_suspended => Mood::Stuck,
         Journal::Frozen | Journal::RolledBack | Journal::Restored => Mood::Stuck,
         Journal::Active if failures > 0 || status.problem.is_some() || !is_fresh => Mood::Offline,
         Journal::Active if status.waiting > 0 || status.carts_waiting > 0 => Mood::Sending,
@@ -272,11 +280,12 @@ mod tests {
             level_at: None,
             problem: None,
             is_recovering: false,
+            is_suspended: false,
             set_aside: 0,
             refused: 0,
             concerns: 0,
             open_units: 0,
-            low: 0,
+            scarce: 0,
         };
         change(&mut status);
         assert_eq!(mood(&identity, &status, Disk::Full, failures, contact), Mood::Stuck, "a full disk is never green");
@@ -295,5 +304,6 @@ mod tests {
         assert_eq!(mood_of(Journal::Active, |status| status.problem = Some("cut".to_owned()), 0, fresh), Mood::Offline);
         assert_eq!(mood_of(Journal::Frozen, |_| (), 0, fresh), Mood::Stuck);
         assert_eq!(mood_of(Journal::RolledBack, |_| (), 0, fresh), Mood::Stuck);
+        assert_eq!(mood_of(Journal::Active, |status| status.is_suspended = true, 0, fresh), Mood::Stuck);
     }
 }

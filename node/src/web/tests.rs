@@ -1,3 +1,5 @@
+mod transfers;
+
 use super::*;
 
 use axum::{
@@ -40,7 +42,7 @@ fn shop_with(granted: i64, line: impl FnOnce(&Arc<Node>) -> Line) -> Shop {
     let node = till(folder.path(), granted);
     let carts = Carts::open(Arc::clone(&node), folder.path()).expect("open carts");
     let line = line(&node);
-    let app = Arc::new(App { node, carts, line });
+    let app = Arc::new(App { node, carts, line, refund_caps: crate::returns::Caps::usual() });
     let router = router(Arc::clone(&app), HOST.parse().expect("an address"));
     Shop { app, router, _folder: folder }
 }
@@ -101,6 +103,68 @@ async fn products_are_found_and_shown() {
     assert_eq!(shop.get(&format!("/v1/products/{TEA}")).await.1["price"], json!("2.50"));
     let (_, stock) = shop.get(&format!("/v1/stock?product={TEA}")).await;
     assert_eq!((&stock[0]["warehouse_id"], &stock[0]["reserved_quantity"]), (&json!(SHOP), &json!(1_000)));
+}
+
+#[tokio::test]
+async fn goods_come_back_once_however_often_it_is_asked() {
+    let shop = shop();
+    let (_, sold) = shop.post("/v1/sales", &sale(TEA, 3, "20")).await;
+    let id = sold["order"]["order_id"].as_str().expect("an id").to_owned();
+    let wanted = json!({
+        "return_id": Uuid::from_u128(70), "receipt": sold["order"]["receipt"]["prefix"].as_str().map(|it| format!("{it}-1")),
+        "lines": [{"product_id": TEA, "quantity": 2, "damaged": true}], "reason": "leaked",
+    });
+    let (status, back) = shop.post("/v1/returns", &wanted).await;
+    assert_eq!((status, &back["cash"], &back["card"]), (StatusCode::CREATED, &json!("5.00"), &json!("0.00")), "{back}");
+    assert_eq!(shop.post("/v1/returns", &wanted).await, (StatusCode::CREATED, back.clone()));
+    let (_, order) = shop.get(&format!("/v1/orders/{id}")).await;
+    assert_eq!((&order["refundable"], &order["returnable"][0]["left"]), (&json!("2.50"), &json!(1)));
+    assert_eq!((&order["returns"][0], &order["total_amount"]), (&back["return"], &json!("7.50")));
+    assert_eq!(shop.get("/v1/returns").await.1, json!([back["return"]]));
+    let path = format!("/v1/returns/{}", Uuid::from_u128(70));
+    assert_eq!(shop.get(&path).await.1, back);
+    let printed = shop.text(&format!("{path}/receipt")).await;
+    for said in ["RETURN", "Of receipt", "damaged", "GIVEN BACK", "Why: leaked"] {
+        assert!(printed.contains(said), "{printed}");
+    }
+    let again = json!({"order_id": id, "lines": [{"product_id": TEA, "quantity": 2}]});
+    let (status, problem) = shop.post("/v1/returns", &again).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("more_than_bought")));
+    assert_eq!(shop.get(&format!("/v1/returns/{}", Uuid::nil())).await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_scan_is_read_and_makes_a_line() {
+    let shop = shop();
+    let (status, scan) = shop.get("/v1/scan?code=(01)04006381333931(10)LOT").await;
+    assert_eq!((status, &scan["scan"]["lot"]), (StatusCode::OK, &json!("LOT")), "{scan}");
+    assert_eq!(scan["found"][0]["line"], json!({"product_id": TEA, "quantity": 1, "price": null}));
+    let (status, problem) = shop.get("/v1/scan?code=4006381333932").await;
+    assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("wrong_check_digit")));
+    for asked in ["scan=%5DC10104006381333931", "barcode=4006381333931", "find=earl"] {
+        let (_, stock) = shop.get(&format!("/v1/stock?{asked}")).await;
+        assert_eq!((&stock[0]["product_id"], &stock[0]["is_here"]), (&json!(TEA), &json!(true)), "{asked}: {stock}");
+        assert_eq!((&stock[0]["open"], &stock[0]["available"]), (&json!(1_000), &json!(9_000)), "{asked}");
+        assert!(stock[0]["age_seconds"].is_i64() && stock[0]["as_of"].is_i64(), "{stock}");
+    }
+    assert_eq!(shop.get("/v1/stock/low").await, (StatusCode::OK, json!([])));
+}
+
+#[tokio::test]
+async fn a_refused_sale_says_why_and_an_order_may_be_taken() {
+    let shop = shop();
+    let (status, refused) = shop.post("/v1/sales", &sale(TEA, 1_001, "5000")).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("allotment_spent")), "{refused}");
+    let detail = &refused["detail"];
+    assert_eq!((&detail["left"], &detail["available"]), (&json!(1_000), &json!(9_000)), "{refused}");
+    assert_eq!(detail["choices"], json!(["sell_what_is_left", "ask_for_more", "order_to_be_confirmed"]));
+    let mut order = sale(TEA, 1_001, "5000");
+    (order["fulfilment"], order["to_be_confirmed"]) = (json!("ship"), json!(true));
+    let (status, sold) = shop.post("/v1/sales", &order).await;
+    assert_eq!((status, &sold["to_be_confirmed"]), (StatusCode::CREATED, &json!(true)), "{sold}");
+    let id = sold["order"]["order_id"].as_str().expect("an id").to_owned();
+    assert_eq!(shop.get(&format!("/v1/orders/{id}")).await.1["confirmation"], json!("awaited"));
+    assert!(shop.text(&format!("/v1/orders/{id}/receipt")).await.contains("TO BE CONFIRMED by head office"));
 }
 
 #[tokio::test]
@@ -205,8 +269,14 @@ async fn goods_come_in_and_are_asked_for_and_given_back() {
         assert_eq!(shop.post(&format!("/v1/stock/{verb}"), &goods).await.0, StatusCode::CREATED, "{verb}");
     }
     let count = json!({"lines": [{"product_id": TEA, "counted": 7}]});
-    let (status, refused) = shop.post("/v1/stock/count", &count).await;
-    assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("not_home")));
+    let (status, moved) = shop.post("/v1/stock/count", &count).await;
+    assert_eq!((status, &moved[0]["counted"]), (StatusCode::CREATED, &json!(7)));
+    let marked = json!({"lines": [{"product_id": TEA, "counted": 6}], "marks": ["nonsense"]});
+    let (status, refused) = shop.post("/v1/stock/count", &marked).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("unreadable_body")));
+    let (_, mark) = shop.get("/v1/mark").await;
+    let own = json!({"lines": [{"product_id": TEA, "counted": 6}], "marks": [mark], "person": "Ada"});
+    assert_eq!(shop.post("/v1/stock/count", &own).await.0, StatusCode::CREATED);
     let (status, refused) =
         shop.post("/v1/stock/give-back", &json!({"lines": [{"product_id": TEA, "amount": 5_000}]})).await;
     assert_eq!((status, &refused["code"]), (StatusCode::CONFLICT, &json!("more_than_open")));
@@ -269,7 +339,12 @@ async fn a_device_that_has_not_joined_says_so() {
     let world = Arc::new(outpost_schema::world::Seeded::new(1));
     let node = Arc::new(Node::open(folder.path(), world).expect("an open node"));
     let carts = Carts::open(Arc::clone(&node), folder.path()).expect("open carts");
-    let app = Arc::new(App { node, carts, line: Line::OnCall { server: String::new() } });
+    let app = Arc::new(App {
+        node,
+        carts,
+        line: Line::OnCall { server: String::new() },
+        refund_caps: crate::returns::Caps::usual(),
+    });
     let shop = Shop { router: router(Arc::clone(&app), HOST.parse().expect("an address")), app, _folder: folder };
     let code = async |path| shop.get(path).await.1["code"].clone();
     assert_eq!(shop.get("/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);

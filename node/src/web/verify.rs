@@ -84,8 +84,13 @@ fn name_of(app: &App, key: &Key) -> Result<String, Error> {
         Kind::User => other("customer"),
         Kind::Address => other("address"),
         Kind::Review => other("review"),
+        Kind::Return => other("return"),
         Kind::Cart => other("cart"),
         Kind::Concern => other("concern"),
+        Kind::Transfer => other("transfer"),
+        Kind::Delivery => other("delivery"),
+        Kind::Rule => other("rule"),
+        Kind::Confirmation => other("confirmation of the order"),
         Kind::Verdict => other("verdict"),
     })
 }

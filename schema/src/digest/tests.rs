@@ -4,15 +4,19 @@ use crate::{
     cart::Cart,
     catalogue::{Category, Product, Warehouse},
     clock::{Hlc, Timestamp},
-    feed::{Granted, Stock},
+    delivery::{Delivery, DeliveryLine},
+    feed::{Confirmation, Granted, Stock},
     id::{
-        AddressId, CartId, CategoryId, ConcernId, IncarnationId, NodeId, OrderId, ProductId, ReviewId, UserId,
-        WarehouseId,
+        AddressId, CartId, CategoryId, ConcernId, DeliveryId, IncarnationId, NodeId, OrderId, ProductId, ReviewId,
+        RuleId, UserId, WarehouseId,
     },
     op::{Cancel, Customer, Goods, Sale, StatusTold},
     order::{OrderStatus, tests::order},
     people::{Address, Rating, Review, Role, User},
     quantity::{Amount, Unit},
+    returned::{Return, tests::back},
+    rule::{Rule, Says},
+    transfer::{Route, Row, Transfer, TransferCode},
     verdict::{Concern, ConcernKind},
 };
 
@@ -75,6 +79,10 @@ fn review() -> Review {
     Review { review_id, product_id, user_id, rating, comment: None, created_at: AT }
 }
 
+fn returned() -> Return {
+    back(1, &order(&[(2, "1.25"), (1, "0.50")]), &[(0, 1), (1, 1)], Some("1.75"))
+}
+
 fn cart() -> Cart {
     let actor = IncarnationId(id(20));
     let mut cart = Cart::open(CartId(id(10)), UserId(id(6)), WarehouseId(id(1)), actor, Hlc::ZERO.tick(AT));
@@ -82,8 +90,30 @@ fn cart() -> Cart {
     cart
 }
 
+fn transfer() -> Transfer {
+    let mut transfer = Transfer::untold(TransferCode { prefix: "K1".to_owned(), number: 17 });
+    let (from_id, to_id) = (WarehouseId(id(1)), WarehouseId(id(2)));
+    transfer.route = Some(Route { from_id, to_id, sent_at: AT });
+    transfer.rows =
+        vec![Row { product_id: ProductId(id(3)), warehouse_id: from_id, sent: 5, arrived: 0, damaged: 0, lost: 1 }];
+    transfer
+}
+
+fn delivery() -> Delivery {
+    Delivery {
+        delivery_id: DeliveryId(id(12)),
+        warehouse_id: WarehouseId(id(1)),
+        supplier: "Ahmad".to_owned(),
+        reference: "PO-17".to_owned(),
+        due_at: Some(AT),
+        created_at: AT,
+        closing: None,
+        lines: vec![DeliveryLine { product_id: ProductId(id(3)), expected: 10, received: 4 }],
+    }
+}
+
 /// One aggregate of each kind that is compared, with the sum that it alone makes in this form.
-fn each() -> [(Aggregate, &'static str); 11] {
+fn each() -> [(Aggregate, &'static str); 16] {
     let (product_id, warehouse_id) = (ProductId(id(3)), WarehouseId(id(1)));
     let warehouse = Warehouse { warehouse_id, name: "Shop".to_owned(), home_of: Some(NodeId(id(4))), created_at: AT };
     let category = Category { category_id: CategoryId(id(2)), name: "Hot".to_owned(), parent_id: None };
@@ -106,6 +136,10 @@ fn each() -> [(Aggregate, &'static str); 11] {
         opened_at: AT,
         closed_at: None,
     };
+    let layout = "21IIIIIPPPPPC".parse().expect("a layout");
+    let rule = Rule { rule_id: RuleId(id(11)), says: Says::Labels { layout }, updated_at: AT };
+    let confirmation =
+        Confirmation { order_id: OrderId(id(12)), warehouse_id: WarehouseId(id(1)), asked_at: AT, confirmed_at: None };
     [
         (Aggregate::Warehouse(warehouse), "4466fa0ae55336878c4e7f7a22d0fba7"),
         (Aggregate::Category(category), "1552a00932b60dc33dc44347a8bfa8c7"),
@@ -118,6 +152,11 @@ fn each() -> [(Aggregate, &'static str); 11] {
         (Aggregate::Review(Box::new(review())), "cf6a66fd6ae1b3af5d4a9c03292aecad"),
         (Aggregate::Cart(Box::new(cart())), "d2328f973fa2bc55fe1bfebb6671a1b7"),
         (Aggregate::Concern(Box::new(concern)), "3ecfa06866954ee50b69d35109b4035c"),
+        (Aggregate::Transfer(Box::new(transfer())), "9273928d1731c8b3a77a3e553e6ac798"),
+        (Aggregate::Delivery(Box::new(delivery())), "77b3b9253db4cbff7344eafaf2b7139b"),
+        (Aggregate::Return(Box::new(returned())), "b5ff84ce7643ecf41ecfaf9551843a08"),
+        (Aggregate::Rule(Box::new(rule)), "a2469057fd62aef0a9b6725f60848b68"),
+        (Aggregate::Confirmation(confirmation), "29a925d0580bfca9763214cc05bf2eae"),
     ]
 }
 
@@ -227,7 +266,7 @@ fn a_sum_does_not_care_for_order_and_counts() {
     let all: Vec<Aggregate> = each().into_iter().map(|(aggregate, _)| aggregate).collect();
     let sum = sum_of(all.clone());
     assert_eq!(sum, sum_of(all.iter().rev().cloned()));
-    assert_eq!(sum.rows, 11);
+    assert_eq!(sum.rows, 16);
     assert_ne!(sum, sum_of(all[1..].to_vec()));
     let twice = all.iter().chain(&all[..1]).cloned();
     assert_ne!(sum, sum_of(twice), "the same one twice is no other sum of the same count");
@@ -285,9 +324,17 @@ fn an_op_is_laid_over_what_it_shows() {
     let told = StatusTold { order_id, status: OrderStatus::Shipped, at: AT, called_off: false };
     let customer = Customer { user: user(), address: Some(address()) };
     let mut sold = cart();
-    let from_cart = Sale { order: order.clone(), sold: Some(sold.checkout().expect("sold")) };
-    let cases: [(Op, Vec<(Kind, Uuid)>); 8] = [
-        (Op::Sale(Box::new(Sale { order, sold: None })), vec![(Kind::Order, order_id.0)]),
+    let from_cart = Sale {
+        order: order.clone(),
+        sold: Some(sold.checkout().expect("sold")),
+        holds: Vec::new(),
+        to_be_confirmed: false,
+    };
+    let awaited = Sale { order: order.clone(), sold: None, holds: Vec::new(), to_be_confirmed: true };
+    let plain = Sale { order, sold: None, holds: Vec::new(), to_be_confirmed: false };
+    let cases: [(Op, Vec<(Kind, Uuid)>); 10] = [
+        (Op::Sale(Box::new(plain)), vec![(Kind::Order, order_id.0)]),
+        (Op::Sale(Box::new(awaited)), vec![(Kind::Order, order_id.0), (Kind::Confirmation, order_id.0)]),
         (Op::Sale(Box::new(from_cart)), vec![(Kind::Order, order_id.0), (Kind::Cart, id(10))]),
         (Op::CustomerAdded(Box::new(customer)), vec![(Kind::User, user_id.0), (Kind::Address, id(7))]),
         (Op::AddressAdded(Box::new(address())), vec![(Kind::Address, id(7))]),
@@ -295,6 +342,7 @@ fn an_op_is_laid_over_what_it_shows() {
         (Op::StatusTold(told), vec![(Kind::Order, order_id.0)]),
         (Op::CancelAsked(Cancel { order_id: OrderId(id(1)), at: AT }), vec![]),
         (Op::GaveBack(goods), vec![]),
+        (Op::Returned(Box::new(returned())), vec![(Kind::Return, id(901))]),
     ];
     for (op, keys) in cases {
         let found: Vec<_> = laid_over(&op).into_iter().map(|key| (key.kind, key.ids[0])).collect();

@@ -8,6 +8,7 @@
 use super::decide::{At, Batch, Decision};
 use crate::{
     op::{Carried, LifeEnded, Op},
+    planted::{Bug, is_planted},
     settle::{Brought, Touched, decode},
     verdict::{Refusal, SetAside, Verdict},
 };
@@ -19,8 +20,8 @@ impl Batch<'_> {
         // A life that was not loaded is not one of this device's.
         let elder = self.known.elders.get(&life).ok_or(SetAside::NoRight)?;
         let (is_told, op) = (elder.told.contains(&mark), decode(&entry));
-        if is_told {
-            self.tell_rows_again(Touched::by(op.iter()).stock);
+        if is_told && !repeats(&op) {
+            self.tell_again(Touched::by(op.iter()));
             return Ok(Verdict::Accepted);
         }
         let op = op?;
@@ -35,10 +36,16 @@ impl Batch<'_> {
             | Op::AddressAdded(_)
             | Op::Reviewed(_)
             | Op::Received(_)
+            | Op::Adjusted(_)
             | Op::Counted(_)
             | Op::GaveBack(_)
-            | Op::StatusTold(_)) => {
+            | Op::StatusTold(_)
+            | Op::Returned(_)
+            | Op::Dispatched(_)
+            | Op::Arrived(_)
+            | Op::ReceiptUndone(_)) => {
                 self.elder = Some(life);
+                self.told = self.told_by(life, &entry);
                 let decision = self.op(At { seq: at.seq, at: entry.hlc.at }, op);
                 self.elder = None;
                 decision?
@@ -49,13 +56,20 @@ impl Batch<'_> {
         Ok(verdict)
     }
 
+    /// An earlier life is told, or this one is: its device closes its journal to be retired.
     pub(super) fn life_ended(&mut self, ended: LifeEnded) -> Decision {
-        if !self.known.elders.contains_key(&ended.incarnation_id) {
+        let is_own = ended.incarnation_id == self.author.incarnation_id;
+        if !is_own && !self.known.elders.contains_key(&ended.incarnation_id) {
             return Err(SetAside::NoRight);
         }
         self.settled.ended.push(ended.incarnation_id);
         Ok(Verdict::Accepted)
     }
+}
+
+/// Whether an op that has been told counts again: none does.
+fn repeats(op: &Result<Op, SetAside>) -> bool {
+    matches!(op, Ok(Op::Arrived(_))) && is_planted(Bug::ArrivedTwice)
 }
 
 /// The answer to an op of a life that another one carried before this one told it: what it did, it has done.
@@ -67,11 +81,16 @@ pub(super) fn again(op: &Op) -> Verdict {
         | Op::AddressAdded(_)
         | Op::Reviewed(_)
         | Op::Received(_)
+        | Op::Adjusted(_)
         | Op::Counted(_)
         | Op::GaveBack(_)
         | Op::StatusTold(_)
         | Op::Carried(_)
-        | Op::LifeEnded(_) => Verdict::Accepted,
+        | Op::LifeEnded(_)
+        | Op::Dispatched(_)
+        | Op::Arrived(_)
+        | Op::ReceiptUndone(_)
+        | Op::Returned(_) => Verdict::Accepted,
     }
 }
 
@@ -101,7 +120,7 @@ mod tests {
         let order = order(&[(2, "1.25")]);
         let key = StockKey { product_id: order.items[0].product_id, warehouse_id: order.warehouse_id };
         let node = order.node_id;
-        (Op::Sale(Box::new(Sale { order, sold: None })), key, node)
+        (Op::Sale(Box::new(Sale { order, sold: None, holds: Vec::new(), to_be_confirmed: false })), key, node)
     }
 
     fn by(life: IncarnationId, head: Mark, op: &Op) -> Entry {
@@ -133,6 +152,7 @@ mod tests {
             homes: BTreeSet::new(),
             elders: [OLD].into(),
             is_superseded: false,
+            skew: None,
         }
     }
 
@@ -183,7 +203,7 @@ mod tests {
         let goods = Goods { warehouse_id: key.warehouse_id, lines: vec![line] };
         let sale = by(NEW, Mark::START, &sale);
         let ask = by(NEW, sale.mark(), &Op::AllotmentAsked(goods.clone()));
-        let received = by(NEW, ask.mark(), &Op::Received(goods));
+        let received = by(NEW, ask.mark(), &Op::Received(goods.into()));
         let mut known = shop(key.warehouse_id, key.product_id);
         known.carried = [sale.mark(), ask.mark()].into();
         let settled = settle(&mut known, &author(key.warehouse_id, node_id), &[sale, ask, received]);

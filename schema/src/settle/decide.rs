@@ -5,19 +5,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Author, Known, Moved, Raised, Settled, Touched, carried, decode};
+use super::{Author, Known, Moved, Raised, Settled, Touched, carried, decode, write_off};
 use crate::{
     clock::Timestamp,
+    count::Told,
     id::IncarnationId,
     journal::Entry,
+    movement::Why,
     op::Op,
+    planted::{Bug, is_planted},
     stock::{Allotment, Level, Movement, Reason, StockKey},
     verdict::{ConcernKind, SetAside, Verdict},
 };
 
 /// Decides a run of entries in order. `known` ends as the database will be.
 pub fn settle(known: &mut Known, author: &Author, entries: &[Entry]) -> Settled {
-    let mut batch = Batch { known, author, elder: None, before: BTreeMap::new(), settled: Settled::default() };
+    let told = Told { life: Some(author.incarnation_id), seq: 0, at: None };
+    let mut batch = Batch {
+        at: At { seq: 0, at: known.now },
+        known,
+        author,
+        elder: None,
+        told,
+        before: BTreeMap::new(),
+        settled: Settled::default(),
+    };
     for entry in entries {
         let verdict = batch.entry(entry).unwrap_or_else(Verdict::SetAside);
         batch.look_at_clock(entry);
@@ -39,6 +51,10 @@ pub(super) struct Batch<'a> {
     pub(super) author: &'a Author,
     /// The earlier life of the author's device whose entry is decided, if it is carried.
     pub(super) elder: Option<IncarnationId>,
+    /// The op that is decided, by the name it was first written under.
+    pub(super) told: Told,
+    /// The op that is decided.
+    pub(super) at: At,
     /// Stock rows as they were before the batch, of those that it changed.
     before: BTreeMap<StockKey, Level>,
     pub(super) settled: Settled,
@@ -48,23 +64,30 @@ pub(super) type Decision = Result<Verdict, SetAside>;
 
 impl Batch<'_> {
     pub(super) fn entry(&mut self, entry: &Entry) -> Decision {
+        self.told = self.told_by(self.author.incarnation_id, entry);
         let op = decode(entry)?;
         match self.known.carried.contains(&entry.mark()) {
             true => {
-                self.tell_rows_again(Touched::by([&op]).stock);
+                self.tell_again(Touched::by([&op]));
                 Ok(carried::again(&op))
             }
             false => self.op(At { seq: entry.seq, at: entry.hlc.at }, op),
         }
     }
 
+    pub(super) fn told_by(&self, life: IncarnationId, entry: &Entry) -> Told {
+        Told { life: Some(life), seq: entry.seq, at: self.span(entry.hlc.at, entry.hlc.at) }
+    }
+
     pub(super) fn op(&mut self, at: At, op: Op) -> Decision {
+        self.at = at;
         match op {
             Op::Sale(sale) => self.sale(at, *sale),
             Op::CustomerAdded(customer) => self.customer(at, *customer),
             Op::AddressAdded(address) => self.address(*address),
             Op::Reviewed(review) => self.review(*review),
             Op::Received(goods) => self.received(at, &goods),
+            Op::Adjusted(adjusted) => self.adjusted(at, &adjusted),
             Op::Counted(count) => self.counted(at, &count),
             Op::GaveBack(goods) => self.gave_back(&goods),
             Op::StatusTold(told) => self.status_told(at, told),
@@ -72,6 +95,10 @@ impl Batch<'_> {
             Op::CancelAsked(cancel) => self.cancel_asked(cancel),
             Op::Carried(carried) => self.carried(at, *carried),
             Op::LifeEnded(ended) => self.life_ended(ended),
+            Op::Dispatched(told) => self.dispatched(at, &told),
+            Op::Arrived(told) => self.arrived(at, &told),
+            Op::ReceiptUndone(undone) => self.receipt_undone(at, &undone.received),
+            Op::Returned(back) => self.returned(at, *back),
         }
     }
 
@@ -93,11 +120,17 @@ impl Batch<'_> {
         level
     }
 
-    pub(super) fn move_stock(&mut self, at: At, line: i32, key: StockKey, delta: i64, reason: Reason) {
+    pub(super) fn move_stock(&mut self, at: At, line: i32, key: StockKey, delta: i64, why: impl Into<Why>) {
         if delta != 0 {
             self.level(key).balance += delta;
-            let movement = Movement { key, delta, reason };
-            self.settled.movements.push(Moved { seq: at.seq, line, at: at.at, movement });
+            let movement = Movement { key, delta, why: why.into() };
+            let is_count = movement.why.reason == Reason::Counted;
+            self.settled.movements.push(Moved { told: self.told, of: None, seq: at.seq, line, at: at.at, movement });
+            if is_count {
+                self.count_what_was_lost(key, delta);
+            } else {
+                self.answer_by_count(at, key, delta);
+            }
         }
     }
 
@@ -112,9 +145,22 @@ impl Batch<'_> {
         self.settled.levels.extend(rows.into_iter().filter(|row| known.contains_key(row)));
     }
 
+    /// The same of all that it names.
+    pub(super) fn tell_again(&mut self, touched: Touched) {
+        let transfers = touched.transfers.into_iter().filter(|id| self.known.transfers.contains_key(id));
+        self.settled.transfers.extend(transfers);
+        for line in touched.delivered {
+            self.settled.delivered.entry(line).or_default();
+        }
+        self.tell_rows_again(touched.stock);
+    }
+
     /// Changes the allotment of the life that wrote the op; what it has open counts as promised, before
-    /// and after.
+    /// and after. What it takes of units that were written off is not lost.
     pub(super) fn change_allotment(&mut self, key: StockKey, change: impl FnOnce(Allotment) -> Allotment) {
+        let life = self.elder.unwrap_or(self.author.incarnation_id);
+        let remaining = self.known.written_off.get(&(life, key)).copied().unwrap_or_default();
+        let is_counted = self.known.counts.contains_key(&key);
         let allotment = match self.elder {
             None => {
                 self.settled.allotments.insert(key);
@@ -125,10 +171,17 @@ impl Batch<'_> {
                 self.known.elders.entry(life).or_default().allotments.entry(key).or_default()
             }
         };
-        let changed = change(*allotment);
+        let told = change(*allotment);
+        let taken = write_off::given_back(remaining, *allotment, told);
+        // Of a row that somebody counted the book says what was seen, and nothing comes back.
+        let back = if is_counted { 0 } else { taken };
+        let changed = Allotment { reclaimed: told.reclaimed - back, ..told };
         let opened = changed.open() - allotment.open();
         *allotment = changed;
         self.promise(key, opened);
+        if taken > 0 {
+            self.give_back_of_write_off(life, key, taken);
+        }
     }
 
     // Concerns.
@@ -167,7 +220,8 @@ impl Batch<'_> {
                 (ConcernKind::Unbacked, before.unbacked(), after.unbacked()),
             ];
             for (kind, was, is) in figures {
-                let subject = || format!("{}/{}", key.product_id, key.warehouse_id);
+                let again = if is_planted(Bug::ConcernOpenedTwice) { format!("/{is}") } else { String::new() };
+                let subject = || format!("{}/{}{again}", key.product_id, key.warehouse_id);
                 if is > 0 && is != was {
                     let detail = json!({ "product": key.product_id, "warehouse": key.warehouse_id, "units": is });
                     self.raise(kind, subject(), detail, key.warehouse_id.0, None);

@@ -1,11 +1,12 @@
-//! Goods that come, are counted, are given back, or are asked for.
+//! Goods that come, turn out to be more or fewer, are given back, or are asked for.
 
 use uuid::Uuid;
 
 use super::decide::{At, Batch, Decision, nothing_lacked};
 use crate::{
     id::{ProductId, WarehouseId},
-    op::{Count, Goods},
+    movement::{Adjusted, Received, Why},
+    op::Goods,
     planted::{Bug, is_planted},
     quantity::Amount,
     stock::{Reason, StockKey},
@@ -13,36 +14,63 @@ use crate::{
 };
 
 impl Batch<'_> {
-    pub(super) fn received(&mut self, at: At, goods: &Goods) -> Decision {
-        self.goods_may_move(goods)?;
-        for (line, number) in goods.lines.iter().zip(0..) {
-            let key = StockKey { product_id: line.product_id, warehouse_id: goods.warehouse_id };
-            self.put_or_take(at, number, key, line.amount.units(), Reason::Received);
+    pub(super) fn received(&mut self, at: At, received: &Received) -> Decision {
+        self.may_move(received.warehouse_id, received.lines.iter().map(|line| line.product_id))?;
+        for (line, number) in received.lines.iter().zip(0..) {
+            let key = StockKey { product_id: line.product_id, warehouse_id: received.warehouse_id };
+            let why = Why { reason: Reason::Received, remark: received.remark.clone(), lot: line.lot.clone() };
+            self.put_or_take(at, number, key, line.amount.units(), why);
         }
+        self.count_delivered(received, 1);
         Ok(Verdict::Accepted)
     }
 
-    pub(super) fn counted(&mut self, at: At, count: &Count) -> Decision {
-        self.may_act_at(count.warehouse_id)?;
-        nothing_lacked(self.lacked_goods(count.warehouse_id, count.lines.iter().map(|line| line.product_id)))?;
-        self.has_room(count.warehouse_id, count.lines.iter().map(|line| line.product_id))?;
-        for (line, number) in count.lines.iter().zip(0..) {
-            let key = StockKey { product_id: line.product_id, warehouse_id: count.warehouse_id };
-            self.put_or_take(at, number, key, line.delta, Reason::Counted);
+    /// The opposite of what a receipt did.
+    pub(super) fn receipt_undone(&mut self, at: At, received: &Received) -> Decision {
+        self.may_move(received.warehouse_id, received.lines.iter().map(|line| line.product_id))?;
+        for (line, number) in received.lines.iter().zip(0..) {
+            let key = StockKey { product_id: line.product_id, warehouse_id: received.warehouse_id };
+            let why = Why { reason: Reason::Corrected, remark: received.remark.clone(), lot: line.lot.clone() };
+            self.put_or_take(at, number, key, -line.amount.units(), why);
+        }
+        self.count_delivered(received, -1);
+        Ok(Verdict::Accepted)
+    }
+
+    fn count_delivered(&mut self, received: &Received, sign: i64) {
+        let Some(delivery_id) = received.delivery_id else { return };
+        for line in &received.lines {
+            let came = self.settled.delivered.entry((delivery_id, line.product_id)).or_default();
+            *came += sign * line.amount.units();
+        }
+    }
+
+    pub(super) fn adjusted(&mut self, at: At, adjusted: &Adjusted) -> Decision {
+        self.may_move(adjusted.warehouse_id, adjusted.lines.iter().map(|line| line.product_id))?;
+        for (line, number) in adjusted.lines.iter().zip(0..) {
+            let key = StockKey { product_id: line.product_id, warehouse_id: adjusted.warehouse_id };
+            let reason = adjusted.cause.reason();
+            let why = Why { reason, remark: adjusted.remark.clone(), lot: line.lot.clone() };
+            self.put_or_take(at, number, key, line.delta, why);
         }
         Ok(Verdict::Accepted)
     }
 
     /// A movement that is no sale. At the author's home what it puts in is its own to sell, and what
     /// it takes out was.
-    fn put_or_take(&mut self, at: At, number: i32, key: StockKey, delta: i64, reason: Reason) {
+    pub(super) fn put_or_take(&mut self, at: At, number: i32, key: StockKey, delta: i64, why: impl Into<Why>) {
+        self.own_by(key, delta);
+        self.move_stock(at, number, key, delta, why);
+    }
+
+    /// At the author's home, what it puts into the book or takes out of it is its own, or was.
+    pub(super) fn own_by(&mut self, key: StockKey, delta: i64) {
         if self.author.homes.contains(&key.warehouse_id) {
             self.change_allotment(
                 key,
                 |allotment| if delta < 0 { allotment.consume(-delta) } else { allotment.receive(delta) },
             );
         }
-        self.move_stock(at, number, key, delta, reason);
     }
 
     pub(super) fn gave_back(&mut self, goods: &Goods) -> Decision {
@@ -59,6 +87,9 @@ impl Batch<'_> {
         self.goods_may_move(goods)?;
         if self.author.is_superseded {
             return Ok(Verdict::Refused(Refusal::LifeOver));
+        }
+        if self.known.is_suspended {
+            return Ok(Verdict::Refused(Refusal::Suspended));
         }
         if self.known.is_recovering && !is_planted(Bug::NoBarrier) {
             return Ok(Verdict::Refused(Refusal::Recovering));
@@ -77,9 +108,18 @@ impl Batch<'_> {
     }
 
     fn goods_may_move(&self, goods: &Goods) -> Result<(), SetAside> {
-        self.may_act_at(goods.warehouse_id)?;
-        nothing_lacked(self.lacked_goods(goods.warehouse_id, goods.lines.iter().map(|line| line.product_id)))?;
-        self.has_room(goods.warehouse_id, goods.lines.iter().map(|line| line.product_id))
+        self.may_move(goods.warehouse_id, goods.lines.iter().map(|line| line.product_id))
+    }
+
+    /// Whether the author may move these goods there, and all of them are known.
+    pub(super) fn may_move(
+        &self,
+        warehouse_id: WarehouseId,
+        products: impl Iterator<Item = ProductId> + Clone,
+    ) -> Result<(), SetAside> {
+        self.may_act_at(warehouse_id)?;
+        nothing_lacked(self.lacked_goods(warehouse_id, products.clone()))?;
+        self.has_room(warehouse_id, products)
     }
 
     pub(super) fn may_act_at(&self, warehouse_id: WarehouseId) -> Result<(), SetAside> {

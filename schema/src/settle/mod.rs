@@ -7,34 +7,46 @@
 //! is set aside alone, and the ops beside it go through.
 
 mod carried;
+mod counts;
 mod decide;
 mod goods;
+mod holds;
 mod outlook;
 mod people;
+mod returns;
 mod room;
 mod sales;
 #[cfg(test)]
 mod tests;
 mod touched;
+mod transfers;
+pub mod write_off;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use self::{decide::settle, touched::Touched};
+pub use self::{counts::Past, decide::settle, touched::Touched};
 use crate::{
     cart::SoldUnits,
     clock::Timestamp,
+    count::{InForce, Skew, Told},
     fault::Fault,
-    id::{AddressId, CartId, IncarnationId, NodeId, OrderId, ProductId, ReviewId, UserId, WarehouseId},
+    feed::Confirmation,
+    id::{
+        AddressId, CartId, DeliveryId, HoldId, IncarnationId, NodeId, OrderId, PaymentId, ProductId, ReturnId,
+        ReviewId, TransferId, UserId, WarehouseId,
+    },
     journal::{Entry, Mark},
     money::Currency,
     op::{BODY_MAX, ENVELOPE_MAX, Line, Op, OpKind, VERSION},
     order::{Fulfilment, Order, OrderStatus},
     people::{Address, Review, User},
+    returned::{Bought, Return},
     sizing::Outlook,
     stock::{Allotment, Level, Movement, StockKey},
+    transfer::Transfer,
     verdict::{ConcernKind, SetAside, Verdict},
     word::Word as _,
 };
@@ -54,6 +66,8 @@ pub struct Author {
     pub elders: BTreeSet<IncarnationId>,
     /// Whether the device has begun another life since: nothing more is granted to this one.
     pub is_superseded: bool,
+    /// How its clock stands, if it said so.
+    pub skew: Option<Skew>,
 }
 
 /// An order as far as later ops depend on it.
@@ -89,6 +103,8 @@ pub struct Known {
     /// Whether the server may have forgotten what it granted, and has not heard it yet: facts are taken,
     /// asks are refused.
     pub is_recovering: bool,
+    /// Whether head office suspended the author's device: facts are taken, asks are refused.
+    pub is_suspended: bool,
     /// Products that exist.
     pub products: BTreeSet<ProductId>,
     /// Warehouses that exist.
@@ -103,18 +119,34 @@ pub struct Known {
     pub reviews: BTreeSet<ReviewId>,
     /// Orders that exist.
     pub orders: BTreeMap<OrderId, KnownOrder>,
+    /// Transfers of which something was told.
+    pub transfers: BTreeMap<TransferId, Transfer>,
+    /// Orders of which something may come back, those of the batch that a return names at least.
+    pub bought: BTreeMap<OrderId, Bought>,
+    /// The same orders by what stands for their ids where only their receipts are known.
+    pub receipts: BTreeMap<OrderId, OrderId>,
+    /// Returns that exist.
+    pub returns: BTreeSet<ReturnId>,
     /// Stock rows.
     pub levels: BTreeMap<StockKey, Level>,
     /// The author's allotments.
     pub allotments: BTreeMap<StockKey, Allotment>,
     /// How large they should be, as far as ops tell: of allotments that change.
     pub outlooks: BTreeMap<StockKey, Outlook>,
+    /// The last count of each stock row.
+    pub counts: BTreeMap<StockKey, InForce>,
+    /// Of stock rows that the batch counts, every movement that the counting device had not heard of.
+    pub moved: BTreeMap<StockKey, Vec<Past>>,
     /// Units of carts that were checked out.
     pub sold: BTreeMap<(CartId, ProductId), SoldUnits>,
+    /// Open lines of the holds that orders of the batch use up, and how much each holds.
+    pub holds: BTreeMap<(HoldId, StockKey), i64>,
     /// Earlier lives of the author's device of which the batch carries something.
     pub elders: BTreeMap<IncarnationId, Elder>,
     /// Entries of the batch that a later life of the author's device has carried into the book.
     pub carried: BTreeSet<Mark>,
+    /// Units of the author's lives that are booked as lost and of which nobody has told since; see [`write_off`].
+    pub written_off: BTreeMap<(IncarnationId, StockKey), i64>,
 }
 
 impl Known {
@@ -124,6 +156,7 @@ impl Known {
             currency,
             now,
             is_recovering: false,
+            is_suspended: false,
             products: BTreeSet::new(),
             warehouses: BTreeSet::new(),
             users: BTreeSet::new(),
@@ -131,12 +164,20 @@ impl Known {
             addresses: BTreeSet::new(),
             reviews: BTreeSet::new(),
             orders: BTreeMap::new(),
+            transfers: BTreeMap::new(),
+            bought: BTreeMap::new(),
+            receipts: BTreeMap::new(),
+            returns: BTreeSet::new(),
             levels: BTreeMap::new(),
             allotments: BTreeMap::new(),
             outlooks: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            moved: BTreeMap::new(),
             sold: BTreeMap::new(),
+            holds: BTreeMap::new(),
             elders: BTreeMap::new(),
             carried: BTreeSet::new(),
+            written_off: BTreeMap::new(),
         }
     }
 }
@@ -144,14 +185,29 @@ impl Known {
 /// A movement with the op that made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moved {
-    /// The op.
+    /// The op that moved it, by the name it was first written under.
+    pub told: Told,
+    /// The op, if it is not one of the batch: a count that is in force, and answers.
+    pub of: Option<(IncarnationId, i64)>,
+    /// The op of the batch, or that one.
     pub seq: i64,
-    /// Counts the op's movements from 0.
+    /// Counts the op's movements from 0; those that give back of a write-off from -1 down.
     pub line: i32,
     /// When it happened, by the node's clock.
     pub at: Timestamp,
     /// What moved.
     pub movement: Movement,
+}
+
+/// A line of a hold that became an order's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsedUp {
+    /// Of which hold.
+    pub hold_id: HoldId,
+    /// Of which row.
+    pub key: StockKey,
+    /// Whose it is.
+    pub order_id: OrderId,
 }
 
 /// An entry of an earlier life that an op carried into the book.
@@ -197,8 +253,20 @@ pub struct Settled {
     pub reviews: Vec<Review>,
     /// New orders, each with its op, as they were told; their status may rise below.
     pub orders: Vec<(i64, Order)>,
+    /// Those of them that await confirmation.
+    pub awaited: Vec<Confirmation>,
     /// Orders whose status rose, and when.
     pub statuses: BTreeMap<OrderId, (OrderStatus, Timestamp)>,
+    /// Transfers that changed; see [`Known::transfers`].
+    pub transfers: BTreeSet<TransferId>,
+    /// Those of them of which nothing had been told before.
+    pub new_transfers: BTreeSet<TransferId>,
+    /// Units that came of deliveries, less what was undone; also of those that are not known. 0 tells a line again.
+    pub delivered: BTreeMap<(DeliveryId, ProductId), i64>,
+    /// New returns, each with its op, with the lines and payments that they name.
+    pub returns: Vec<(i64, Return)>,
+    /// Payments that were given back in full, and when.
+    pub refunded: BTreeMap<(OrderId, PaymentId), Timestamp>,
     /// Movements.
     pub movements: Vec<Moved>,
     /// Stock rows whose sums changed; see [`Known::levels`].
@@ -207,12 +275,18 @@ pub struct Settled {
     pub allotments: BTreeSet<StockKey>,
     /// Allotments of earlier lives whose totals changed; see [`Known::elders`].
     pub elder_allotments: BTreeSet<(IncarnationId, StockKey)>,
+    /// Write-offs of which something was seen or taken; see [`Known::written_off`].
+    pub given_back: BTreeSet<(IncarnationId, StockKey)>,
     /// Entries of earlier lives that are in the book from now on.
     pub carried: Vec<Brought>,
     /// Earlier lives of which everything has been told.
     pub ended: Vec<IncarnationId>,
+    /// Counts that are new, or answered; see [`Known::counts`].
+    pub counts: BTreeSet<StockKey>,
     /// Units checked out; see [`Known::sold`].
     pub sold: BTreeSet<(CartId, ProductId)>,
+    /// Lines of holds that ended because an order used them up.
+    pub used_up: Vec<UsedUp>,
     /// Stock rows of which more is available than before.
     pub freed: BTreeSet<StockKey>,
     /// Concerns to open.

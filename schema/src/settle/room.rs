@@ -18,10 +18,14 @@ impl Batch<'_> {
     ) -> Result<(), SetAside> {
         let mut keys = products.map(|product_id| StockKey { product_id, warehouse_id });
         if keys.any(|key| self.is_beyond(key)) {
-            let fault = Fault::AmountOutOfRange { units: SUM_MAX };
-            return Err(SetAside::Malformed { code: fault.code().to_owned() });
+            return Err(Self::beyond_all_sums());
         }
         Ok(())
+    }
+
+    /// Why an op is set aside that a sum has no room for.
+    pub(super) fn beyond_all_sums() -> SetAside {
+        SetAside::Malformed { code: Fault::AmountOutOfRange { units: SUM_MAX }.code().to_owned() }
     }
 
     fn is_beyond(&self, key: StockKey) -> bool {

@@ -8,21 +8,24 @@ use uuid::Uuid;
 use super::{
     KnownOrder,
     decide::{At, Batch, Decision, nothing_lacked},
+    holds::take,
 };
 use crate::{
     cart::Sold,
     fault::Fault,
+    feed::Confirmation,
     id::OrderId,
     op::{Cancel, Line, Sale, StatusTold},
     order::{Fulfilment, Order, OrderStatus, is_promised},
     planted::{Bug, is_planted},
+    returned::Bought,
     stock::{Reason, StockKey},
     verdict::{ConcernKind, Refusal, SetAside, Verdict},
 };
 
 impl Batch<'_> {
     pub(super) fn sale(&mut self, at: At, sale: Sale) -> Decision {
-        let Sale { order, sold } = sale;
+        let Sale { order, sold, holds, to_be_confirmed } = sale;
         self.may_act_at(order.warehouse_id)?;
         if order.node_id != self.author.node_id {
             return Err(SetAside::NoRight);
@@ -39,31 +42,44 @@ impl Batch<'_> {
         let known =
             KnownOrder { warehouse_id: order.warehouse_id, fulfilment: order.fulfilment, status: order.status, lines };
         if is_planted(Bug::LostSavepoint) && !lacks.is_empty() {
-            self.take_goods(at, &known);
+            self.take_goods(at, &known, BTreeMap::new());
         }
         nothing_lacked(lacks)?;
         self.has_room(order.warehouse_id, order.items.iter().map(|item| item.product_id))?;
-        self.take_goods(at, &known);
+        let covered = self.use_up(&order, &holds);
+        self.take_goods(at, &known, covered);
         self.known.orders.insert(order.order_id, known);
+        self.known.bought.insert(order.order_id, Bought::of(&order, self.known.currency));
+        self.known.receipts.entry(order.receipt.stand_in()).or_insert(order.order_id);
         self.look_at_sums(at.seq, &order);
         if let Some(sold) = sold {
             self.claim_units(at.seq, &order, &sold);
+        }
+        if to_be_confirmed && order.fulfilment == Fulfilment::Ship {
+            let Order { order_id, warehouse_id, created_at: asked_at, .. } = order;
+            self.settled.awaited.push(Confirmation { order_id, warehouse_id, asked_at, confirmed_at: None });
         }
         self.settled.orders.push((at.seq, order));
         Ok(Verdict::Accepted)
     }
 
-    /// Every unit of a new order leaves the allotment; it leaves the book too unless it is promised.
-    fn take_goods(&mut self, at: At, order: &KnownOrder) {
+    /// Every unit of a new order leaves the allotment; it leaves the book too unless it is promised. What holds
+    /// covered comes from these, so that the allotment is as it was.
+    fn take_goods(&mut self, at: At, order: &KnownOrder, mut covered: BTreeMap<StockKey, i64>) {
         let has_left = order.fulfilment == Fulfilment::CarryOut || order.status >= OrderStatus::Shipped;
         for (line, number) in order.lines.iter().zip(0..) {
             let key = StockKey { product_id: line.product_id, warehouse_id: order.warehouse_id };
             let units = line.amount.units();
-            self.change_allotment(key, |allotment| allotment.consume(units));
+            let held = covered.get_mut(&key).map_or(0, |rest| take(rest, units));
+            self.change_allotment(key, |allotment| match held {
+                0 => allotment.consume(units),
+                _ => allotment.grant(held).consume(units),
+            });
             self.note_sold(at, key, units);
+            let is_unpromised = held > 0 && is_planted(Bug::HoldUsedUpUnpromised);
             if has_left {
                 self.move_stock(at, number, key, -units, Reason::Sold);
-            } else if is_promised(order.fulfilment, order.status) {
+            } else if is_promised(order.fulfilment, order.status) && !is_unpromised {
                 self.promise(key, units);
             }
         }

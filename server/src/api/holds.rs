@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 use outpost_schema::id::HoldId;
-use outpost_sync::wire::HoldWanted;
+use outpost_sync::wire::{HoldExtended, HoldWanted};
 
 use super::{
     Api,
@@ -16,7 +16,7 @@ use super::{
     caller::Calling,
     problem::Failure,
 };
-use crate::hold::{self, Unheld};
+use crate::hold::{self, Unheld, standing::By};
 
 pub(super) async fn place(
     State(api): State<Arc<Api>>,
@@ -37,8 +37,20 @@ pub(super) async fn release(
     calling: Calling,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Failure> {
-    hold::release(&api.server, calling.caller, hold_id(&id)?).await?;
+    hold::release(&api.server, By::Node(calling.caller), hold_id(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn extend(
+    State(api): State<Arc<Api>>,
+    wanted: Wanted,
+    calling: Calling,
+    Path(id): Path<String>,
+    Sent(extended): Sent<HoldExtended>,
+) -> Result<Response, Failure> {
+    let by = By::Node(calling.caller);
+    let lasts = hold::extend(&api.server, by, hold_id(&id)?, extended.expires_at).await?;
+    Ok(wanted.answer(StatusCode::OK, &lasts))
 }
 
 pub(super) async fn allot(

@@ -8,7 +8,10 @@ pub mod body;
 mod bootstrap;
 pub mod caller;
 pub mod catalogue;
+pub mod concerns;
+pub mod devices;
 mod digest;
+mod goods;
 mod health;
 mod holds;
 mod lives;
@@ -17,6 +20,7 @@ pub mod problem;
 mod pull;
 mod push;
 mod report;
+mod shelf;
 
 use std::sync::Arc;
 
@@ -38,6 +42,7 @@ use outpost_sync::{
 
 use self::{health::Counted, problem::Failure};
 use crate::{
+    confirm,
     feed::{Pulls, lane::Lane},
     hold::Desk,
     server::Server,
@@ -50,7 +55,10 @@ struct Api {
     pulls: Pulls,
     desk: Desk,
     counted: Counted,
+    /// The protocols that are spoken, as a header.
+    spoken: HeaderValue,
     _watch: Task,
+    _confirming: Task,
 }
 
 /// The routes of the api. Call it on a runtime: it starts the tasks that wake waiting pulls and settle
@@ -63,11 +71,19 @@ pub fn router(server: Arc<Server>) -> Router {
 /// The same, with another lane for long catch-ups than the usual one.
 pub fn router_with(server: Arc<Server>, lane: Lane) -> Router {
     let pulls = Pulls { lane, ..Pulls::default() };
-    let head_office = catalogue::routes().merge(office::routes()).with_state(Arc::clone(&server));
+    let head_office = catalogue::routes()
+        .merge(office::routes())
+        .merge(goods::routes())
+        .merge(concerns::routes())
+        .merge(devices::routes())
+        .merge(shelf::routes())
+        .with_state(Arc::clone(&server));
     let api = Arc::new(Api {
         desk: Desk::open(&server),
         counted: Counted::default(),
+        spoken: HeaderValue::from_str(&Range::OURS.to_string()).expect("numbers make a header"),
         _watch: Task::start(watch(Arc::clone(&server), Arc::clone(&pulls.waiting))),
+        _confirming: Task::start(confirm::watch(Arc::clone(&server))),
         server,
         pulls,
     });
@@ -82,6 +98,7 @@ pub fn router_with(server: Arc<Server>, lane: Lane) -> Router {
         .route(HOLDS_PATH, post(holds::place))
         .route("/v1/holds/{id}", delete(holds::release))
         .route("/v1/holds/{id}/allot", post(holds::allot))
+        .route("/v1/holds/{id}/extend", post(holds::extend))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
@@ -99,8 +116,7 @@ async fn dress(State(api): State<Arc<Api>>, request: Request, next: Next) -> Res
     if response.status().is_server_error() {
         api.counted.failures.add(1);
     }
-    let spoken = HeaderValue::from_str(&Range::OURS.to_string()).expect("numbers make a header");
-    response.headers_mut().insert(PROTOCOL_HEADER, spoken);
+    response.headers_mut().insert(PROTOCOL_HEADER, api.spoken.clone());
     response
 }
 

@@ -1,4 +1,4 @@
-//! What head office looks at, for programs: stock, orders, concerns, nodes, warehouses, totals.
+//! What head office looks at, for programs: stock, orders, nodes, warehouses, totals.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 use super::problem::Failure;
 use crate::{
-    db::office::{self, ConcernSeen, NodeSeen, OrderSeen, StockSeen, StockWanted, Totals, WarehouseSeen},
+    db::office::{self, NodeSeen, OrderSeen, ReturnSeen, StockSeen, StockWanted, Totals, WarehouseSeen},
     grants::{self, KeptBack},
     server::Server,
 };
@@ -36,7 +36,7 @@ pub fn routes() -> Router<Arc<Server>> {
     Router::new()
         .route("/v1/stock", get(stock))
         .route("/v1/orders", get(orders))
-        .route("/v1/concerns", get(concerns))
+        .route("/v1/returns", get(returns))
         .route("/v1/nodes", get(nodes))
         .route("/v1/kept-back", get(kept_back).put(keep_back))
         .route("/v1/warehouses", get(warehouses))
@@ -80,16 +80,14 @@ async fn orders(State(server): Shared, asked: Asked<OrdersAsked>) -> Answer<Vec<
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ConcernsAsked {
-    #[serde(default)]
-    all: bool,
+struct ReturnsAsked {
     limit: Option<i64>,
 }
 
-async fn concerns(State(server): Shared, asked: Asked<ConcernsAsked>) -> Answer<Vec<ConcernSeen>> {
-    let Query(ConcernsAsked { all, limit }) = asked?;
-    let limit = limit.unwrap_or(1_000).clamp(1, ROWS_MAX);
-    Ok(Json(server.db.snapshot(|tx| async move { office::concerns(&tx, all, limit).await }).await?))
+async fn returns(State(server): Shared, asked: Asked<ReturnsAsked>) -> Answer<Vec<ReturnSeen>> {
+    let Query(ReturnsAsked { limit }) = asked?;
+    let limit = limit.unwrap_or(100).clamp(1, ROWS_MAX);
+    Ok(Json(server.db.snapshot(|tx| async move { office::returns(&tx, limit).await }).await?))
 }
 
 #[derive(Deserialize)]

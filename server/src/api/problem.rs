@@ -78,9 +78,11 @@ impl From<Error> for Failure {
             Error::NoHole { .. } => StatusCode::CONFLICT,
             Error::TooMuch { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::NotFound { .. } => StatusCode::NOT_FOUND,
-            Error::NameTaken { .. } | Error::HomeTaken { .. } | Error::OtherCurrency { .. } | Error::LifeTaken => {
-                StatusCode::CONFLICT
-            }
+            Error::NameTaken { .. }
+            | Error::HomeTaken { .. }
+            | Error::OtherCurrency { .. }
+            | Error::LifeTaken
+            | Error::StillOpen { .. } => StatusCode::CONFLICT,
             Error::Migrate(_)
             | Error::NoConnection(_)
             | Error::Db(_)
@@ -124,6 +126,7 @@ pub fn ours(error: &Error) -> Failure {
         | Error::NameTaken { .. }
         | Error::HomeTaken { .. }
         | Error::LifeTaken
+        | Error::StillOpen { .. }
         | Error::OtherCurrency { .. } => {
             tracing::error!("a request failed inside: {error}");
             let sentence = "head office failed at this; it is in its log, tell whoever looks after it";
@@ -169,10 +172,10 @@ impl From<hold::Unheld> for Failure {
             hold::Unheld::Failed(error) => return ours(error),
             hold::Unheld::TooManyWaiting | hold::Unheld::Recovering { .. } => StatusCode::SERVICE_UNAVAILABLE,
             hold::Unheld::UnknownHold | hold::Unheld::UnknownStock => StatusCode::NOT_FOUND,
-            hold::Unheld::UnknownNode | hold::Unheld::Frozen => StatusCode::FORBIDDEN,
-            hold::Unheld::BadSeconds => StatusCode::UNPROCESSABLE_ENTITY,
+            hold::Unheld::UnknownNode | hold::Unheld::Frozen | hold::Unheld::Suspended => StatusCode::FORBIDDEN,
+            hold::Unheld::BadSeconds | hold::Unheld::BadLines => StatusCode::UNPROCESSABLE_ENTITY,
             hold::Unheld::NothingLeft { .. } | hold::Unheld::IdTaken | hold::Unheld::Closed => StatusCode::CONFLICT,
         };
-        Self::new(status, unheld.code(), unheld.to_string())
+        Self { status, problem: unheld.into() }
     }
 }

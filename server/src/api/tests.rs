@@ -6,13 +6,13 @@ use axum::{
     http::{Method, Request, StatusCode, header},
 };
 use http_body_util::BodyExt as _;
-use outpost_schema::feed::Aggregate;
+use outpost_schema::{clock::Timestamp, feed::Aggregate};
 use outpost_sync::{
     codec::{Form, decode, encode},
     speak::Range,
     wire::{
-        ACKED_HEADER, BODY_MAX, HEAD_HEADER, INFLATED_MAX, JSON, MSGPACK, NODE_HEADER, PROTOCOL_HEADER, Page, Problem,
-        Pulled, Push, Pushed,
+        ACKED_HEADER, BODY_MAX, HEAD_HEADER, HoldPlaced, INFLATED_MAX, JSON, MSGPACK, NODE_HEADER, PROTOCOL_HEADER,
+        Page, Problem, Pulled, Push, Pushed,
     },
 };
 use tower::ServiceExt as _;
@@ -222,6 +222,16 @@ async fn a_hold_is_placed_released_and_turned_into_allotment_by_hand() {
         assert_eq!(place(3, amount).await.code(), "unreadable_body", "an amount is at least 1");
     }
     let id = uuid::Uuid::from_u128(1);
+    let extended = async |until: Timestamp| {
+        let body = format!(r#"{{"expires_at": {}}}"#, serde_json::to_string(&until).unwrap());
+        let sent = request(Method::POST, &format!("/v1/holds/{id}/extend")).header(header::CONTENT_TYPE, JSON);
+        line.send(sent.body(body.into()).unwrap()).await
+    };
+    let now = line.network.server.now();
+    let lasts: HoldPlaced = serde_json::from_slice(&extended(now.plus_seconds(600)).await.bytes).unwrap();
+    assert_eq!(lasts.expires_at, now.plus_seconds(600));
+    let too_long = extended(now.plus_seconds(90_000)).await;
+    assert_eq!((too_long.status.as_u16(), too_long.code().as_str()), (422, "bad_seconds"));
     let allotted = request(Method::POST, &format!("/v1/holds/{id}/allot")).body(Body::empty()).unwrap();
     assert_eq!(line.send(allotted).await.status, StatusCode::NO_CONTENT);
     assert_eq!(place(4, 2).await.status, StatusCode::CREATED);
@@ -230,6 +240,31 @@ async fn a_hold_is_placed_released_and_turned_into_allotment_by_hand() {
     assert_eq!(line.send(released).await.status, StatusCode::NO_CONTENT);
     let metrics = String::from_utf8(line.get("/metrics").await.bytes).unwrap();
     assert!(metrics.contains("\noutpost_holds_placed_total 2\n"), "{metrics}");
+}
+
+#[tokio::test]
+async fn several_lines_are_refused_together_and_each_says_what_there_is() {
+    let line = Line::open().await;
+    line.network.stock(0..2, 5).await;
+    let place = |id: u128, units: [i64; 2]| {
+        let (one, other, shop) =
+            (crate::db::fixture::product(0), crate::db::fixture::product(1), crate::db::fixture::SHOP);
+        let [few, many] = units;
+        let id = uuid::Uuid::from_u128(id);
+        let body = format!(
+            r#"{{"hold_id": "{id}", "seconds": 60, "order_id": "{id}", "lines": [
+                {{"product_id": "{one}", "warehouse_id": "{shop}", "amount": {few}}},
+                {{"product_id": "{other}", "warehouse_id": "{shop}", "amount": {many}}}]}}"#
+        );
+        line.send(request(Method::POST, HOLDS_PATH).header(header::CONTENT_TYPE, JSON).body(body.into()).unwrap())
+    };
+    assert_eq!(place(1, [2, 4]).await.status, StatusCode::CREATED);
+    let refused = place(2, [3, 2]).await;
+    let problem: Problem = serde_json::from_slice(&refused.bytes).unwrap();
+    assert_eq!((refused.status, problem.code.as_str()), (StatusCode::CONFLICT, "nothing_left"));
+    let told: Vec<_> = problem.available.iter().map(|line| (line.wanted, line.available)).collect();
+    assert_eq!(told, [(3, 3), (2, 1)]);
+    assert_eq!(place(1, [2, 4]).await.status, StatusCode::CREATED, "a repeat hears the same");
 }
 
 #[tokio::test]

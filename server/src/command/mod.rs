@@ -3,19 +3,25 @@
 mod backup;
 mod check;
 mod concern;
+mod delivery;
+mod hold;
 mod house;
 mod import;
 mod import_ops;
 mod node;
+mod nodes;
 mod opened;
 mod order;
 mod price;
 mod product;
 mod recovery;
 mod restore;
+mod rule;
 mod serve;
+mod shelf;
 mod stock;
 mod table;
+mod transfer;
 mod verify;
 mod warehouse;
 
@@ -56,6 +62,9 @@ enum Verb {
     /// Devices
     #[command(subcommand)]
     Node(node::Verb),
+    /// Devices that are lost, stolen, closed or moved, and what that costs
+    #[command(subcommand)]
+    Nodes(nodes::Verb),
     /// The catalogue, one product at a time
     #[command(subcommand)]
     Product(product::Verb),
@@ -66,9 +75,24 @@ enum Verb {
     Import(import::Verb),
     /// Take what a device without a line wrote with `outpost-node export`, and write the reply to carry back
     ImportOps(import_ops::Args),
-    /// What is on hand
+    /// What is on hand, promised, moved and running low
     #[command(subcommand)]
     Stock(stock::Verb),
+    /// Goods on the road between warehouses
+    #[command(subcommand)]
+    Transfers(transfer::Verb),
+    /// Deliveries that are expected from suppliers
+    #[command(subcommand)]
+    Delivery(delivery::Verb),
+    /// What is held for buyers
+    #[command(subcommand)]
+    Holds(hold::Verb),
+    /// What happens at a till whose allotment does not cover a line
+    #[command(subcommand)]
+    Policy(rule::Policy),
+    /// How the labels of the shop's own scales are laid out
+    #[command(subcommand)]
+    Label(rule::Label),
     /// What was sold
     #[command(subcommand)]
     Orders(order::Verb),
@@ -115,11 +139,17 @@ async fn act(verb: Verb, opened: &Opened, config: &Config) -> Result<ExitCode, P
         Verb::Serve | Verb::Restore(_) => Ok(()),
         Verb::Warehouse(verb) => warehouse::run(verb, server).await,
         Verb::Node(verb) => node::run(verb, server, config).await,
+        Verb::Nodes(verb) => nodes::run(verb, server, config).await,
         Verb::Product(verb) => product::run(verb, server).await,
         Verb::Price(args) => price::run(args, server).await,
         Verb::Import(verb) => import::run(verb, server).await,
         Verb::ImportOps(args) => import_ops::run(args, server).await,
         Verb::Stock(verb) => stock::run(verb, server).await,
+        Verb::Transfers(verb) => transfer::run(verb, server).await,
+        Verb::Delivery(verb) => delivery::run(verb, server).await,
+        Verb::Holds(verb) => hold::run(verb, server).await,
+        Verb::Policy(verb) => rule::policy(verb, server).await,
+        Verb::Label(verb) => rule::label(verb, server).await,
         Verb::Orders(verb) => order::run(verb, server).await,
         Verb::Recovery(args) => recovery::run(&args, server).await,
         Verb::Concerns(verb) => concern::run(verb, server).await,

@@ -180,14 +180,14 @@ async fn add(wanted: Wanted, server: &Server, config: &Config) -> Result<(), Pro
     hand_over(&nodes::add_node(server, &wanted).await?, out)
 }
 
-async fn place(server: &Server, name: &str) -> Result<WarehouseId, Problem> {
+pub(super) async fn place(server: &Server, name: &str) -> Result<WarehouseId, Problem> {
     let found = server.db.snapshot(|tx| async move { import::warehouse(&tx, name).await }).await?;
     Ok(found.ok_or_else(|| Error::NotFound { what: "warehouse", name: name.to_owned() })?)
 }
 
 /// Made before the device is, so that no device is added whose card cannot be kept. A card is not
 /// written over, for it may be the only one of its device, and is nobody else's to read.
-fn created(path: &Path) -> Result<std::fs::File, Problem> {
+pub(super) fn created(path: &Path) -> Result<std::fs::File, Problem> {
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     opened.map_err(|error| {
         let sentence = format!("cannot write the card to {}; choose a new file: {error}", path.display());
@@ -195,7 +195,7 @@ fn created(path: &Path) -> Result<std::fs::File, Problem> {
     })
 }
 
-fn hand_over(card: &Card, out: Option<std::fs::File>) -> Result<(), Problem> {
+pub(super) fn hand_over(card: &Card, out: Option<std::fs::File>) -> Result<(), Problem> {
     let text = toml::to_string(card).map_err(|error| Problem::new("card_not_written", error.to_string()))?;
     match out {
         Some(mut file) => file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| {
@@ -208,7 +208,7 @@ fn hand_over(card: &Card, out: Option<std::fs::File>) -> Result<(), Problem> {
     }
 }
 
-async fn list(server: &Server, json: bool) -> Result<(), Problem> {
+pub(super) async fn list(server: &Server, json: bool) -> Result<(), Problem> {
     let currency = server.currency;
     let beginning = Timestamp::from_micros(0);
     let nodes = server.db.snapshot(|tx| async move { office::nodes(&tx, beginning, currency).await }).await?;
@@ -257,6 +257,6 @@ async fn list(server: &Server, json: bool) -> Result<(), Problem> {
 }
 
 /// Reads a value with the schema's own word for what is wrong.
-fn word<T: std::str::FromStr<Err = Fault>>(text: &str) -> Result<T, String> {
+pub(super) fn word<T: std::str::FromStr<Err = Fault>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|fault: Fault| fault.to_string())
 }

@@ -1,4 +1,4 @@
-//! `outpost-server orders list`.
+//! `outpost-server orders list` and `orders returns`.
 
 use outpost_schema::order::OrderStatus;
 use outpost_sync::wire::Problem;
@@ -21,10 +21,43 @@ pub(super) enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// List what came back, the newest first
+    Returns {
+        /// How many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+        limit: i64,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 pub(super) async fn run(verb: Verb, server: &Server) -> Result<(), Problem> {
-    let Verb::List { status, limit, json } = verb;
+    match verb {
+        Verb::List { status, limit, json } => list(status, limit, json, server).await,
+        Verb::Returns { limit, json } => returns(limit, json, server).await,
+    }
+}
+
+async fn returns(limit: i64, json: bool, server: &Server) -> Result<(), Problem> {
+    let returns = server.db.snapshot(|tx| async move { office::returns(&tx, limit).await }).await?;
+    if json {
+        return print_json(&returns);
+    }
+    let rows: Vec<_> = returns
+        .into_iter()
+        .map(|r| {
+            let (units, damaged) = (r.units.to_string(), r.damaged.to_string());
+            let (at, refunded) = (moment(r.created_at), r.refunded.to_string());
+            [r.receipt, r.order_receipt, at, r.node, r.warehouse, units, damaged, refunded, r.reason]
+        })
+        .collect();
+    let head = ["receipt", "of", "at (UTC)", "device", "warehouse", "units", "damaged", "refunded", "why"];
+    table::print(head, &rows, "nothing came back yet");
+    Ok(())
+}
+
+async fn list(status: Option<String>, limit: i64, json: bool, server: &Server) -> Result<(), Problem> {
     let status: Option<OrderStatus> = status.map(|word| word.parse()).transpose()?;
     let orders = server.db.snapshot(|tx| async move { office::orders(&tx, None, status, limit).await }).await?;
     if json {
@@ -34,9 +67,12 @@ pub(super) async fn run(verb: Verb, server: &Server) -> Result<(), Problem> {
         .into_iter()
         .map(|o| {
             let (total, lines) = (o.total_amount.to_string(), o.lines.to_string());
-            [o.receipt, moment(o.created_at), o.node, o.warehouse, o.status.to_string(), lines, total]
+            let (returned, refunded) = (o.returned.to_string(), o.refunded.to_string());
+            let (at, status) = (moment(o.created_at), o.status.to_string());
+            [o.receipt, at, o.node, o.warehouse, status, lines, total, returned, refunded]
         })
         .collect();
-    table::print(["receipt", "at (UTC)", "device", "warehouse", "status", "lines", "total"], &rows, "no orders yet");
+    let head = ["receipt", "at (UTC)", "device", "warehouse", "status", "lines", "total", "returned", "refunded"];
+    table::print(head, &rows, "no orders yet");
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! `outpost-server stock show | kept-back`.
+//! `outpost-server stock`: what is on hand; the other verbs stand in [`super::shelf`].
 
 use outpost_sync::wire::Problem;
 
-use super::{print_json, product, table};
+use super::{print_json, product, shelf, table};
 use crate::{
     db::{
         import,
@@ -41,16 +41,42 @@ pub(super) enum Verb {
         #[arg(long, requires = "warehouse", conflicts_with = "units")]
         reset: bool,
     },
+    /// Show to whom a product is promised: devices, holds, orders
+    Promises(shelf::Of),
+    /// Show what moved a product, the newest first
+    Movements {
+        #[command(flatten)]
+        of: shelf::Of,
+        /// All of them, however many
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show what runs low
+    Low {
+        /// Only there
+        #[arg(long, value_name = "NAME")]
+        warehouse: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say at how many goods run low
+    #[command(subcommand)]
+    Threshold(shelf::Threshold),
 }
 
 pub(super) async fn run(verb: Verb, server: &Server) -> Result<(), Problem> {
     match verb {
-        Verb::Show { product, warehouse, json } => show(server, product, warehouse, json).await,
-        Verb::KeptBack { units, warehouse, reset } => keep_back(server, units, warehouse, reset).await,
+        Verb::Show { product, warehouse, json } => show(product, warehouse, json, server).await,
+        Verb::KeptBack { units, warehouse, reset } => keep_back(units, warehouse, reset, server).await,
+        Verb::Promises(of) => shelf::promises(of, server).await,
+        Verb::Movements { of, all } => shelf::movements(of, all, server).await,
+        Verb::Low { warehouse, json } => shelf::low(warehouse, json, server).await,
+        Verb::Threshold(verb) => shelf::threshold(verb, server).await,
     }
 }
 
-async fn keep_back(server: &Server, units: Option<i64>, warehouse: Option<String>, reset: bool) -> Result<(), Problem> {
+async fn keep_back(units: Option<i64>, warehouse: Option<String>, reset: bool, server: &Server) -> Result<(), Problem> {
     if units.is_some() || reset {
         let at = match warehouse.as_deref() {
             Some(name) => {
@@ -69,7 +95,7 @@ async fn keep_back(server: &Server, units: Option<i64>, warehouse: Option<String
     Ok(())
 }
 
-async fn show(server: &Server, product: Option<String>, warehouse: Option<String>, json: bool) -> Result<(), Problem> {
+async fn show(product: Option<String>, warehouse: Option<String>, json: bool, server: &Server) -> Result<(), Problem> {
     let product_id = match product {
         Some(word) => Some(product::find(server, &word).await?.product_id),
         None => None,

@@ -1,6 +1,6 @@
 //! Products with their barcodes, and the tree of categories.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use outpost_schema::{
     barcode::Barcode,
@@ -95,6 +95,22 @@ pub async fn by_word(tx: &Tx, word: &str) -> Result<Option<Product>, Error> {
          order by p.sku = $1 desc nulls last limit 1"
     );
     tx.query_opt(&sql, &[&word]).await?.as_ref().map(product).transpose()
+}
+
+/// The products that have these skus or barcodes, by those words.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn ids_of_words(tx: &Tx, words: &[String]) -> Result<HashMap<String, ProductId>, Error> {
+    let sql = "select w.word, coalesce(p.product_id, b.product_id) as product_id
+        from unnest($1::text[]) as w (word)
+        left join products p on p.sku = w.word
+        left join lateral (
+            select product_id from barcodes where barcode in (w.word, '0' || w.word) order by barcode desc limit 1
+        ) b on true
+        where coalesce(p.product_id, b.product_id) is not null";
+    let rows = tx.query(sql, &[&words]).await?;
+    rows.iter().map(|row| Ok((row.try_get("word")?, row.try_get("product_id")?))).collect()
 }
 
 /// Products in the order of their names, after the name and id given; those whose name, sku or barcode
@@ -252,6 +268,8 @@ pub struct Uses {
     pub is_reviewed: bool,
     /// Whether it lies in somebody's cart.
     pub is_in_cart: bool,
+    /// Whether a delivery of it is or was expected.
+    pub is_delivered: bool,
 }
 
 /// What a product is used by.
@@ -264,7 +282,8 @@ pub async fn uses(tx: &Tx, product_id: ProductId) -> Result<Uses, Error> {
             count(s.product_id) > 0 as has_book,
             exists (select 1 from order_items i where i.product_id = $1) as is_ordered,
             exists (select 1 from reviews r where r.product_id = $1) as is_reviewed,
-            exists (select 1 from carts c where c.product_id = $1) as is_in_cart
+            exists (select 1 from carts c where c.product_id = $1) as is_in_cart,
+            exists (select 1 from delivery_lines l where l.product_id = $1) as is_delivered
         from stock s where s.product_id = $1";
     let row = tx.query_one(sql, &[&product_id]).await?;
     Ok(Uses {
@@ -274,6 +293,7 @@ pub async fn uses(tx: &Tx, product_id: ProductId) -> Result<Uses, Error> {
         is_ordered: row.try_get("is_ordered")?,
         is_reviewed: row.try_get("is_reviewed")?,
         is_in_cart: row.try_get("is_in_cart")?,
+        is_delivered: row.try_get("is_delivered")?,
     })
 }
 

@@ -55,6 +55,24 @@ pub async fn open(
     Ok(())
 }
 
+/// Brings those of these concerns that are open up to date; none is opened.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn renew(tx: &Tx, told: &[Raised]) -> Result<(), Error> {
+    let kinds: Vec<_> = told.iter().map(|concern| concern.kind).collect();
+    let subjects: Vec<_> = told.iter().map(|concern| &concern.subject).collect();
+    let details: Vec<_> = told.iter().map(|concern| &concern.detail).collect();
+    tx.execute(
+        "update concerns c set detail = t.detail
+         from unnest($1::text[], $2::text[], $3::jsonb[]) as t (kind, subject, detail)
+         where c.kind = t.kind and c.subject = t.subject and c.closed_at is null",
+        &[&kinds, &subjects, &details],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Closes concerns that are over; those that are not open are left alone.
 ///
 /// # Errors

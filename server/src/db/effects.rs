@@ -6,6 +6,7 @@
 
 mod orders;
 mod people;
+mod returns;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +19,7 @@ use outpost_schema::{
     word::Word as _,
 };
 
-use super::{Tx, columns, sizing::Columns};
+use super::{Tx, columns, confirmations, counts, deliveries, holds, sizing::Columns, transfers, written_off};
 use crate::error::Error;
 
 /// Writes everything of `settled` but its verdicts and concerns. `sold_before` are the cart lines of
@@ -41,8 +42,12 @@ pub async fn write(
     orders::insert_orders(tx, incarnation_id, &settled.orders).await?;
     orders::insert_items(tx, &settled.orders).await?;
     orders::insert_payments(tx, &settled.orders).await?;
+    confirmations::insert(tx, &settled.awaited).await?;
     people::insert_reviews(tx, &settled.reviews).await?;
     orders::raise_statuses(tx, settled).await?;
+    transfers::write(tx, known, settled).await?;
+    deliveries::add(tx, &settled.delivered).await?;
+    returns::write(tx, incarnation_id, known, settled).await?;
     insert_movements(tx, incarnation_id, &settled.movements).await?;
     update_levels(tx, known, &settled.levels, now).await?;
     write_allotments(tx, incarnation_id, (&known.allotments, Some(&known.outlooks)), &settled.allotments).await?;
@@ -50,6 +55,9 @@ pub async fn write(
         let keys = settled.elder_allotments.iter().filter(|(of, _)| of == life).map(|(_, key)| *key).collect();
         write_allotments(tx, *life, (&elder.allotments, None), &keys).await?;
     }
+    counts::write(tx, known, &settled.counts).await?;
+    written_off::reduce(tx, &known.written_off, &settled.given_back).await?;
+    holds::use_up(tx, &settled.used_up, now).await?;
     insert_carried(tx, incarnation_id, settled).await?;
     write_sold(tx, known, sold_before, &settled.sold).await
 }
@@ -61,16 +69,36 @@ async fn insert_movements(tx: &Tx, incarnation_id: IncarnationId, movements: &[M
     let products: Vec<_> = movements.iter().map(|moved| moved.movement.key.product_id).collect();
     let warehouses: Vec<_> = movements.iter().map(|moved| moved.movement.key.warehouse_id).collect();
     let deltas: Vec<_> = movements.iter().map(|moved| moved.movement.delta).collect();
-    let reasons: Vec<_> = movements.iter().map(|moved| moved.movement.reason.word()).collect();
-    let seqs: Vec<_> = movements.iter().map(|moved| moved.seq).collect();
+    let reasons: Vec<_> = movements.iter().map(|moved| moved.movement.why.reason.word()).collect();
+    let persons: Vec<_> = movements.iter().map(|moved| moved.movement.why.remark.person.as_deref()).collect();
+    let notes: Vec<_> = movements.iter().map(|moved| moved.movement.why.remark.note.as_deref()).collect();
+    let lots: Vec<_> = movements.iter().map(|moved| moved.movement.why.lot.lot.as_deref()).collect();
+    let expiries: Vec<_> = movements.iter().map(|moved| moved.movement.why.lot.expires.as_deref()).collect();
+    let ops = movements.iter().map(|moved| moved.of.unwrap_or((incarnation_id, moved.seq)));
+    let (lives, seqs): (Vec<_>, Vec<_>) = ops.unzip();
     let lines: Vec<_> = movements.iter().map(|moved| moved.line).collect();
     let moments: Vec<_> = movements.iter().map(|moved| moved.at).collect();
     tx.execute(
-        "insert into stock_movements (product_id, warehouse_id, delta, reason, incarnation_id, seq, line, moved_at)
-         select product_id, warehouse_id, delta, reason, $1, seq, line, moved_at
-         from unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::integer[], $8::timestamptz[])
-              as m (product_id, warehouse_id, delta, reason, seq, line, moved_at)",
-        &[&incarnation_id, &products, &warehouses, &deltas, &reasons, &seqs, &lines, &moments],
+        "insert into stock_movements (product_id, warehouse_id, delta, reason, incarnation_id, seq, line, moved_at,
+             person, note, lot, expires)
+         select product_id, warehouse_id, delta, reason, incarnation_id, seq, line, moved_at, person, note, lot, expires
+         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::integer[],
+                     $8::timestamptz[], $9::text[], $10::text[], $11::text[], $12::text[])
+              as m (incarnation_id, product_id, warehouse_id, delta, reason, seq, line, moved_at, person, note, lot, expires)",
+        &[
+            &lives,
+            &products,
+            &warehouses,
+            &deltas,
+            &reasons,
+            &seqs,
+            &lines,
+            &moments,
+            &persons,
+            &notes,
+            &lots,
+            &expiries,
+        ],
     )
     .await?;
     Ok(())
@@ -99,13 +127,13 @@ macro_rules! keeping {
     ($outlooks:literal) => {
         concat!(
             "insert into allotments (incarnation_id, product_id, warehouse_id, granted, consumed, returned, received,
-                 sold_units, sold_squares, sold_since, sold_at, asked, asked_at, spared)
+                 reclaimed, sold_units, sold_squares, sold_since, sold_at, asked, asked_at, spared)
              select $1, a.* from unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-                 $8::bigint[], $9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::bigint[], $13::timestamptz[],
-                 $14::bigint[]) as a
+                 $8::bigint[], $9::bigint[], $10::bigint[], $11::timestamptz[], $12::timestamptz[], $13::bigint[],
+                 $14::timestamptz[], $15::bigint[]) as a
              on conflict (incarnation_id, product_id, warehouse_id) do update
                  set granted = excluded.granted, consumed = excluded.consumed, returned = excluded.returned,
-                     received = excluded.received",
+                     received = excluded.received, reclaimed = excluded.reclaimed",
             $outlooks
         )
     };
@@ -134,6 +162,7 @@ async fn write_allotments(
     let consumed: Vec<_> = allotments.iter().map(|allotment| allotment.consumed).collect();
     let returned: Vec<_> = allotments.iter().map(|allotment| allotment.returned).collect();
     let received: Vec<_> = allotments.iter().map(|allotment| allotment.received).collect();
+    let reclaimed: Vec<_> = allotments.iter().map(|allotment| allotment.reclaimed).collect();
     let outlook = |key| outlooks.and_then(|outlooks| outlooks.get(key)).copied().unwrap_or_default();
     let sized = Columns::of(&keys.iter().map(outlook).collect::<Vec<_>>());
     tx.execute(
@@ -146,6 +175,7 @@ async fn write_allotments(
             &consumed,
             &returned,
             &received,
+            &reclaimed,
             &sized.sold_units,
             &sized.sold_squares,
             &sized.sold_since,

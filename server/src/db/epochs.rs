@@ -162,13 +162,16 @@ pub async fn stamp_feed(tx: &Tx) -> Result<(), Error> {
     Ok(())
 }
 
-/// From now on every active journal owes a report. Says for how many is waited.
+/// From now on every active journal owes a report, also one that was given up before: it may have been heard again
+/// in the time that the database forgot, and have been granted something. Says for how many is waited.
 ///
 /// # Errors
 /// If Postgres fails.
 pub async fn ask_for_reports(tx: &Tx) -> Result<i64, Error> {
     tx.execute(
-        "update incarnations set report_owed = true, report_head = null where state = 'active' or report_owed",
+        "update incarnations set report_owed = true, report_head = null,
+                given_up_at = case when state in ('active', 'suspended') then null else given_up_at end
+         where state in ('active', 'suspended') or report_owed",
         &[],
     )
     .await?;
@@ -308,7 +311,7 @@ pub struct Credit {
 pub async fn credit(tx: &Tx, incarnation_id: IncarnationId) -> Result<Option<Credit>, Error> {
     let row = tx
         .query_opt(
-            "select state = 'active' as is_active, report_owed, acked_seq, claimed_seq
+            "select state in ('active', 'suspended') as is_active, report_owed, acked_seq, claimed_seq
              from incarnations where incarnation_id = $1 for no key update",
             &[&incarnation_id],
         )

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use outpost_schema::{
+    count::{JOURNALS_MAX, Upto},
     device::IncarnationState,
     feed::{EVERYONE, Key, Kind},
     id::{EpochId, IncarnationId, NodeId, WarehouseId},
@@ -286,6 +287,31 @@ pub async fn journals(tx: &Tx, node_id: NodeId) -> Result<Vec<Acked>, Error> {
         .await?;
     let archived = archived(tx, node_id).await?;
     rows.iter().map(|row| acked(row, &archived)).collect()
+}
+
+/// How far the server has the journals of the other devices that may act where this one stands. Where there are more
+/// than a cut may name it is none, and what they do while something is counted is doubtful.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn others(tx: &Tx, node_id: NodeId) -> Result<Vec<Upto>, Error> {
+    let rows = tx
+        .query(
+            "select i.incarnation_id, i.acked_seq
+            from nodes me
+            join nodes n on n.scope @> array[me.warehouse_id] and n.node_id <> me.node_id
+            join incarnations i on i.node_id = n.node_id
+            where me.node_id = $1 and i.acked_seq > 0
+            order by i.incarnation_id
+            limit $2",
+            &[&node_id, &i64::try_from(JOURNALS_MAX + 1).unwrap_or(i64::MAX)],
+        )
+        .await?;
+    if rows.len() > JOURNALS_MAX {
+        return Ok(Vec::new());
+    }
+    let upto = |row: &Row| Ok(Upto { incarnation_id: row.try_get(0)?, seq: row.try_get(1)? });
+    rows.iter().map(upto).collect()
 }
 
 fn acked(row: &Row, archived: &BTreeMap<IncarnationId, i64>) -> Result<Acked, Error> {

@@ -178,6 +178,11 @@ pub async fn reclaim(
             &[&incarnation_id, &now, &places],
         )
         .await?;
+    opened(&rows)
+}
+
+/// The rows (product, warehouse, units) that a change opened.
+pub(super) fn opened(rows: &[tokio_postgres::Row]) -> Result<Open, Error> {
     let mut open = Open::default();
     for row in rows {
         open.keys.insert(StockKey { product_id: row.try_get(0)?, warehouse_id: row.try_get(1)? });

@@ -4,9 +4,11 @@
 //! Whoever changes a stock row, a promise on it or an allotment of it locks the stock row first. So
 //! what is read after the stock rows are locked stays true until the transaction ends.
 
+mod returns;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join3};
 use outpost_schema::{
     cart::SoldUnits,
     clock::Timestamp,
@@ -24,8 +26,9 @@ use outpost_schema::{
 use tokio_postgres::{Row, types::ToSql};
 
 use super::{
-    Tx, columns,
+    Tx, columns, counts, holds,
     sizing::{self, OUTLOOK},
+    transfers,
 };
 use crate::error::Error;
 
@@ -50,18 +53,30 @@ pub async fn load(
     now: Timestamp,
 ) -> Result<Ground, Error> {
     let mut known = Known::empty(currency, now);
-    known.orders = orders(tx, &touched.orders).await?;
-    for order in known.orders.values() {
+    known.receipts = returns::receipts(tx, &touched.receipts).await?;
+    let named = touched.orders.iter().chain(&touched.bought).chain(known.receipts.values());
+    known.orders = orders(tx, &named.copied().collect()).await?;
+    for (_, order) in known.orders.iter().filter(|(id, _)| touched.orders.contains(id)).collect::<Vec<_>>() {
         touched.order(order);
     }
+    known.transfers = transfers::lock(tx, &touched.transfers).await?;
+    for transfer in known.transfers.values() {
+        touched.transfer(transfer);
+    }
+    returns::load(tx, touched, &mut known).await?;
+    touched.stock.extend(holds::rows_of(tx, &touched.holds).await?);
     known.levels = stock(tx, &touched.stock, now).await?;
     let released = if touched.asks { release_expired(tx, &touched.stock, now).await? } else { BTreeMap::new() };
     known.levels.extend(&released);
-    let (held, sold) = try_join(held(tx, author.incarnation_id, &touched.stock), sold(tx, &touched.sold)).await?;
-    known.allotments = held.iter().map(|(key, (allotment, _))| (*key, *allotment)).collect();
-    known.outlooks = held.into_iter().map(|(key, (_, outlook))| (key, outlook)).collect();
-    known.sold = sold;
-    known.elders = elders(tx, author, touched).await?;
+    known.holds = holds::open_lines(tx, &touched.holds).await?;
+    let held = held(tx, author.incarnation_id, &touched.stock);
+    let counts = counts::in_force(tx, &touched.stock);
+    let (held, sold, counts) = try_join3(held, sold(tx, &touched.sold), counts).await?;
+    known.outlooks = held.iter().map(|(key, held)| (*key, held.outlook)).collect();
+    known.allotments = keep_written_off(&mut known, author.incarnation_id, held);
+    (known.sold, known.counts) = (sold, counts);
+    known.moved = counts::beyond(tx, author, touched).await?;
+    elders(tx, author, touched, &mut known).await?;
     if author.is_superseded {
         known.carried = carried(tx, author.incarnation_id, entries).await?;
     }
@@ -115,24 +130,28 @@ pub async fn stock(tx: &Tx, keys: &BTreeSet<StockKey>, now: Timestamp) -> Result
     lock_stock(tx, keys).await
 }
 
-async fn lock_stock(tx: &Tx, keys: &BTreeSet<StockKey>) -> Result<BTreeMap<StockKey, Level>, Error> {
+/// The statement that [`lock_stock`] runs.
+pub fn lock_stock_sql() -> String {
+    let locking = if is_planted(Bug::ReadThenWritten) { "" } else { "for no key update of s" };
+    format!(
+        "select s.product_id, s.warehouse_id, s.balance, s.promised
+         from unnest($1::uuid[], $2::uuid[]) as k (product_id, warehouse_id)
+         join stock s using (product_id, warehouse_id)
+         order by s.product_id, s.warehouse_id
+         {locking}"
+    )
+}
+
+/// Those of the stock rows that there are, locked in the order of their keys.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn lock_stock(tx: &Tx, keys: &BTreeSet<StockKey>) -> Result<BTreeMap<StockKey, Level>, Error> {
     if keys.is_empty() {
         return Ok(BTreeMap::new());
     }
     let (products, warehouses) = columns(keys);
-    let locking = if is_planted(Bug::ReadThenWritten) { "" } else { "for no key update of s" };
-    let rows = tx
-        .query(
-            &format!(
-                "select s.product_id, s.warehouse_id, s.balance, s.promised
-                 from unnest($1::uuid[], $2::uuid[]) as k (product_id, warehouse_id)
-                 join stock s using (product_id, warehouse_id)
-                 order by s.product_id, s.warehouse_id
-                 {locking}"
-            ),
-            &[&products, &warehouses],
-        )
-        .await?;
+    let rows = tx.query(&lock_stock_sql(), &[&products, &warehouses]).await?;
     rows.iter().map(|row| Ok((stock_key(row)?, level(row)?))).collect()
 }
 
@@ -188,16 +207,37 @@ fn level(row: &Row) -> Result<Level, Error> {
     Ok(Level { balance: row.try_get("balance")?, promised: row.try_get("promised")? })
 }
 
-fn stock_key(row: &Row) -> Result<StockKey, Error> {
+pub(super) fn stock_key(row: &Row) -> Result<StockKey, Error> {
     Ok(StockKey { product_id: row.try_get("product_id")?, warehouse_id: row.try_get("warehouse_id")? })
 }
 
-/// The journal's allotments of these stock rows, which are locked, and what is known beside their totals.
+/// What a journal has of a row.
+struct Held {
+    allotment: Allotment,
+    outlook: Outlook,
+    /// Units that are still written off with it.
+    written_off: i64,
+}
+
+/// The journal's allotments of these stock rows, which are locked.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn allotments(
+    tx: &Tx,
+    incarnation_id: IncarnationId,
+    keys: &BTreeSet<StockKey>,
+) -> Result<BTreeMap<StockKey, Allotment>, Error> {
+    let found = held(tx, incarnation_id, keys).await?;
+    Ok(found.into_iter().map(|(key, held)| (key, held.allotment)).collect())
+}
+
+/// The same, with what is known beside their totals.
 async fn held(
     tx: &Tx,
     incarnation_id: IncarnationId,
     keys: &BTreeSet<StockKey>,
-) -> Result<BTreeMap<StockKey, (Allotment, Outlook)>, Error> {
+) -> Result<BTreeMap<StockKey, Held>, Error> {
     if keys.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -205,15 +245,25 @@ async fn held(
     let rows = tx
         .query(
             &format!(
-                "select a.product_id, a.warehouse_id, a.granted, a.reclaimed, a.consumed, a.returned, a.received, {OUTLOOK}
+                "select a.product_id, a.warehouse_id, a.granted, a.reclaimed, a.consumed, a.returned, a.received,
+                        coalesce(l.units, 0) as written_off, {OUTLOOK}
                  from unnest($2::uuid[], $3::uuid[]) as k (product_id, warehouse_id)
                  join allotments a using (product_id, warehouse_id)
+                 left join written_off l on l.incarnation_id = a.incarnation_id and l.product_id = a.product_id
+                     and l.warehouse_id = a.warehouse_id
                  where a.incarnation_id = $1"
             ),
             &[&incarnation_id, &products, &warehouses],
         )
         .await?;
-    rows.iter().map(|row| Ok((stock_key(row)?, (allotment(row)?, sizing::outlook(row)?)))).collect()
+    let held = |row| -> Result<Held, Error> {
+        Ok(Held {
+            allotment: allotment(row)?,
+            outlook: sizing::outlook(row)?,
+            written_off: row.try_get("written_off")?,
+        })
+    };
+    rows.iter().map(|row| Ok((stock_key(row)?, held(row)?))).collect()
 }
 
 /// Reads the totals of an allotment.
@@ -231,14 +281,29 @@ pub(super) fn allotment(row: &Row) -> Result<Allotment, Error> {
 }
 
 /// Those of the earlier lives that are the author's own.
-async fn elders(tx: &Tx, author: &Author, touched: &Touched) -> Result<BTreeMap<IncarnationId, Elder>, Error> {
-    let mut elders = BTreeMap::new();
+async fn elders(tx: &Tx, author: &Author, touched: &Touched, known: &mut Known) -> Result<(), Error> {
     for (life, marks) in touched.elders.iter().filter(|(life, _)| author.elders.contains(life)) {
         let held = held(tx, *life, &touched.stock).await?;
-        let allotments = held.into_iter().map(|(key, (allotment, _))| (key, allotment)).collect();
-        elders.insert(*life, Elder { told: told(tx, *life, marks).await?, allotments });
+        let allotments = keep_written_off(known, *life, held);
+        known.elders.insert(*life, Elder { told: told(tx, *life, marks).await?, allotments });
     }
-    Ok(elders)
+    Ok(())
+}
+
+/// Notes what is still written off with a life, and hands its allotments on.
+fn keep_written_off(
+    known: &mut Known,
+    life: IncarnationId,
+    found: BTreeMap<StockKey, Held>,
+) -> BTreeMap<StockKey, Allotment> {
+    let mut allotments = BTreeMap::new();
+    for (key, held) in found {
+        allotments.insert(key, held.allotment);
+        if held.written_off > 0 {
+            known.written_off.insert((life, key), held.written_off);
+        }
+    }
+    allotments
 }
 
 /// Those of the entries that are in the book, told by that life itself or carried before.

@@ -2,7 +2,7 @@
 
 use outpost_schema::{
     clock::Timestamp,
-    device::Card,
+    device::{Card, IncarnationState},
     id::{EpochId, IncarnationId, NodeId},
 };
 use outpost_sync::wire::{Caller, LifeWanted};
@@ -18,6 +18,8 @@ pub struct Elder {
     pub node_prefix: String,
     /// How many lives the device has had.
     pub lives: i32,
+    /// What the next one begins as: a suspended device stays suspended.
+    pub next: IncarnationState,
     /// The life of the database itself, unless it is its first.
     pub epoch: Option<EpochId>,
 }
@@ -31,7 +33,8 @@ pub async fn lock_elder(tx: &Tx, caller: Caller) -> Result<Option<Elder>, Error>
         .query_opt(
             "select n.prefix, (select max(number) from incarnations where node_id = n.node_id) as lives,
                     (select epoch_id from epochs where number > (select min(number) from epochs)
-                     order by number desc limit 1) as epoch
+                     order by number desc limit 1) as epoch,
+                    (select life_after(state) from incarnations where node_id = n.node_id order by number desc limit 1)
              from nodes n
              where n.node_id = $1
                and exists (select from incarnations where node_id = n.node_id and incarnation_id = $2)
@@ -39,7 +42,10 @@ pub async fn lock_elder(tx: &Tx, caller: Caller) -> Result<Option<Elder>, Error>
             &[&caller.node_id, &caller.incarnation_id],
         )
         .await?;
-    let elder = |row: Row| Ok(Elder { node_prefix: row.try_get(0)?, lives: row.try_get(1)?, epoch: row.try_get(2)? });
+    let elder = |row: Row| {
+        let (node_prefix, lives) = (row.try_get(0)?, row.try_get(1)?);
+        Ok(Elder { node_prefix, lives, epoch: row.try_get(2)?, next: row.try_get(3)? })
+    };
     row.map(elder).transpose()
 }
 
@@ -61,13 +67,13 @@ pub async fn begin_forgotten(tx: &Tx, card: &Card, now: Timestamp) -> Result<boo
     let begun = tx
         .execute(
             "with elder as (
-                 select incarnation_id, number from incarnations where node_id = $2 order by number desc limit 1
+                 select incarnation_id, number, state from incarnations where node_id = $2 order by number desc limit 1
              ), over as (
                  update incarnations i set state = 'superseded' from elder e
-                 where i.incarnation_id = e.incarnation_id and i.state = 'active'
+                 where i.incarnation_id = e.incarnation_id and i.state in ('active', 'suspended')
              )
-             insert into incarnations (incarnation_id, node_id, number, prefix, after_id, created_at)
-             select $1, $2, e.number + 1, $3, e.incarnation_id, $4 from elder e",
+             insert into incarnations (incarnation_id, node_id, number, prefix, after_id, created_at, state)
+             select $1, $2, e.number + 1, $3, e.incarnation_id, $4, life_after(e.state) from elder e",
             &[&card.incarnation_id, &card.node_id, &card.prefix, &now],
         )
         .await?;
@@ -128,7 +134,8 @@ pub async fn prefix_of(tx: &Tx, life: IncarnationId, caller: Caller) -> Result<O
 /// # Errors
 /// If Postgres fails.
 pub async fn supersede(tx: &Tx, life: IncarnationId) -> Result<(), Error> {
-    let sql = "update incarnations set state = 'superseded' where incarnation_id = $1 and state = 'active'";
+    let sql =
+        "update incarnations set state = 'superseded' where incarnation_id = $1 and state in ('active', 'suspended')";
     tx.execute(sql, &[&life]).await?;
     Ok(())
 }
@@ -140,15 +147,24 @@ pub async fn supersede(tx: &Tx, life: IncarnationId) -> Result<(), Error> {
 pub async fn insert(
     tx: &Tx,
     caller: Caller,
-    number: i32,
+    (number, state): (i32, IncarnationState),
     prefix: &str,
     wanted: &LifeWanted,
     now: Timestamp,
 ) -> Result<(), Error> {
     tx.execute(
-        "insert into incarnations (incarnation_id, node_id, number, prefix, after_id, reason, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7)",
-        &[&wanted.incarnation_id, &caller.node_id, &number, &prefix, &caller.incarnation_id, &wanted.reason, &now],
+        "insert into incarnations (incarnation_id, node_id, number, prefix, after_id, reason, created_at, state)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        &[
+            &wanted.incarnation_id,
+            &caller.node_id,
+            &number,
+            &prefix,
+            &caller.incarnation_id,
+            &wanted.reason,
+            &now,
+            &state,
+        ],
     )
     .await?;
     Ok(())

@@ -46,7 +46,7 @@ const CASES_MAX: usize = 5;
 /// Of each kind that lives in a table: its key, its scope, and the transaction that last wrote its row,
 /// or 0 where rows are also written for what does not travel. A late verdict is told once and never
 /// looked for: it has no aggregate of its own.
-const TABLES: [(Kind, &str); 11] = [
+const TABLES: [(Kind, &str); 16] = [
     (Kind::Warehouse, "select uuid_send(warehouse_id) as key, {everyone} as scope, xmin::text::bigint as wrote from warehouses"),
     (Kind::Category, "select uuid_send(category_id) as key, {everyone} as scope, xmin::text::bigint as wrote from categories"),
     (Kind::Product, "select uuid_send(product_id) as key, {everyone} as scope, xmin::text::bigint as wrote from products"),
@@ -67,6 +67,35 @@ const TABLES: [(Kind, &str); 11] = [
     (Kind::Review, "select uuid_send(review_id) as key, {everyone} as scope, xmin::text::bigint as wrote from reviews"),
     (Kind::Cart, "select uuid_send(cart_id) as key, home as scope, xmin::text::bigint as wrote from cart_states"),
     (Kind::Concern, "select uuid_send(concern_id) as key, scope, xmin::text::bigint as wrote from concerns"),
+    (
+        Kind::Transfer,
+        "select uuid_send(p.transfer_id) as key, p.place as scope, max(p.wrote) as wrote
+         from (
+             select t.transfer_id, r.place, 0::bigint as wrote
+             from transfers t cross join lateral (values (t.from_id), (t.to_id)) as r (place) where r.place is not null
+             union all
+             select transfer_id, warehouse_id, 0 from transfer_lines
+         ) p
+         group by p.transfer_id, p.place",
+    ),
+    (
+        Kind::Delivery,
+        "select uuid_send(delivery_id) as key, warehouse_id as scope, xmin::text::bigint as wrote from deliveries",
+    ),
+    (
+        Kind::Return,
+        "select uuid_send(return_id) as key, warehouse_id as scope, xmin::text::bigint as wrote from returns
+         union select uuid_send(return_id), sold_at, xmin::text::bigint from returns",
+    ),
+    (
+        Kind::Rule,
+        "select uuid_send(rule_id) as key, coalesce(warehouse_id, {everyone}) as scope, xmin::text::bigint as wrote
+         from rules",
+    ),
+    (
+        Kind::Confirmation,
+        "select uuid_send(order_id) as key, warehouse_id as scope, xmin::text::bigint as wrote from order_confirmations",
+    ),
 ];
 
 /// Every wrong mark of a kind, as (key, scope, wrong). A row's own transaction number has 32 bits, so the

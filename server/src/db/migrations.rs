@@ -32,7 +32,15 @@ pub const MIGRATIONS: &[(&str, &str)] = embedded![
     "0009_recovery",
     "0010_checks",
     "0011_backups",
-    "0012_sizing",
+    "0012_movements",
+    "0013_counts",
+    "0014_transfers",
+    "0015_returns",
+    "0016_devices",
+    "0017_holds",
+    "0018_rules",
+    "0019_confirmations",
+    "0020_sizing",
 ];
 
 /// The lock that every migrating server takes; any number will do that nothing else uses.

@@ -9,7 +9,11 @@ pub mod carts;
 pub mod catalogue;
 pub mod checks;
 pub mod concerns;
+pub mod confirmations;
+pub mod counts;
 pub mod databases;
+pub mod deliveries;
+pub mod devices;
 pub mod digest;
 pub mod effects;
 pub mod epochs;
@@ -29,13 +33,19 @@ pub mod listen;
 pub mod lives;
 pub mod marks;
 pub mod migrations;
+pub mod names;
 pub mod nodes;
 pub mod office;
 pub mod ops;
 pub mod presence;
 pub mod replication;
+pub mod rules;
 pub mod settings;
+pub mod settlements;
+pub mod shelf;
 pub mod sizing;
+pub mod transfers;
+pub mod written_off;
 
 use std::{
     collections::BTreeSet,
@@ -50,7 +60,7 @@ use std::{
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolConfig, PoolError, RecyclingMethod, Runtime, Timeouts,
 };
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, try_join};
 use outpost_schema::{
     id::{ProductId, WarehouseId},
     stock::StockKey,
@@ -187,11 +197,31 @@ impl Db {
     where
         F: Future<Output = Result<T, Error>>,
     {
+        self.tried(Begin::Alone("begin"), work).await
+    }
+
+    /// The same in as few exchanges with Postgres as there can be: the transaction begins with settings of its own,
+    /// and what `work` asks first is sent right behind, without waiting for an answer. The rest is up to `work`; see
+    /// [`Tx::execute_last`].
+    ///
+    /// # Errors
+    /// Those of [`Db::transaction`].
+    pub async fn short_transaction<T, F>(&self, begin: &str, work: impl Fn(Tx) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        self.tried(Begin::WithWork(begin), work).await
+    }
+
+    async fn tried<T, F>(&self, begin: Begin<'_>, work: impl Fn(Tx) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         let mut tries = 0;
         loop {
             tries += 1;
             self.is_safe()?;
-            match self.attempt("begin", &work).await {
+            match self.attempt(begin, &work).await {
                 Err(error) if error.is_worth_another_try() && tries < TRIES_MAX => {
                     tracing::debug!(tries, "a transaction is tried again: {error}");
                 }
@@ -208,21 +238,37 @@ impl Db {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        self.attempt("begin isolation level repeatable read read only", &work).await
+        self.attempt(Begin::Alone("begin isolation level repeatable read read only"), &work).await
     }
 
-    async fn attempt<T, F>(&self, begin: &str, work: &impl Fn(Tx) -> F) -> Result<T, Error>
+    async fn attempt<T, F>(&self, begin: Begin<'_>, work: &impl Fn(Tx) -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let tx = Tx::begin(self, begin).await?;
-        let answer = work(tx.clone()).await;
-        match answer {
-            Ok(_) => tx.commit().await?,
-            Err(_) => tx.roll_back().await,
+        match begin {
+            Begin::Alone(begin) => {
+                let tx = Tx::begin(self, begin).await?;
+                let answer = work(tx.clone()).await;
+                tx.end(answer).await
+            }
+            Begin::WithWork(begin) => {
+                let tx = Tx::on(self).await?;
+                let begun = async { Ok(tx.open.client().batch_execute(begin).await?) };
+                // The beginning is looked at first whenever there is news: if it fails, nothing more is asked.
+                let answer = try_join(begun, work(tx.clone())).await.map(|((), answer)| answer);
+                tx.end(answer).await
+            }
         }
-        answer
     }
+}
+
+/// How a transaction begins, with this statement.
+#[derive(Clone, Copy, Debug)]
+enum Begin<'a> {
+    /// It is waited for before anything else is asked.
+    Alone(&'a str),
+    /// What is asked first is sent right behind it.
+    WithWork(&'a str),
 }
 
 impl Guard {
@@ -249,6 +295,13 @@ struct Open {
 
 impl Tx {
     async fn begin(db: &Db, begin: &str) -> Result<Self, Error> {
+        let tx = Self::on(db).await?;
+        tx.open.client().batch_execute(begin).await?;
+        Ok(tx)
+    }
+
+    /// On a connection of its own, on which nothing has begun yet.
+    async fn on(db: &Db) -> Result<Self, Error> {
         let client = db.client().await?;
         let open = Arc::new(Open {
             client: Some(client),
@@ -256,8 +309,16 @@ impl Tx {
             has_failed: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
         });
-        open.client().batch_execute(begin).await?;
         Ok(Self { open })
+    }
+
+    async fn end<T>(&self, answer: Result<T, Error>) -> Result<T, Error> {
+        match answer {
+            Ok(_) if self.open.is_over.load(Ordering::Relaxed) => {}
+            Ok(_) => self.commit().await?,
+            Err(_) => self.roll_back().await,
+        }
+        answer
     }
 
     /// Every row.
@@ -296,6 +357,18 @@ impl Tx {
         self.open.client().execute(&statement, params).await.map_err(|error| self.failed(error))
     }
 
+    /// Has these statements ready, so that questions asked at once are answered in the order in which they are
+    /// asked: none waits for its plan while the next goes ahead.
+    ///
+    /// # Errors
+    /// What Postgres says; the transaction can then only be rolled back.
+    pub async fn prepare_all(&self, statements: &[&str]) -> Result<(), Error> {
+        for sql in statements {
+            self.prepare(sql).await?;
+        }
+        Ok(())
+    }
+
     /// The rows of a `copy .. to stdout`, one by one as Postgres sends them. What goes wrong on
     /// the way is told to the transaction with `Tx::failed`.
     ///
@@ -314,6 +387,15 @@ impl Tx {
     pub(crate) fn failed(&self, error: tokio_postgres::Error) -> Error {
         self.open.has_failed.store(true, Ordering::Relaxed);
         Error::Db(error)
+    }
+
+    /// Writes the last thing of all: the commit is sent right behind it. If it fails, so does the transaction.
+    ///
+    /// # Errors
+    /// What Postgres says of either.
+    pub async fn execute_last(&self, sql: &str, params: Params<'_>) -> Result<(), Error> {
+        self.prepare(sql).await?;
+        try_join(self.execute(sql, params), self.commit()).await.map(drop)
     }
 
     async fn commit(&self) -> Result<(), Error> {

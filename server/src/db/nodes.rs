@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use outpost_schema::{
     catalogue::Warehouse,
     clock::Timestamp,
+    count::Skew,
     device::{IncarnationState, NodeKind},
     id::{EpochId, IncarnationId, NodeId, UserId, WarehouseId},
     journal::Mark,
@@ -41,8 +42,8 @@ pub struct Journal {
 }
 
 const JOURNAL: &str = "
-    select i.incarnation_id, i.node_id, i.state, i.acked_seq, i.acked_hash, i.report_owed, i.report_head, n.scope,
-           n.seen_at, n.wait_seconds, n.waits_at,
+    select i.incarnation_id, i.node_id, i.state, i.acked_seq, i.acked_hash, i.report_owed, i.report_head,
+           n.scope || n.former as scope, i.clock_ahead, i.clock_is_steady, n.seen_at, n.wait_seconds, n.waits_at,
            array(select w.warehouse_id from warehouses w where w.home_of = i.node_id) as homes,
            array(select e.incarnation_id from incarnations e where e.node_id = i.node_id and e.number < i.number)
                as elders,
@@ -71,6 +72,7 @@ pub async fn lock_journal(tx: &Tx, incarnation_id: IncarnationId) -> Result<Opti
         homes: homes.into_iter().collect(),
         elders: elders.into_iter().collect(),
         is_superseded: state == IncarnationState::Superseded,
+        skew: skew(&row)?,
     };
     let acked = Mark { seq: row.try_get("acked_seq")?, hash: row.try_get("acked_hash")? };
     Ok(Some(Journal {
@@ -86,7 +88,12 @@ pub async fn lock_journal(tx: &Tx, incarnation_id: IncarnationId) -> Result<Opti
     }))
 }
 
-/// Notes how far the server has a journal, and that its node was heard. One that had been given up is so
+fn skew(row: &tokio_postgres::Row) -> Result<Option<Skew>, Error> {
+    let (ahead, is_steady): (Option<i64>, _) = (row.try_get("clock_ahead")?, row.try_get("clock_is_steady")?);
+    Ok(ahead.map(|ahead| Skew { ahead, is_steady }))
+}
+
+/// Notes how far the server has a journal, how its clock stands, and that its node was heard. One that had been given up is so
 /// no longer, unless it owes a report.
 ///
 /// # Errors
@@ -95,9 +102,20 @@ pub async fn acknowledge(tx: &Tx, author: &Author, acked: Mark, waits: Waits, no
     tx.execute(
         "with heard as (update nodes set seen_at = $5, wait_seconds = $6, waits_at = $7 where node_id = $4)
          update incarnations set acked_seq = $2, acked_hash = $3,
-                given_up_at = case when report_owed then given_up_at end
+                given_up_at = case when report_owed then given_up_at end,
+                clock_ahead = coalesce($8, clock_ahead), clock_is_steady = coalesce($9, clock_is_steady)
          where incarnation_id = $1",
-        &[&author.incarnation_id, &acked.seq, &acked.hash, &author.node_id, &now, &waits.longest, &waits.at],
+        &[
+            &author.incarnation_id,
+            &acked.seq,
+            &acked.hash,
+            &author.node_id,
+            &now,
+            &waits.longest,
+            &waits.at,
+            &author.skew.map(|skew| skew.ahead),
+            &author.skew.map(|skew| skew.is_steady),
+        ],
     )
     .await?;
     Ok(())
@@ -222,7 +240,7 @@ pub struct Device {
 pub async fn devices(tx: &Tx) -> Result<Vec<Device>, Error> {
     let sql = "select n.name, w.name as place, n.seen_at
                from nodes n join warehouses w using (warehouse_id)
-               where exists (select from incarnations i where i.node_id = n.node_id and i.state = 'active')
+               where exists (select from incarnations i where i.node_id = n.node_id and i.state in ('active', 'suspended'))
                order by n.name";
     let device = |row: &tokio_postgres::Row| {
         Ok(Device { name: row.try_get("name")?, place: row.try_get("place")?, seen_at: row.try_get("seen_at")? })
@@ -364,7 +382,7 @@ pub async fn nodes(tx: &Tx) -> Result<Vec<NodeSeen>, Error> {
                      where l.node_id = n.node_id)::bigint as open_units,
                     (select coalesce(sum(greatest(0, a.granted + a.received - a.consumed - a.returned - a.reclaimed)), 0)
                      from allotments a join incarnations l using (incarnation_id)
-                     where l.node_id = n.node_id and (l.state <> 'active' or l.given_up_at is not null))::bigint as in_doubt,
+                     where l.node_id = n.node_id and (l.state not in ('active', 'suspended') or l.given_up_at is not null))::bigint as in_doubt,
                     (select bool_or(l.report_owed and l.given_up_at is null) from incarnations l
                      where l.node_id = n.node_id) as is_awaited,
                     i.given_up_at is not null as is_given_up,

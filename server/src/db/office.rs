@@ -1,19 +1,22 @@
 //! What head office looks at: devices, stock, orders, concerns and sums over them. Read only.
 
+mod concerns;
+mod returns;
+
 use std::collections::HashMap;
 
 use outpost_schema::{
     clock::Timestamp,
     device::{IncarnationState, NodeKind},
-    id::{ConcernId, NodeId, OrderId, ProductId, WarehouseId},
+    id::{NodeId, OrderId, ProductId, WarehouseId},
     money::{Currency, Money},
     order::{Fulfilment, OrderStatus},
-    verdict::ConcernKind,
 };
 use serde::Serialize;
-use serde_json::Value;
 use tokio_postgres::Row;
 
+pub use self::concerns::{ConcernSeen, ConcernShown, ConcernsWanted, Touched, concerns, show_concern};
+pub use self::returns::{ReturnSeen, returns};
 use super::{Tx, nodes::Report};
 use crate::error::Error;
 
@@ -44,6 +47,8 @@ pub struct NodeSeen {
     pub report: Report,
     /// Whether one of its journals went on in two ways.
     pub is_frozen: bool,
+    /// What its present journal is.
+    pub state: IncarnationState,
     /// Orders that it took since the moment asked for.
     pub orders: i64,
     /// Money that it took since then, less what was given back.
@@ -71,6 +76,7 @@ pub async fn nodes(tx: &Tx, since: Timestamp, currency: Currency) -> Result<Vec<
             in_doubt: node.in_doubt,
             report: node.report,
             is_frozen: node.state == IncarnationState::Frozen,
+            state: node.state,
             orders,
             takings,
         }
@@ -80,9 +86,17 @@ pub async fn nodes(tx: &Tx, since: Timestamp, currency: Currency) -> Result<Vec<
 
 /// How many orders each device took since a moment, and the money, less what was given back.
 async fn takings(tx: &Tx, since: Timestamp, currency: Currency) -> Result<HashMap<NodeId, (i64, Money)>, Error> {
-    let sql = "select o.node_id, count(*) as orders, coalesce(sum((select sum(p.amount) from payments p
-            where p.order_id = o.order_id and p.status in ('succeeded', 'refunded') and p.currency = $2)), 0) as takings
-        from orders o where o.created_at >= $1 group by o.node_id";
+    let sql = "with sold as (
+            select o.node_id, count(*) as orders, sum((select sum(p.amount) from payments p
+                where p.order_id = o.order_id and p.return_id is null and p.status in ('succeeded', 'refunded')
+                    and p.currency = $2)) as taken
+            from orders o where o.created_at >= $1 group by o.node_id
+        ), back as (
+            select r.node_id, sum(p.amount) as taken from returns r join payments p using (return_id)
+            where r.created_at >= $1 and p.currency = $2 group by r.node_id
+        )
+        select node_id, coalesce(orders, 0), coalesce(sold.taken, 0) + coalesce(back.taken, 0)
+        from sold full join back using (node_id)";
     let rows = tx.query(sql, &[&since, &currency]).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?)))).collect()
 }
@@ -240,6 +254,10 @@ pub struct OrderSeen {
     pub total_amount: Money,
     /// How many lines it has.
     pub lines: i64,
+    /// Units of it that came back.
+    pub returned: i64,
+    /// Money that was given back for it.
+    pub refunded: Money,
     /// When it was written down.
     pub created_at: Timestamp,
 }
@@ -256,7 +274,12 @@ pub async fn orders(
 ) -> Result<Vec<OrderSeen>, Error> {
     let sql = "select o.order_id, o.receipt_prefix || '-' || lpad(o.receipt_number::text, greatest(6, length(o.receipt_number::text)), '0') as receipt,
             n.name as node, w.name as warehouse, o.fulfilment, o.status, o.total_amount,
-            (select count(*) from order_items i where i.order_id = o.order_id) as lines, o.created_at
+            (select count(*) from order_items i where i.order_id = o.order_id) as lines,
+            (select coalesce(sum(l.quantity), 0)::bigint from returns r join return_lines l using (return_id)
+                where r.order_id = o.order_id) as returned,
+            (select coalesce(-sum(p.amount), 0) from payments p
+                where p.order_id = o.order_id and p.return_id is not null) as refunded,
+            o.created_at
         from orders o
         join nodes n using (node_id)
         join warehouses w on w.warehouse_id = o.warehouse_id
@@ -276,67 +299,9 @@ fn order(row: &Row) -> Result<OrderSeen, Error> {
         status: row.try_get("status")?,
         total_amount: row.try_get("total_amount")?,
         lines: row.try_get("lines")?,
+        returned: row.try_get("returned")?,
+        refunded: row.try_get("refunded")?,
         created_at: row.try_get("created_at")?,
-    })
-}
-
-/// A concern, with the name of the device it came from.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ConcernSeen {
-    /// Its id.
-    pub concern_id: ConcernId,
-    /// Its sort.
-    pub kind: ConcernKind,
-    /// What it means, and what to do about it.
-    pub sentence: &'static str,
-    /// What it is about: ids joined by a slash.
-    pub subject: String,
-    /// What that is called: the product, order or device, if it has a name.
-    pub about: Option<String>,
-    /// The figures and names of the case.
-    pub detail: Value,
-    /// The device it came from.
-    pub node: Option<String>,
-    /// Since when.
-    pub opened_at: Timestamp,
-    /// Until when, if it is over.
-    pub closed_at: Option<Timestamp>,
-}
-
-/// Concerns, newest first; those that are over too, if wanted.
-///
-/// # Errors
-/// What Postgres says.
-pub async fn concerns(tx: &Tx, with_closed: bool, limit: i64) -> Result<Vec<ConcernSeen>, Error> {
-    let sql = "select c.concern_id, c.kind, c.subject, c.detail, c.opened_at, c.closed_at, n.name as node,
-            coalesce(
-                (select p.name from products p where p.product_id::text = split_part(c.subject, '/', 1)),
-                (select o.receipt_prefix || '-' || o.receipt_number from orders o
-                    where o.order_id::text = split_part(c.subject, '/', 1)),
-                (select d.name from incarnations l join nodes d using (node_id)
-                    where l.incarnation_id::text = split_part(c.subject, '/', 1)),
-                (select d.name from nodes d where d.node_id::text = split_part(c.subject, '/', 1))
-            ) as about
-        from concerns c
-        left join incarnations i on i.incarnation_id = c.incarnation_id
-        left join nodes n on n.node_id = i.node_id
-        where $1 or c.closed_at is null
-        order by c.opened_at desc, c.concern_id desc limit $2";
-    tx.query(sql, &[&with_closed, &limit]).await?.iter().map(concern).collect()
-}
-
-fn concern(row: &Row) -> Result<ConcernSeen, Error> {
-    let kind: ConcernKind = row.try_get("kind")?;
-    Ok(ConcernSeen {
-        concern_id: row.try_get("concern_id")?,
-        kind,
-        sentence: kind.sentence(),
-        subject: row.try_get("subject")?,
-        about: row.try_get("about")?,
-        detail: row.try_get("detail")?,
-        node: row.try_get("node")?,
-        opened_at: row.try_get("opened_at")?,
-        closed_at: row.try_get("closed_at")?,
     })
 }
 

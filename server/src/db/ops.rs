@@ -180,7 +180,9 @@ impl Cause {
                     or exists (select from users where user_id = l.lacked_id)
                     or exists (select from addresses where address_id = l.lacked_id)
                     or exists (select from warehouses where warehouse_id = l.lacked_id)
-                    or exists (select from orders where order_id = l.lacked_id)"
+                    or exists (select from orders where order_id = l.lacked_id)
+                    or exists (select from ops o where o.incarnation_id = l.incarnation_id and o.seq = l.seq
+                        and o.kind in ('returned', 'carried'))"
                 .to_owned(),
             // Our own words, which need no quoting.
             Self::Changed => {

@@ -81,8 +81,8 @@ pub struct Shared {
     pub holdings: Vec<(IncarnationId, Holding)>,
 }
 
-/// Those of these stock rows, which are locked, that are nobody's home, with every journal that takes grants and holds
-/// or held something of them. `author` is heard right now. Nothing while head office hears from its devices.
+/// Those of these stock rows, which are locked, that are nobody's home, with every journal that takes grants, holds or held
+/// something of them, and sells there: a device that was moved does not. `author` is heard right now. Nothing while head office hears from its devices.
 ///
 /// # Errors
 /// If Postgres fails.
@@ -104,7 +104,7 @@ pub async fn shared(
          join allotments a on a.product_id = k.product_id and a.warehouse_id = k.warehouse_id
          join incarnations i on i.incarnation_id = a.incarnation_id
              and i.state = 'active' and not i.report_owed and i.given_up_at is null
-         join nodes n on n.node_id = i.node_id
+         join nodes n on n.node_id = i.node_id and n.warehouse_id = a.warehouse_id
          where not exists (
              select from epochs e where e.number = (select max(number) from epochs) and e.recovered_at is null)
          order by a.product_id, a.warehouse_id, a.incarnation_id"

@@ -8,14 +8,14 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use maud::{DOCTYPE, Markup, html};
-use outpost_schema::clock::Timestamp;
+use outpost_schema::{clock::Timestamp, device::IncarnationState};
 
 use crate::{
     command::moment,
     db::{
         Tx,
         nodes::Report,
-        office::{self, ConcernSeen, NodeSeen, OrderSeen, Totals, WarehouseSeen},
+        office::{self, ConcernSeen, ConcernsWanted, NodeSeen, OrderSeen, Totals, WarehouseSeen},
     },
     error::Error,
     server::Server,
@@ -56,7 +56,7 @@ async fn look(server: Arc<Server>, tx: Tx, now: Timestamp) -> Result<Seen, Error
         totals: office::totals(&tx, server.currency).await?,
         nodes: office::nodes(&tx, day_of(now), server.currency).await?,
         warehouses: office::warehouses(&tx).await?,
-        concerns: office::concerns(&tx, false, CONCERNS_SHOWN).await?,
+        concerns: office::concerns(&tx, ConcernsWanted { limit: CONCERNS_SHOWN, ..ConcernsWanted::default() }).await?,
         orders: office::orders(&tx, None, None, ORDERS_SHOWN).await?,
     })
 }
@@ -167,7 +167,7 @@ fn node(node: &NodeSeen, now: Timestamp) -> Markup {
         tr {
             th scope="row" {
                 (node.name)
-                @if node.is_frozen { " " span .wrong { "frozen" } }
+                @if node.state != IncarnationState::Active { " " span .wrong { (node.state) } }
                 @if node.report != Report::Told { " " span .wrong { (node.report) } }
             }
             td { (node.kind) }

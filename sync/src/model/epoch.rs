@@ -32,8 +32,10 @@ impl Ledger {
         (self.ids, self.known.now) = (self.ids.max(ids), now);
         (self.epoch, self.epoch_text) = (epoch, epoch.to_string());
         for journal in self.journals.values_mut() {
-            if journal.state == IncarnationState::Active || journal.report_owed {
+            if journal.state == IncarnationState::Active || journal.is_suspended() || journal.report_owed {
                 (journal.report_owed, journal.report_head) = (true, None);
+                // One that was given up may have been heard again since the copy.
+                journal.is_given_up &= !(journal.state == IncarnationState::Active || journal.is_suspended());
             }
         }
         self.is_recovering = self.awaits_somebody();
@@ -113,13 +115,17 @@ impl Ledger {
         }
         let newest = self.lives(author.node_id).max_by_key(|journal| journal.number);
         let (number, after) = newest.map_or((0, None), |journal| (journal.number, Some(journal.author.incarnation_id)));
+        let mut state = IncarnationState::Active;
         if let Some(elder) = after.and_then(|elder| self.journals.get_mut(&elder)) {
+            if elder.is_suspended() {
+                state = IncarnationState::Suspended;
+            }
             elder.supersede();
         }
         let elders = self.lives(author.node_id).map(|journal| journal.author.incarnation_id).collect();
         let author = Author { elders, is_superseded: false, ..author };
         self.homes.extend(author.homes.iter().map(|home| (*home, author.node_id)));
-        let journal = Journal { report_owed: true, ..Journal::of(author, number + 1, after, String::new()) };
+        let journal = Journal { report_owed: true, state, ..Journal::of(author, number + 1, after, String::new()) };
         self.journals.insert(life, journal);
         self.retry_set_aside();
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use outpost_schema::{
+    count::Upto,
     device::IncarnationState,
     feed::{Aggregate, EVERYONE, Granted, Kind, Stock},
     id::{IncarnationId, NodeId},
@@ -41,7 +42,15 @@ struct Told {
     /// The place in the log of its last change.
     changed: usize,
     scope: Uuid,
+    /// Further scopes, of what concerns several places.
+    more: Vec<Uuid>,
     aggregate: Aggregate,
+}
+
+impl Told {
+    fn is_heard(&self, hears: impl Fn(Uuid) -> bool) -> bool {
+        hears(self.scope) || self.more.iter().any(|scope| hears(*scope))
+    }
 }
 
 /// The newest version of each aggregate, and a log of changes: a place in it is a position in the feed.
@@ -55,7 +64,12 @@ pub(super) struct Feed {
 impl Feed {
     /// Who is in a scope is told of it from now on.
     pub(super) fn tell(&mut self, id: Id, scope: Uuid, aggregate: Aggregate) {
-        let told = Told { changed: self.log.len(), scope, aggregate };
+        self.tell_all(id, scope, Vec::new(), aggregate);
+    }
+
+    /// The same of what concerns several places.
+    pub(super) fn tell_all(&mut self, id: Id, scope: Uuid, more: Vec<Uuid>, aggregate: Aggregate) {
+        let told = Told { changed: self.log.len(), scope, more, aggregate };
         let place = *self.places.entry(id).or_insert(self.told.len());
         if place == self.told.len() {
             self.told.push(told);
@@ -70,9 +84,14 @@ impl Feed {
         self.places.get(&id).map(|place| &self.told[*place].aggregate)
     }
 
-    /// Every aggregate that is told, with its scope.
-    pub(super) fn all(&self) -> impl Iterator<Item = (Uuid, &Aggregate)> {
-        self.told.iter().map(|told| (told.scope, &told.aggregate))
+    /// Every aggregate that is told.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Aggregate> {
+        self.told.iter().map(|told| &told.aggregate)
+    }
+
+    /// Every aggregate that is told to who hears of these scopes.
+    pub(super) fn heard(&self, hears: impl Fn(Uuid) -> bool) -> impl Iterator<Item = &Aggregate> {
+        self.told.iter().filter(move |told| told.is_heard(&hears)).map(|told| &told.aggregate)
     }
 
     /// At most a page of what changed since a place, and where it goes on.
@@ -83,7 +102,7 @@ impl Feed {
                 break;
             }
             let told = &self.told[*changed];
-            if told.changed == place && hears(told.scope) {
+            if told.changed == place && told.is_heard(&hears) {
                 news.push(told.aggregate.clone());
             }
             upto = place + 1;
@@ -109,6 +128,7 @@ impl Ledger {
             return Ok(Pulled::Elsewhere { acked: journal.acked() });
         }
         let (aggregates, upto) = self.feed.since(since, |scope| hears(&journal.author, scope));
+        let others = if upto == self.feed.log.len() { self.others(&journal.author) } else { Vec::new() };
         self.heard.entry(caller.node_id).or_default().seen_at = Some(self.known.now);
         Ok(Pulled::Page(Box::new(Page {
             epoch: self.epoch,
@@ -117,10 +137,20 @@ impl Ledger {
             seen: upto.to_string(),
             aggregates,
             acked: self.acked(caller.node_id),
+            others,
             server_time: self.known.now,
             protocol: PROTOCOL,
             recovering: self.is_recovering,
         })))
+    }
+
+    /// How far it has the journals of the other devices that may act where one may.
+    fn others(&self, author: &Author) -> Vec<Upto> {
+        let acts_there = |other: &&Journal| {
+            other.author.node_id != author.node_id && !other.author.warehouses.is_disjoint(&author.warehouses)
+        };
+        let known = self.journals.values().filter(acts_there).filter(|other| !other.ops.is_empty());
+        known.map(|other| Upto { incarnation_id: other.author.incarnation_id, seq: other.acked().seq }).collect()
     }
 
     /// How far each journal of a device is in the book.

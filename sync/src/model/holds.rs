@@ -6,64 +6,71 @@ use outpost_schema::{
     clock::Timestamp,
     device::IncarnationState,
     id::{HoldId, IncarnationId},
+    planted::{Bug, is_planted},
+    settle::UsedUp,
     stock::StockKey,
 };
 
 use super::ledger::Ledger;
 use crate::{
-    hold::{Answer, Book, Decided, Held, decide, key_of},
-    wire::{Caller, HOLD_SECONDS_MAX, HoldPlaced, HoldWanted, Problem},
+    hold::{Answer, Book, Decided, Extension, Held, Unfit, check, decide, extend},
+    wire::{Caller, HoldPlaced, HoldWanted, Problem},
 };
 
-/// A hold, and whose allotment it became.
+/// A line of a hold, and whose allotment it became.
 #[derive(Clone, Debug)]
 pub(super) struct Hold {
     pub(super) held: Held,
     allotted_to: Option<IncarnationId>,
 }
 
+/// Names a line of a hold.
+pub(super) type LineOf = (HoldId, StockKey);
+
 impl Ledger {
     pub(super) fn hold(&mut self, caller: Caller, wanted: &HoldWanted) -> Result<HoldPlaced, Problem> {
-        if !(1..=HOLD_SECONDS_MAX).contains(&wanted.seconds) {
-            return Err(unheld("bad_seconds"));
-        }
+        check(wanted).map_err(|unfit| match unfit {
+            Unfit::Seconds => unheld("bad_seconds"),
+            Unfit::Lines => unheld("bad_lines"),
+        })?;
         if self.is_recovering {
             return Err(unheld("recovering"));
         }
-        self.journal(caller)?;
-        let (key, now) = (key_of(wanted), self.known.now);
+        if self.journal(caller)?.is_suspended() {
+            return Err(unheld("suspended"));
+        }
+        let now = self.known.now;
         let mut decided = decide(self.hold_book(wanted), std::slice::from_ref(wanted), now);
-        let is_short = decided.short.contains(&key);
+        let mut changed = decided.short.clone();
         // Nobody is refused because of a hold that is over.
-        if is_short && !self.release_expired(&[key].into()).is_empty() {
+        if !changed.is_empty() && !self.release_expired(&changed).is_empty() {
             decided = decide(self.hold_book(wanted), std::slice::from_ref(wanted), now);
         }
-        let answer = decided.answers.first().copied();
+        let answer = decided.answers.pop();
+        changed.extend(&decided.freed);
         self.keep_holds(decided);
-        if is_short {
-            self.after_change(key);
-        }
+        changed.into_iter().for_each(|key| self.after_change(key));
         match answer {
             Some(Answer::Placed(placed)) => Ok(placed),
-            Some(Answer::NothingLeft(_)) => Err(unheld("nothing_left")),
+            Some(Answer::NothingLeft(available)) => Err(Problem { available, ..unheld("nothing_left") }),
             Some(Answer::IdTaken) => Err(unheld("hold_id_taken")),
             Some(Answer::Closed) => Err(unheld("hold_closed")),
             Some(Answer::UnknownStock) | None => Err(unheld("unknown_stock")),
         }
     }
 
-    /// What a wish is decided over: its row, the hold with its id, and its cart's own.
+    /// What a wish is decided over: its rows, the hold with its id, and its buyer's own.
     fn hold_book(&self, wanted: &HoldWanted) -> Book {
-        let key = key_of(wanted);
-        let is_there =
-            self.known.products.contains(&key.product_id) && self.known.warehouses.contains(&key.warehouse_id);
-        let level = self.known.levels.get(&key).copied().unwrap_or_default();
+        let keys = wanted.lines.iter().map(|line| line.key()).filter(|key| {
+            self.known.products.contains(&key.product_id) && self.known.warehouses.contains(&key.warehouse_id)
+        });
+        let level = |key: StockKey| (key, self.known.levels.get(&key).copied().unwrap_or_default());
         let touches = |held: &&Held| {
-            let is_of_cart = held.is_open && held.cart_id.is_some() && held.cart_id == wanted.cart_id;
-            held.hold_id == wanted.hold_id || is_of_cart
+            let is_own = held.is_open && held.buyer.is_some() && held.buyer == wanted.buyer;
+            held.hold_id == wanted.hold_id || is_own
         };
         let held = self.holds.values().map(|hold| &hold.held).filter(touches).cloned().collect();
-        Book::new(is_there.then_some((key, level)).into_iter().collect(), held)
+        Book::new(keys.map(level).collect(), held)
     }
 
     fn keep_holds(&mut self, decided: Decided) {
@@ -71,7 +78,7 @@ impl Ledger {
             self.holds.entry(replaced).and_modify(|hold| hold.held.is_open = false);
         }
         for held in decided.placed {
-            self.holds.insert(held.hold_id, Hold { held, allotted_to: None });
+            self.holds.insert((held.hold_id, held.key), Hold { held, allotted_to: None });
         }
         for (key, level) in decided.levels {
             self.known.levels.insert(key, level);
@@ -83,14 +90,13 @@ impl Ledger {
     pub(super) fn release_expired(&mut self, keys: &BTreeSet<StockKey>) -> BTreeSet<StockKey> {
         let now = self.known.now;
         let is_over = |held: &Held| is_expired(held, now) && keys.contains(&held.key);
-        let over: Vec<HoldId> =
-            self.holds.values().filter(|hold| is_over(&hold.held)).map(|hold| hold.held.hold_id).collect();
-        over.into_iter().filter_map(|hold_id| self.close(hold_id)).collect()
+        let over = self.holds.iter().filter(|(_, hold)| is_over(&hold.held)).map(|(line, _)| *line);
+        over.collect::<Vec<_>>().into_iter().filter_map(|line| self.close(line)).collect()
     }
 
-    /// Closes a hold; what it promised is promised no more.
-    fn close(&mut self, hold_id: HoldId) -> Option<StockKey> {
-        let held = &mut self.holds.get_mut(&hold_id)?.held;
+    /// Closes a line; what it promised is promised no more.
+    fn close(&mut self, line: LineOf) -> Option<StockKey> {
+        let held = &mut self.holds.get_mut(&line)?.held;
         held.is_open = false;
         let (key, units) = (held.key, held.amount.units());
         self.known.levels.entry(key).or_default().promised -= units;
@@ -98,35 +104,81 @@ impl Ledger {
         Some(key)
     }
 
+    /// The lines of a hold.
+    fn lines(&self, hold_id: HoldId) -> Result<Vec<Hold>, Problem> {
+        let lines = self.holds.values().filter(|hold| hold.held.hold_id == hold_id);
+        let lines: Vec<_> = lines.cloned().collect();
+        if lines.is_empty() { Err(unheld("unknown_hold")) } else { Ok(lines) }
+    }
+
     pub(super) fn release(&mut self, caller: Caller, hold_id: HoldId) -> Result<(), Problem> {
         self.journal(caller)?;
-        let hold = self.holds.get(&hold_id).ok_or_else(|| unheld("unknown_hold"))?;
-        if !hold.held.is_open {
-            return if hold.allotted_to.is_some() { Err(unheld("hold_closed")) } else { Ok(()) };
+        let lines = self.lines(hold_id)?;
+        if lines.iter().all(|hold| !hold.held.is_open) {
+            let is_allotted = lines.iter().any(|hold| hold.allotted_to.is_some());
+            return if is_allotted { Err(unheld("hold_closed")) } else { Ok(()) };
         }
-        if let Some(key) = self.close(hold_id) {
-            self.after_change(key);
+        for hold in lines.iter().filter(|hold| hold.held.is_open) {
+            self.close((hold_id, hold.held.key));
         }
+        lines.iter().filter(|hold| hold.held.is_open).for_each(|hold| self.after_change(hold.held.key));
         Ok(())
     }
 
+    pub(super) fn extend(&mut self, caller: Caller, hold_id: HoldId, until: Timestamp) -> Result<HoldPlaced, Problem> {
+        self.journal(caller)?;
+        if self.is_recovering {
+            return Err(unheld("recovering"));
+        }
+        let lines: Vec<Held> = self.lines(hold_id)?.into_iter().map(|hold| hold.held).collect();
+        match extend(&lines, until, self.known.now) {
+            Extension::Lasts(lasts) => {
+                for line in lines.iter().filter(|line| line.is_open && !is_planted(Bug::ExtensionForgotten)) {
+                    let hold = self.holds.entry((hold_id, line.key));
+                    hold.and_modify(|hold| hold.held.expires_at = lasts.expires_at);
+                }
+                Ok(lasts)
+            }
+            Extension::Closed => Err(unheld("hold_closed")),
+            Extension::BadMoment => Err(unheld("bad_seconds")),
+            Extension::UnknownHold => Err(unheld("unknown_hold")),
+        }
+    }
+
     pub(super) fn allot(&mut self, caller: Caller, hold_id: HoldId) -> Result<(), Problem> {
-        if self.journal(caller)?.state != IncarnationState::Active {
-            return Err(unheld("frozen"));
+        let journal = self.journal(caller)?;
+        if journal.state != IncarnationState::Active {
+            return Err(unheld(if journal.is_suspended() { "suspended" } else { "frozen" }));
         }
         if self.is_recovering {
             return Err(unheld("recovering"));
         }
-        let hold = self.holds.get_mut(&hold_id).ok_or_else(|| unheld("unknown_hold"))?;
-        if !hold.held.is_open {
-            let is_done = hold.allotted_to == Some(caller.incarnation_id);
+        let (life, lines) = (caller.incarnation_id, self.lines(hold_id)?);
+        if lines.iter().all(|hold| !hold.held.is_open) {
+            let is_done = lines.iter().any(|hold| hold.allotted_to == Some(life));
             return if is_done { Ok(()) } else { Err(unheld("hold_closed")) };
         }
-        hold.allotted_to = Some(caller.incarnation_id);
-        let (key, units) = (hold.held.key, hold.held.amount.units());
-        self.close(hold_id);
-        self.change_allotment(caller.incarnation_id, key, |own| own.grant(units));
+        for Held { key, amount, .. } in lines.into_iter().map(|hold| hold.held).filter(|held| held.is_open) {
+            self.holds.entry((hold_id, key)).and_modify(|hold| hold.allotted_to = Some(life));
+            self.close((hold_id, key));
+            self.change_allotment(life, key, |own| own.grant(amount.units()));
+        }
         Ok(())
+    }
+
+    /// The open lines of holds that orders use up are known while these are decided.
+    pub(super) fn know_holds(&mut self, holds: &BTreeSet<HoldId>) {
+        let is_used = |held: &&Held| held.is_open && holds.contains(&held.hold_id);
+        let used = self.holds.values().map(|hold| &hold.held).filter(is_used);
+        self.known.holds = used.map(|held| ((held.hold_id, held.key), held.amount.units())).collect();
+    }
+
+    /// Closes lines that orders used up; what they promised was settled with these.
+    pub(super) fn use_up(&mut self, used_up: &[UsedUp]) {
+        for UsedUp { hold_id, key, .. } in used_up {
+            self.holds.entry((*hold_id, *key)).and_modify(|hold| hold.held.is_open = false);
+        }
+        self.known.holds.clear();
     }
 
     pub(super) fn sweep(&mut self) {

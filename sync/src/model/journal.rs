@@ -95,9 +95,14 @@ impl Journal {
         self.state == IncarnationState::Active && !self.report_owed && !self.is_given_up
     }
 
+    /// Whether head office suspended its device.
+    pub(super) fn is_suspended(&self) -> bool {
+        self.state == IncarnationState::Suspended
+    }
+
     /// Nothing more is granted to this life. One that forked stays frozen.
     pub(super) fn supersede(&mut self) {
-        if self.state == IncarnationState::Active {
+        if self.state == IncarnationState::Active || self.is_suspended() {
             self.state = IncarnationState::Superseded;
             self.author.is_superseded = true;
         }

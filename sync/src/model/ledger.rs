@@ -6,14 +6,16 @@ use outpost_schema::{
     cart::Cart,
     clock::Timestamp,
     feed::Aggregate,
-    id::{CartId, EpochId, HoldId, IncarnationId, NodeId, UserId, WarehouseId},
+    id::{CartId, EpochId, IncarnationId, NodeId, ProductId, TransferId, UserId, WarehouseId},
     journal::Mark,
     money::Currency,
     op::Line,
     order::{Order, is_promised},
-    settle::{Author, Known},
+    returned::Return,
+    settle::{Author, Known, Past},
     sizing::Waits,
     stock::{Allotment, Level, StockKey},
+    transfer::Transfer,
     verdict::{Concern, ConcernKind},
 };
 use uuid::Uuid;
@@ -21,7 +23,7 @@ use uuid::Uuid;
 use super::{
     carts::Kept,
     feed::{Feed, hears},
-    holds::Hold,
+    holds::{Hold, LineOf},
     journal::Journal,
     unknown_node,
 };
@@ -44,7 +46,13 @@ pub struct Ledger {
     /// When each device was heard.
     pub(super) heard: BTreeMap<NodeId, Heard>,
     pub(super) movements: BTreeMap<StockKey, i64>,
-    pub(super) holds: BTreeMap<HoldId, Hold>,
+    /// What moved each row, but for counts.
+    pub(super) past: BTreeMap<StockKey, Vec<Past>>,
+    /// The sum of the movements of each product that say that it was transferred.
+    pub(super) transferred: BTreeMap<ProductId, i64>,
+    /// Of these, units that are booked as lost, less those that came back.
+    pub(super) lost: BTreeMap<StockKey, i64>,
+    pub(super) holds: BTreeMap<LineOf, Hold>,
     pub(super) carts: BTreeMap<CartId, Kept>,
     /// Open concerns.
     pub(super) concerns: BTreeMap<(ConcernKind, String), Concern>,
@@ -73,8 +81,8 @@ impl Ledger {
         let mut known = Known::empty(currency, now);
         known.users.insert(UserId::GUEST);
         let epoch = EpochId(Uuid::nil());
-        let (journals, homes, heard, movements, holds, carts) = Default::default();
-        let (concerns, ever, feed, ids) = Default::default();
+        let (journals, homes, heard, movements, past, lost, holds, carts) = Default::default();
+        let (concerns, ever, feed, ids, transferred) = Default::default();
         Self {
             epoch,
             epoch_text: epoch.to_string(),
@@ -84,6 +92,9 @@ impl Ledger {
             homes,
             heard,
             movements,
+            lost,
+            past,
+            transferred,
             holds,
             carts,
             concerns,
@@ -127,7 +138,7 @@ impl Ledger {
         })
     }
 
-    /// Holds that count as promised.
+    /// Lines of holds that count as promised.
     pub fn holds(&self) -> impl Iterator<Item = &Held> {
         self.holds.values().map(|hold| &hold.held).filter(|held| held.is_open)
     }
@@ -144,6 +155,32 @@ impl Ledger {
             }
         }
         sums
+    }
+
+    /// Transfers of which something was told.
+    pub const fn transfers(&self) -> &BTreeMap<TransferId, Transfer> {
+        &self.known.transfers
+    }
+
+    /// What is wrong with units on the road, if anything is: all that moved as transferred and what is on the road sum
+    /// to nothing, and whatever surprises has its concern.
+    pub fn broken(&self) -> Vec<String> {
+        let mut sums = self.transferred.clone();
+        let mut broken = Vec::new();
+        for transfer in self.known.transfers.values() {
+            for (product_id, of) in transfer.totals() {
+                *sums.entry(product_id).or_default() += of.on_road();
+            }
+            for (kind, units) in transfer.surprises() {
+                let is_open = self.concerns.contains_key(&(kind, transfer.transfer_id.to_string()));
+                if is_open != (units > 0) {
+                    broken.push(format!("{} has {units} of {kind:?}, and the concern says otherwise", transfer.code));
+                }
+            }
+        }
+        let unsound = sums.into_iter().filter(|(_, units)| *units != 0);
+        broken.extend(unsound.map(|(id, units)| format!("transferred and on the road, {units} of {id} are too many")));
+        broken
     }
 
     /// Every op that it has, by the life that wrote it first, with the word of its verdict: told by that life
@@ -175,7 +212,12 @@ impl Ledger {
 
     /// Orders.
     pub fn orders(&self) -> impl Iterator<Item = &Order> {
-        self.feed.all().filter_map(|(_, told)| if let Aggregate::Order(order) = told { Some(&**order) } else { None })
+        self.feed.all().filter_map(|told| if let Aggregate::Order(order) = told { Some(&**order) } else { None })
+    }
+
+    /// Returns.
+    pub fn returns(&self) -> impl Iterator<Item = &Return> {
+        self.feed.all().filter_map(|told| if let Aggregate::Return(back) = told { Some(&**back) } else { None })
     }
 
     /// Carts as they are merged.
@@ -199,6 +241,6 @@ impl Ledger {
     pub fn fed(&self, node_id: NodeId) -> impl Iterator<Item = &Aggregate> {
         let author = self.lives(node_id).next().map(|journal| &journal.author);
         let hears = move |scope| author.is_some_and(|author| hears(author, scope));
-        self.feed.all().filter(move |(scope, _)| hears(*scope)).map(|(_, aggregate)| aggregate)
+        self.feed.heard(hears)
     }
 }

@@ -41,13 +41,20 @@ impl Ledger {
         let Caller { node_id, incarnation_id: elder } = caller;
         let elders = self.lives(node_id).map(|journal| journal.author.incarnation_id).collect();
         let number = self.lives(node_id).map(|journal| journal.number).max().unwrap_or_default() + 1;
+        // A suspended device stays suspended.
+        let newest = self.lives(node_id).max_by_key(|journal| journal.number);
+        let is_suspended = newest.is_some_and(Journal::is_suspended);
         let Some(journal) = self.journals.get_mut(&elder) else { return String::new() };
         journal.supersede();
         let in_doubt = journal.open_units();
         let incarnation_id = wanted.incarnation_id;
         let author = Author { incarnation_id, elders, is_superseded: false, ..journal.author.clone() };
         let prefix = format!("M{}", self.fresh().as_u64_pair().1);
-        self.journals.insert(incarnation_id, Journal::of(author, number, Some(elder), prefix.clone()));
+        let mut born = Journal::of(author, number, Some(elder), prefix.clone());
+        if is_suspended {
+            born.state = IncarnationState::Suspended;
+        }
+        self.journals.insert(incarnation_id, born);
         // One surprise, one concern: what was noticed as a fork is told by this one from now on.
         self.close_concerns(vec![(ConcernKind::Fork, elder.to_string())]);
         let (kind, subject) = (ConcernKind::LifeBegun, elder.to_string());
@@ -80,7 +87,7 @@ impl Ledger {
     /// but of a fork somebody must look for the second device.
     pub(super) fn end_lives(&mut self, life: IncarnationId, ended: &[IncarnationId]) -> Vec<StockKey> {
         let mut moved = Vec::new();
-        for over in ended {
+        for over in ended.iter().filter(|over| **over != life) {
             let homes = self.journals.get(&life).map(|journal| journal.author.homes.clone()).unwrap_or_default();
             for home in homes {
                 moved.extend(self.reclaim(*over, home));

@@ -7,6 +7,7 @@
 
 mod carts;
 mod concerns;
+mod devices;
 mod epoch;
 mod feed;
 mod grants;
@@ -24,10 +25,12 @@ use std::{collections::BTreeSet, sync::Mutex};
 use outpost_schema::{
     catalogue::{Product, ProductEdit, Warehouse},
     clock::Timestamp,
+    count::{Span, Told},
     feed::{Aggregate, EVERYONE, Kind},
     id::{EpochId, HoldId, NodeId, ProductId, WarehouseId},
     money::Currency,
-    settle::Author,
+    rule::Rule,
+    settle::{Author, Past},
     stock::{Level, StockKey},
 };
 
@@ -78,6 +81,8 @@ impl Model {
             let key = StockKey { product_id, warehouse_id: *warehouse_id };
             ledger.known.levels.insert(key, Level { balance: *balance, promised: 0 });
             ledger.movements.insert(key, *balance);
+            let told = Told { life: None, seq: 0, at: Some(Span::at(ledger.known.now)) };
+            ledger.past.insert(key, vec![Past { told, delta: *balance }]);
             ledger.tell_stock(key);
             ledger.top_up(key);
         }
@@ -99,6 +104,12 @@ impl Model {
         Ok(())
     }
 
+    /// Lays a rule down.
+    pub fn lay_down(&self, rule: Rule) {
+        let scope = rule.says.warehouse().map_or(EVERYONE, |warehouse| warehouse.0);
+        self.lock().feed.tell(Id::one(Kind::Rule, rule.rule_id.0), scope, Aggregate::Rule(Box::new(rule)));
+    }
+
     /// Lets a node in. What is available at its homes is its to sell.
     pub fn add_node(&self, author: Author) {
         let mut ledger = self.lock();
@@ -118,6 +129,26 @@ impl Model {
     /// Stops waiting for a device. What it has open stays promised.
     pub fn give_up(&self, node_id: NodeId) {
         self.lock().give_up(node_id);
+    }
+
+    /// Suspends a device: it is granted nothing more, and is told so.
+    pub fn suspend(&self, node_id: NodeId) {
+        self.lock().suspend(node_id);
+    }
+
+    /// Lets a suspended device go on.
+    pub fn resume(&self, node_id: NodeId) {
+        self.lock().resume(node_id);
+    }
+
+    /// Books what a device could sell as lost, and suspends it.
+    pub fn write_off(&self, node_id: NodeId) {
+        self.lock().write_off(node_id);
+    }
+
+    /// Lets others sell what a device could.
+    pub fn reclaim(&self, node_id: NodeId) {
+        self.lock().reclaim_all(node_id);
     }
 
     /// All that it knows now. What it has of each journal is archived from now on.
@@ -206,6 +237,14 @@ impl Model {
         self.lock().release(caller, hold_id)
     }
 
+    /// Lets a hold last until a moment.
+    ///
+    /// # Errors
+    /// `unknown_node`, `recovering`, `unknown_hold`, `hold_closed`, `bad_seconds`.
+    pub fn extend(&self, caller: Caller, hold_id: HoldId, until: Timestamp) -> Result<HoldPlaced, Problem> {
+        self.lock().extend(caller, hold_id, until)
+    }
+
     /// Turns a hold into allotment of the caller's journal.
     ///
     /// # Errors
@@ -266,5 +305,6 @@ pub fn author(caller: Caller, warehouse_id: WarehouseId) -> Author {
         homes: BTreeSet::new(),
         elders: BTreeSet::new(),
         is_superseded: false,
+        skew: None,
     }
 }

@@ -4,14 +4,16 @@
 use std::collections::BTreeSet;
 
 use outpost_schema::{
+    count::Skew,
     device::IncarnationState,
     feed::{Aggregate, Kind},
     id::IncarnationId,
     journal::{Entry, Mark},
     op::OpKind,
-    settle::{Elder, Raised, Settled, Touched, decode, settle},
+    order::PaymentStatus,
+    settle::{Elder, Past, Raised, Settled, Touched, decode, settle},
     sizing,
-    stock::StockKey,
+    stock::{Movement, Reason, StockKey},
     verdict::ConcernKind,
     word::Word as _,
 };
@@ -73,6 +75,11 @@ impl Ledger {
         let answers = repeats.iter().filter_map(|entry| Some((entry.seq, self.journals.get(&life)?.op(entry.seq)?)));
         let mut verdicts: Vec<_> = answers.map(|(seq, (_, verdict))| (seq, verdict.clone())).collect();
         self.hear(life, new);
+        let now = self.known.now;
+        if let Some(journal) = self.journals.get_mut(&life) {
+            let before = journal.author.skew;
+            journal.author.skew = push.clock.map(|theirs| Skew::measured(before, theirs, now));
+        }
         let (mut settled, moved) = self.decide(life, new);
         settled.opened.extend(self.take_carts(life, &push.carts));
         self.open_concerns(std::mem::take(&mut settled.opened));
@@ -113,10 +120,12 @@ impl Ledger {
             return Default::default();
         }
         let mut moved = self.load(life, entries);
+        self.know_used_holds(entries);
         let Some(journal) = self.journals.get_mut(&life) else { return Default::default() };
         let carried = entries.iter().map(Entry::mark).filter(|mark| journal.carried.contains_key(mark));
         self.known.carried = carried.collect();
         self.known.is_recovering = self.is_recovering || journal.report_owed;
+        self.known.is_suspended = journal.is_suspended();
         // What is known holds one author's allotments at a time.
         std::mem::swap(&mut self.known.allotments, &mut journal.allotments);
         std::mem::swap(&mut self.known.outlooks, &mut journal.outlooks);
@@ -140,12 +149,18 @@ impl Ledger {
     /// Most ops are decided over what is known at any time. An ask first releases expired holds, so that nobody
     /// is refused for their sake; what is carried needs what earlier lives of the device have told.
     fn load(&mut self, life: IncarnationId, entries: &[Entry]) -> BTreeSet<StockKey> {
-        const NEEDY: [OpKind; 3] = [OpKind::AllotmentAsked, OpKind::Carried, OpKind::LifeEnded];
+        const NEEDY: [OpKind; 4] = [OpKind::AllotmentAsked, OpKind::Carried, OpKind::Counted, OpKind::LifeEnded];
         if !entries.iter().any(|entry| NEEDY.iter().any(|kind| kind.word() == entry.kind)) {
             return BTreeSet::new();
         }
         let ops: Vec<_> = entries.iter().filter_map(|entry| decode(entry).ok()).collect();
         let touched = Touched::by(&ops);
+        for counted in &touched.cuts {
+            let row = |product_id: &_| StockKey { product_id: *product_id, warehouse_id: counted.warehouse_id };
+            for key in counted.products.iter().map(row) {
+                self.known.moved.insert(key, self.past.get(&key).cloned().unwrap_or_default());
+            }
+        }
         self.remember_lives(life, touched.elders.keys());
         let elders = self.journals.get(&life).map(|journal| journal.author.elders.clone()).unwrap_or_default();
         for (elder, marks) in touched.elders.into_iter().filter(|(elder, _)| elders.contains(elder)) {
@@ -157,13 +172,37 @@ impl Ledger {
         if touched.asks { self.release_expired(&touched.stock) } else { BTreeSet::new() }
     }
 
+    /// Few sales use up a hold, so it is not looked for where nobody holds anything.
+    fn know_used_holds(&mut self, entries: &[Entry]) {
+        if self.holds().next().is_some() {
+            let ops: Vec<_> = entries.iter().filter_map(|entry| decode(entry).ok()).collect();
+            self.know_holds(&Touched::by(&ops).holds);
+        }
+    }
+
     /// Keeps and tells what was settled.
     fn keep(&mut self, life: IncarnationId, settled: &mut Settled) {
+        self.known.moved.clear();
         for moved in &settled.movements {
-            *self.movements.entry(moved.movement.key).or_default() += moved.movement.delta;
+            let Movement { key, delta, why } = &moved.movement;
+            *self.movements.entry(*key).or_default() += delta;
+            if why.reason != Reason::Counted {
+                self.past.entry(*key).or_default().push(Past { told: moved.told, delta: *delta });
+            }
+            if why.reason == Reason::Transferred {
+                *self.transferred.entry(key.product_id).or_default() += delta;
+            }
+            // What comes back of a write-off; what somebody says to have lost is an op's like any other.
+            if why.reason == Reason::Lost && moved.line < 0 {
+                *self.lost.entry(*key).or_default() -= delta;
+            }
         }
+        self.look_at_write_offs(&settled.given_back);
         self.keep_people(settled);
         self.keep_orders(settled);
+        self.keep_transfers(settled);
+        self.keep_returns(settled);
+        self.use_up(&settled.used_up);
         for key in &settled.levels {
             self.tell_stock(*key);
         }
@@ -199,10 +238,24 @@ impl Ledger {
         }
     }
 
+    fn keep_transfers(&mut self, settled: &Settled) {
+        for transfer in settled.transfers.iter().filter_map(|id| self.known.transfers.get(id)) {
+            let mut places = transfer.places().into_iter().map(|place| place.0);
+            if let Some(place) = places.next() {
+                let (id, aggregate) = (transfer.transfer_id.0, Aggregate::Transfer(Box::new(transfer.clone())));
+                self.feed.tell_all(Id::one(Kind::Transfer, id), place, places.collect(), aggregate);
+            }
+        }
+    }
+
     fn keep_orders(&mut self, settled: &Settled) {
         for (_, order) in &settled.orders {
             let id = Id::one(Kind::Order, order.order_id.0);
             self.feed.tell(id, order.warehouse_id.0, Aggregate::Order(Box::new(order.clone())));
+        }
+        for awaited in &settled.awaited {
+            let id = Id::one(Kind::Confirmation, awaited.order_id.0);
+            self.feed.tell(id, awaited.warehouse_id.0, Aggregate::Confirmation(*awaited));
         }
         for (order_id, (status, at)) in &settled.statuses {
             let id = Id::one(Kind::Order, order_id.0);
@@ -213,13 +266,33 @@ impl Ledger {
             }
         }
     }
+
+    /// A return is told where the goods are now, and where the order is.
+    fn keep_returns(&mut self, settled: &Settled) {
+        for (_, back) in &settled.returns {
+            let sold_at = self.known.bought.get(&back.order_id).map(|bought| bought.warehouse_id);
+            let (id, told) = (Id::one(Kind::Return, back.return_id.0), Aggregate::Return(Box::new(back.clone())));
+            let more = sold_at.map(|place| place.0).into_iter().collect();
+            self.feed.tell_all(id, back.warehouse_id.0, more, told);
+        }
+        for ((order_id, payment_id), at) in &settled.refunded {
+            let id = Id::one(Kind::Order, order_id.0);
+            if let Some(Aggregate::Order(order)) = self.feed.image(id) {
+                let mut order = order.clone();
+                for payment in order.payments.iter_mut().filter(|payment| payment.payment_id == *payment_id) {
+                    (payment.status, payment.updated_at) = (PaymentStatus::Refunded, *at);
+                }
+                self.feed.tell(id, order.warehouse_id.0, Aggregate::Order(order));
+            }
+        }
+    }
 }
 
 /// Ids that ops made or lack: set-aside ops may wait for them.
 fn ids_made(settled: &Settled) -> Vec<Uuid> {
     let users = settled.users.iter().map(|user| user.user_id.0);
     let addresses = settled.addresses.iter().map(|address| address.address_id.0);
-    let orders = settled.orders.iter().map(|(_, order)| order.order_id.0);
+    let orders = settled.orders.iter().flat_map(|(_, order)| [order.order_id.0, order.receipt.stand_in().0]);
     let lacked = settled.verdicts.iter().flat_map(|(_, verdict)| super::retry::lacked(verdict)).copied();
     users.chain(addresses).chain(orders).chain(lacked).collect()
 }

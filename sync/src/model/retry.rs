@@ -43,6 +43,7 @@ impl Ledger {
             || self.known.addresses.contains(&AddressId(id))
             || self.known.warehouses.contains(&WarehouseId(id))
             || self.known.orders.contains_key(&OrderId(id))
+            || self.known.receipts.contains_key(&OrderId(id))
     }
 
     /// Decides again what was set aside and of which something that it lacked has arrived, until nothing more

@@ -50,7 +50,7 @@ fn tea() -> Product {
 
 fn received(units: i64) -> Entry {
     let line = Line { product_id: TEA, amount: Amount::new(units).expect("an amount") };
-    let op = Op::Received(Goods { warehouse_id: SHOP, lines: vec![line] });
+    let op = Op::Received(Goods { warehouse_id: SHOP, lines: vec![line] }.into());
     Entry::write(CALLER.incarnation_id, Mark::START, Hlc { at: NOW, tick: 0 }, String::new(), &op, [7; 16])
 }
 

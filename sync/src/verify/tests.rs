@@ -197,8 +197,8 @@ impl Referee for Office {
         let (epoch, cursor, seen) = (EpochId(Uuid::nil()), asked.cursor.clone(), String::new());
         let server_time = Timestamp::from_micros(0);
         let (protocol, recovering) = (crate::wire::PROTOCOL, false);
-        let (level, acked) = (false, vec![]);
-        let page = Page { epoch, cursor, level, seen, aggregates, acked, server_time, protocol, recovering };
+        let (level, acked, others) = (false, vec![], vec![]);
+        let page = Page { epoch, cursor, level, seen, aggregates, acked, others, server_time, protocol, recovering };
         Ok(Imaged::Images { page: Box::new(page), upto })
     }
 }

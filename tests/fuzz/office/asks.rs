@@ -77,6 +77,7 @@ fn push(device: &Device, choices: &mut Choices<'_>) -> Push {
         carts: choices.some(2, cart::some_cart),
         epoch: choices.perhaps(|choices| make::epoch_id(choices)).filter(|_| choices.once_in(8)),
         hole: choices.once_in(12).then_some(Hole { after: acked, before }),
+        clock: choices.perhaps(make::at),
         entries,
     }
 }

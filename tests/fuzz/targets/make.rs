@@ -8,8 +8,8 @@ mod people;
 use outpost_schema::{
     clock::{Hlc, Timestamp},
     id::{
-        AddressId, CartId, EpochId, IncarnationId, NodeId, OrderId, OrderItemId, PaymentId, ProductId, ReviewId,
-        UserId, WarehouseId,
+        AddressId, CartId, DeliveryId, EpochId, HoldId, IncarnationId, NodeId, OrderId, OrderItemId, PaymentId,
+        ProductId, ReturnId, ReviewId, UserId, WarehouseId,
     },
     journal::{Hash, Mark},
     money::{Currency, Money},
@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 
 pub use self::{
     fed::{aggregate, key, verdict},
-    ops::{op, op_kind},
+    ops::{op, op_kind, order},
     people::{address, review, user},
 };
 use super::choices::Choices;
@@ -44,6 +44,8 @@ ids! {
     life: IncarnationId, 10, 4;
     node_id: NodeId, 11, 2;
     epoch_id: EpochId, 12, 2;
+    delivery_id: DeliveryId, 15, 2;
+    hold_id: HoldId, 16, 3;
 }
 
 pub fn user_id(choices: &mut Choices<'_>) -> UserId {

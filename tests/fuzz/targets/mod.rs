@@ -10,6 +10,7 @@ mod cursor;
 pub mod damage;
 mod entries;
 pub mod make;
+mod scans;
 mod settle;
 mod values;
 pub mod wire;
@@ -26,8 +27,9 @@ pub struct Target {
 }
 
 /// All of them.
-pub const ALL: [Target; 14] = [
+pub const ALL: [Target; 15] = [
     Target { name: "barcode", run: values::barcode, inputs: 40_000 },
+    Target { name: "scan", run: scans::scan, inputs: 20_000 },
     Target { name: "money", run: values::money, inputs: 20_000 },
     Target { name: "text", run: values::text, inputs: 20_000 },
     Target { name: "cursor", run: cursor::cursor, inputs: 10_000 },

@@ -63,10 +63,15 @@ fn answered(entries: &[Entry], settled: &Settled) {
                     | Op::AddressAdded(_)
                     | Op::Reviewed(_)
                     | Op::Received(_)
+                    | Op::Adjusted(_)
                     | Op::Counted(_)
                     | Op::GaveBack(_)
                     | Op::StatusTold(_)
-                    | Op::LifeEnded(_) => false,
+                    | Op::LifeEnded(_)
+                    | Op::Dispatched(_)
+                    | Op::Arrived(_)
+                    | Op::ReceiptUndone(_)
+                    | Op::Returned(_) => false,
                 };
                 assert!(is_ask || !matches!(verdict, Verdict::Refused(_) | Verdict::Granted(_)), "{op:?} {verdict:?}");
             }

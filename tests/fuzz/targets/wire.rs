@@ -3,11 +3,11 @@
 use std::fmt::Debug;
 
 use outpost_schema::{
+    count::Upto,
     device::LifeReason,
     digest::{KeyRange, Sum},
     feed::{Granted, Kind},
     foreign::Foreign,
-    id::HoldId,
     journal::Entry,
     word::Word as _,
 };
@@ -16,9 +16,9 @@ use outpost_sync::{
     speak,
     tolerant::Tolerant,
     wire::{
-        Acked, BODY_MAX, Born, Damage, DigestAsked, Digested, Findings, HoldWanted, Hole, INFLATED_MAX, Imaged,
-        ImagesAsked, LifeWanted, Mended, PROTOCOL, Page, Problem, Pulled, Push, Pushed, RangeAsked, RangeTold, Report,
-        Reported,
+        Acked, BODY_MAX, Born, Buyer, Damage, DigestAsked, Digested, Findings, HoldLine, HoldWanted, Hole,
+        INFLATED_MAX, Imaged, ImagesAsked, LifeWanted, Mended, PROTOCOL, Page, Problem, Pulled, Push, Pushed,
+        RangeAsked, RangeTold, Report, Reported,
     },
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -164,6 +164,7 @@ pub fn push(choices: &mut Choices<'_>) -> Push {
         carts: choices.some(2, cart::some_cart),
         epoch: choices.perhaps(make::epoch_id),
         hole: choices.perhaps(|choices| Hole { after: make::mark(choices), before: make::mark(choices) }),
+        clock: choices.perhaps(make::at),
     }
 }
 
@@ -279,14 +280,19 @@ fn imaged(choices: &mut Choices<'_>) -> Imaged {
 }
 
 pub fn hold_wanted(choices: &mut Choices<'_>) -> HoldWanted {
-    HoldWanted {
-        hold_id: HoldId(choices.id(15, 3)),
+    let line = |choices: &mut Choices<'_>| HoldLine {
         product_id: make::product_id(choices),
         warehouse_id: make::warehouse_id(choices),
         amount: make::amount(choices),
-        cart_id: choices.perhaps(make::cart_id),
-        seconds: choices.number(),
-    }
+    };
+    let mut lines = choices.some(3, line);
+    lines.push(line(choices));
+    let buyer = match choices.place(4) {
+        0 => Some(Buyer::Cart(make::cart_id(choices))),
+        1 => Some(Buyer::Order(make::order_id(choices))),
+        _ => None,
+    };
+    HoldWanted { hold_id: make::hold_id(choices), lines, buyer, seconds: choices.number() }
 }
 
 pub fn pulled(choices: &mut Choices<'_>) -> Pulled {
@@ -316,5 +322,6 @@ fn some_page(choices: &mut Choices<'_>) -> Page {
         server_time: make::at(choices),
         protocol: u16::try_from(choices.place(4)).unwrap_or(0),
         recovering: choices.once_in(2),
+        others: choices.some(2, |choices| Upto { incarnation_id: make::life(choices), seq: choices.within(0, 9) }),
     }
 }

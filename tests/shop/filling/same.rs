@@ -29,10 +29,10 @@ fn tables(folder: &Path) -> Tables {
             "select name from pragma_table_xinfo('{name}') where name not in ('level_at', 'contact_at')"
         ));
         // When a cart was told here is the node's own clock's word. Where the feed goes on moves with whatever
-        // else the same Postgres does meanwhile.
+        // else the same Postgres does meanwhile; when head office was last heard is each node's own.
         let is_own = |column: &str| match name.as_str() {
             "cart_states" => column == "updated_at",
-            "feed_position" => ["cursor", "seen"].contains(&column),
+            "feed_position" => ["cursor", "seen", "heard_at"].contains(&column),
             _ => false,
         };
         let columns: Vec<String> = columns.into_iter().filter(|column| !is_own(column)).collect();

@@ -11,9 +11,12 @@ use outpost_schema::{
     feed::Aggregate,
     id::{CartId, EpochId, IncarnationId, OrderId, ProductId, UserId, WarehouseId},
     journal::{Entry, Mark},
+    movement::Remark,
     op::{Cancel, Carried, Count, CountLine, Customer, Goods, LifeEnded, Line, Op, Sale, StatusTold},
     order::{Order, OrderStatus},
     quantity::Amount,
+    returned::Return,
+    transfer::TransferCode,
     verdict::{Grant, Refusal, SetAside, Verdict},
 };
 use outpost_sync::{
@@ -49,6 +52,8 @@ pub enum Version {
     First,
     /// Protocol 2.
     Second,
+    /// Protocol 3.
+    Third,
 }
 
 /// A journal with an op of every kind, and a cart beside it.
@@ -61,7 +66,41 @@ pub fn push(version: Version) -> Push {
         ops.push(Op::Carried(Box::new(Carried { incarnation_id: before, entry })));
         ops.push(Op::LifeEnded(LifeEnded { incarnation_id: before }));
     }
+    if version >= Version::Third {
+        ops.push(Op::Returned(Box::new(back())));
+        ops.extend(of_the_stockroom());
+    }
     chained(ops)
+}
+
+/// What is done with goods since version 3.
+fn of_the_stockroom() -> [Op; 5] {
+    let (remark, lot) = (json!({ "person": "Ada", "note": "by van" }), json!({ "lot": "L7", "expires": "2027-01" }));
+    let seen = json!({ "product_id": HONEY, "counted": 7, "delta": -3 });
+    let cut = json!({
+        "since": AT, "heard_at": AT, "heard": [{ "incarnation_id": id(51), "seq": 4 }], "read": [{ "incarnation_id": id(52), "seq": 6 }],
+    });
+    let code = TransferCode { prefix: "B1".to_owned(), number: 1 };
+    let received = json!({
+        "warehouse_id": PLACE, "lines": [{ "product_id": HONEY, "amount": 2, "lot": lot }], "remark": remark,
+        "delivery_id": id(80),
+    });
+    [
+        Op::Adjusted(of(json!({
+            "warehouse_id": PLACE, "cause": "damaged", "remark": remark,
+            "lines": [{ "product_id": HONEY, "delta": -1, "lot": lot }],
+        }))),
+        Op::Counted(of(json!({ "warehouse_id": PLACE, "lines": [seen], "cut": cut, "remark": remark }))),
+        Op::Dispatched(of(json!({
+            "code": code, "from_id": PLACE, "to_id": id(5), "remark": remark,
+            "lines": [{ "product_id": HONEY, "amount": 2 }],
+        }))),
+        Op::Arrived(of(json!({
+            "code": code, "warehouse_id": PLACE, "complete": true,
+            "lines": [{ "product_id": HONEY, "came": 2, "damaged": 1 }],
+        }))),
+        Op::ReceiptUndone(of(json!({ "seq": 4, "received": received }))),
+    ]
 }
 
 fn chained(ops: Vec<Op>) -> Push {
@@ -85,11 +124,16 @@ fn ops() -> Vec<Op> {
         Op::CustomerAdded(Box::new(Customer { user: of(user()), address: Some(of(address(7))) })),
         Op::AddressAdded(Box::new(of(address(8)))),
         Op::Reviewed(Box::new(of(review()))),
-        Op::Received(goods()),
-        Op::Counted(Count { warehouse_id: PLACE, lines: vec![seen] }),
+        Op::Received(goods().into()),
+        Op::Counted(Count { warehouse_id: PLACE, lines: vec![seen], cut: None, remark: Remark::default() }),
         Op::AllotmentAsked(goods()),
         Op::GaveBack(goods()),
-        Op::Sale(Box::new(Sale { order: of(order()), sold: Some(sold.checkout().expect("something is in it")) })),
+        Op::Sale(Box::new(Sale {
+            order: of(order()),
+            sold: Some(sold.checkout().expect("something is in it")),
+            holds: Vec::new(),
+            to_be_confirmed: false,
+        })),
         Op::StatusTold(StatusTold { order_id: ORDER, status: OrderStatus::Shipped, at: AT, called_off: false }),
         Op::CancelAsked(Cancel { order_id: ORDER, at: AT }),
     ]
@@ -102,6 +146,19 @@ fn cart() -> Cart {
     cart.take(INCARNATION, HONEY, Amount::new(1).expect("an amount")).expect("a taking");
     cart.park("hat", INCARNATION, Hlc { at: AT, tick: 2 }).expect("parked");
     cart
+}
+
+/// One of two came back broken, and the money for it was given.
+fn back() -> Return {
+    of(json!({
+        "return_id": id(70), "order_id": ORDER, "user_id": ADA, "order_receipt": { "prefix": "B1", "number": 1 },
+        "receipt": { "prefix": "B1", "number": 2 }, "node_id": id(1), "warehouse_id": PLACE, "taken_by": null,
+        "reason": "leaked", "created_at": AT,
+        "lines": [{ "order_item_id": id(11), "product_id": HONEY, "quantity": 1, "condition": "damaged" }],
+        "refunds": [{ "refunds": id(12), "payment": {
+            "payment_id": id(71), "amount": "-6.50", "currency": "EUR", "tender": "cash", "status": "succeeded",
+            "transaction_ref": null, "created_at": AT, "updated_at": AT } }]
+    }))
 }
 
 /// An answer with every kind of verdict.
@@ -155,6 +212,12 @@ pub fn page(version: Version) -> Pulled {
             page.protocol = 2;
             let kinds = ["life_begun", "journal_hole", "image_mended", "server_restored"];
             page.aggregates.extend(kinds.into_iter().zip(60..).map(|(kind, number)| concern(kind, number)));
+        }
+        if version >= Version::Third {
+            page.protocol = 3;
+            page.aggregates.push(Aggregate::Return(Box::new(back())));
+            let kinds = ["returned_twice", "refunded_too_much"];
+            page.aggregates.extend(kinds.into_iter().zip(72..).map(|(kind, number)| concern(kind, number)));
         }
     }
     page

@@ -6,7 +6,10 @@ use outpost_node::{
     db::FILE,
     stage::{Moment, Work},
 };
-use outpost_schema::id::ProductId;
+use outpost_schema::{
+    id::{ProductId, WarehouseId},
+    transfer::TransferCode,
+};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -23,17 +26,22 @@ type Asked = (String, Value);
 type Deed = fn(&mut There) -> Asked;
 
 /// What a cashier does, and how it is asked for; a sale dies in a story of its own.
-const DEEDS: [(Work, Deed); 10] = [
+const DEEDS: [(Work, Deed); 15] = [
     (Work::Cart, begin_a_cart),
     (Work::AddCustomer, add_a_customer),
     (Work::AddAddress, add_an_address),
     (Work::AddReview, review),
     (Work::Receive, receive),
+    (Work::UndoReceipt, undo_receipt),
+    (Work::Send, send),
+    (Work::Arrive, arrive),
+    (Work::Adjust, adjust),
     (Work::Count, count),
     (Work::GiveBack, give_back),
     (Work::Ask, ask),
     (Work::Advance, advance),
     (Work::Cancel, cancel),
+    (Work::TakeBack, take_back),
 ];
 
 /// What dies here.
@@ -44,6 +52,8 @@ pub fn works() -> Vec<Work> {
 /// What is there to be spoken of.
 struct There {
     tea: ProductId,
+    /// Another place.
+    elsewhere: WarehouseId,
     customer: Value,
     /// Orders to be sent, one for each deed that takes one.
     orders: Vec<Value>,
@@ -59,7 +69,7 @@ async fn whatever_a_till_writes_down_when_it_is_killed_is_there_whole_or_not_at_
     let (card, folder) = switch_off(&mut shop);
     let deeds: Vec<_> =
         DEEDS.iter().flat_map(|(work, asked)| work.stages().into_iter().map(|stage| (stage, *asked))).collect();
-    let mut there = prepared(&folder, tea, deeds.len()).await;
+    let mut there = prepared(&folder, (tea, shop.high_street), deeds.len()).await;
     for (stage, asked) in deeds {
         let before = written(&folder);
         let serving = Running::start("outpost-node", &serve(&folder), Some(stage.into())).await;
@@ -102,10 +112,10 @@ async fn a_device_killed_while_it_joins_joins_when_it_is_told_again() {
 }
 
 /// A customer, and as many orders to be sent as are wanted, all written down without a line.
-async fn prepared(folder: &Path, tea: ProductId, orders: usize) -> There {
+async fn prepared(folder: &Path, (tea, elsewhere): (ProductId, WarehouseId), orders: usize) -> There {
     let serving = Running::start("outpost-node", &serve(folder), None).await;
     let ada = post(&serving.url, "/v1/customers", &[], &json!({ "first_name": "Ada" })).await.expect("written down");
-    let mut there = There { tea, customer: ada["user_id"].clone(), orders: Vec::new() };
+    let mut there = There { tea, elsewhere, customer: ada["user_id"].clone(), orders: Vec::new() };
     for _ in 0..orders {
         let sold = post(&serving.url, "/v1/sales", &[], &sale_of(tea, "ship")).await.expect("sold");
         there.orders.push(sold["order"]["order_id"].clone());
@@ -136,6 +146,27 @@ fn receive(there: &mut There) -> Asked {
     ("/v1/stock/receive".to_owned(), one(there))
 }
 
+fn undo_receipt(_: &mut There) -> Asked {
+    ("/v1/stock/receive/undo".to_owned(), json!({ "person": "Ada" }))
+}
+
+fn send(there: &mut There) -> Asked {
+    let lines = json!([{ "product_id": there.tea, "amount": 1 }]);
+    ("/v1/transfers".to_owned(), json!({ "to": there.elsewhere, "lines": lines, "anyway": true }))
+}
+
+/// What came is on the road from a device that nobody has heard yet.
+fn arrive(there: &mut There) -> Asked {
+    let code = TransferCode { prefix: "Z9".to_owned(), number: 7 };
+    let lines = json!([{ "product_id": there.tea, "came": 1 }]);
+    (format!("/v1/transfers/{code}/arrive"), json!({ "lines": lines }))
+}
+
+fn adjust(there: &mut There) -> Asked {
+    let lines = json!([{ "product_id": there.tea, "delta": -1 }]);
+    ("/v1/stock/adjust".to_owned(), json!({ "cause": "damaged", "lines": lines, "person": "Ada", "note": "wet" }))
+}
+
 fn count(there: &mut There) -> Asked {
     ("/v1/stock/count".to_owned(), json!({ "lines": [{ "product_id": there.tea, "counted": ON_HAND + 7 }] }))
 }
@@ -154,6 +185,11 @@ fn advance(there: &mut There) -> Asked {
 
 fn cancel(there: &mut There) -> Asked {
     (format!("/v1/orders/{}/cancel", next_order(there)), json!({}))
+}
+
+fn take_back(there: &mut There) -> Asked {
+    let refund = json!({ "amount": "0.50" });
+    ("/v1/returns".to_owned(), json!({ "order_id": next_order(there), "lines": [], "refund": refund }))
 }
 
 fn one(there: &There) -> Value {

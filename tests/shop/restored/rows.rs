@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use outpost_node::Error;
 use outpost_schema::{
     id::{HoldId, ProductId},
+    stock::StockKey,
     world::{Seeded, World as _},
 };
 use outpost_server::hold::Desk;
@@ -94,8 +95,8 @@ impl Row {
         let buyer = caller(&self.shop.tills[3].card);
         for product_id in self.goods.clone() {
             let hold_id = HoldId::new(self.ids.now(), self.ids.id_chance());
-            let (warehouse_id, amount) = (self.shop.high_street, amount(1));
-            let wanted = HoldWanted { hold_id, product_id, warehouse_id, amount, cart_id: None, seconds: 86_400 };
+            let key = StockKey { product_id, warehouse_id: self.shop.high_street };
+            let wanted = HoldWanted::of_one(hold_id, key, amount(1), 86_400);
             if self.desk.place(buyer, wanted).await.is_ok() {
                 *self.held.entry(product_id).or_default() += 1;
             }

@@ -15,7 +15,7 @@ const SHOWN_MAX: usize = 300;
 
 /// A table's name, then the same question to each engine: a key and a value, both as text. `{scope}`
 /// stands for the node's warehouses, `{node}` and `{life}` for itself.
-const TABLES: [(&str, &str, &str); 17] = [
+const TABLES: [(&str, &str, &str); 22] = [
     (
         "warehouses",
         "select encode(uuid_send(warehouse_id), 'hex'), name || ' ' || coalesce(encode(uuid_send(home_of), 'hex'), '-') from warehouses",
@@ -91,14 +91,64 @@ const TABLES: [(&str, &str, &str); 17] = [
     ),
     (
         "payments",
-        "select encode(uuid_send(order_id) || uuid_send(p.payment_id), 'hex'), concat_ws(' ', tender, p.status, (amount * 10000)::bigint, currency)
-         from payments p join orders using (order_id) where warehouse_id = any({scope})",
-        "select lower(hex(order_id) || hex(payment_id)), tender || ' ' || status || ' ' || amount || ' ' || currency from payments",
+        "select encode(uuid_send(order_id) || uuid_send(p.payment_id), 'hex'), concat_ws(' ', tender, p.status, (amount * 10000)::bigint, currency,
+             encode(uuid_send(p.user_id), 'hex'), coalesce(encode(uuid_send(return_id), 'hex'), '-'), coalesce(encode(uuid_send(refunds_id), 'hex'), '-'))
+         from payments p join orders o using (order_id)
+         where return_id is null and o.warehouse_id = any({scope})
+            or return_id in (select return_id from returns where warehouse_id = any({scope}) or sold_at = any({scope}))",
+        "select lower(hex(order_id) || hex(payment_id)), tender || ' ' || status || ' ' || amount || ' ' || currency || ' ' ||
+             lower(hex(user_id)) || ' ' || coalesce(nullif(lower(hex(return_id)), ''), '-') || ' ' || coalesce(nullif(lower(hex(refunds_id)), ''), '-')
+         from payments",
+    ),
+    (
+        "returns",
+        "select encode(uuid_send(return_id), 'hex'), concat_ws('|', encode(uuid_send(order_id), 'hex'), encode(uuid_send(user_id), 'hex'),
+             order_receipt_prefix, order_receipt_number, receipt_prefix, receipt_number, encode(uuid_send(node_id), 'hex'),
+             encode(uuid_send(warehouse_id), 'hex'), coalesce(encode(uuid_send(taken_by), 'hex'), '-'), reason,
+             (extract(epoch from created_at) * 1000000)::bigint)
+         from returns where warehouse_id = any({scope}) or sold_at = any({scope})",
+        "select lower(hex(return_id)), lower(hex(order_id)) || '|' || lower(hex(user_id)) || '|' || order_receipt_prefix || '|' ||
+             order_receipt_number || '|' || receipt_prefix || '|' || receipt_number || '|' || lower(hex(node_id)) || '|' ||
+             lower(hex(warehouse_id)) || '|' || coalesce(nullif(lower(hex(taken_by)), ''), '-') || '|' || reason || '|' || created_at from returns",
+    ),
+    (
+        "lines of returns",
+        "select encode(uuid_send(return_id), 'hex') || ' ' || line, concat_ws(' ', coalesce(encode(uuid_send(order_item_id), 'hex'), '-'),
+             encode(uuid_send(product_id), 'hex'), quantity, condition)
+         from return_lines join returns using (return_id) where warehouse_id = any({scope}) or sold_at = any({scope})",
+        "select lower(hex(return_id)) || ' ' || line, coalesce(nullif(lower(hex(order_item_id)), ''), '-') || ' ' || lower(hex(product_id)) || ' ' ||
+             quantity || ' ' || condition from return_lines",
     ),
     (
         "reviews",
         "select encode(uuid_send(review_id), 'hex'), rating || ' ' || coalesce(comment, '-') from reviews",
         "select lower(hex(review_id)), rating || ' ' || coalesce(comment, '-') from reviews",
+    ),
+    (
+        "transfers",
+        "select encode(uuid_send(transfer_id), 'hex'), concat_ws(' ', prefix, number, coalesce(encode(uuid_send(from_id), 'hex'), '-'),
+             coalesce(encode(uuid_send(to_id), 'hex'), '-'), complete::integer)
+         from transfers t where from_id = any({scope}) or to_id = any({scope}) or exists (
+             select from transfer_lines l where l.transfer_id = t.transfer_id and l.warehouse_id = any({scope}))",
+        "select lower(hex(transfer_id)), prefix || ' ' || number || ' ' || coalesce(nullif(lower(hex(from_id)), ''), '-') || ' ' ||
+             coalesce(nullif(lower(hex(to_id)), ''), '-') || ' ' || complete from transfers",
+    ),
+    (
+        "lines of transfers",
+        "select encode(uuid_send(transfer_id) || uuid_send(product_id) || uuid_send(warehouse_id), 'hex'),
+             concat_ws(' ', sent, arrived, damaged, lost)
+         from transfer_lines where transfer_id in (
+             select t.transfer_id from transfers t join transfer_lines l using (transfer_id)
+             where from_id = any({scope}) or to_id = any({scope}) or l.warehouse_id = any({scope}))",
+        "select lower(hex(transfer_id) || hex(product_id) || hex(warehouse_id)), sent || ' ' || arrived || ' ' || damaged || ' ' || lost
+         from transfer_lines",
+    ),
+    (
+        "lines of deliveries",
+        "select encode(uuid_send(delivery_id) || uuid_send(product_id), 'hex'), concat_ws(' ', reference, expected, received)
+         from delivery_lines join deliveries using (delivery_id) where warehouse_id = any({scope})",
+        "select lower(hex(delivery_id) || hex(product_id)), reference || ' ' || expected || ' ' || received
+         from delivery_lines join deliveries using (delivery_id)",
     ),
     (
         "cart states",

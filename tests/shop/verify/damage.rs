@@ -13,7 +13,7 @@ use crate::support::{Shop, Till};
 type Table = (&'static str, &'static [&'static str], &'static str, &'static [&'static str]);
 
 /// The rows are chosen so that nothing of the till's own is laid over them.
-const TABLES: [Table; 13] = [
+const TABLES: [Table; 18] = [
     ("warehouses", &["warehouse_id"], "home_of is not null", &[]),
     ("categories", &["category_id"], "parent_id is not null", &[]),
     ("products", &["product_id"], "sku = 'TEA'", &[]),
@@ -43,14 +43,20 @@ const TABLES: [Table; 13] = [
     (
         "payments",
         &["order_id", "payment_id"],
-        "order_id in (select o.order_id from orders o join users u using (user_id) where u.email = 'ada@example.com')",
+        "return_id is null
+         and order_id in (select o.order_id from orders o join users u using (user_id) where u.email = 'ada@example.com')",
         &[],
     ),
+    ("returns", &["return_id"], "true", &[]),
+    ("return_lines", &["return_id", "line"], "true", &[]),
+    ("payments", &["order_id", "payment_id"], "return_id is not null", &[]),
     ("cart_states", &["cart_id"], "unsent = 0", &["unsent", "updated_at"]),
+    ("rules", &["rule_id"], "sort = 'low'", &[]),
+    ("order_confirmations", &["order_id"], "confirmed_at is not null", &[]),
 ];
 
 /// Everything a till keeps but when a cart was last shown and how it compares itself.
-const KEPT: [&str; 22] = [
+const KEPT: [&str; 26] = [
     "warehouses",
     "categories",
     "products",
@@ -64,6 +70,8 @@ const KEPT: [&str; 22] = [
     "orders",
     "order_items",
     "payments",
+    "returns",
+    "return_lines",
     "carts",
     "cart_units",
     "concerns",
@@ -73,6 +81,8 @@ const KEPT: [&str; 22] = [
     "identity",
     "feed_position",
     "cart_states",
+    "rules",
+    "order_confirmations",
 ];
 
 fn open(till: &Till) -> Connection {

@@ -52,7 +52,12 @@ fn is_compared(told: &Aggregate, tables: &Tables) -> bool {
         | Aggregate::Order(_)
         | Aggregate::Review(_)
         | Aggregate::Cart(_)
-        | Aggregate::Concern(_) => true,
+        | Aggregate::Concern(_)
+        | Aggregate::Transfer(_)
+        | Aggregate::Delivery(_)
+        | Aggregate::Return(_)
+        | Aggregate::Rule(_)
+        | Aggregate::Confirmation(_) => true,
     }
 }
 

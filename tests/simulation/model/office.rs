@@ -5,15 +5,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use outpost_schema::{
     catalogue::{ProductEdit, Warehouse},
     device::{Card, NodeKind},
-    id::{EpochId, IncarnationId, NodeId, ProductId, WarehouseId},
-    quantity::Amount,
+    id::{EpochId, IncarnationId, NodeId, ProductId, RuleId, WarehouseId},
+    rule::Rule,
     settle::Author,
-    stock::StockKey,
     world::{Seeded, World as _},
 };
 use outpost_sync::{
     model::{self, Backup, Model},
-    wire::{Caller, HoldWanted, Problem},
+    wire::{Caller, Problem},
 };
 
 use super::line::ModelLine;
@@ -48,6 +47,11 @@ impl ModelOffice {
             let on_hand = shelves.map(|(place, id)| (*id, place.on_hand.get(number).copied().unwrap_or_default()));
             self.products.push(product.product_id);
             self.model.add_product(product, &on_hand.collect::<Vec<_>>());
+        }
+        for says in opening.rules(&self.products) {
+            let updated_at = self.world.now();
+            let rule_id = RuleId::new(updated_at, self.world.id_chance());
+            self.model.lay_down(Rule { rule_id, says, updated_at });
         }
     }
 
@@ -149,14 +153,31 @@ impl Office for ModelOffice {
                 model.sweep();
                 Answer::Done
             }
-            Deed::Hold { by, hold, key, units, seconds } => match wanted(*hold, *key, *units, *seconds) {
+            Deed::Hold { by, hold, lines, buyer, seconds } => match goods::hold(*hold, lines, *buyer, *seconds) {
                 Ok(wanted) => answer(model.hold(*by, &wanted)),
                 Err(problem) => Answer::Refused(problem.code),
             },
+            Deed::Extend { by, hold, until } => answer(model.extend(*by, *hold, *until)),
             Deed::Release { by, hold } => answer(model.release(*by, *hold)),
             Deed::Allot { by, hold } => answer(model.allot(*by, *hold)),
             Deed::GiveUp { node } => {
                 model.give_up(*node);
+                Answer::Done
+            }
+            Deed::Suspend { node } => {
+                model.suspend(*node);
+                Answer::Done
+            }
+            Deed::Resume { node } => {
+                model.resume(*node);
+                Answer::Done
+            }
+            Deed::WriteOff { node } => {
+                model.write_off(*node);
+                Answer::Done
+            }
+            Deed::Reclaim { node } => {
+                model.reclaim(*node);
                 Answer::Done
             }
             Deed::Readmit { card } => {
@@ -172,17 +193,21 @@ impl Office for ModelOffice {
             promises: ledger.promises(),
             movements: ledger.movements().clone(),
             allotments: ledger.allotments().map(|(life, key, allotment)| ((life, key), allotment)).collect(),
-            holds: ledger.holds().map(|held| (held.hold_id, (held.key, held.amount.units()))).collect(),
+            written_off: ledger.written_off().filter(|(_, units)| *units > 0).collect(),
+            lost: ledger.lost().clone(),
+            holds: ledger.holds().map(|held| ((held.hold_id, held.key), held.amount.units())).collect(),
             is_recovering: ledger.is_recovering(),
             ops: ledger.ops().map(|(life, mark, word)| ((life, mark), word)).collect(),
             concerns: ledger.concerns().cloned().collect(),
-            broken: Vec::new(),
+            transfers: ledger.transfers().clone(),
+            broken: ledger.broken(),
         })
     }
 
     async fn shelf(&mut self) -> Shelf {
         self.model.read(|ledger| Shelf {
             orders: ledger.orders().map(|order| (order.order_id, order.clone())).collect::<BTreeMap<_, _>>(),
+            returns: ledger.returns().map(|back| (back.return_id, back.clone())).collect(),
             carts: ledger.carts().cloned().collect(),
             concerns: ledger.ever().clone(),
         })
@@ -203,10 +228,4 @@ impl Office for ModelOffice {
     async fn restart(&mut self) {
         self.slow = None;
     }
-}
-
-fn wanted(hold_id: outpost_schema::id::HoldId, key: StockKey, units: i64, seconds: u64) -> Result<HoldWanted, Problem> {
-    let StockKey { product_id, warehouse_id } = key;
-    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-    Ok(HoldWanted { hold_id, product_id, warehouse_id, amount: Amount::new(units)?, cart_id: None, seconds })
 }

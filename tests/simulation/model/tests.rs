@@ -37,7 +37,7 @@ impl Town {
     fn open() -> Self {
         let shop = Place { tills: vec![SalePolicy::Strict; 2], is_home: false, on_hand: vec![10] };
         let home = Place { tills: vec![SalePolicy::Physical], is_home: true, on_hand: vec![5] };
-        let opening = Opening { places: vec![shop, home], prices: vec![250] };
+        let opening = Opening { places: vec![shop, home], prices: vec![250], policies: Vec::new() };
         let office_world = Arc::new(Seeded::new(1));
         let office = now(ModelOffice::open(&opening, &office_world));
         let mut yard = ModelDepth::yard();
@@ -200,7 +200,7 @@ fn nobody_is_refused_for_the_sake_of_a_hold_that_is_over() {
     let by = Caller { node_id: card.node_id, incarnation_id: card.incarnation_id };
     let (key, hold) = (town.key(0), |town: &Town| HoldId::new(town.office_world.now(), town.office_world.id_chance()));
     let first = hold(&town);
-    let wanted = |hold, units| Deed::Hold { by, hold, key, units, seconds: 60 };
+    let wanted = |hold, units| Deed::Hold { by, hold, lines: vec![(key, units)], buyer: None, seconds: 60 };
     assert_eq!(now(town.office.act(&wanted(first, 8))), Answer::Done);
     let second = hold(&town);
     assert_eq!(now(town.office.act(&wanted(second, 3))), Answer::Refused("nothing_left".to_owned()));

@@ -16,13 +16,18 @@ impl<D: Depth> Network<D> {
             }
             Act::Add { product, .. } | Act::Take { product, .. } | Act::Remove { product, .. } => *product,
             Act::Sell { .. }
+            | Act::ShipHeld { .. }
             | Act::CheckOut { .. }
             | Act::Receive { .. }
+            | Act::Adjust { .. }
+            | Act::Dispatch { .. }
+            | Act::Arrive { .. }
             | Act::Count { .. }
             | Act::GiveBack { .. }
             | Act::Ask { .. }
             | Act::Advance { .. }
             | Act::Cancel { .. }
+            | Act::TakeBack { .. }
             | Act::Customer { .. } => return Err(format!("{act:?} changed a cart")),
         };
         let line = ledger.filled.entry((cart, product)).or_default();

@@ -1,14 +1,14 @@
 //! What goes wrong, and what the limits then allow.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use outpost_schema::{stock::StockKey, verdict::ConcernKind};
+use outpost_schema::{id::IncarnationId, stock::StockKey, verdict::ConcernKind};
 
 use super::{Check, Network, spots::UnderWay, verbs::standing};
 use crate::{
     depth::Depth,
     device::{Again, Device as _, Yard as _},
-    ledger::{Disk, Happened, Units},
+    ledger::{Disk, Happened, Units, Written},
     office::{Office as _, Weather as _},
     step::{Act, Fault, Name},
 };
@@ -35,12 +35,15 @@ impl<D: Depth> Network<D> {
                 Ok(())
             }
             Fault::Clock { till, seconds } => {
-                self.spots[till % self.spots.len()].world.pass(*seconds);
+                let number = till % self.spots.len();
+                self.spots[number].world.pass(*seconds);
+                self.spots[number].clock_was_set = true;
                 self.jumped();
                 Ok(())
             }
             Fault::OfficeClock { seconds } => {
                 self.office_world.pass(*seconds);
+                self.spots.iter_mut().for_each(|spot| spot.clock_was_set = true);
                 self.holds_expire();
                 self.jumped();
                 Ok(())
@@ -147,9 +150,14 @@ impl<D: Depth> Network<D> {
             ));
         }
         self.tell(|| "    it had happened".to_owned());
-        let taken = self.taken_by(number, &act, &moved);
         let now_open = std::mem::replace(&mut self.spots[number].open, open);
-        self.beyond_the_allotment(number, &taken);
+        let taken = if let Act::Adjust { .. } = act {
+            self.adjusted(number, &moved)
+        } else {
+            let taken = self.taken_by(number, &act, &moved);
+            self.beyond_the_allotment(number, &taken);
+            taken
+        };
         self.spots[number].open = now_open;
         self.unseen(number, &act, Name { life, mark: now }, moved, taken);
         self.check()
@@ -158,8 +166,8 @@ impl<D: Depth> Network<D> {
     /// What an act took from the allotments of its till.
     fn taken_by(&self, number: usize, act: &Act, moved: &[(StockKey, i64)]) -> Units {
         match act {
-            Act::Sell { lines, .. } => self.units(number, lines),
-            Act::CheckOut { .. } | Act::Count { .. } => {
+            Act::Sell { lines, .. } | Act::ShipHeld { lines, .. } => self.units(number, lines),
+            Act::CheckOut { .. } | Act::Count { .. } | Act::Dispatch { .. } => {
                 moved.iter().map(|(key, delta)| (*key, (-delta).max(0))).collect()
             }
             Act::BeginCart
@@ -167,10 +175,13 @@ impl<D: Depth> Network<D> {
             | Act::Take { .. }
             | Act::Remove { .. }
             | Act::Receive { .. }
+            | Act::Adjust { .. }
+            | Act::Arrive { .. }
             | Act::GiveBack { .. }
             | Act::Ask { .. }
             | Act::Advance { .. }
             | Act::Cancel { .. }
+            | Act::TakeBack { .. }
             | Act::Customer { .. } => Vec::new(),
         }
     }
@@ -180,10 +191,20 @@ impl<D: Depth> Network<D> {
         if let Act::Advance { order, status } = act {
             return self.moved_on(number, name, (*order, *status), moved);
         }
-        let is_count = matches!(act, Act::Count { .. });
+        let is_count = if let Act::Count { product, .. } = act {
+            self.counted(number, self.key(number, *product));
+            true
+        } else {
+            false
+        };
         let op = self.happened(number, Happened { name, moved, taken, is_count, hands_over: None, may_be_lost: false });
         match act {
             Act::Sell { .. } => self.ledger.unseen_sales += 1,
+            Act::TakeBack { .. } => self.ledger.unseen_returns += 1,
+            Act::ShipHeld { hold, .. } => {
+                self.ledger.unseen_sales += 1;
+                self.ledger.used.push((*hold, self.spots[number].card.warehouse_id, op));
+            }
             Act::CheckOut { cart } => {
                 self.ledger.unseen_sales += 1;
                 let lines = self.ledger.filled.iter_mut().filter(|((of, _), _)| of == cart);
@@ -191,11 +212,18 @@ impl<D: Depth> Network<D> {
             }
             Act::Cancel { order } => _ = self.ledger.owed.entry(*order).and_modify(|owed| owed.asks.push(op)),
             Act::Customer { .. } => _ = self.ledger.explained.insert(ConcernKind::EmailTaken),
+            Act::Dispatch { .. } => {
+                // It left, and nobody knows under which code: it never comes.
+                self.ledger.unread_codes += 1;
+                self.ledger.explained.insert(ConcernKind::TransferExcess);
+            }
+            Act::Arrive { code, product, units, .. } => self.unloaded(op, code, *product, *units),
             Act::BeginCart
             | Act::Add { .. }
             | Act::Take { .. }
             | Act::Remove { .. }
             | Act::Receive { .. }
+            | Act::Adjust { .. }
             | Act::Count { .. }
             | Act::GiveBack { .. }
             | Act::Ask { .. }
@@ -291,20 +319,46 @@ impl<D: Depth> Network<D> {
         self.carts_are_doubtful();
     }
 
+    /// A write-off that head office forgot, and of which the device had heard, is only a reclaim to it: its units are
+    /// nobody's, and what was sold of them is still to be told.
+    fn forget_write_offs(&mut self, before: &BTreeMap<(IncarnationId, StockKey), i64>) {
+        let forgotten: Units = before
+            .iter()
+            .map(|(at, units)| (at.1, units - self.book.written_off.get(at).copied().unwrap_or_default()))
+            .collect();
+        self.ledger.allow(&forgotten);
+        let book = &self.book;
+        self.ledger.written.retain(|at, _| book.written_off.contains_key(at));
+        for (at, written) in &mut self.ledger.written {
+            let own = book.allotments.get(at).copied().unwrap_or_default();
+            *written = Written { taken: own.consumed + own.returned, units: book.written_off[at] };
+        }
+    }
+
     /// Head office forgets what came after its backup. What it had only told is told no more: a hold, and what
     /// an old copy of a till, whose word is no evidence, was granted.
     async fn office_put_back(&mut self) -> Check {
         let Some((backup, held)) = self.backup.take() else { return Ok(()) };
         self.tally.office_put_back += 1;
         self.book = self.office.book().await;
-        let held_before = self.book.holds.clone();
+        let (held_before, missing_before) = (self.book.holds.clone(), self.book.written_off.clone());
         self.office.put_back(&backup).await;
         self.book = self.office.book().await;
-        let forgotten: Vec<_> = held_before.iter().filter(|(hold, _)| !self.book.holds.contains_key(*hold)).collect();
-        self.ledger.allow(&forgotten.iter().map(|(_, held)| **held).collect::<Units>());
-        for (hold, _) in forgotten {
-            self.ledger.holds.entry(*hold).and_modify(|held| held.is_over = true);
+        let forgotten: Vec<_> = held_before.iter().filter(|(line, _)| !self.book.holds.contains_key(line)).collect();
+        self.ledger.allow(&forgotten.iter().map(|((_, key), units)| (*key, **units)).collect::<Units>());
+        for ((hold, key), _) in forgotten {
+            self.ledger.end_lines(*hold, |of| of == *key);
         }
+        self.forget_write_offs(&missing_before);
+        // It may have forgotten as well that a hold lasts longer.
+        let extended: Vec<_> =
+            self.ledger.holds.values_mut().filter(|held| held.is_extended && !held.is_over).collect();
+        let extended = extended.into_iter().flat_map(|held| {
+            held.is_over = true;
+            held.lines.clone()
+        });
+        let extended: Units = extended.collect();
+        self.ledger.allow(&extended);
         let doubtful = self.spots.iter().filter(|spot| spot.is_doubtful);
         let unheard: Units = doubtful.flat_map(|spot| spot.open.iter().map(|(key, units)| (*key, *units))).collect();
         self.ledger.allow(&unheard);

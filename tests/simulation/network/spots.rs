@@ -50,6 +50,8 @@ pub struct Spot<D: Depth> {
     pub was_doubtful: bool,
     /// The life of its journal in which that began: its receipts may be another one's too.
     pub doubtful_life: Option<IncarnationId>,
+    /// Whether its clock was ever set, or head office's.
+    pub clock_was_set: bool,
     /// The life of its journal, as last seen.
     pub life: IncarnationId,
     /// The last that was seen of its rows.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use outpost_schema::{
     id::{CartId, OrderId, ProductId},
     journal::Mark,
-    order::{Fulfilment, Order, OrderStatus},
+    movement::Cause,
+    order::{Fulfilment, Order, OrderStatus, Receipt},
+    rule::{Says, policy_for},
     stock::{SalePolicy, StockKey},
     verdict::ConcernKind,
 };
@@ -28,6 +30,12 @@ impl<D: Depth> Network<D> {
         // What goes over the line at once.
         if let Verb::Hold { product, units, seconds } = verb {
             return self.hold(number, *product, *units, *seconds).await;
+        }
+        if let Verb::HoldSeveral { lines, buyer, seconds } = verb {
+            return self.hold_several(number, lines, *buyer, *seconds).await;
+        }
+        if let Verb::Extend { hold, seconds } = verb {
+            return self.extend_hold(number, *hold, *seconds).await;
         }
         if let Verb::Release { hold } | Verb::Allot { hold } = verb {
             return self.end_hold(number, *hold, matches!(verb, Verb::Allot { .. })).await;
@@ -59,26 +67,67 @@ impl<D: Depth> Network<D> {
             Verb::Remove { cart: nth, product } => Act::Remove { cart: cart(nth)?, product: self.product(*product) },
             Verb::CheckOut { cart: nth } => self.checkout(number, cart(nth)?)?,
             Verb::Receive { product, units } => Act::Receive { product: self.product(*product), units: *units },
-            Verb::Count { product } => {
+            Verb::Adjust { product, cause, units } => self.adjust(number, *product, *cause, *units)?,
+            Verb::Dispatch { product, units, to } => self.dispatch(number, *product, *units, *to)?,
+            Verb::Arrive { load, units, is_damaged, complete } => {
+                self.arrive(number, *load, *units, (*is_damaged, *complete))?
+            }
+            Verb::Count { product, reads } => {
                 let product = self.product(*product);
-                Act::Count { product, seen: self.ledger.there(self.key(number, product)) }
+                let marks = if *reads { self.marks_at(number) } else { Vec::new() };
+                Act::Count { product, seen: self.ledger.there(self.key(number, product)), marks }
             }
             Verb::GiveBack { product, units } => Act::GiveBack { product: self.product(*product), units: *units },
             Verb::Ask { product, units } => Act::Ask { product: self.product(*product), units: *units },
             Verb::Advance { order, status } => self.advance(number, *order, *status)?,
             Verb::Cancel { order } => Act::Cancel { order: self.owed_here(number, *order)? },
+            Verb::Return { order, line, units, damaged } => self.take_back(*order, *line, *units, *damaged)?,
             Verb::Customer { email } => Act::Customer { email: format!("person{email}@example.com") },
-            Verb::Hold { .. } | Verb::Release { .. } | Verb::Allot { .. } => return None,
+            Verb::ShipHeld { hold } => self.ship_held(number, *hold)?,
+            Verb::Hold { .. }
+            | Verb::HoldSeveral { .. }
+            | Verb::Extend { .. }
+            | Verb::Release { .. }
+            | Verb::Allot { .. } => return None,
         })
     }
 
+    /// Nobody breaks or loses what is not there.
+    fn adjust(&self, number: usize, product: usize, cause: Cause, units: i64) -> Option<Act> {
+        let product = self.product(product);
+        let delta = units * cause.sign().unwrap_or(1);
+        let is_there = -delta <= self.ledger.there(self.key(number, product));
+        is_there.then_some(Act::Adjust { product, cause, delta })
+    }
+
     /// Whether a till that sells what is in the customer's hand could: others say themselves what they may sell.
-    fn is_in_hand(&self, number: usize, lines: &[(ProductId, i64)]) -> bool {
+    pub(super) fn is_in_hand(&self, number: usize, lines: &[(ProductId, i64)]) -> bool {
         let is_there = |(key, units): (StockKey, i64)| units <= self.ledger.there(key) - self.ledger.owed(key);
-        match self.spots[number].card.policy {
-            SalePolicy::Strict => true,
-            SalePolicy::Physical => self.units(number, lines).into_iter().all(is_there),
+        let lines = self.units(number, lines).into_iter();
+        lines.into_iter().all(|line| self.is_surely_strict(number, line.0) || is_there(line))
+    }
+
+    /// Whether a till sells nothing of this beyond its allotment, whether it has heard what head office laid down or
+    /// not.
+    fn is_surely_strict(&self, number: usize, key: StockKey) -> bool {
+        let card = &self.spots[number].card;
+        let none: [Says; 0] = [];
+        let known = policy_for(card, &self.rules, key.product_id, &[]);
+        let unheard = policy_for(card, &none, key.product_id, &[]);
+        (known, unheard) == (SalePolicy::Strict, SalePolicy::Strict)
+    }
+
+    /// What a strict till hands over is covered by its allotment: what goes beyond is an order, or a sale refused.
+    fn strict_is_strict(&self, number: usize, order: &Order, taken: &[(StockKey, i64)]) -> Check {
+        if order.fulfilment != Fulfilment::CarryOut {
+            return Ok(());
         }
+        let open = |key| self.spots[number].open.get(key).copied().unwrap_or(0);
+        let beyond = taken.iter().find(|(key, units)| *units > open(key) && self.is_surely_strict(number, *key));
+        beyond.map_or(Ok(()), |(key, units)| {
+            let name = &self.spots[number].card.name;
+            Err(format!("{name} is strict, may sell {} of {key:?}, and sold {units}", open(key)))
+        })
     }
 
     /// A checkout of a cart that is known here.
@@ -155,6 +204,7 @@ impl<D: Depth> Network<D> {
         match done {
             Done::Sold(order) => self.sold(number, name, &order, act),
             Done::Noted { key, delta } => self.noted(number, name, act, key.map(|key| (key, delta))),
+            Done::Sent { code, key, units } => self.sent(number, name, act, code, (key, units)),
             Done::Cart(cart, shown) => {
                 self.filled(number, cart, act, &shown)?;
                 self.expect(number, &[])
@@ -166,6 +216,7 @@ impl<D: Depth> Network<D> {
                 self.expect(number, &[])
             }
             Done::Advanced(order) => self.advanced(number, name, &order),
+            Done::Returned(back) => self.returned(number, name, &back, act),
         }
     }
 
@@ -181,13 +232,14 @@ impl<D: Depth> Network<D> {
     fn sold(&mut self, number: usize, name: Name, order: &Order, act: &Act) -> Check {
         self.tally.sales += 1;
         let lines: Vec<_> = order.items.iter().map(|item| (item.product_id, item.quantity.units())).collect();
-        if let Act::Sell { lines: wanted, .. } = act
+        if let Act::Sell { lines: wanted, .. } | Act::ShipHeld { lines: wanted, .. } = act
             && *wanted != lines
         {
             return Err(format!("{wanted:?} were wanted, and {lines:?} sold"));
         }
         order.check_sums(self.spots[number].card.currency).map_err(|fault| format!("the receipt is wrong: {fault}"))?;
         let taken = self.units(number, &lines);
+        self.strict_is_strict(number, order, &taken)?;
         self.beyond_the_allotment(number, &taken);
         let op = match order.fulfilment {
             Fulfilment::CarryOut => {
@@ -212,14 +264,11 @@ impl<D: Depth> Network<D> {
             }
         };
         self.ledger.orders.insert(order.order_id, op);
-        // An old copy that has heard nobody cannot know which numbers its younger self gave away, and nobody can of
-        // a sale that is lost with the disk.
-        let former = self.ledger.receipts.insert(order.receipt.to_string(), op);
-        let spot = &self.spots[number];
-        let is_unknown = |former: usize| spot.doubtful_life == Some(spot.life) || self.ledger.ops[former].may_be_lost;
-        if former.is_some_and(|former| !is_unknown(former)) {
-            return Err(format!("receipt {} was printed twice", order.receipt));
+        if let Act::ShipHeld { hold, .. } = act {
+            self.ledger.used.push((*hold, order.warehouse_id, op));
         }
+        self.printed(number, &order.receipt, op)?;
+        self.ledger.sold.push(order.clone());
         if let Act::CheckOut { cart } = act {
             for (product, units) in lines {
                 let line = self.ledger.filled.entry((*cart, product)).or_default();
@@ -228,6 +277,18 @@ impl<D: Depth> Network<D> {
             }
         }
         Ok(())
+    }
+
+    /// An old copy that has heard nobody cannot know which numbers its younger self gave away, and nobody can of what
+    /// is lost with the disk.
+    pub(super) fn printed(&mut self, number: usize, receipt: &Receipt, op: usize) -> Check {
+        let former = self.ledger.receipts.insert(receipt.to_string(), op);
+        let spot = &self.spots[number];
+        let is_unknown = |former: usize| spot.doubtful_life == Some(spot.life) || self.ledger.ops[former].may_be_lost;
+        match former.is_some_and(|former| !is_unknown(former)) {
+            true => Err(format!("receipt {receipt} was printed twice")),
+            false => Ok(()),
+        }
     }
 
     /// What a till sells beyond its allotment, because the goods were in the customer's hand, was promised to
@@ -249,6 +310,23 @@ impl<D: Depth> Network<D> {
                 }
                 self.write(number, name, moved.clone(), Vec::new());
             }
+            Act::Adjust { product, delta, .. } => {
+                let expected = vec![(self.key(number, *product), *delta)];
+                if moved != expected {
+                    return Err(format!("{act:?} moved {moved:?}"));
+                }
+                let taken = self.adjusted(number, &moved);
+                self.write(number, name, moved.clone(), taken);
+            }
+            Act::Arrive { code, product, units, damaged, .. } => {
+                let expected = vec![(self.key(number, *product), units - damaged)];
+                let wanted: Units = expected.into_iter().filter(|(_, delta)| *delta != 0).collect();
+                if moved.iter().filter(|(_, delta)| *delta != 0).copied().collect::<Units>() != wanted {
+                    return Err(format!("{act:?} moved {moved:?}"));
+                }
+                let op = self.write(number, name, moved.clone(), Vec::new());
+                self.unloaded(op, code, *product, *units);
+            }
             Act::Count { product, .. } => {
                 let key = self.key(number, *product);
                 // A till that does not know all that it did mistakes that for a difference.
@@ -258,6 +336,7 @@ impl<D: Depth> Network<D> {
                 }
                 let taken = moved.iter().map(|(key, delta)| (*key, (-delta).max(0))).collect();
                 let moved = moved.clone();
+                self.counted(number, key);
                 self.happened(
                     number,
                     Happened { name, moved, taken, is_count: true, hands_over: None, may_be_lost: false },
@@ -269,18 +348,34 @@ impl<D: Depth> Network<D> {
             }
             Act::GiveBack { .. }
             | Act::Ask { .. }
+            | Act::Dispatch { .. }
             | Act::Sell { .. }
+            | Act::ShipHeld { .. }
             | Act::BeginCart
             | Act::Add { .. }
             | Act::Take { .. }
             | Act::Remove { .. }
             | Act::CheckOut { .. }
             | Act::Advance { .. }
+            | Act::TakeBack { .. }
             | Act::Customer { .. } => {
                 self.write(number, name, Vec::new(), Vec::new());
             }
         }
         self.expect(number, &moved)
+    }
+
+    /// What an adjustment took from the till's allotment. What breaks or is lost was promised to somebody perhaps:
+    /// that is as it is, and head office sees it.
+    pub(super) fn adjusted(&mut self, number: usize, moved: &[(StockKey, i64)]) -> Units {
+        let gone: Units = moved.iter().map(|(key, delta)| (*key, (-delta).max(0))).collect();
+        if self.spots[number].card.is_home {
+            self.beyond_the_allotment(number, &gone);
+            gone
+        } else {
+            self.ledger.allow(&gone);
+            Vec::new()
+        }
     }
 
     /// Whether a till that sells from this row may not know all that was done there in its name.

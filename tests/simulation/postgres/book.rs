@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 use futures_util::try_join;
 use outpost_schema::{
     cart::Cart,
-    id::{HoldId, IncarnationId, OrderId, ProductId, WarehouseId},
+    id::{HoldId, IncarnationId, OrderId, ProductId, ReturnId, TransferId, WarehouseId},
     journal::{Entry, Mark},
     op::{Op, OpKind},
     order::{Order, OrderItem, Payment, Receipt},
+    returned::{Refund, Return, ReturnLine},
     stock::{Allotment, Level, StockKey},
+    transfer::{self, Route, Transfer, TransferCode},
     verdict::ConcernKind,
     word::Word as _,
 };
@@ -37,6 +39,13 @@ const MOVEMENTS: &str = "
 const ALLOTMENTS: &str = "
     select product_id, warehouse_id, incarnation_id, granted, reclaimed, consumed, returned, received from allotments";
 
+const WRITTEN_OFF: &str = "
+    select product_id, warehouse_id, incarnation_id, units from written_off where units > 0";
+
+const LOST: &str = "
+    select product_id, warehouse_id, -sum(delta)::bigint from stock_movements where reason = 'lost'
+      and (act_id is not null or line < 0) group by 1, 2";
+
 const HOLDS: &str = "select product_id, warehouse_id, hold_id, amount from holds where closed_at is null";
 
 const OPS: &str = "
@@ -45,6 +54,11 @@ const OPS: &str = "
 
 /// Which of several lives that carried one entry told it first.
 const CARRIED: &str = "select incarnation_id, seq, hash, by_id, by_seq from carried";
+
+const TRANSFERS: &str = "
+    select t.prefix, t.number, t.from_id, t.to_id, t.sent_at, t.complete,
+           l.product_id, l.warehouse_id, l.sent, l.arrived, l.damaged, l.lost
+    from transfers t left join transfer_lines l using (transfer_id) order by t.transfer_id, l.product_id, l.warehouse_id";
 
 const CONCERNS: &str = "select kind, subject from concerns where closed_at is null";
 
@@ -60,7 +74,19 @@ const ITEMS: &str = "
 
 const PAYMENTS: &str = "
     select order_id, payment_id, amount, currency, tender, status, transaction_ref, created_at, updated_at
-    from payments order by order_id, created_at, payment_id";
+    from payments where return_id is null order by order_id, created_at, payment_id";
+
+const RETURNS: &str = "
+    select return_id, order_id, user_id, order_receipt_prefix, order_receipt_number, receipt_prefix, receipt_number,
+           node_id, warehouse_id, taken_by, reason, created_at
+    from returns";
+
+const LINES_BACK: &str = "
+    select return_id, order_item_id, product_id, quantity, condition from return_lines order by return_id, line";
+
+const REFUNDS: &str = "
+    select return_id, refunds_id, payment_id, amount, currency, tender, status, transaction_ref, created_at, updated_at
+    from payments where return_id is not null order by return_id, payment_id";
 
 const CARTS: &str = "select state from cart_states order by cart_id";
 
@@ -76,10 +102,25 @@ pub struct Auditor {
 impl Auditor {
     /// One who reads over this connection.
     pub async fn new(client: Client) -> Self {
-        let book =
-            prepared(&client, &[LEVELS, PROMISES, MOVEMENTS, ALLOTMENTS, HOLDS, OPS, CARRIED, CONCERNS, RECOVERING])
-                .await;
-        let shelf = prepared(&client, &[ORDERS, ITEMS, PAYMENTS, CARTS, KINDS]).await;
+        let book = prepared(
+            &client,
+            &[
+                LEVELS,
+                PROMISES,
+                MOVEMENTS,
+                ALLOTMENTS,
+                WRITTEN_OFF,
+                LOST,
+                HOLDS,
+                OPS,
+                CARRIED,
+                CONCERNS,
+                RECOVERING,
+                TRANSFERS,
+            ],
+        )
+        .await;
+        let shelf = prepared(&client, &[ORDERS, ITEMS, PAYMENTS, RETURNS, LINES_BACK, REFUNDS, CARTS, KINDS]).await;
         Self { client, book, shelf }
     }
 
@@ -95,12 +136,28 @@ impl Auditor {
         let levels = next().iter().map(|row| (key(row), Level { balance: row.get(2), promised: row.get(3) })).collect();
         let (promises, movements) = (sums(&next()), sums(&next()));
         let allotments = next().iter().map(|row| ((IncarnationId(row.get(2)), key(row)), allotment(row))).collect();
-        let hold = |row: &Row| (HoldId(row.get(2)), (key(row), row.get(3)));
+        let written_off = next().iter().map(|row| ((IncarnationId(row.get(2)), key(row)), row.get(3))).collect();
+        let lost = sums(&next());
+        let hold = |row: &Row| ((HoldId(row.get(2)), key(row)), row.get(3));
         let holds = next().iter().map(hold).collect();
         let ops = ops(&next(), &next());
         let concerns = next().iter().map(|row| (concern(row), row.get(1))).collect();
         let is_recovering = next().iter().any(|row| row.get(0));
-        Book { levels, promises, movements, allotments, holds, is_recovering, ops, concerns, broken: Vec::new() }
+        let transfers = transfers(&next());
+        Book {
+            levels,
+            promises,
+            movements,
+            allotments,
+            written_off,
+            lost,
+            holds,
+            is_recovering,
+            ops,
+            transfers,
+            concerns,
+            broken: Vec::new(),
+        }
     }
 
     /// What is looked at in the end.
@@ -116,8 +173,18 @@ impl Auditor {
         for row in next() {
             orders.get_mut(&OrderId(row.get("order_id"))).expect(unknown).payments.push(payment(&row));
         }
+        let mut returns: BTreeMap<ReturnId, Return> =
+            next().iter().map(back).map(|back| (back.return_id, back)).collect();
+        let unknown = "a line or refund has its return";
+        for row in next() {
+            returns.get_mut(&ReturnId(row.get("return_id"))).expect(unknown).lines.push(line_back(&row));
+        }
+        for row in next() {
+            let refund = Refund { refunds: row.get("refunds_id"), payment: payment(&row) };
+            returns.get_mut(&ReturnId(row.get("return_id"))).expect(unknown).refunds.push(refund);
+        }
         let carts = next().iter().map(cart).collect();
-        Shelf { orders, carts, concerns: next().iter().map(concern).collect() }
+        Shelf { orders, returns, carts, concerns: next().iter().map(concern).collect() }
     }
 
     async fn ask(&self, questions: &[Statement]) -> Vec<Vec<Row>> {
@@ -142,6 +209,24 @@ fn key(row: &Row) -> StockKey {
 
 fn sums(rows: &[Row]) -> BTreeMap<StockKey, i64> {
     rows.iter().map(|row| (key(row), row.get(2))).collect()
+}
+
+fn transfers(rows: &[Row]) -> BTreeMap<TransferId, Transfer> {
+    let mut transfers = BTreeMap::new();
+    for row in rows {
+        let code = TransferCode { prefix: row.get(0), number: row.get(1) };
+        let ends: Option<(WarehouseId, WarehouseId)> = Option::zip(row.get(2), row.get(3));
+        let route = ends.zip(row.get(4)).map(|((from_id, to_id), sent_at)| Route { sent_at, from_id, to_id });
+        let (transfer_id, complete) = (code.transfer_id(), row.get(5));
+        let fresh = || Transfer { transfer_id, code, route, complete, rows: Vec::new() };
+        let transfer = transfers.entry(transfer_id).or_insert_with(fresh);
+        if let Some(product_id) = row.get(6) {
+            let (warehouse_id, sent, arrived) = (row.get(7), row.get(8), row.get(9));
+            let (damaged, lost) = (row.get(10), row.get(11));
+            transfer.rows.push(transfer::Row { product_id, warehouse_id, sent, arrived, damaged, lost });
+        }
+    }
+    transfers
 }
 
 fn allotment(row: &Row) -> Allotment {
@@ -227,6 +312,32 @@ fn payment(row: &Row) -> Payment {
         transaction_ref: row.get("transaction_ref"),
         created_at: row.get("created_at"),
         updated_at: row.get("updated_at"),
+    }
+}
+
+fn back(row: &Row) -> Return {
+    Return {
+        return_id: row.get("return_id"),
+        order_id: row.get("order_id"),
+        user_id: row.get("user_id"),
+        order_receipt: Receipt { prefix: row.get("order_receipt_prefix"), number: row.get("order_receipt_number") },
+        receipt: Receipt { prefix: row.get("receipt_prefix"), number: row.get("receipt_number") },
+        node_id: row.get("node_id"),
+        warehouse_id: row.get("warehouse_id"),
+        taken_by: row.get("taken_by"),
+        reason: row.get("reason"),
+        created_at: row.get("created_at"),
+        lines: Vec::new(),
+        refunds: Vec::new(),
+    }
+}
+
+fn line_back(row: &Row) -> ReturnLine {
+    ReturnLine {
+        order_item_id: row.get("order_item_id"),
+        product_id: row.get("product_id"),
+        quantity: row.get("quantity"),
+        condition: row.get("condition"),
     }
 }
 

@@ -6,21 +6,28 @@ use axum::{
 };
 use outpost_schema::{
     id::{HoldId, IncarnationId, NodeId, ProductId},
-    quantity::Amount,
-    stock::StockKey,
     world::World as _,
 };
-use outpost_server::{epoch, hold, nodes, publish};
-use outpost_sync::wire::{Caller, HOLDS_PATH, HoldWanted, NODE_HEADER, Problem};
+use outpost_server::{
+    devices::{self, Signed},
+    epoch, hold, nodes, publish,
+};
+use outpost_sync::wire::{Caller, HOLDS_PATH, HoldExtended, NODE_HEADER, Problem};
+use serde::Serialize;
 
 use super::PostgresOffice;
 use crate::{
+    goods,
     step::Deed,
     wire::{Heard, ask},
 };
 
 /// The code of a refusal.
 type Code = String;
+
+fn body(said: &impl Serialize) -> Body {
+    Body::from(serde_json::to_vec(said).expect("it encodes"))
+}
 
 impl PostgresOffice {
     pub(super) async fn carry_out(&mut self, deed: &Deed) -> Result<(), Code> {
@@ -39,17 +46,52 @@ impl PostgresOffice {
                 Ok(())
             }
             Deed::Sweep => hold::sweep(self.ground.server()).await.map_err(|error| error.code().to_owned()),
-            Deed::Hold { by, hold, key, units, seconds } => self.hold(*by, *hold, *key, *units, *seconds).await,
+            Deed::Hold { by, hold, lines, buyer, seconds } => {
+                let wanted = goods::hold(*hold, lines, *buyer, *seconds).map_err(|problem| problem.code)?;
+                self.ask("POST", HOLDS_PATH.to_owned(), *by, body(&wanted)).await
+            }
+            Deed::Extend { by, hold, until } => {
+                let extended = HoldExtended { expires_at: *until };
+                self.ask("POST", format!("{HOLDS_PATH}/{hold}/extend"), *by, body(&extended)).await
+            }
             Deed::Release { by, hold } => self.ask("DELETE", format!("{HOLDS_PATH}/{hold}"), *by, Body::empty()).await,
             Deed::Allot { by, hold } => {
                 self.ask("POST", format!("{HOLDS_PATH}/{hold}/allot"), *by, Body::empty()).await
             }
             Deed::GiveUp { node } => self.give_up(*node).await,
+            Deed::Suspend { node } => {
+                let done = devices::suspend(self.ground.server(), *node, &self.signed()).await;
+                done.map(drop).map_err(|undone| undone.code().to_owned())
+            }
+            Deed::Resume { node } => {
+                let done = devices::resume(self.ground.server(), *node, &self.signed()).await;
+                done.map(drop).map_err(|undone| undone.code().to_owned())
+            }
+            Deed::WriteOff { node } => {
+                let done =
+                    devices::write_off(self.ground.server(), *node, self.bound(*node).await, &self.signed()).await;
+                done.map(drop).map_err(|undone| undone.code().to_owned())
+            }
+            Deed::Reclaim { node } => {
+                let done = devices::reclaim(self.ground.server(), *node, self.bound(*node).await, &self.signed()).await;
+                done.map(drop).map_err(|undone| undone.code().to_owned())
+            }
             Deed::Readmit { card } => {
                 let taken = nodes::readmit(self.ground.server(), card).await;
                 taken.map(drop).map_err(|error| error.code().to_owned())
             }
         }
+    }
+
+    /// Somebody at head office.
+    fn signed(&self) -> Signed {
+        let act_id = HoldId::new(self.world.now(), self.world.id_chance()).0;
+        Signed { act_id, by: "somebody".to_owned(), note: None }
+    }
+
+    /// What a device may sell, as it is shown to whoever agrees.
+    async fn bound(&self, node: NodeId) -> i64 {
+        devices::find(self.ground.server(), &node.to_string()).await.expect("a device").1.units
     }
 
     /// A transaction that writes what an edit of the catalogue writes, and is not over for a while. It takes no
@@ -74,19 +116,6 @@ impl PostgresOffice {
             self.ground.hand().batch_execute(if commit { "commit" } else { "rollback" }).await.expect("it ends");
             self.ground.server().ring();
         }
-    }
-
-    async fn hold(&self, by: Caller, hold: HoldId, key: StockKey, units: i64, seconds: u64) -> Result<(), Code> {
-        let wanted = HoldWanted {
-            hold_id: hold,
-            product_id: key.product_id,
-            warehouse_id: key.warehouse_id,
-            amount: Amount::new(units).map_err(|fault| fault.code().to_owned())?,
-            cart_id: None,
-            seconds: i64::try_from(seconds).unwrap_or(i64::MAX),
-        };
-        let body = Body::from(serde_json::to_vec(&wanted).expect("it encodes"));
-        self.ask("POST", HOLDS_PATH.to_owned(), by, body).await
     }
 
     /// Asks the router, as somebody at a device with a good line.

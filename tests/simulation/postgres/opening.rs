@@ -12,6 +12,7 @@ use outpost_server::{
     db::catalogue,
     import::{self, Options, Source},
     nodes::{self, NodeWanted},
+    rules,
     server::Server,
 };
 
@@ -20,6 +21,7 @@ use crate::office::{Opening, Place};
 /// Sets it up. Says with which card each till joins, and what the products are.
 pub async fn set_up(server: &Server, opening: &Opening) -> (Vec<Card>, Vec<ProductId>) {
     let products = products(server, &opening.prices).await;
+    rules::lay_down(server, &opening.rules(&products)).await.expect("rules");
     let mut cards = Vec::new();
     for (number, place) in opening.places.iter().enumerate() {
         let name = format!("Place {}", number + 1);

@@ -122,7 +122,7 @@ impl Network {
     fn hold(&self, units: i64) -> (HoldId, Deed) {
         let (till, hold) = (&self.tills[0], HoldId::new(self.world.now(), self.world.id_chance()));
         let key = till.key(self.product(0));
-        (hold, Deed::Hold { by: till.caller(), hold, key, units, seconds: 60 })
+        (hold, Deed::Hold { by: till.caller(), hold, lines: vec![(key, units)], buyer: None, seconds: 60 })
     }
 
     async fn all_level(&self) {
@@ -149,6 +149,7 @@ fn opening() -> Opening {
             Place { tills: vec![SalePolicy::Physical], is_home: true, on_hand: vec![5, 0, 7] },
         ],
         prices: vec![250, 1_000, 99],
+        policies: Vec::new(),
     }
 }
 

@@ -11,11 +11,14 @@ use outpost_node::{
 };
 use outpost_schema::{
     cart::Cart,
+    count::Cut,
     id::{CartId, OrderId, ProductId},
-    journal::Mark,
+    journal::{Entry, Mark},
+    movement::{ReceivedLine, Remark},
     op::{Count, Goods, Line, Op, Sale, StatusTold},
     order::{Fulfilment, Order, OrderStatus},
     quantity::Amount,
+    settle::decode,
 };
 use outpost_sync::round::{Anew, Failure, Local as _};
 use rusqlite::Connection;
@@ -107,12 +110,14 @@ impl Act {
         let cart = |cart| Done::Cart(Box::new(cart));
         Ok(match self {
             Self::Sell(lines, fulfilment) => Done::Journaled(sale(sell(node, lines, *fulfilment)?), None),
-            Self::Receive(lines) => Done::Journaled(Op::Received(goods(lines)), Some(node.receive(lines)?)),
+            Self::Receive(lines) => Done::Journaled(Op::Received(goods(lines).into()), Some(node.receive(lines)?)),
             Self::GiveBack(lines) => Done::Journaled(Op::GaveBack(goods(lines)), Some(node.give_back(lines)?)),
             Self::Ask(lines) => Done::Journaled(Op::AllotmentAsked(goods(lines)), Some(node.ask(lines)?)),
             Self::Count(seen) => {
-                let count = Count { warehouse_id: book.card.warehouse_id, lines: node.count(seen)? };
-                Done::Journaled(Op::Counted(count), None)
+                let (warehouse_id, lines) = (book.card.warehouse_id, node.count(seen)?);
+                // What had been done is the till's to say; whether it stays is what is looked at.
+                let cut = node.unsent()?.entries.last().and_then(cut_of);
+                Done::Journaled(Op::Counted(Count { warehouse_id, lines, cut, remark: Remark::default() }), None)
             }
             Self::Advance(order_id, status) => {
                 let at = node.advance(*order_id, *status)?.updated_at;
@@ -154,9 +159,12 @@ impl Act {
             (Self::Checkout(id), Op::Sale(sale)) => {
                 book.carts.get(id).and_then(|cart| cart.clone().checkout().ok()) == sale.sold
             }
-            (Self::Receive(lines), Op::Received(goods))
-            | (Self::GiveBack(lines), Op::GaveBack(goods))
-            | (Self::Ask(lines), Op::AllotmentAsked(goods)) => goods.lines == *lines,
+            (Self::Receive(lines), Op::Received(received)) => {
+                received.lines.iter().cloned().eq(lines.iter().copied().map(ReceivedLine::from))
+            }
+            (Self::GiveBack(lines), Op::GaveBack(goods)) | (Self::Ask(lines), Op::AllotmentAsked(goods)) => {
+                goods.lines == *lines
+            }
             (Self::Count(seen), Op::Counted(count)) => seen
                 .iter()
                 .map(|seen| (seen.product_id, seen.counted))
@@ -214,7 +222,7 @@ fn sell(node: &Node, lines: &[Line], fulfilment: Fulfilment) -> Result<Order, Er
 }
 
 fn sale(order: Order) -> Op {
-    Op::Sale(Box::new(Sale { order, sold: None }))
+    Op::Sale(Box::new(Sale { order, sold: None, holds: Vec::new(), to_be_confirmed: false }))
 }
 
 /// What is sold is what the book's cart shows: the node is not asked.
@@ -223,7 +231,18 @@ fn checkout(node: &Node, cart_id: CartId, book: &Book) -> Result<Done, Error> {
     let order = node.checkout(&CheckoutWanted { cart_id, prices: Default::default(), terms })?.order;
     let mut cart = book.carts[&cart_id].clone();
     let sold = Some(cart.checkout()?);
-    Ok(Done::CheckedOut(Op::Sale(Box::new(Sale { order, sold })), Box::new(cart)))
+    Ok(Done::CheckedOut(
+        Op::Sale(Box::new(Sale { order, sold, holds: Vec::new(), to_be_confirmed: false })),
+        Box::new(cart),
+    ))
+}
+
+/// What a count says had been done before it.
+fn cut_of(entry: &Entry) -> Option<Cut> {
+    match decode(entry) {
+        Ok(Op::Counted(count)) => count.cut,
+        Ok(_) | Err(_) => None,
+    }
 }
 
 fn round(node: &Node, network: &Network, loses_answer: bool) -> Result<Done, Error> {

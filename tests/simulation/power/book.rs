@@ -96,9 +96,14 @@ impl Sums {
             Op::CustomerAdded(_)
             | Op::AddressAdded(_)
             | Op::Reviewed(_)
+            | Op::Adjusted(_)
             | Op::CancelAsked(_)
             | Op::Carried(_)
-            | Op::LifeEnded(_) => unreachable!("no act writes this"),
+            | Op::LifeEnded(_)
+            | Op::Dispatched(_)
+            | Op::Arrived(_)
+            | Op::ReceiptUndone(_)
+            | Op::Returned(_) => unreachable!("no act writes this"),
         }
     }
 

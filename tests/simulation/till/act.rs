@@ -3,17 +3,22 @@
 use outpost_node::{
     Error,
     people::NewCustomer,
+    returns::{Back, Caps, LineBack, Named, RefundWanted, ReturnWanted, What},
     sell::{CheckoutWanted, SaleWanted, Sold, Tendered, Terms, WantedLine},
-    stockroom::Seen,
+    stockroom::{Counting, Seen},
+    transfers::{Coming, Sending},
 };
 use outpost_schema::{
     cart::Cart,
     id::{ProductId, UserId},
     journal::Mark,
+    movement::{Change, Lot, Remark},
     op::Line,
     order::Fulfilment,
     quantity::Amount,
+    returned::Condition,
     stock::StockKey,
+    transfer::CameLine,
 };
 
 use super::RealTill;
@@ -25,6 +30,10 @@ pub fn act(till: &RealTill, act: &Act) -> Result<Done, Error> {
         Act::Sell { lines, ship, customer } => {
             let lines = lines.iter().map(|(product, units)| wanted(*product, *units)).collect::<Result<_, _>>()?;
             sold(till.node.sell(&SaleWanted { lines, terms: terms(*ship, *customer) }))
+        }
+        Act::ShipHeld { lines, hold } => {
+            let lines = lines.iter().map(|(product, units)| wanted(*product, *units)).collect::<Result<_, _>>()?;
+            sold(till.node.sell(&SaleWanted { lines, terms: Terms { holds: vec![*hold], ..terms(true, None) } }))
         }
         Act::CheckOut { cart } => {
             let wanted = CheckoutWanted { cart_id: *cart, prices: [].into(), terms: terms(false, None) };
@@ -38,14 +47,47 @@ pub fn act(till: &RealTill, act: &Act) -> Result<Done, Error> {
             till.node.receive(&line(*product, *units)?)?;
             moved(till, *product, *units)
         }
-        Act::Count { product, seen } => {
-            let lines = till.node.count(&[Seen { product_id: *product, counted: *seen }])?;
+        Act::Adjust { product, cause, delta } => {
+            let change = Change { product_id: *product, delta: *delta, lot: Lot::default() };
+            till.node.adjust(*cause, &[change], &Remark::default())?;
+            moved(till, *product, *delta)
+        }
+        Act::Dispatch { product, units, to_id } => {
+            let (lines, remark) = (line(*product, *units)?.to_vec(), Remark::default());
+            let sent = till.node.send(&Sending { to_id: *to_id, lines, remark, anyway: true })?;
+            let key = StockKey { product_id: *product, warehouse_id: till.home.card().warehouse_id };
+            Ok(Done::Sent { code: sent.code, key, units: *units })
+        }
+        Act::Arrive { code, product, units, damaged, complete } => {
+            let lines = vec![CameLine { product_id: *product, came: Amount::new(*units)?, damaged: *damaged }];
+            let (code, remark) = (code.clone(), Remark::default());
+            till.node.arrive(&Coming { code, lines, complete: *complete, remark })?;
+            moved(till, *product, units - damaged)
+        }
+        Act::Count { product, seen, marks } => {
+            let counting = Counting { marks: marks.clone(), ..Counting::default() };
+            let lines = till.node.count_as(&[Seen { product_id: *product, counted: *seen }], &counting)?;
             moved(till, *product, lines.iter().map(|line| line.delta).sum())
         }
         Act::GiveBack { product, units } => noted(till.node.give_back(&line(*product, *units)?)),
         Act::Ask { product, units } => noted(till.node.ask(&line(*product, *units)?)),
         Act::Advance { order, status } => Ok(Done::Advanced(Box::new(till.node.advance(*order, *status)?))),
         Act::Cancel { order } => noted(till.node.cancel(*order)),
+        Act::TakeBack { order, receipt, product, units, damaged, paid } => {
+            let condition = if *damaged { Condition::Damaged } else { Condition::Shelf };
+            let quantity = Some(Amount::new(*units)?);
+            let line = LineBack { product_id: *product, order_item_id: None, quantity, condition };
+            let is_known = till.node.order(*order)?.is_some();
+            let (order, amount) = match is_known {
+                true => (Named::Order(*order), None),
+                false => (Named::Receipt(receipt.clone()), Some(*paid)),
+            };
+            // As the goods were paid.
+            let refund = RefundWanted { amount, back: Some(Back::Card { reference: None }), otherwise: false };
+            let (return_id, taken_by, reason) = (None, None, String::new());
+            let wanted = ReturnWanted { return_id, order, what: What::Lines(vec![line]), refund, taken_by, reason };
+            Ok(Done::Returned(Box::new(till.node.take_back(&wanted, Caps::usual())?)))
+        }
         Act::Customer { email } => {
             let new = NewCustomer { email: Some(email.clone()), ..NewCustomer::default() };
             Ok(Done::Customer(till.node.add_customer(&new)?.user_id))

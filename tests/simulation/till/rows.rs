@@ -159,8 +159,13 @@ const fn table(kind: Kind) -> Option<&'static str> {
         Kind::Address => Some("addresses"),
         Kind::Order => Some("orders"),
         Kind::Review => Some("reviews"),
+        Kind::Return => Some("returns"),
         Kind::Cart => Some("cart_states"),
         Kind::Concern => Some("concerns"),
+        Kind::Transfer => Some("transfers"),
+        Kind::Delivery => Some("deliveries"),
+        Kind::Rule => Some("rules"),
+        Kind::Confirmation => Some("order_confirmations"),
         Kind::Verdict => None,
     }
 }

@@ -69,6 +69,7 @@ impl Scene {
             homes: BTreeSet::new(),
             elders: BTreeSet::new(),
             is_superseded: false,
+            skew: None,
         });
         Self { office, yard: RealYard::default(), world }
     }
@@ -112,7 +113,12 @@ fn two_packets() -> Act {
 fn sell(till: &RealTill) -> Order {
     match act(till, &two_packets()) {
         Done::Sold(order) => *order,
-        Done::Noted { .. } | Done::Cart(..) | Done::Customer(_) | Done::Advanced(_) => {
+        Done::Noted { .. }
+        | Done::Sent { .. }
+        | Done::Cart(..)
+        | Done::Customer(_)
+        | Done::Returned(_)
+        | Done::Advanced(_) => {
             panic!("a sale prints a receipt")
         }
     }

@@ -88,7 +88,15 @@ fn by(identity: &Identity, op: &Op, moved: &[(StockKey, i64)]) -> BTreeMap<Stock
         Op::GaveBack(goods) => {
             goods.lines.iter().for_each(|line| rows.entry(key(line)).or_default().returned += line.amount.units());
         }
-        Op::Received(_) | Op::Counted(_) if identity.card.is_home => {
+        Op::Received(_)
+        | Op::Adjusted(_)
+        | Op::Counted(_)
+        | Op::Dispatched(_)
+        | Op::Arrived(_)
+        | Op::ReceiptUndone(_)
+        | Op::Returned(_)
+            if identity.card.is_home =>
+        {
             for (key, delta) in moved {
                 let row = rows.entry(*key).or_default();
                 row.received += (*delta).max(0);
@@ -102,14 +110,19 @@ fn by(identity: &Identity, op: &Op, moved: &[(StockKey, i64)]) -> BTreeMap<Stock
             }
         }
         Op::Received(_)
+        | Op::Adjusted(_)
         | Op::Counted(_)
+        | Op::Returned(_)
         | Op::AllotmentAsked(_)
         | Op::CancelAsked(_)
         | Op::CustomerAdded(_)
         | Op::AddressAdded(_)
         | Op::Reviewed(_)
         | Op::Carried(_)
-        | Op::LifeEnded(_) => {}
+        | Op::LifeEnded(_)
+        | Op::Dispatched(_)
+        | Op::Arrived(_)
+        | Op::ReceiptUndone(_) => {}
     }
     rows
 }

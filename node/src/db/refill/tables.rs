@@ -1,5 +1,7 @@
 //! The fed tables, and the statements that make a range of one equal to the database aside.
 
+use outpost_schema::feed::Kind;
+
 /// Tables that are taken over together, range by range of the key that they share.
 #[derive(Debug)]
 pub(super) struct Group {
@@ -7,6 +9,8 @@ pub(super) struct Group {
     pub(super) key: &'static str,
     /// The first one's rows make the ranges.
     pub(super) tables: &'static [Fed],
+    /// What its aggregates are, if own ops are laid over their images.
+    pub(super) laid_over: Option<Kind>,
 }
 
 /// A fed table.
@@ -30,6 +34,12 @@ const NOBODY: &str = "false";
 /// here, is the server's to tell: what no journal has is a ghost, as in a comparison.
 const OWN_ORDER: &str = "m.order_id in (select id from temp.own)";
 
+/// A refund comes and goes with its return.
+const OWN_PAYMENT: &str = "(m.return_id is not null or m.order_id in (select id from temp.own))";
+
+/// An op of this node that the images do not contain made the return.
+const OWN_RETURN: &str = "m.return_id in (select id from temp.own)";
+
 /// An order of this node, or one that an op of it named: its content never changes, and its status only rises.
 const KEPT_ORDER: &str = "exists (select 1 from main.orders o where o.order_id = m.order_id
     and (o.node_id = (select node_id from main.identity) or o.order_id in (select id from temp.own)))";
@@ -39,8 +49,13 @@ pub(super) const GROUPS: &[Group] = &[
     Group {
         key: "warehouse_id",
         tables: &[Fed::told("warehouses", &["warehouse_id"], &["name", "home_of", "created_at"])],
+        laid_over: None,
     },
-    Group { key: "category_id", tables: &[Fed::told("categories", &["category_id"], &["name", "parent_id"])] },
+    Group {
+        key: "category_id",
+        tables: &[Fed::told("categories", &["category_id"], &["name", "parent_id"])],
+        laid_over: None,
+    },
     Group {
         key: "product_id",
         tables: &[
@@ -64,6 +79,7 @@ pub(super) const GROUPS: &[Group] = &[
             ),
             Fed::told("barcodes", &["barcode", "product_id"], &[]),
         ],
+        laid_over: None,
     },
     Group {
         key: "user_id",
@@ -75,6 +91,7 @@ pub(super) const GROUPS: &[Group] = &[
                 &["email", "first_name", "last_name", "created_at", "address_id", "role", "home", "alias_of"],
             )
         }],
+        laid_over: None,
     },
     Group {
         key: "address_id",
@@ -86,6 +103,7 @@ pub(super) const GROUPS: &[Group] = &[
                 &["user_id", "street", "city", "state", "zip_code", "country", "home"],
             )
         }],
+        laid_over: None,
     },
     Group {
         key: "review_id",
@@ -93,6 +111,7 @@ pub(super) const GROUPS: &[Group] = &[
             own: "m.review_id in (select id from temp.own)",
             ..Fed::told("reviews", &["review_id"], &["product_id", "user_id", "rating", "comment", "created_at"])
         }],
+        laid_over: None,
     },
     Group {
         key: "order_id",
@@ -130,7 +149,7 @@ pub(super) const GROUPS: &[Group] = &[
                 )
             },
             Fed {
-                own: OWN_ORDER,
+                own: OWN_PAYMENT,
                 kept: KEPT_ORDER,
                 ..Fed::told(
                     "payments",
@@ -144,10 +163,74 @@ pub(super) const GROUPS: &[Group] = &[
                         "transaction_ref",
                         "created_at",
                         "updated_at",
+                        "return_id",
+                        "refunds_id",
                     ],
                 )
             },
         ],
+        laid_over: None,
+    },
+    Group {
+        key: "return_id",
+        tables: &[
+            Fed {
+                own: OWN_RETURN,
+                ..Fed::told(
+                    "returns",
+                    &["return_id"],
+                    &[
+                        "order_id",
+                        "user_id",
+                        "order_receipt_prefix",
+                        "order_receipt_number",
+                        "receipt_prefix",
+                        "receipt_number",
+                        "node_id",
+                        "warehouse_id",
+                        "taken_by",
+                        "reason",
+                        "created_at",
+                    ],
+                )
+            },
+            Fed {
+                own: OWN_RETURN,
+                ..Fed::told(
+                    "return_lines",
+                    &["return_id", "line"],
+                    &["order_item_id", "product_id", "quantity", "condition"],
+                )
+            },
+            Fed {
+                own: OWN_RETURN,
+                ..Fed::told(
+                    "payments",
+                    &["order_id", "payment_id"],
+                    &[
+                        "user_id",
+                        "amount",
+                        "currency",
+                        "tender",
+                        "status",
+                        "transaction_ref",
+                        "created_at",
+                        "updated_at",
+                        "return_id",
+                        "refunds_id",
+                    ],
+                )
+            },
+        ],
+        laid_over: None,
+    },
+    Group {
+        key: "order_id",
+        tables: &[Fed {
+            own: OWN_ORDER,
+            ..Fed::told("order_confirmations", &["order_id"], &["warehouse_id", "asked_at", "confirmed_at"])
+        }],
+        laid_over: None,
     },
     Group {
         key: "concern_id",
@@ -156,6 +239,49 @@ pub(super) const GROUPS: &[Group] = &[
             &["concern_id"],
             &["kind", "subject", "detail", "scope", "opened_at", "closed_at"],
         )],
+        laid_over: None,
+    },
+    Group {
+        key: "transfer_id",
+        tables: &[
+            Fed::told("transfers", &["transfer_id"], &["prefix", "number", "from_id", "to_id", "sent_at", "complete"]),
+            Fed::told(
+                "transfer_lines",
+                &["transfer_id", "product_id", "warehouse_id"],
+                &["sent", "arrived", "damaged", "lost"],
+            ),
+        ],
+        laid_over: Some(Kind::Transfer),
+    },
+    Group {
+        key: "delivery_id",
+        tables: &[
+            Fed::told(
+                "deliveries",
+                &["delivery_id"],
+                &[
+                    "warehouse_id",
+                    "supplier",
+                    "reference",
+                    "due_at",
+                    "created_at",
+                    "closed_at",
+                    "closed_by",
+                    "closed_note",
+                ],
+            ),
+            Fed::told("delivery_lines", &["delivery_id", "product_id"], &["expected", "received"]),
+        ],
+        laid_over: Some(Kind::Delivery),
+    },
+    Group {
+        key: "rule_id",
+        tables: &[Fed::told(
+            "rules",
+            &["rule_id"],
+            &["sort", "prefix", "node_kind", "category_id", "product_id", "warehouse_id", "value", "updated_at"],
+        )],
+        laid_over: None,
     },
 ];
 
@@ -165,6 +291,15 @@ pub(super) fn range(table: &str, key: &str, is_last: bool) -> String {
     // Each statement has both parameters, so that they are bound in one way.
     let end = if is_last { "?2 is null".to_owned() } else { format!("{table}.{key} <= ?2") };
     format!("{table}.{key} > ?1 and {end}")
+}
+
+/// Own ops of journal `?4` that the images of kind `?3` contain, up to `?5` but those in `?6`, are laid over no more.
+pub(super) fn no_longer_pending(is_last: bool) -> String {
+    format!(
+        "delete from main.pending_ops as m where {} and m.of_kind = ?3 and m.incarnation_id = ?4 and m.seq <= ?5
+             and m.seq not in (select value from json_each(?6))",
+        range("m", "of_id", is_last)
+    )
 }
 
 /// The end of the next range of `?2` rows behind `?1`, in whichever of the two has the denser keys; null

@@ -31,7 +31,7 @@ async fn a_push_that_comes_twice_books_once_and_is_answered_twice() {
 #[tokio::test]
 async fn a_journal_that_counts_beyond_all_bounds_is_refused() {
     let (shop, till, tea) = shop_with_till(21).await;
-    let goods = outpost_schema::op::Op::Received(till.goods(&[(tea, 1)]));
+    let goods = outpost_schema::op::Op::Received(till.goods(&[(tea, 1)]).into());
     let (life, hlc) = (till.card.incarnation_id, outpost_schema::clock::Hlc::ZERO);
     for (seq, code) in [(SEQ_MAX, "broken_chain"), (i64::MAX - 1, "broken_chain"), (SEQ_MAX - 1, "elsewhere")] {
         let head = Mark { seq, ..Mark::START };

@@ -1,14 +1,21 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
+mod concerns;
+mod confirming;
+mod counts;
+mod devices;
+mod holds;
 mod holes;
 mod journal;
 mod network;
 mod people;
 mod recovery;
+mod returns;
 mod set_aside;
 mod shop;
 mod sizing;
 mod stock;
+mod transfers;
 mod trolley;
 
 use self::shop::{Shop, Till, sale};

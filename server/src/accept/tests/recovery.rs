@@ -88,8 +88,8 @@ impl Two {
     async fn hold(&self, desk: &Desk) -> Result<(), Unheld> {
         let hold_id = HoldId::new(self.shop.world.now(), self.shop.world.id_chance());
         let amount = Amount::new(1).unwrap();
-        let (product_id, warehouse_id) = (self.tea, self.place);
-        let wanted = HoldWanted { hold_id, product_id, warehouse_id, amount, cart_id: None, seconds: 60 };
+        let key = StockKey { product_id: self.tea, warehouse_id: self.place };
+        let wanted = HoldWanted::of_one(hold_id, key, amount, 60);
         desk.place(self.one.caller(), wanted).await.map(drop)
     }
 }

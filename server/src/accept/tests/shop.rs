@@ -208,7 +208,7 @@ impl Till {
 
     pub(super) fn receive(&mut self, lines: &[(ProductId, i64)]) -> Entry {
         let goods = self.goods(lines);
-        self.write(&Op::Received(goods))
+        self.write(&Op::Received(goods.into()))
     }
 
     pub(super) fn ask(&mut self, lines: &[(ProductId, i64)]) -> Entry {
@@ -251,5 +251,5 @@ impl Till {
 }
 
 pub(super) fn sale(order: Order) -> Op {
-    Op::Sale(Box::new(Sale { order, sold: None }))
+    Op::Sale(Box::new(Sale { order, sold: None, holds: Vec::new(), to_be_confirmed: false }))
 }

@@ -2,6 +2,7 @@
 
 use outpost_schema::{
     clock::Timestamp,
+    movement::{Adjusted, Cause, Change, Lot, Remark},
     op::{Cancel, Op, StatusTold},
     order::OrderStatus,
     quantity::Amount,
@@ -132,6 +133,28 @@ async fn what_another_brings_to_a_home_is_its_node_s_to_sell() {
     handheld.push(&shop, &entries).await;
     let open = shop.client.query_one("select incarnation_id, granted from allotments", &[]).await.unwrap();
     assert_eq!((open.get(0), open.get(1)), (kiosk.card.incarnation_id, 5_i64));
+    shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn a_movement_says_why_and_who_and_of_which_lot() {
+    let shop = Shop::open(48).await;
+    let (warehouse, tea) = (shop.warehouse("Market").await, shop.product().await);
+    let mut till = shop.till("Kiosk", warehouse, true).await;
+    let change = Change {
+        product_id: tea,
+        delta: -2,
+        lot: Lot { lot: Some("L7".to_owned()), expires: Some("2027-01-31".to_owned()) },
+    };
+    let remark = Remark { person: Some("Ada".to_owned()), note: Some("dropped".to_owned()) };
+    let broken = Adjusted { warehouse_id: warehouse, cause: Cause::Damaged, lines: vec![change], remark };
+    let entries = [till.receive(&[(tea, 5)]), till.write(&Op::Adjusted(broken))];
+    assert_eq!(till.push(&shop, &entries).await, [Verdict::Accepted, Verdict::Accepted]);
+    assert_eq!(shop.level(tea, warehouse).await, (3, 3));
+    let said = "select delta || ' ' || reason || ' ' || person || ' ' || note || ' ' || lot || ' ' || expires
+                from stock_movements where person is not null";
+    let said: String = shop.client.query_one(said, &[]).await.unwrap().get(0);
+    assert_eq!(said, "-2 damaged Ada dropped L7 2027-01-31");
     shop.keeps_its_laws().await;
 }
 

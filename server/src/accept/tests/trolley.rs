@@ -82,7 +82,7 @@ async fn a_clock_that_runs_ahead_is_one_concern_for_an_op_and_a_cart_of_one_push
     let (warehouse, tea) = (shop.warehouse("Market").await, shop.product().await);
     let till = shop.till("One", warehouse, false).await;
     let ahead = Hlc { at: till.now().plus_seconds(3_600), tick: 0 };
-    let goods = Op::Received(till.goods(&[(tea, 1)]));
+    let goods = Op::Received(till.goods(&[(tea, 1)]).into());
     let life = till.card.incarnation_id;
     let entry = Entry::write(life, Mark::START, ahead, String::new(), &goods, [0; 16]);
     let cart = Cart::open(CartId(Uuid::from_u128(1)), OWNER, warehouse, life, ahead);
@@ -119,7 +119,12 @@ async fn the_same_units_checked_out_at_two_tills_are_noticed() {
     for till in [&mut one, &mut other] {
         let sold = cart.clone().checkout().unwrap();
         let order = till.order(&[(tea, 2)]);
-        let entry = till.write(&Op::Sale(Box::new(Sale { order, sold: Some(sold) })));
+        let entry = till.write(&Op::Sale(Box::new(Sale {
+            order,
+            sold: Some(sold),
+            holds: Vec::new(),
+            to_be_confirmed: false,
+        })));
         till.push(&shop, &[entry]).await;
     }
     assert_eq!(shop.count("orders").await, 2, "both stand");

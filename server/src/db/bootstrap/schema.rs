@@ -21,7 +21,14 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = embedded![
     "0007_epochs",
     "0008_checks",
     "0009_filling",
-    "0010_sizing"
+    "0010_movements",
+    "0011_counts",
+    "0012_transfers",
+    "0013_returns",
+    "0014_heard_at",
+    "0015_rules",
+    "0016_confirmations",
+    "0017_sizing"
 ];
 
 /// Where the node notes what was applied.

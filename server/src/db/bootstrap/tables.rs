@@ -201,8 +201,61 @@ pub(super) const TABLES: &[Table] = &[
             made("created_at", "p.created_at", Time),
             made("updated_at", "p.updated_at", Time),
         ],
-        from: "payments p join orders o on o.order_id = p.order_id where o.warehouse_id = any({scope})
+        from: "payments p join orders o on o.order_id = p.order_id
+            where o.warehouse_id = any({scope}) and p.return_id is null
             order by p.order_id, p.payment_id",
+    },
+    Table {
+        name: "payments",
+        columns: &[
+            same("order_id", Id),
+            same("payment_id", Id),
+            same("user_id", Id),
+            same("amount", Money),
+            same("currency", Text),
+            same("tender", Text),
+            same("status", Text),
+            same("transaction_ref", Text),
+            same("created_at", Time),
+            same("updated_at", Time),
+            same("return_id", Id),
+            same("refunds_id", Id),
+        ],
+        from: "payments p where return_id in (
+                select return_id from returns where warehouse_id = any({scope}) or sold_at = any({scope}))
+            order by order_id, payment_id",
+    },
+    Table {
+        name: "returns",
+        columns: &[
+            same("return_id", Id),
+            same("order_id", Id),
+            same("user_id", Id),
+            same("order_receipt_prefix", Text),
+            same("order_receipt_number", Whole),
+            same("receipt_prefix", Text),
+            same("receipt_number", Whole),
+            same("node_id", Id),
+            same("warehouse_id", Id),
+            same("taken_by", Id),
+            same("reason", Text),
+            same("created_at", Time),
+        ],
+        from: "returns where warehouse_id = any({scope}) or sold_at = any({scope}) order by return_id",
+    },
+    Table {
+        name: "return_lines",
+        columns: &[
+            made("return_id", "l.return_id", Id),
+            same("line", Int),
+            same("order_item_id", Id),
+            same("product_id", Id),
+            same("quantity", Whole),
+            same("condition", Text),
+        ],
+        from: "return_lines l join returns r on r.return_id = l.return_id
+            where r.warehouse_id = any({scope}) or r.sold_at = any({scope})
+            order by l.return_id, line",
     },
     Table {
         name: "cart_states",
@@ -214,6 +267,83 @@ pub(super) const TABLES: &[Table] = &[
         columns: CONCERN,
         from: "concerns where scope = any({scope} || '00000000-0000-0000-0000-000000000000'::uuid)
             order by concern_id",
+    },
+    Table {
+        name: "transfers",
+        columns: &[
+            same("transfer_id", Id),
+            same("prefix", Text),
+            same("number", Whole),
+            same("from_id", Id),
+            same("to_id", Id),
+            same("sent_at", Time),
+            made("complete", "complete::integer", Int),
+        ],
+        from: "transfers t where from_id = any({scope}) or to_id = any({scope}) or exists (
+            select from transfer_lines l where l.transfer_id = t.transfer_id and l.warehouse_id = any({scope}))
+            order by transfer_id",
+    },
+    Table {
+        name: "transfer_lines",
+        columns: &[
+            made("transfer_id", "l.transfer_id", Id),
+            same("product_id", Id),
+            same("warehouse_id", Id),
+            same("sent", Whole),
+            same("arrived", Whole),
+            same("damaged", Whole),
+            same("lost", Whole),
+        ],
+        from: "transfer_lines l join transfers t on t.transfer_id = l.transfer_id
+            where from_id = any({scope}) or to_id = any({scope}) or exists (
+                select from transfer_lines o where o.transfer_id = l.transfer_id and o.warehouse_id = any({scope}))
+            order by l.transfer_id, product_id, warehouse_id",
+    },
+    Table {
+        name: "deliveries",
+        columns: &[
+            same("delivery_id", Id),
+            same("warehouse_id", Id),
+            same("supplier", Text),
+            same("reference", Text),
+            same("due_at", Time),
+            same("created_at", Time),
+            same("closed_at", Time),
+            same("closed_by", Text),
+            same("closed_note", Text),
+        ],
+        from: "deliveries where warehouse_id = any({scope}) order by delivery_id",
+    },
+    Table {
+        name: "delivery_lines",
+        columns: &[
+            made("delivery_id", "l.delivery_id", Id),
+            same("product_id", Id),
+            same("expected", Whole),
+            same("received", Whole),
+        ],
+        from: "delivery_lines l join deliveries d on d.delivery_id = l.delivery_id
+            where d.warehouse_id = any({scope}) order by l.delivery_id, product_id",
+    },
+    Table {
+        name: "rules",
+        columns: &[
+            same("rule_id", Id),
+            same("sort", Text),
+            same("prefix", Text),
+            same("node_kind", Text),
+            same("category_id", Id),
+            same("product_id", Id),
+            same("warehouse_id", Id),
+            same("value", Text),
+            same("updated_at", Time),
+        ],
+        from: "rules where warehouse_id is null or warehouse_id = any({scope}) order by rule_id",
+    },
+    Table {
+        name: "order_confirmations",
+        columns: &[same("order_id", Id), same("warehouse_id", Id), same("asked_at", Time), same("confirmed_at", Time)],
+        from: "order_confirmations where warehouse_id = any({scope}) order by order_id",
     },
     Table { name: "file_scope", columns: &[same("warehouse_id", Id)], from: "unnest({scope}) as s (warehouse_id)" },
     Table {

@@ -5,8 +5,11 @@
 
 mod catalogue;
 mod concerns;
-mod orders;
+mod goods;
+pub(super) mod orders;
 mod people;
+mod returns;
+mod rules;
 mod stock;
 
 use std::collections::HashMap;
@@ -50,7 +53,12 @@ async fn of_kind(tx: &Tx, scopes: &Scopes, kind: Kind, keys: &[&Key]) -> Result<
         Kind::Review => people::reviews(tx, &column(keys, 0)).await,
         Kind::Cart => orders::carts(tx, &scopes.warehouses, &column(keys, 0)).await,
         Kind::Concern => concerns::concerns(tx, &scopes.all(), &column(keys, 0)).await,
+        Kind::Return => returns::returns(tx, &scopes.warehouses, &column(keys, 0)).await,
+        Kind::Rule => rules::rules(tx, &scopes.warehouses, &column(keys, 0)).await,
+        Kind::Confirmation => orders::confirmations(tx, &scopes.warehouses, &column(keys, 0)).await,
         Kind::Verdict => concerns::rulings(tx, scopes.node_id, keys).await,
+        Kind::Transfer => goods::transfers(tx, &scopes.warehouses, &column(keys, 0)).await,
+        Kind::Delivery => goods::deliveries(tx, &scopes.warehouses, &column(keys, 0)).await,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use outpost_schema::{
     cart::Cart,
     fault::Fault,
-    feed::{Aggregate, Kind},
+    feed::{Aggregate, Confirmation, Kind},
     id::OrderId,
     order::{Order, OrderItem, Payment, Receipt},
 };
@@ -56,7 +56,8 @@ fn order(row: &Row) -> Result<Order, Error> {
     })
 }
 
-async fn items(tx: &Tx, orders: &[Uuid]) -> Result<HashMap<OrderId, Vec<OrderItem>>, Error> {
+/// Items of these orders, as they stand on the receipt.
+pub(in crate::db) async fn items(tx: &Tx, orders: &[Uuid]) -> Result<HashMap<OrderId, Vec<OrderItem>>, Error> {
     let rows = tx
         .query(
             "select order_id, order_item_id, product_id, quantity, unit_price, price_per
@@ -77,11 +78,12 @@ async fn items(tx: &Tx, orders: &[Uuid]) -> Result<HashMap<OrderId, Vec<OrderIte
     Ok(items)
 }
 
-async fn payments(tx: &Tx, orders: &[Uuid]) -> Result<HashMap<OrderId, Vec<Payment>>, Error> {
+/// Payments of these orders, as they were sold.
+pub(in crate::db) async fn payments(tx: &Tx, orders: &[Uuid]) -> Result<HashMap<OrderId, Vec<Payment>>, Error> {
     let rows = tx
         .query(
             "select order_id, payment_id, amount, currency, tender, status, transaction_ref, created_at, updated_at
-            from payments where order_id = any($1) order by order_id, created_at, payment_id",
+            from payments where order_id = any($1) and return_id is null order by order_id, created_at, payment_id",
             &[&orders],
         )
         .await?;
@@ -110,6 +112,27 @@ pub(super) async fn carts(tx: &Tx, homes: Warehouses<'_>, ids: &[Uuid]) -> Resul
             let state: Vec<u8> = row.try_get("state")?;
             let cart: Cart = rmp_serde::from_slice(&state).map_err(|_| Fault::Unreadable { what: "a cart" })?;
             Ok((key_of(Kind::Cart, [row.try_get("cart_id")?]), Aggregate::Cart(Box::new(cart))))
+        })
+        .collect()
+}
+
+pub(super) async fn confirmations(tx: &Tx, warehouses: Warehouses<'_>, ids: &[Uuid]) -> Result<Found, Error> {
+    let rows = tx
+        .query(
+            "select order_id, warehouse_id, asked_at, confirmed_at from order_confirmations
+            where order_id = any($1) and warehouse_id = any($2)",
+            &[&ids, &warehouses],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let confirmation = Confirmation {
+                order_id: row.try_get("order_id")?,
+                warehouse_id: row.try_get("warehouse_id")?,
+                asked_at: row.try_get("asked_at")?,
+                confirmed_at: row.try_get("confirmed_at")?,
+            };
+            Ok((key_of(Kind::Confirmation, [confirmation.order_id.0]), Aggregate::Confirmation(confirmation)))
         })
         .collect()
 }

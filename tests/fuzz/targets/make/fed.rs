@@ -5,9 +5,14 @@ use std::collections::BTreeSet;
 use outpost_schema::{
     barcode::Barcode,
     catalogue::{Category, Product, Warehouse},
-    feed::{Aggregate, Granted, Key, Kind, Ruling, Stock},
-    id::{CategoryId, ConcernId},
+    delivery::{Closing, Delivery, DeliveryLine},
+    device::NodeKind,
+    feed::{Aggregate, Confirmation, Granted, Key, Kind, Ruling, Stock},
+    id::{CategoryId, ConcernId, RuleId},
     quantity::Unit,
+    rule::{Goods, Rule, Says},
+    stock::SalePolicy,
+    transfer::{Route, Row, Transfer},
     verdict::{Concern, ConcernKind, Grant, Refusal, SetAside, Verdict},
     word::Word as _,
 };
@@ -60,14 +65,60 @@ pub fn aggregate(choices: &mut Choices<'_>) -> Aggregate {
         Kind::Address => Aggregate::Address(Box::new(address(choices))),
         Kind::Order => Aggregate::Order(Box::new(super::ops::order(choices))),
         Kind::Review => Aggregate::Review(Box::new(review(choices))),
+        Kind::Return => Aggregate::Return(Box::new(super::ops::back(choices))),
         Kind::Cart => Aggregate::Cart(Box::new(cart::some_cart(choices))),
         Kind::Concern => Aggregate::Concern(Box::new(concern(choices))),
+        Kind::Transfer => Aggregate::Transfer(Box::new(transfer(choices))),
+        Kind::Delivery => Aggregate::Delivery(Box::new(delivery(choices))),
+        Kind::Rule => Aggregate::Rule(Box::new(rule(choices))),
+        Kind::Confirmation => Aggregate::Confirmation(Confirmation {
+            order_id: order_id(choices),
+            warehouse_id: warehouse_id(choices),
+            asked_at: at(choices),
+            confirmed_at: choices.perhaps(at),
+        }),
         Kind::Verdict if choices.once_in(2) => Aggregate::Gone(key(choices)),
         Kind::Verdict => Aggregate::Verdict(Box::new(Ruling {
             incarnation_id: life(choices),
             seq: choices.number(),
             verdict: verdict(choices),
         })),
+    }
+}
+
+fn transfer(choices: &mut Choices<'_>) -> Transfer {
+    let mut transfer = Transfer::untold(super::ops::code(choices));
+    transfer.route = choices.perhaps(|choices| Route {
+        sent_at: at(choices),
+        from_id: warehouse_id(choices),
+        to_id: warehouse_id(choices),
+    });
+    transfer.complete = choices.once_in(4);
+    transfer.rows = choices.some(3, |choices| Row {
+        product_id: product_id(choices),
+        warehouse_id: warehouse_id(choices),
+        sent: choices.number(),
+        arrived: choices.number(),
+        damaged: choices.number(),
+        lost: choices.number(),
+    });
+    transfer
+}
+
+fn delivery(choices: &mut Choices<'_>) -> Delivery {
+    Delivery {
+        delivery_id: delivery_id(choices),
+        warehouse_id: warehouse_id(choices),
+        supplier: choices.text(20),
+        reference: choices.text(20),
+        due_at: choices.perhaps(at),
+        created_at: at(choices),
+        closing: choices.perhaps(|choices| Closing { at: at(choices), by: choices.text(20), note: choices.text(20) }),
+        lines: choices.some(3, |choices| DeliveryLine {
+            product_id: product_id(choices),
+            expected: choices.number(),
+            received: choices.number(),
+        }),
     }
 }
 
@@ -93,6 +144,27 @@ fn concern(choices: &mut Choices<'_>) -> Concern {
         opened_at: at(choices),
         closed_at: choices.perhaps(at),
     }
+}
+
+fn rule(choices: &mut Choices<'_>) -> Rule {
+    let says = match choices.place(3) {
+        0 => Says::Labels { layout: choices.one(&["21IIIIIPPPPPC", "20IIIIIWWWWWC"]).parse().expect("a layout") },
+        1 => {
+            let goods = match choices.place(3) {
+                0 => Goods::All,
+                1 => Goods::Category(CategoryId(choices.id(13, 3))),
+                _ => Goods::Product(product_id(choices)),
+            };
+            let kind = choices.perhaps(|choices| choices.one(NodeKind::WORDS).0);
+            Says::Policy { kind, goods, policy: choices.one(SalePolicy::WORDS).0 }
+        }
+        _ => Says::LowAt {
+            product_id: choices.perhaps(product_id),
+            warehouse_id: choices.perhaps(warehouse_id),
+            units: choices.number(),
+        },
+    };
+    Rule { rule_id: RuleId(choices.id(15, 3)), says, updated_at: at(choices) }
 }
 
 fn product(choices: &mut Choices<'_>) -> Product {

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use outpost_schema::{
     cart::SoldUnits,
     clock::Timestamp,
+    count::{Cut, InForce, Skew, Span, Told, Upto},
     id::UserId,
     op::Line,
-    order::{Fulfilment, OrderStatus, is_promised},
-    settle::{Author, Elder, Known, KnownOrder},
+    order::{Fulfilment, OrderStatus, Receipt, is_promised},
+    quantity::AMOUNT_MAX,
+    returned::Bought,
+    settle::{Author, Elder, Known, KnownOrder, Past},
     stock::{Allotment, Level, SUM_MAX, StockKey},
     word::Word as _,
 };
@@ -37,6 +40,11 @@ pub fn make(choices: &mut Choices<'_>) -> Ground {
     for _ in 0..choices.place(4) {
         known.orders.insert(make::order_id(choices), order(choices));
     }
+    for (order_id, number) in known.orders.keys().copied().collect::<Vec<_>>().into_iter().zip(0..) {
+        let bought = Bought::of(&make::order(choices), known.currency);
+        known.bought.insert(order_id, bought);
+        known.receipts.insert(Receipt { prefix: "K1".to_owned(), number }.stand_in(), order_id);
+    }
     if choices.once_in(3) {
         known.sold.insert((make::cart_id(choices), make::product_id(choices)), SoldUnits::default());
     }
@@ -47,6 +55,10 @@ pub fn make(choices: &mut Choices<'_>) -> Ground {
     }
     known.allotments = allotments(&known, choices);
     let others = levels(&mut known, choices);
+    for key in keys(&known).into_iter().filter(|_| choices.once_in(4)).collect::<Vec<_>>() {
+        known.counts.insert(key, count(choices));
+        known.moved.insert(key, choices.some(3, past));
+    }
     Ground { known, author, others }
 }
 
@@ -59,6 +71,36 @@ fn author(known: &Known, choices: &mut Choices<'_>) -> Author {
         warehouses: warehouses.into_iter().collect(),
         elders: choices.some(2, make::life).into_iter().collect(),
         is_superseded: choices.once_in(6),
+        skew: choices.perhaps(|choices| Skew { ahead: choices.within(-9, 9), is_steady: choices.once_in(2) }),
+    }
+}
+
+fn told(choices: &mut Choices<'_>) -> Told {
+    let at = choices.perhaps(|choices| Span { from: make::at(choices), to: make::at(choices) });
+    Told { life: choices.perhaps(make::life), seq: choices.within(0, 9), at }
+}
+
+fn past(choices: &mut Choices<'_>) -> Past {
+    Past { told: told(choices), delta: choices.within(-AMOUNT_MAX, AMOUNT_MAX) }
+}
+
+fn count(choices: &mut Choices<'_>) -> InForce {
+    let upto = |choices: &mut Choices<'_>| Upto { incarnation_id: make::life(choices), seq: choices.within(0, 9) };
+    InForce {
+        life: make::life(choices),
+        seq: choices.within(1, 9),
+        cut: Cut {
+            since: make::at(choices),
+            heard_at: choices.perhaps(make::at),
+            heard: choices.some(2, upto),
+            read: choices.some(2, upto),
+        },
+        while_counting: told(choices).at,
+        counted: choices.within(0, 20),
+        line: 0,
+        lines: 1,
+        answered: 0,
+        doubtful: choices.within(0, 20),
     }
 }
 

@@ -70,6 +70,11 @@ impl Tables {
         }
         self.cursor = Some(page.cursor.clone());
         if page.level {
+            self.heard_at = Some(page.server_time);
+            for upto in &page.others {
+                let heard = self.heard.entry(upto.incarnation_id).or_default();
+                *heard = upto.seq.max(*heard);
+            }
             self.seen.clone_from(&page.seen);
             self.end_filling(&contained);
         }
@@ -84,13 +89,17 @@ impl Tables {
             Aggregate::Address(told) => self.keep(Kind::Address, told.address_id.0, aggregate),
             Aggregate::Review(told) => self.keep(Kind::Review, told.review_id.0, aggregate),
             Aggregate::Concern(told) => self.keep(Kind::Concern, told.concern_id.0, aggregate),
+            Aggregate::Transfer(told) => self.keep(Kind::Transfer, told.transfer_id.0, aggregate),
+            Aggregate::Delivery(told) => self.keep(Kind::Delivery, told.delivery_id.0, aggregate),
+            Aggregate::Rule(told) => self.keep(Kind::Rule, told.rule_id.0, aggregate),
+            Aggregate::Confirmation(told) => self.keep(Kind::Confirmation, told.order_id.0, aggregate),
             Aggregate::Stock(image) => self.take_image(image, contained),
             Aggregate::Allotment(told) => {
                 let key = StockKey { product_id: told.product_id, warehouse_id: told.warehouse_id };
                 // One of two of a disk may have forgotten what it sold of a grant that it hears of only now.
                 let is_over = self.state != State::Active && told.incarnation_id == self.life();
                 let own = self.allotments.entry((told.incarnation_id, key)).or_default();
-                *own = own.hear(if is_over { 0 } else { told.granted }, told.reclaimed);
+                *own = if is_over { own.hear(0, told.reclaimed) } else { own.told(told.granted, told.reclaimed) };
                 self.beside.insert((told.incarnation_id, key), (told.full, told.keep.filter(|_| !is_over)));
             }
             Aggregate::Order(order) => self.merge_order(order),
@@ -100,6 +109,7 @@ impl Tables {
                     journal.answer(ruling.seq, &ruling.verdict);
                 }
             }
+            Aggregate::Return(told) => self.keep(Kind::Return, told.return_id.0, aggregate),
             Aggregate::Gone(key) => self.lose(key, contained),
         }
     }
@@ -133,6 +143,12 @@ impl Tables {
         if told.status >= order.status {
             (order.status, order.updated_at) = (told.status, told.updated_at);
         }
+        for payment in &mut order.payments {
+            let told = told.payments.iter().find(|told| told.payment_id == payment.payment_id);
+            if let Some(told) = told.filter(|told| told.status >= payment.status) {
+                (payment.status, payment.updated_at) = (told.status, told.updated_at);
+            }
+        }
     }
 
     fn merge_cart(&mut self, told: &Cart) {
@@ -154,7 +170,10 @@ impl Tables {
                 }
             }
             Kind::Warehouse | Kind::Category | Kind::Product | Kind::User => _ = self.images.remove(&(key.kind, id)),
-            Kind::Address | Kind::Review | Kind::Concern => _ = self.images.remove(&(key.kind, id)),
+            Kind::Rule | Kind::Confirmation => _ = self.images.remove(&(key.kind, id)),
+            Kind::Address | Kind::Review | Kind::Concern | Kind::Transfer | Kind::Delivery | Kind::Return => {
+                self.images.remove(&(key.kind, id));
+            }
             // An answer once given is part of the journal, and own totals are sums over it.
             Kind::Allotment | Kind::Verdict => {}
         }

@@ -33,7 +33,9 @@ impl Local for ModelTill {
     }
 
     fn unsent(&self) -> Result<Push, Dark> {
-        self.read(Tables::unsent)
+        let push = self.read(Tables::unsent)?;
+        let clock = self.read(|tables| tables.hlc.tick(self.world.now()).at)?;
+        Ok(Push { clock: (!push.is_empty()).then_some(clock), ..push })
     }
 
     fn settle(&self, sent: &Push, answer: &Pushed) -> Result<(), Dark> {
@@ -120,6 +122,7 @@ impl Tables {
             carts: carts.take(PUSH_CARTS_MAX).map(|kept| kept.cart.clone()).collect(),
             epoch: self.epoch.id.filter(|_| self.epoch.is_marked && !self.epoch.report_owed),
             hole: None,
+            clock: None,
         }
     }
 

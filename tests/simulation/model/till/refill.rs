@@ -51,6 +51,10 @@ impl Tables {
         });
         let touched = Touched::by(&ops.collect::<Vec<_>>());
         let people = touched.users.iter().map(|id| id.0).chain(touched.addresses.iter().map(|id| id.0));
-        people.chain(touched.reviews.iter().map(|id| id.0)).chain(touched.orders.iter().map(|id| id.0)).collect()
+        people
+            .chain(touched.reviews.iter().map(|id| id.0))
+            .chain(touched.orders.iter().map(|id| id.0))
+            .chain(touched.returns.iter().map(|id| id.0))
+            .collect()
     }
 }

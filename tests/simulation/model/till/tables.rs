@@ -14,6 +14,7 @@ use outpost_schema::{
     order::Order,
     people::User,
     stock::{Allotment, Level, StockKey},
+    verdict::ConcernKind,
     world::{Seeded, World as _},
 };
 use uuid::Uuid;
@@ -91,6 +92,7 @@ pub(in super::super) struct Tables {
     pub(in super::super) card: Card,
     pub(in super::super) state: State,
     pub(super) receipts: i64,
+    pub(super) transfers: i64,
     pub(super) hlc: Hlc,
     pub(super) next_life: Option<IncarnationId>,
     pub(super) own: Journal,
@@ -105,21 +107,55 @@ pub(in super::super) struct Tables {
     pub(in super::super) carts: BTreeMap<CartId, KeptCart>,
     pub(super) cursor: Option<String>,
     pub(super) seen: String,
+    /// How far the other tills of the place were when this one was last level.
+    pub(super) heard: BTreeMap<IncarnationId, i64>,
+    /// And when that was, by head office's clock.
+    pub(super) heard_at: Option<Timestamp>,
     pub(super) epoch: Epoch,
     /// While the feed is read anew.
     pub(super) told: Option<Told>,
 }
 
 impl Tables {
+    /// Whether head office has suspended this till, as it says by a concern.
+    pub(super) fn is_suspended(&self) -> bool {
+        let subject = self.card.node_id.to_string();
+        let says = |told: &Aggregate| match told {
+            Aggregate::Concern(told) => {
+                told.kind == ConcernKind::Suspended && told.subject == subject && told.closed_at.is_none()
+            }
+            Aggregate::Warehouse(_)
+            | Aggregate::Category(_)
+            | Aggregate::Product(_)
+            | Aggregate::Stock(_)
+            | Aggregate::Allotment(_)
+            | Aggregate::User(_)
+            | Aggregate::Address(_)
+            | Aggregate::Order(_)
+            | Aggregate::Review(_)
+            | Aggregate::Cart(_)
+            | Aggregate::Verdict(_)
+            | Aggregate::Transfer(_)
+            | Aggregate::Delivery(_)
+            | Aggregate::Return(_)
+            | Aggregate::Rule(_)
+            | Aggregate::Confirmation(_)
+            | Aggregate::Gone(_) => false,
+        };
+        self.images.values().any(says)
+    }
+
     /// Those of a new till.
     pub(in super::super) fn new(card: &Card) -> Self {
         let (own, former, images, stock, allotments, beside, orders, carts) = Default::default();
-        let (cursor, seen, epoch, told) = Default::default();
+        let (cursor, seen, heard, heard_at, epoch, told) = Default::default();
         let (card, state, receipts, hlc, next_life) = (card.clone(), State::Active, 0, Hlc::ZERO, None);
+        let transfers = 0;
         Self {
             card,
             state,
             receipts,
+            transfers,
             hlc,
             next_life,
             own,
@@ -132,6 +168,8 @@ impl Tables {
             carts,
             cursor,
             seen,
+            heard,
+            heard_at,
             epoch,
             told,
         }

@@ -91,7 +91,7 @@ async fn a_hold_ends_when_its_world_says_so() {
     let ((first, hold), (second, all)) = (network.hold(5), network.hold(20));
     network.does(&hold).await;
     let key = network.tills[0].key(tea);
-    assert_eq!(network.office.book().await.holds, [(first, (key, 5))].into());
+    assert_eq!(network.office.book().await.holds, [((first, key), 5)].into());
     network.refuses(&all, "nothing_left").await;
     network.does(&Deed::Sweep).await;
     assert_eq!(network.office.book().await.holds.len(), 1, "it lasts");

@@ -32,7 +32,7 @@ impl Level {
         let runtime = Builder::new_current_thread().build().expect("a runtime");
         let world = Arc::new(Seeded::new(5));
         let place = Place { tills: vec![SalePolicy::Physical], is_home: true, on_hand: vec![9, 9] };
-        let opening = Opening { places: vec![place], prices: vec![250, 300] };
+        let opening = Opening { places: vec![place], prices: vec![250, 300], policies: Vec::new() };
         let office = runtime.block_on(ModelOffice::open(&opening, &world));
         let (card, products) = (office.cards().remove(0), office.products());
         let line = office.lay(card.node_id);

@@ -198,11 +198,16 @@ pub(super) fn apply(shown: &mut Shown, aggregate: &Aggregate) {
         Aggregate::Order(order) => (Kind::Order, vec![order.order_id.0], order.payments.len().to_string()),
         Aggregate::Concern(concern) => (Kind::Concern, vec![concern.concern_id.0], concern.subject.clone()),
         Aggregate::User(_)
+        | Aggregate::Transfer(_)
+        | Aggregate::Delivery(_)
         | Aggregate::Warehouse(_)
         | Aggregate::Category(_)
         | Aggregate::Allotment(_)
         | Aggregate::Address(_)
         | Aggregate::Review(_)
+        | Aggregate::Return(_)
+        | Aggregate::Rule(_)
+        | Aggregate::Confirmation(_)
         | Aggregate::Verdict(_) => return,
     };
     shown.insert(Key { kind, ids }, text);

@@ -2,12 +2,16 @@
 
 use outpost_schema::{
     clock::Timestamp,
-    id::{IncarnationId, OrderId, ProductId, UserId},
+    count::{Cut, Upto},
+    feed::Kind,
+    id::{IncarnationId, OrderId, ProductId, UserId, WarehouseId},
+    movement::{Adjusted, Cause, Change, Lot, Remark},
     op::{Cancel, Count, CountLine, Customer, Goods, Line, Op, StatusTold},
     order::{Fulfilment, Order, OrderStatus},
     people::{Role, User},
     stock::StockKey,
     text,
+    transfer::{Arrived, CameLine, Dispatched, TransferCode},
     world::{Seeded, World as _},
 };
 
@@ -17,7 +21,52 @@ impl Tables {
     pub(super) fn receive(&self, product: ProductId, units: i64) -> Result<Plan, Code> {
         let mut effects = Effects::default();
         effects.put_or_take(self, self.row_of(product), amount(units)?.units());
-        self.note_goods(product, units, effects, units, Op::Received)
+        self.note_goods(product, units, effects, units, |goods| Op::Received(goods.into()))
+    }
+
+    pub(super) fn adjust(&self, product_id: ProductId, cause: Cause, delta: i64) -> Result<Plan, Code> {
+        let (key, mut effects) = (self.row_of(product_id), Effects::default());
+        let lines = vec![Change { product_id, delta, lot: Lot::default() }];
+        let remark = Remark::default();
+        let op = Op::Adjusted(Adjusted { warehouse_id: key.warehouse_id, cause, lines, remark });
+        op.check().map_err(code)?;
+        self.product(product_id).ok_or("unknown_product")?;
+        effects.put_or_take(self, key, delta);
+        Ok(Plan::Write { op, effects, cart: None, told: Told::Noted { key: Some(key), delta } })
+    }
+
+    pub(super) fn dispatch(&self, product_id: ProductId, units: i64, to_id: WarehouseId) -> Result<Plan, Code> {
+        if !self.images.contains_key(&(Kind::Warehouse, to_id.0)) {
+            return Err("unknown_warehouse");
+        }
+        let (key, mut effects) = (self.row_of(product_id), Effects::default());
+        let lines = vec![Line { product_id, amount: amount(units)? }];
+        self.product(product_id).ok_or("unknown_product")?;
+        let code = TransferCode { prefix: self.card.prefix.clone(), number: self.transfers + 1 };
+        let (from_id, remark) = (key.warehouse_id, Remark::default());
+        let op = Op::Dispatched(Dispatched { code, from_id, to_id, lines, remark });
+        op.check().map_err(super::code)?;
+        effects.put_or_take(self, key, -units);
+        Ok(Plan::Write { op, effects, cart: None, told: Told::Noted { key: Some(key), delta: -units } })
+    }
+
+    pub(super) fn arrive(
+        &self,
+        code: &TransferCode,
+        product_id: ProductId,
+        (units, damaged): (i64, i64),
+        complete: bool,
+    ) -> Result<Plan, Code> {
+        let (key, mut effects) = (self.row_of(product_id), Effects::default());
+        let lines = vec![CameLine { product_id, came: amount(units)?, damaged }];
+        let (code, warehouse_id, remark) = (code.clone(), key.warehouse_id, Remark::default());
+        let op = Op::Arrived(Arrived { code, warehouse_id, lines, complete, remark });
+        op.check().map_err(super::code)?;
+        self.product(product_id).ok_or("unknown_product")?;
+        effects.put_or_take(self, key, units);
+        effects.put_or_take(self, key, -damaged);
+        let told = Told::Noted { key: Some(key), delta: units - damaged };
+        Ok(Plan::Write { op, effects, cart: None, told })
     }
 
     pub(super) fn give_back(&self, product: ProductId, units: i64) -> Result<Plan, Code> {
@@ -59,16 +108,22 @@ impl Tables {
         Ok(Plan::Write { op, effects, cart: None, told: Told::Noted { key: Some(key), delta } })
     }
 
-    pub(super) fn count(&self, product_id: ProductId, counted: i64) -> Result<Plan, Code> {
-        if !self.card.is_home {
-            return Err("not_home");
-        }
+    pub(super) fn count(
+        &self,
+        product_id: ProductId,
+        counted: i64,
+        marks: &[Upto],
+        now: Timestamp,
+    ) -> Result<Plan, Code> {
         self.product(product_id).ok_or("unknown_product")?;
         let (key, mut effects) = (self.row_of(product_id), Effects::default());
         let delta = counted.saturating_sub(self.level(key).balance);
         effects.put_or_take(self, key, delta);
         let lines = vec![CountLine { product_id, counted, delta }];
-        let op = Op::Counted(Count { warehouse_id: key.warehouse_id, lines });
+        let heard = self.heard.iter().map(|(life, seq)| Upto { incarnation_id: *life, seq: *seq }).collect();
+        let read = marks.iter().filter(|upto| upto.incarnation_id != self.life()).copied().collect();
+        let cut = Some(Cut { since: now, heard_at: self.heard_at, heard, read });
+        let op = Op::Counted(Count { warehouse_id: key.warehouse_id, lines, cut, remark: Remark::default() });
         op.check().map_err(code)?;
         Ok(Plan::Write { op, effects, cart: None, told: Told::Noted { key: Some(key), delta } })
     }

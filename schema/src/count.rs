@@ -1,0 +1,301 @@
+//! A count says "I saw 7", and with it what had been done before the eyes counted: its *cut*.
+//!
+//! Somebody counts while others sell, and what they sold may reach head office hours later. So a difference to a book
+//! is worth nothing by itself; what was seen is true of one moment. The cut names that moment journal by journal:
+//! of its own journal the counting device knows everything; of another one it knows what it had heard by the feed,
+//! and, if somebody read the mark off that device's screen or it answered when it was asked, exactly how far it was.
+//! What is on neither side of it is put there by its time, as far as clocks are known; and what remains is *doubtful*:
+//! it counts the way that leaves fewer, and asks for another count.
+//!
+//! This is a consistent cut as of Chandy and Lamport (1985), with the shelf as the one process that keeps no journal.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{clock::Timestamp, fault::Fault, id::IncarnationId, journal::SEQ_MAX};
+
+/// What two clocks may drift apart between two contacts, in microseconds: two minutes. A device that stands further
+/// from where it stood had its clock set, and what it told since the last contact has no time.
+pub const DRIFT_MAX: i64 = 120_000_000;
+
+/// What a measurement of a clock may be wrong by, in microseconds, because a call takes its time: a minute.
+pub const LATENCY_MAX: i64 = 60_000_000;
+
+/// Journals that a cut names at most: more devices than that sell from no warehouse.
+pub const JOURNALS_MAX: usize = 1_000;
+
+/// How far a journal is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upto {
+    /// Whose.
+    pub incarnation_id: IncarnationId,
+    /// Its last entry that is known.
+    pub seq: i64,
+}
+
+/// What had been done when the eyes counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// When counting began, by the counting device's clock; it ended with the op.
+    pub since: Timestamp,
+    /// Up to when it had heard head office, by that one's clock: what head office itself had done was done before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard_at: Option<Timestamp>,
+    /// Of other journals, what the device had heard: all of that was before. What came after it is not known.
+    pub heard: Vec<Upto>,
+    /// Of other journals, how far they were while it was counted: what came after that was after.
+    pub read: Vec<Upto>,
+}
+
+/// A span of head office's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// Not before this.
+    pub from: Timestamp,
+    /// Not after this.
+    pub to: Timestamp,
+}
+
+/// How a device's clock stands to head office's, measured at each contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skew {
+    /// Microseconds that it is ahead.
+    pub ahead: i64,
+    /// Whether it stood there at the contact before, too: what was told since then has a time.
+    pub is_steady: bool,
+}
+
+/// An op as far as a cut must know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The life that wrote it first; none: head office.
+    pub life: Option<IncarnationId>,
+    /// Its place there.
+    pub seq: i64,
+    /// When it happened, if that is known.
+    pub at: Option<Span>,
+}
+
+/// On which side of a cut an op is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// The eyes saw what it had left.
+    Before,
+    /// They saw what was there before it.
+    After,
+    /// Nobody knows.
+    Doubtful,
+}
+
+/// A count that what moves is compared with: the last one of its stock row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InForce {
+    /// The life that counted.
+    pub life: IncarnationId,
+    /// The op.
+    pub seq: i64,
+    /// What had been done.
+    pub cut: Cut,
+    /// While it was counted, by head office's clock, if that is known.
+    pub while_counting: Option<Span>,
+    /// How many were seen.
+    pub counted: i64,
+    /// Its line in the op.
+    pub line: i32,
+    /// How many lines the op has.
+    pub lines: i32,
+    /// Late movements that it has answered with their opposite.
+    pub answered: i32,
+    /// Units of which nobody knows on which side they are.
+    pub doubtful: i64,
+}
+
+impl Span {
+    /// A moment of head office's own clock.
+    pub const fn at(moment: Timestamp) -> Self {
+        Self { from: moment, to: moment }
+    }
+}
+
+impl Skew {
+    /// What is known after a device, whose clock was as `before`, said what it shows now.
+    pub fn measured(before: Option<Self>, theirs: Timestamp, ours: Timestamp) -> Self {
+        let ahead = theirs.micros().saturating_sub(ours.micros());
+        let is_steady = before.is_some_and(|before| before.ahead.abs_diff(ahead) <= DRIFT_MAX.unsigned_abs());
+        Self { ahead, is_steady }
+    }
+
+    /// When something happened between `from` and `to` of the device's clock, if that can be known.
+    pub fn span(self, from: Timestamp, to: Timestamp) -> Option<Span> {
+        let moved = |moment: Timestamp, by: i64| {
+            Timestamp::from_micros(moment.micros().saturating_sub(self.ahead).saturating_add(by))
+        };
+        let error = DRIFT_MAX + LATENCY_MAX;
+        self.is_steady.then(|| Span { from: moved(from, -error), to: moved(to, error) })
+    }
+}
+
+impl Cut {
+    /// A cut names journals, each at most once a list, and places in them.
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        let count = self.heard.len().max(self.read.len());
+        if count > JOURNALS_MAX {
+            return Err(Fault::TooManyLines { count, max: JOURNALS_MAX });
+        }
+        let wrong = self.heard.iter().chain(&self.read).find(|upto| !(0..=SEQ_MAX).contains(&upto.seq));
+        wrong.map_or(Ok(()), |upto| Err(Fault::AmountOutOfRange { units: upto.seq }))
+    }
+
+    fn of(list: &[Upto], life: IncarnationId) -> Option<i64> {
+        list.iter().filter(|upto| upto.incarnation_id == life).map(|upto| upto.seq).max()
+    }
+
+    /// How far each journal was known: everything up to there was before.
+    pub fn known(&self) -> BTreeMap<IncarnationId, i64> {
+        let mut known = BTreeMap::new();
+        for upto in self.heard.iter().chain(&self.read) {
+            let seq = known.entry(upto.incarnation_id).or_insert(upto.seq);
+            *seq = upto.seq.max(*seq);
+        }
+        known
+    }
+
+    /// How far the device had heard a journal: everything up to there was before.
+    pub fn heard_of(&self, life: IncarnationId) -> i64 {
+        Self::of(&self.heard, life).max(Self::of(&self.read, life)).unwrap_or(0)
+    }
+}
+
+impl InForce {
+    /// On which side an op is.
+    pub fn when(&self, op: Told) -> When {
+        if let Some(life) = op.life {
+            if life == self.life {
+                return if op.seq < self.seq { When::Before } else { When::After };
+            }
+            if op.seq <= self.cut.heard_of(life) {
+                return When::Before;
+            }
+            if Cut::of(&self.cut.read, life).is_some() {
+                return When::After;
+            }
+        }
+        if let (None, Some(at), Some(heard_at)) = (op.life, op.at, self.cut.heard_at)
+            && at.to <= heard_at
+        {
+            return When::Before;
+        }
+        match (op.at, self.while_counting) {
+            (Some(at), Some(counting)) if at.to < counting.from => When::Before,
+            (Some(at), Some(counting)) if at.from > counting.to => When::After,
+            (Some(_) | None, Some(_) | None) => When::Doubtful,
+        }
+    }
+
+    /// How much of a movement is beyond what was seen. What is doubtful leaves fewer: what left is taken to have left
+    /// afterwards, and what came to have been seen.
+    pub fn beyond(&self, op: Told, delta: i64) -> i64 {
+        match self.when(op) {
+            When::Before => 0,
+            When::After => delta,
+            When::Doubtful => delta.min(0),
+        }
+    }
+
+    /// The op itself, for another count.
+    pub const fn told(&self) -> Told {
+        Told { life: Some(self.life), seq: self.seq, at: self.while_counting }
+    }
+
+    /// The line of the next movement that this count makes, which no other line of its op uses.
+    pub const fn next_line(&self) -> i32 {
+        self.line + self.lines * (self.answered + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const MINUTE: i64 = 60_000_000;
+
+    fn life(number: u128) -> IncarnationId {
+        IncarnationId(Uuid::from_u128(number))
+    }
+
+    fn minute(number: i64) -> Timestamp {
+        Timestamp::from_micros(number * MINUTE)
+    }
+
+    /// Counted by life 1 with its tenth op, between minute 100 and 105. It had heard life 2 up to 5, and read life 3 at 8.
+    fn count() -> InForce {
+        let upto = |number, seq| Upto { incarnation_id: life(number), seq };
+        let cut = Cut {
+            since: minute(100),
+            heard_at: Some(minute(60)),
+            heard: vec![upto(2, 5), upto(3, 2)],
+            read: vec![upto(3, 8)],
+        };
+        let while_counting = Some(Span { from: minute(97), to: minute(108) });
+        let (life, seq, counted) = (life(1), 10, 7);
+        InForce { life, seq, cut, while_counting, counted, line: 1, lines: 3, answered: 0, doubtful: 0 }
+    }
+
+    #[test]
+    fn an_op_is_before_after_or_nobody_knows() {
+        let at = |from, to| Some(Span { from: minute(from), to: minute(to) });
+        let cases = [
+            (Some(1), 9, None, When::Before),
+            (Some(1), 11, None, When::After),
+            (Some(2), 5, None, When::Before),
+            (Some(2), 5, at(200, 206), When::Before),
+            (Some(2), 6, None, When::Doubtful),
+            (Some(2), 6, at(80, 86), When::Before),
+            (Some(2), 6, at(94, 100), When::Doubtful),
+            (Some(2), 6, at(108, 114), When::Doubtful),
+            (Some(2), 6, at(109, 115), When::After),
+            (Some(3), 8, at(200, 206), When::Before),
+            (Some(3), 9, at(80, 86), When::After),
+            (Some(4), 1, None, When::Doubtful),
+            (Some(4), 1, at(10, 16), When::Before),
+            (None, 0, at(50, 50), When::Before),
+            (None, 0, at(100, 100), When::Doubtful),
+            (None, 0, at(110, 110), When::After),
+        ];
+        for (by, seq, at, expected) in cases {
+            let told = Told { life: by.map(life), seq, at };
+            assert_eq!(count().when(told), expected, "{by:?} {seq} {at:?}");
+        }
+        let unknown = InForce { while_counting: None, ..count() };
+        assert_eq!(unknown.when(Told { life: None, seq: 0, at: at(60, 60) }), When::Before, "it had heard of that");
+        assert_eq!(unknown.when(Told { life: None, seq: 0, at: at(61, 61) }), When::Doubtful);
+    }
+
+    #[test]
+    fn what_is_doubtful_leaves_fewer() {
+        let doubtful = Told { life: Some(life(2)), seq: 6, at: None };
+        assert_eq!((count().beyond(doubtful, -3), count().beyond(doubtful, 3)), (-3, 0));
+    }
+
+    #[test]
+    fn a_clock_has_a_time_once_it_was_met_twice_at_the_same_place() {
+        let first = Skew::measured(None, minute(10), minute(7));
+        assert_eq!((first.ahead, first.span(minute(10), minute(10))), (3 * MINUTE, None));
+        let steady = Skew::measured(Some(first), minute(21), minute(17));
+        assert_eq!(steady.span(minute(21), minute(22)), Some(Span { from: minute(14), to: minute(21) }));
+        let set = Skew::measured(Some(steady), minute(90), minute(20));
+        assert_eq!(set.span(minute(90), minute(90)), None);
+        assert!(Skew::measured(Some(set), minute(91), minute(21)).is_steady);
+    }
+
+    #[test]
+    fn no_two_movements_of_a_count_share_a_line() {
+        let lines =
+            (0..3).flat_map(|line| (0..4).map(move |answered| InForce { line, answered, ..count() }.next_line()));
+        let lines: std::collections::BTreeSet<_> = lines.chain(0..3).collect();
+        assert_eq!(lines.len(), 15);
+    }
+}

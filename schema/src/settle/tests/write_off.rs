@@ -1,0 +1,128 @@
+//! A lost device that was not: whatever it tells late, the book ends exact.
+
+use super::*;
+use crate::{settle::write_off::write_off, stock::Reason};
+
+/// Writes off what the author has open.
+fn lose(known: &mut Known) -> i64 {
+    let own = known.allotments.get(&key()).copied().unwrap_or_default();
+    let Some(written) = write_off(known.levels[&key()], own) else { return 0 };
+    known.levels.insert(key(), written.level);
+    known.allotments.insert(key(), written.allotment);
+    *known.written_off.entry((author().incarnation_id, key())).or_default() += written.units;
+    written.units
+}
+
+fn remaining(known: &Known) -> i64 {
+    known.written_off.get(&(author().incarnation_id, key())).copied().unwrap_or_default()
+}
+
+#[test]
+fn what_a_lost_device_could_sell_leaves_the_book_and_is_nobody_s() {
+    let mut known = allotted(10, 4);
+    assert_eq!(lose(&mut known), 4);
+    assert_eq!(known.levels[&key()], Level { balance: 6, promised: 0 });
+    assert_eq!((known.allotments[&key()].open(), remaining(&known), lose(&mut known)), (0, 4, 0));
+}
+
+#[test]
+fn late_ops_reduce_the_write_off_first() {
+    let sold = |units| sale(100, units);
+    let cases: [(&str, Vec<Op>, i64, Level); 7] = [
+        ("nothing comes", vec![], 4, Level { balance: 6, promised: 0 }),
+        ("a part was sold", vec![sold(3)], 1, Level { balance: 6, promised: 0 }),
+        ("all was sold", vec![sold(4)], 0, Level { balance: 6, promised: 0 }),
+        ("more was sold than it had", vec![sold(5)], 0, Level { balance: 5, promised: 0 }),
+        ("a part is given back", vec![Op::GaveBack(goods(3))], 1, Level { balance: 9, promised: 0 }),
+        ("one is owed to a customer", vec![shipped_later(100, 1)], 3, Level { balance: 7, promised: 1 }),
+        (
+            "sold, given back and handed over",
+            vec![sold(1), Op::GaveBack(goods(1)), shipped_later(200, 2), told(200, OrderStatus::Shipped)],
+            0,
+            Level { balance: 7, promised: 0 },
+        ),
+    ];
+    for (what, ops, left, level) in cases {
+        let mut known = allotted(10, 4);
+        lose(&mut known);
+        let settled = run(&mut known, &author(), &ops);
+        assert!(verdicts(&settled).iter().all(|verdict| *verdict == Verdict::Accepted), "{what}");
+        assert_eq!((remaining(&known), known.levels[&key()]), (left, level), "{what}");
+        assert_eq!(known.allotments[&key()].open(), 0, "{what}");
+        let back: i64 = settled
+            .movements
+            .iter()
+            .filter(|moved| moved.movement.why.reason == Reason::Lost)
+            .map(|moved| moved.movement.delta)
+            .sum();
+        assert_eq!(back, 4 - left, "{what}");
+    }
+}
+
+#[test]
+fn a_unit_that_was_lost_is_found_once() {
+    let found = seen(CountLine { product_id: tea(), counted: 9, delta: 3 });
+    let mut known = known(10, 4);
+    known.allotments.insert(key(), Allotment::default().receive(4));
+    lose(&mut known);
+    run(&mut known, &at_home(), &[Op::Counted(found)]);
+    assert_eq!((known.levels[&key()], remaining(&known)), (Level { balance: 9, promised: 3 }, 1));
+    run(&mut known, &at_home(), &[sale(100, 3)]);
+    assert_eq!((known.levels[&key()], remaining(&known)), (Level { balance: 7, promised: 1 }, 0));
+}
+
+#[test]
+fn movements_of_one_op_that_give_back_have_lines_of_their_own() {
+    let coffee = StockKey { product_id: ProductId(id(7)), ..key() };
+    let mut known = allotted(10, 4);
+    known.products.insert(coffee.product_id);
+    known.levels.insert(coffee, Level { balance: 9, promised: 0 });
+    lose(&mut known);
+    known.written_off.insert((author().incarnation_id, coffee), 2);
+    let mut both = goods(2);
+    both.lines.push(Line { product_id: coffee.product_id, amount: amount(2) });
+    let settled = run(&mut known, &author(), &[Op::GaveBack(both)]);
+    let lines: Vec<_> = settled.movements.iter().map(|moved| (moved.seq, moved.line)).collect();
+    assert_eq!(lines, [(1, -1), (1, -2)]);
+    assert_eq!(settled.given_back.len(), 2);
+}
+
+#[test]
+fn a_suspended_device_is_refused_what_it_asks_and_its_facts_are_taken() {
+    let mut known = allotted(10, 4);
+    known.is_suspended = true;
+    let settled = run(&mut known, &author(), &[Op::AllotmentAsked(goods(2)), sale(100, 1)]);
+    assert_eq!(verdicts(&settled), [Verdict::Refused(Refusal::Suspended), Verdict::Accepted]);
+}
+
+/// Ops and write-offs of one device in any order: the book is what moved, the promises are what is open, and what
+/// stays written off is what was less what was taken or seen since.
+#[test]
+fn the_laws_hold_whatever_is_written_off_when() {
+    for seed in 0..500 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut known = known(rng.random_range(0..20), 0);
+        let (mut moved, mut left) = (known.levels[&key()].balance, 0);
+        let author = if rng.random_bool(0.4) { at_home() } else { author() };
+        for round in 0..40u128 {
+            if rng.random_bool(0.15) {
+                let units = lose(&mut known);
+                (moved, left) = (moved - units, left + units);
+            }
+            let before = known.allotments.get(&key()).copied().unwrap_or_default();
+            let settled = run(&mut known, &author, &[random_op(&mut rng, round)]);
+            let after = known.allotments.get(&key()).copied().unwrap_or_default();
+            let seen = settled.movements.iter().filter(|moved| moved.movement.why.reason == Reason::Counted);
+            let seen: i64 = seen.map(|moved| moved.movement.delta.max(0)).sum();
+            left -= (after.consumed - before.consumed + after.returned - before.returned + seen).min(left);
+            moved += settled.movements.iter().map(|moved| moved.movement.delta).sum::<i64>();
+            let told = |round| format!("seed {seed} round {round}");
+            let level = known.levels[&key()];
+            let orders = known.orders.values().filter(|order| is_promised(order.fulfilment, order.status));
+            let ordered: i64 = orders.flat_map(|order| &order.lines).map(|line| line.amount.units()).sum();
+            assert_eq!(remaining(&known), left, "{}", told(round));
+            assert_eq!(level.balance, moved, "{}", told(round));
+            assert_eq!(level.promised, ordered + after.open(), "{}", told(round));
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Units booked as lost with a device, and what that device tells late all the same.
+//!
+//! Writing off is exact: what a life has open of a row is promised to it no longer (W), and leaves the book
+//! as *lost*. If an op of that life comes after all, because the device was only offline or somebody saved
+//! its journal, the units that it took were not lost: as many come back into the book as the op took, so many
+//! fewer stay written off, and W is lowered by as many. It is the one total that ever falls, and only with ops that
+//! its own device has told: so what that device knows of it may be too much, and never too little. To grant the
+//! units once more instead would count them twice after a restore, when the grant is reported and the op comes again.
+
+use super::decide::Batch;
+use crate::{
+    id::IncarnationId,
+    planted::{Bug, is_planted},
+    stock::{Allotment, Level, Reason, StockKey},
+};
+
+/// A row after the open units of a life were written off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// How many: a movement *lost* of so many.
+    pub units: i64,
+    /// The row.
+    pub level: Level,
+    /// The allotment.
+    pub allotment: Allotment,
+}
+
+/// Writes off what a life has open of a row; nothing is written off of nothing.
+pub fn write_off(level: Level, allotment: Allotment) -> Option<Written> {
+    let units = allotment.open();
+    let level = Level { balance: level.balance - units, promised: level.promised - units };
+    let allotment = Allotment { reclaimed: allotment.reclaimed + units, ..allotment };
+    (units > 0).then_some(Written { units, level, allotment })
+}
+
+/// How many of the units that are still written off an op took, which changed the allotment so: what it sold,
+/// took out of the book or gave back. The write-off is reduced first, before anything the life got since.
+pub fn given_back(remaining: i64, before: Allotment, after: Allotment) -> i64 {
+    if is_planted(Bug::WriteOffKept) {
+        return 0;
+    }
+    let taken = after.consumed - before.consumed + after.returned - before.returned;
+    taken.clamp(0, remaining)
+}
+
+impl Batch<'_> {
+    /// Somebody saw more than the book had: units that were written off with this life may be among them, and come
+    /// back only once.
+    pub(super) fn count_what_was_lost(&mut self, key: StockKey, delta: i64) {
+        let life = self.elder.unwrap_or(self.author.incarnation_id);
+        if let Some(remaining) = self.known.written_off.get_mut(&(life, key)).filter(|_| delta > 0) {
+            *remaining -= delta.min(*remaining);
+            self.settled.given_back.insert((life, key));
+        }
+    }
+
+    /// The op that is decided took so many units that had been written off with this life: they come back.
+    pub(super) fn give_back_of_write_off(&mut self, life: IncarnationId, key: StockKey, units: i64) {
+        self.known.written_off.entry((life, key)).and_modify(|remaining| *remaining -= units);
+        self.settled.given_back.insert((life, key));
+        let at = self.at;
+        if let Some(count) = self.known.counts.get(&key).cloned() {
+            // Somebody looked at this row since, or before: the book follows what was seen, and never says more.
+            return self.want_recount(at.seq, key, &count, count.counted);
+        }
+        let before = self.settled.movements.iter().filter(|moved| moved.seq == at.seq && moved.line < 0);
+        let line = before.fold(-1, |line, _| line - 1);
+        self.move_stock(at, line, key, units, Reason::Lost);
+    }
+}

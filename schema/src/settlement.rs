@@ -1,0 +1,213 @@
+//! What people can do about a concern: a pure answer per kind.
+//!
+//! A concern that follows from figures (more left than the book had) or from an op that waits ends when those
+//! do, never because somebody says so. The others end when somebody looked, or names the act that put it right.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{verdict::ConcernKind, word::Word as _};
+
+/// What somebody does about a concern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Settlement {
+    /// Goods are brought from another place.
+    Transfer,
+    /// The customer waits until goods come.
+    Backorder,
+    /// The money is given back.
+    Refund,
+    /// The loss is taken: the book follows what is.
+    AcceptLoss,
+    /// Somebody counts again.
+    Recount,
+    /// The two people are one.
+    MergeCustomers,
+    /// The two people are two; the second one's e-mail is to be asked for.
+    KeepApart,
+    /// One of two orders is void.
+    VoidDuplicate,
+    /// What is on the device's disk is saved.
+    Salvage,
+    /// What was written off is there after all.
+    Found,
+    /// Somebody looked, and says what they found.
+    Noted,
+}
+
+/// What comes of a settlement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Somebody looked: the concern is over.
+    Closes,
+    /// Head office books it now, and the concern is over with that.
+    Acts,
+    /// It is written down what will be done. The concern ends when the figures do, or, where no figure can, when the
+    /// act that did it is named.
+    Intends,
+}
+
+/// Whether concerns of this kind end only with what they tell of, never by hand.
+pub const fn ends_by_itself(kind: ConcernKind) -> bool {
+    match kind {
+        ConcernKind::Owed
+        | ConcernKind::Unbacked
+        | ConcernKind::SetAside
+        | ConcernKind::Suspended
+        | ConcernKind::RecountWanted
+        | ConcernKind::TransferExcess => true,
+        ConcernKind::TotalMismatch
+        | ConcernKind::PaymentsMismatch
+        | ConcernKind::OtherCurrency
+        | ConcernKind::CartSoldTwice
+        | ConcernKind::EmailTaken
+        | ConcernKind::ClockAhead
+        | ConcernKind::Fork
+        | ConcernKind::ShippedThoughCancelled
+        | ConcernKind::CartNotBelievable
+        | ConcernKind::LifeBegun
+        | ConcernKind::JournalHole
+        | ConcernKind::ImageMended
+        | ConcernKind::ServerRestored
+        | ConcernKind::WrittenOff
+        | ConcernKind::TransferShort
+        | ConcernKind::ReturnedTwice
+        | ConcernKind::RefundedTooMuch => false,
+    }
+}
+
+/// What comes of it if a concern of this kind is settled so; none if it cannot be.
+pub fn ending(kind: ConcernKind, settlement: Settlement) -> Option<Ending> {
+    use Settlement as S;
+    match settlement {
+        S::Noted if ends_by_itself(kind) => Some(Ending::Intends),
+        S::Noted => Some(Ending::Closes),
+        S::Transfer | S::Backorder | S::Refund | S::Recount | S::VoidDuplicate | S::Salvage => {
+            others_do_it(kind).contains(&settlement).then_some(Ending::Intends)
+        }
+        S::AcceptLoss => accepting(kind),
+        S::MergeCustomers | S::KeepApart => (kind == ConcernKind::EmailTaken).then_some(Ending::Acts),
+        S::Found => (kind == ConcernKind::WrittenOff).then_some(Ending::Acts),
+    }
+}
+
+/// What is done elsewhere, by hands or by another act.
+const fn others_do_it(kind: ConcernKind) -> &'static [Settlement] {
+    use Settlement as S;
+    match kind {
+        ConcernKind::Owed => &[S::Recount, S::Transfer],
+        ConcernKind::Unbacked => &[S::Transfer, S::Backorder, S::Refund, S::Recount],
+        ConcernKind::TotalMismatch | ConcernKind::PaymentsMismatch | ConcernKind::OtherCurrency => &[S::Refund],
+        ConcernKind::CartSoldTwice => &[S::VoidDuplicate, S::Refund],
+        ConcernKind::ShippedThoughCancelled => &[S::Refund],
+        ConcernKind::RecountWanted | ConcernKind::TransferExcess | ConcernKind::ReturnedTwice => &[S::Recount],
+        ConcernKind::SetAside | ConcernKind::Fork | ConcernKind::LifeBegun | ConcernKind::JournalHole => &[S::Salvage],
+        ConcernKind::EmailTaken
+        | ConcernKind::ClockAhead
+        | ConcernKind::CartNotBelievable
+        | ConcernKind::ImageMended
+        | ConcernKind::ServerRestored
+        | ConcernKind::Suspended
+        | ConcernKind::WrittenOff
+        | ConcernKind::TransferShort
+        | ConcernKind::RefundedTooMuch => &[],
+    }
+}
+
+/// A loss of goods is booked; one of money, or one that is booked already, is only accepted.
+const fn accepting(kind: ConcernKind) -> Option<Ending> {
+    match kind {
+        ConcernKind::Owed => Some(Ending::Acts),
+        ConcernKind::TotalMismatch
+        | ConcernKind::PaymentsMismatch
+        | ConcernKind::OtherCurrency
+        | ConcernKind::CartSoldTwice
+        | ConcernKind::ShippedThoughCancelled
+        | ConcernKind::JournalHole
+        | ConcernKind::WrittenOff
+        | ConcernKind::TransferShort
+        | ConcernKind::ReturnedTwice
+        | ConcernKind::RefundedTooMuch => Some(Ending::Closes),
+        ConcernKind::Unbacked
+        | ConcernKind::EmailTaken
+        | ConcernKind::ClockAhead
+        | ConcernKind::SetAside
+        | ConcernKind::Fork
+        | ConcernKind::CartNotBelievable
+        | ConcernKind::LifeBegun
+        | ConcernKind::ImageMended
+        | ConcernKind::ServerRestored
+        | ConcernKind::Suspended
+        | ConcernKind::RecountWanted
+        | ConcernKind::TransferExcess => None,
+    }
+}
+
+/// How concerns of this kind can be settled.
+pub fn possible(kind: ConcernKind) -> Vec<Settlement> {
+    let all = Settlement::WORDS.iter().map(|(settlement, _)| *settlement);
+    all.filter(|settlement| ending(kind, *settlement).is_some()).collect()
+}
+
+impl Settlement {
+    /// What it means, for whoever chooses.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Transfer => "bring goods from another place",
+            Self::Backorder => "let the customer wait until goods come",
+            Self::Refund => "give the money back",
+            Self::AcceptLoss => "accept the loss",
+            Self::Recount => "count again",
+            Self::MergeCustomers => "the two are one person",
+            Self::KeepApart => "they are two people; ask the second for another e-mail",
+            Self::VoidDuplicate => "void one of the two orders",
+            Self::Salvage => "save what is on the device's disk (outpost-node salvage)",
+            Self::Found => "it is there after all",
+            Self::Noted => "somebody looked",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_people_must_look_at_can_be_settled() {
+        for (kind, word) in ConcernKind::WORDS {
+            assert!(possible(*kind).contains(&Settlement::Noted), "{word}");
+        }
+        for (settlement, word) in Settlement::WORDS {
+            let kinds = ConcernKind::WORDS.iter().filter(|(kind, _)| possible(*kind).contains(settlement));
+            assert!(kinds.count() > 0, "{word} settles nothing");
+            assert_eq!(serde_json::to_value(settlement).expect("encodes"), *word);
+        }
+    }
+
+    #[test]
+    fn what_ends_by_itself_is_closed_by_an_act_or_not_at_all() {
+        for (kind, word) in ConcernKind::WORDS.iter().filter(|(kind, _)| ends_by_itself(*kind)) {
+            for settlement in possible(*kind) {
+                assert_ne!(ending(*kind, settlement), Some(Ending::Closes), "{word} by {settlement}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_kind_has_its_own() {
+        use Settlement as S;
+        let cases = [
+            (ConcernKind::Owed, vec![S::Transfer, S::AcceptLoss, S::Recount, S::Noted]),
+            (ConcernKind::Unbacked, vec![S::Transfer, S::Backorder, S::Refund, S::Recount, S::Noted]),
+            (ConcernKind::EmailTaken, vec![S::MergeCustomers, S::KeepApart, S::Noted]),
+            (ConcernKind::CartSoldTwice, vec![S::Refund, S::AcceptLoss, S::VoidDuplicate, S::Noted]),
+            (ConcernKind::WrittenOff, vec![S::AcceptLoss, S::Found, S::Noted]),
+            (ConcernKind::ClockAhead, vec![S::Noted]),
+        ];
+        for (kind, expected) in cases {
+            assert_eq!(possible(kind), expected, "{kind}");
+        }
+        assert_eq!(ending(ConcernKind::Owed, S::AcceptLoss), Some(Ending::Acts));
+        assert_eq!(ending(ConcernKind::ClockAhead, S::Refund), None);
+    }
+}

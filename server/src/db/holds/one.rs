@@ -1,0 +1,121 @@
+//! One hold at a time, with all of its lines: released, extended, turned into allotment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use outpost_schema::{
+    clock::Timestamp,
+    id::{HoldId, IncarnationId},
+    stock::StockKey,
+};
+use outpost_sync::hold::Held;
+
+use super::{columns, held, key, lines_where};
+use crate::{
+    db::{Tx, ground},
+    error::Error,
+};
+
+/// A hold whose stock rows are locked.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its lines.
+    pub lines: Vec<Held>,
+    /// Whose allotment it became.
+    pub allotted_to: Option<IncarnationId>,
+}
+
+impl Found {
+    /// Its open lines: the rows they promise, and how much.
+    pub fn open(&self) -> BTreeMap<StockKey, i64> {
+        self.lines.iter().filter(|line| line.is_open).map(|line| (line.key, line.amount.units())).collect()
+    }
+
+    /// The rows of its open lines.
+    pub fn rows(&self) -> BTreeSet<StockKey> {
+        self.open().into_keys().collect()
+    }
+}
+
+/// The hold with that id, its stock rows locked before it was read.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn lock(tx: &Tx, hold_id: HoldId, now: Timestamp) -> Result<Option<Found>, Error> {
+    let sql = lines_where!("h.hold_id = $1 order by h.product_id, h.warehouse_id");
+    let rows = tx.query(sql, &[&hold_id]).await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    ground::stock(tx, &rows.iter().map(key).collect::<Result<_, _>>()?, now).await?;
+    let rows = tx.query(sql, &[&hold_id]).await?;
+    let mut found = Found { lines: Vec::with_capacity(rows.len()), allotted_to: None };
+    for row in &rows {
+        found.lines.push(held(row)?);
+        found.allotted_to = found.allotted_to.or(row.try_get("allotted_to")?);
+    }
+    Ok(Some(found))
+}
+
+/// Closes the open lines of a hold, whose rows are locked, and what they promised is promised no more.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn release(tx: &Tx, hold_id: HoldId, now: Timestamp) -> Result<(), Error> {
+    tx.execute(
+        "with closed as (
+            update holds set closed_at = $2, outcome = 'released' where hold_id = $1 and closed_at is null
+            returning product_id, warehouse_id, amount
+        )
+        update stock s set promised = s.promised - c.amount, updated_at = $2
+        from closed c where s.product_id = c.product_id and s.warehouse_id = c.warehouse_id",
+        &[&hold_id, &now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Lets the open lines of a hold, whose rows are locked, last until a moment.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn extend(tx: &Tx, hold_id: HoldId, until: Timestamp) -> Result<(), Error> {
+    let sql = "update holds set expires_at = $2 where hold_id = $1 and closed_at is null and expires_at < $2";
+    tx.execute(sql, &[&hold_id, &until]).await?;
+    Ok(())
+}
+
+/// Closes the open lines of a hold, whose rows are locked, and raises the journal's allotments of these rows: what
+/// each has granted then, and by how much more it has open.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn allot(
+    tx: &Tx,
+    hold_id: HoldId,
+    (incarnation_id, raised): (IncarnationId, &BTreeMap<StockKey, (i64, i64)>),
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (products, warehouses) = columns(raised.keys().copied());
+    let (granted, opened): (Vec<i64>, Vec<i64>) = raised.values().copied().unzip();
+    tx.execute(
+        "with closed as (
+            update holds set closed_at = $2, outcome = 'allotted', allotted_to = $3
+            where hold_id = $1 and closed_at is null
+            returning product_id, warehouse_id, amount
+        ), raised as (
+            select r.product_id, r.warehouse_id, r.granted, r.opened
+            from unnest($4::uuid[], $5::uuid[], $6::bigint[], $7::bigint[])
+                as r (product_id, warehouse_id, granted, opened)
+        ), granted as (
+            insert into allotments (incarnation_id, product_id, warehouse_id, granted)
+            select $3, product_id, warehouse_id, granted from raised
+            on conflict (incarnation_id, product_id, warehouse_id) do update set granted = excluded.granted
+        )
+        update stock s set promised = s.promised - c.amount + r.opened, updated_at = $2
+        from closed c join raised r using (product_id, warehouse_id)
+        where s.product_id = c.product_id and s.warehouse_id = c.warehouse_id",
+        &[&hold_id, &now, &incarnation_id, &products, &warehouses, &granted, &opened],
+    )
+    .await?;
+    Ok(())
+}

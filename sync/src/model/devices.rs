@@ -1,0 +1,136 @@
+//! Devices that are suspended, written off or reclaimed, as head office does it.
+
+use std::collections::BTreeSet;
+
+use outpost_schema::{
+    count::{Span, Told},
+    device::IncarnationState,
+    id::{IncarnationId, NodeId},
+    settle::{Past, Raised, write_off::write_off},
+    stock::{Allotment, StockKey},
+    verdict::ConcernKind,
+};
+use serde_json::json;
+
+use super::ledger::Ledger;
+
+impl Ledger {
+    /// The device is granted nothing more, and is told so.
+    pub(super) fn suspend(&mut self, node_id: NodeId) {
+        self.set_state(node_id, IncarnationState::Active, IncarnationState::Suspended);
+        let (kind, subject) = (ConcernKind::Suspended, node_id.to_string());
+        let detail = json!({ "node": node_id, "retired": false });
+        self.open_concerns(vec![Raised { kind, subject, detail, scope: node_id.0, seq: None }]);
+    }
+
+    /// It goes on as before.
+    pub(super) fn resume(&mut self, node_id: NodeId) {
+        self.set_state(node_id, IncarnationState::Suspended, IncarnationState::Active);
+        self.close_concerns(vec![(ConcernKind::Suspended, node_id.to_string())]);
+        let homes = self.homes.iter().filter(|(_, of)| **of == node_id).map(|(home, _)| *home);
+        homes.collect::<Vec<_>>().into_iter().for_each(|home| self.top_up_warehouse(home));
+    }
+
+    fn set_state(&mut self, node_id: NodeId, from: IncarnationState, to: IncarnationState) {
+        let lives = self.journals.values_mut().filter(|journal| journal.author.node_id == node_id);
+        let newest = lives.max_by_key(|journal| journal.number);
+        if let Some(journal) = newest.filter(|journal| journal.state == from) {
+            journal.state = to;
+        }
+    }
+
+    /// What each life of a device has open of which row.
+    fn open_of(&self, node_id: NodeId) -> Vec<(IncarnationId, StockKey)> {
+        let open = self.lives(node_id).flat_map(|journal| {
+            let rows = journal.allotments.iter().filter(|(_, own)| own.open() > 0);
+            rows.map(|(key, _)| (journal.author.incarnation_id, *key))
+        });
+        open.collect()
+    }
+
+    /// What the device could sell is booked as lost, and it is suspended.
+    pub(super) fn write_off(&mut self, node_id: NodeId) {
+        self.give_up(node_id);
+        self.suspend(node_id);
+        let open = self.open_of(node_id);
+        for (life, key) in &open {
+            self.lose(*life, *key);
+        }
+        let lives: BTreeSet<_> = open.iter().map(|(life, _)| *life).collect();
+        for life in lives {
+            let told = self.written(life, node_id);
+            self.open_concerns(vec![told]);
+        }
+        self.after_taking(node_id, &open);
+    }
+
+    fn lose(&mut self, life: IncarnationId, key: StockKey) {
+        let Some(own) = self.journals.get(&life).and_then(|journal| journal.allotments.get(&key)).copied() else {
+            return;
+        };
+        let level = self.known.levels.get(&key).copied().unwrap_or_default();
+        let Some(written) = write_off(level, own) else { return };
+        self.known.levels.insert(key, written.level);
+        self.journals.entry(life).and_modify(|journal| _ = journal.allotments.insert(key, written.allotment));
+        *self.movements.entry(key).or_default() -= written.units;
+        let told = Told { life: None, seq: 0, at: Some(Span::at(self.known.now)) };
+        self.past.entry(key).or_default().push(Past { told, delta: -written.units });
+        *self.lost.entry(key).or_default() += written.units;
+        *self.known.written_off.entry((life, key)).or_default() += written.units;
+        self.tell_stock(key);
+        self.tell_allotment(life, key);
+    }
+
+    /// Others may sell what the device could.
+    pub(super) fn reclaim_all(&mut self, node_id: NodeId) {
+        self.give_up(node_id);
+        let open = self.open_of(node_id);
+        for (life, key) in &open {
+            self.change_allotment(*life, *key, |own| Allotment { reclaimed: own.reclaimed + own.open(), ..own });
+        }
+        self.after_taking(node_id, &open);
+    }
+
+    /// Nothing is in doubt of it any more.
+    fn after_taking(&mut self, node_id: NodeId, taken: &[(IncarnationId, StockKey)]) {
+        taken.iter().for_each(|(_, key)| self.after_change(*key));
+        let over = self.lives(node_id).filter(|journal| journal.state == IncarnationState::Superseded);
+        let over = over.map(|journal| (ConcernKind::LifeBegun, journal.author.incarnation_id.to_string()));
+        self.close_concerns(over.collect());
+    }
+
+    fn missing(&self, life: IncarnationId) -> i64 {
+        self.known.written_off.iter().filter(|((of, _), _)| *of == life).map(|(_, units)| units).sum()
+    }
+
+    fn written(&self, life: IncarnationId, node_id: NodeId) -> Raised {
+        let (kind, subject) = (ConcernKind::WrittenOff, life.to_string());
+        let detail = json!({ "node": node_id, "life": life, "units": self.missing(life) });
+        Raised { kind, subject, detail, scope: node_id.0, seq: None }
+    }
+
+    /// Something that was written off came back: what is told of it follows, and is over once nothing is missing.
+    pub(super) fn look_at_write_offs(&mut self, reduced: &BTreeSet<(IncarnationId, StockKey)>) {
+        let lives: BTreeSet<_> = reduced.iter().map(|(life, _)| *life).collect();
+        for life in lives {
+            let subject = (ConcernKind::WrittenOff, life.to_string());
+            let Some(node_id) = self.journals.get(&life).map(|journal| journal.author.node_id) else { continue };
+            if self.missing(life) == 0 {
+                self.close_concerns(vec![subject]);
+            } else if self.concerns.contains_key(&subject) {
+                let told = self.written(life, node_id);
+                self.open_concerns(vec![told]);
+            }
+        }
+    }
+
+    /// Units that are still written off, by life and row.
+    pub fn written_off(&self) -> impl Iterator<Item = ((IncarnationId, StockKey), i64)> {
+        self.known.written_off.iter().map(|(at, units)| (*at, *units))
+    }
+
+    /// Units of each row that are booked as lost, less those that came back.
+    pub const fn lost(&self) -> &std::collections::BTreeMap<StockKey, i64> {
+        &self.lost
+    }
+}

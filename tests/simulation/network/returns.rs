@@ -1,0 +1,136 @@
+//! Goods that come back, to whichever till, and what the book says of them in the end.
+
+use std::collections::BTreeMap;
+
+use outpost_schema::{
+    id::{OrderId, OrderItemId},
+    money::{Currency, Money, line_total},
+    order::{Fulfilment, Order},
+    quantity::Amount,
+    returned::Return,
+    verdict::ConcernKind,
+};
+
+use super::{Check, Network};
+use crate::{
+    depth::Depth,
+    ledger::Units,
+    office::Shelf,
+    step::{Act, Name},
+};
+
+impl<D: Depth> Network<D> {
+    /// Somebody has the goods and the receipt, and wants the money; none if the goods have not left yet.
+    pub(super) fn take_back(&self, order: usize, line: usize, units: i64, damaged: bool) -> Option<Act> {
+        let sold = &self.ledger.sold;
+        let order = (!sold.is_empty()).then(|| &sold[order % sold.len()])?;
+        let has_left = match order.fulfilment {
+            Fulfilment::CarryOut => true,
+            Fulfilment::Ship => self.ledger.owed.get(&order.order_id).is_some_and(|owed| owed.has_left),
+        };
+        let item = &order.items[line % order.items.len()];
+        let units = units.min(item.quantity.units());
+        let paid = worth(order, item.order_item_id, units, self.spots[0].card.currency)?;
+        let (receipt, product) = (order.receipt.clone(), item.product_id);
+        has_left.then_some(Act::TakeBack { order: order.order_id, receipt, product, units, damaged, paid })
+    }
+
+    pub(super) fn returned(&mut self, number: usize, name: Name, back: &Return, act: &Act) -> Check {
+        let Act::TakeBack { product, units, damaged, .. } = act else {
+            return Err(format!("{act:?} took something back: {back:?}"));
+        };
+        let came: i64 = back.lines.iter().map(|line| line.quantity.units()).sum();
+        if came != *units || back.lines.iter().any(|line| line.product_id != *product) {
+            return Err(format!("{act:?} took {:?} back", back.lines));
+        }
+        // What nobody can sell is in the building, and no goods any more.
+        let key = self.key(number, *product);
+        let moved: Units = (!damaged).then_some((key, *units)).into_iter().collect();
+        let op = self.write(number, name, moved.clone(), Vec::new());
+        self.printed(number, &back.receipt, op)?;
+        self.ledger.returns.push((op, back.clone()));
+        self.expect(number, &moved)
+    }
+
+    /// Whether an op tells of goods that came back of an order which no disk holds any more: it waits for that, and
+    /// where a later life carries it, it does so under that life's name.
+    pub(super) fn brings_back_what_is_lost(&self, op: usize) -> bool {
+        let receipts = self.ledger.returns.iter().filter(|(of, _)| *of == op).map(|(_, back)| &back.order_receipt);
+        let orders = receipts.flat_map(|receipt| self.ledger.sold.iter().filter(move |sold| sold.receipt == *receipt));
+        let mut sales = orders.filter_map(|order| self.ledger.orders.get(&order.order_id));
+        sales.any(|sale| self.ledger.ops[*sale].may_be_lost)
+    }
+
+    /// Whether a difference is a return that waits so.
+    pub(super) fn waits_for_a_lost_sale(&self, difference: &str) -> bool {
+        let mut returns = self.ledger.returns.iter();
+        returns.any(|(op, back)| {
+            let rows = back.lines.iter().map(|line| line.product_id.0);
+            let mut ids = rows.chain([back.return_id.0]).flat_map(|id| [id.to_string(), id.simple().to_string()]);
+            let is_it = ids.any(|id| difference.contains(&id));
+            is_it && self.brings_back_what_is_lost(*op)
+        })
+    }
+
+    /// What came back is in the book once, and where that is more than was sold or paid, somebody is told.
+    pub(super) fn returns_are_what_happened(&self, shelf: &Shelf) -> Check {
+        let strange =
+            shelf.returns.keys().filter(|id| !self.ledger.returns.iter().any(|(_, back)| back.return_id == **id));
+        if strange.count() > self.ledger.unseen_returns {
+            return Err("returns are in the book that nobody took".to_owned());
+        }
+        for (op, back) in &self.ledger.returns {
+            let is_booked = self.is_booked(&self.ledger.ops[*op]);
+            match shelf.returns.get(&back.return_id) {
+                None if is_booked => return Err(format!("{back:?} is booked, and is not there")),
+                Some(kept) if figures(kept) != figures(back) => return Err(format!("{back:?} became {kept:?}")),
+                None | Some(_) => {}
+            }
+        }
+        let returned_twice = |order: &Order, back: &[&Return]| is_returned_twice(order, back);
+        self.has_its_concern(shelf, ConcernKind::ReturnedTwice, returned_twice)?;
+        self.has_its_concern(shelf, ConcernKind::RefundedTooMuch, is_refunded_too_much)
+    }
+
+    /// Whether exactly the orders of which this is true have an open concern of this kind.
+    fn has_its_concern(&self, shelf: &Shelf, kind: ConcernKind, is_so: impl Fn(&Order, &[&Return]) -> bool) -> Check {
+        let mut of: BTreeMap<OrderId, Vec<&Return>> = BTreeMap::new();
+        for back in shelf.returns.values() {
+            of.entry(back.order_id).or_default().push(back);
+        }
+        for (order_id, order) in &shelf.orders {
+            let back = of.get(order_id).map(Vec::as_slice).unwrap_or_default();
+            let is_told = self.book.concerns.contains(&(kind, order_id.to_string()));
+            if is_so(order, back) != is_told {
+                return Err(format!("{kind:?} is told: {is_told}, of {order:?} and {back:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn worth(order: &Order, item: OrderItemId, units: i64, currency: Currency) -> Option<Money> {
+    let item = order.items.iter().find(|known| known.order_item_id == item)?;
+    line_total(item.unit_price, Amount::new(units).ok()?, item.price_per, currency).ok()
+}
+
+/// Units and money of a return, whatever its parts are called.
+fn figures(back: &Return) -> (i64, Money) {
+    let units = back.lines.iter().map(|line| line.quantity.units()).sum();
+    (units, back.refunds.iter().map(|refund| refund.payment.amount).sum())
+}
+
+fn is_returned_twice(order: &Order, back: &[&Return]) -> bool {
+    let lines = || back.iter().flat_map(|back| &back.lines);
+    let came = |item: Option<OrderItemId>| -> i64 {
+        lines().filter(|line| line.order_item_id == item).map(|line| line.quantity.units()).sum()
+    };
+    came(None) > 0 || order.items.iter().any(|item| came(Some(item.order_item_id)) > item.quantity.units())
+}
+
+/// Every order here has one payment at most.
+fn is_refunded_too_much(order: &Order, back: &[&Return]) -> bool {
+    let refunds = back.iter().flat_map(|back| &back.refunds);
+    let given: Money = refunds.map(|refund| -refund.payment.amount).sum();
+    given > order.paid()
+}
