@@ -107,6 +107,7 @@ struct CheckoutSaid {
     billing_address_id: Option<AddressId>,
     #[serde(default)]
     holds: Vec<HoldId>,
+    #[serde(default)]
     to_be_confirmed: bool,
 }
 
