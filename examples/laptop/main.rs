@@ -7,6 +7,7 @@ mod audit;
 mod bad_day;
 mod baskets;
 mod line;
+mod lost;
 mod machine;
 mod plan;
 mod report;
@@ -37,16 +38,18 @@ use town::Town;
 const RECEIPTS: &str = "receipts.csv";
 
 /// Files that a run leaves beside the folders of its machines.
-const FILES: [&str; 14] = [
+const FILES: [&str; 16] = [
     RECEIPTS,
     "kiosk.toml",
     "popup.toml",
     "handheld.toml",
     "till.toml",
+    "spare.toml",
     "kiosk.stick",
     "popup.stick",
     "handheld.stick",
     "till.stick",
+    "spare.stick",
     "server.log",
     "rejected.csv",
     "high-street.csv",
@@ -55,7 +58,7 @@ const FILES: [&str; 14] = [
 ];
 
 /// Folders that it leaves.
-const FOLDERS: [&str; 7] = ["kiosk", "popup", "popup-morning", "handheld", "till", "server", "backups"];
+const FOLDERS: [&str; 8] = ["kiosk", "popup", "popup-morning", "handheld", "spare", "till", "server", "backups"];
 
 /// Runs a day of a small shop network on this machine.
 #[derive(Parser)]

@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use crate::{
     bad_day,
     baskets::{Basket, priced},
+    lost,
     plan::Plan,
     report::{chapter, note, progress},
     stockroom,
@@ -52,7 +53,8 @@ impl Ledger {
         self.receipts.borrow().clone()
     }
 
-    fn keep(&self, node: &str, receipt: Receipt) {
+    /// A customer holds this receipt.
+    pub fn keep(&self, node: &str, receipt: Receipt) {
         self.receipts.borrow_mut().push((node.to_owned(), receipt));
     }
 
@@ -106,6 +108,7 @@ pub async fn live(town: &mut Town, plan: &Plan, ledger: &Ledger) -> Done {
     note("somebody copies the pop-up's folder, to have it");
 
     stockroom::live(town, plan).await?;
+    lost::live(town, plan, ledger).await?;
 
     chapter("A cart is begun at the kiosk and finished at the pop-up");
     wander(town, plan, ledger).await?;

@@ -148,6 +148,11 @@ impl Till {
         Ok(units.unwrap_or(0))
     }
 
+    /// Gives back all it may sell, and closes its journal.
+    pub async fn retire(&self) -> Said<()> {
+        self.post("/v1/retire", json!({})).await.map(drop)
+    }
+
     /// Opens a cart and puts some goods in; its id.
     pub async fn begin_cart(&self, goods: &[(ProductId, i64)]) -> Said<String> {
         let cart = self.post("/v1/carts", json!({})).await?;

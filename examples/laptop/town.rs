@@ -28,6 +28,8 @@ const STOCKROOM: &str = "Stockroom";
 
 /// What the fourth device is called.
 const TILL: &str = "till";
+/// The handheld that goes out to customers.
+const SPARE: &str = "spare";
 /// Where head office is backed up to.
 const BACKUPS: &str = "backups";
 /// Where somebody keeps a copy of the pop-up's folder.
@@ -135,6 +137,24 @@ impl Town {
         Ok(())
     }
 
+    /// Lets a second handheld join that sells from the shop.
+    ///
+    /// # Errors
+    /// If a program fails; its own words are in the error.
+    pub async fn unpack_spare(&self) -> Result<Device, Box<dyn Error>> {
+        Device::join_as(&self.data, SPARE, "handheld", MAIN, &[], self.address).await
+    }
+
+    /// What head office is told of a device, and what it says to that.
+    ///
+    /// # Errors
+    /// What it says if it will not.
+    pub fn of_device(&self, verb: &str, device: &Device, more: &[&str]) -> Result<(), Box<dyn Error>> {
+        let said = office(&self.data, ["nodes", verb, device.till.name].into_iter().chain(more.iter().copied()))?;
+        said.lines().for_each(note);
+        Ok(())
+    }
+
     /// Backs head office up while it works; where the backup lies.
     ///
     /// # Errors
@@ -231,6 +251,7 @@ impl Town {
 }
 
 impl Device {
+    /// A device that is called what it is.
     async fn join(
         data: &Path,
         kind: &'static str,
@@ -238,27 +259,38 @@ impl Device {
         more: &[&str],
         server: SocketAddr,
     ) -> Result<Self, Box<dyn Error>> {
-        let folder = data.join(kind);
+        Self::join_as(data, kind, kind, warehouse, more, server).await
+    }
+
+    async fn join_as(
+        data: &Path,
+        name: &'static str,
+        kind: &str,
+        warehouse: &str,
+        more: &[&str],
+        server: SocketAddr,
+    ) -> Result<Self, Box<dyn Error>> {
+        let folder = data.join(name);
         fs::create_dir_all(&folder)?;
-        let card = card(data, kind);
+        let card = card(data, name);
         let card = card.to_str().ok_or("the data folder's path is not UTF-8")?;
-        let mut arguments = vec!["node", "add", "--name", kind, "--kind", kind, "--warehouse", warehouse];
+        let mut arguments = vec!["node", "add", "--name", name, "--kind", kind, "--warehouse", warehouse];
         arguments.extend(["--scope", MAIN, "--scope", FAIR, "--scope", STOCKROOM, "--out", card]);
         arguments.extend(more);
         office(data, arguments)?;
         machine::run("outpost-node", ["--data".as_ref(), folder.as_os_str(), "join".as_ref(), card.as_ref()])?;
-        Self::switch_on(data, kind, server).await
+        Self::switch_on(data, name, server).await
     }
 
     /// A device that has joined, at the end of a new line.
-    async fn switch_on(data: &Path, kind: &'static str, server: SocketAddr) -> Result<Self, Box<dyn Error>> {
-        let Card { node_id, incarnation_id, .. } = toml::from_str(&fs::read_to_string(card(data, kind))?)?;
+    async fn switch_on(data: &Path, name: &'static str, server: SocketAddr) -> Result<Self, Box<dyn Error>> {
+        let Card { node_id, incarnation_id, .. } = toml::from_str(&fs::read_to_string(card(data, name))?)?;
         let address = machine::free_address()?;
         let mut device = Self {
-            till: Till::at(kind, format!("http://{address}")),
+            till: Till::at(name, format!("http://{address}")),
             line: Line::lay(server).await?,
-            folder: data.join(kind),
-            stick: data.join(format!("{kind}.stick")),
+            folder: data.join(name),
+            stick: data.join(format!("{name}.stick")),
             caller: format!("{node_id}/{incarnation_id}"),
             address,
             machine: None,
@@ -322,8 +354,8 @@ impl Device {
 }
 
 /// The card with which a device joined.
-fn card(data: &Path, kind: &str) -> PathBuf {
-    data.join(format!("{kind}.toml"))
+fn card(data: &Path, name: &str) -> PathBuf {
+    data.join(format!("{name}.toml"))
 }
 
 /// Copies a folder with all that is in it.

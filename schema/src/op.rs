@@ -25,7 +25,7 @@ use crate::{
 
 /// The newest version of a body that this program reads. Each body says the oldest that has a word for all it says:
 /// see [`Op::version`].
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// A body begins with this many random bytes, so that a person's data can be erased later although
 /// its digest stays: nobody can guess the text back from the digest.
@@ -283,7 +283,7 @@ impl Op {
     /// sets it aside instead.
     pub fn version(&self) -> u16 {
         match self {
-            Self::Sale(sale) if !sale.holds.is_empty() || sale.to_be_confirmed => 2,
+            Self::Sale(sale) if !sale.holds.is_empty() || sale.to_be_confirmed => 3,
             Self::Received(received) if received.says_more() => 2,
             Self::Counted(count) if count.cut.is_some() || !count.remark.is_empty() => 2,
             Self::Sale(_)

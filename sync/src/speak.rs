@@ -86,7 +86,7 @@ impl Since for Kind {
             | Self::Verdict => 1,
             Self::Transfer | Self::Delivery => 3,
             Self::Return => 3,
-            Self::Rule | Self::Confirmation => 3,
+            Self::Rule | Self::Confirmation => 4,
         }
     }
 }
@@ -267,6 +267,15 @@ mod tests {
         ];
         const SECOND: [&str; 6] =
             ["life_begun", "journal_hole", "image_mended", "server_restored", "recovering", "life_over"];
+        const THIRD: [&str; 7] = [
+            "recount_wanted",
+            "transfer_excess",
+            "transfer_short",
+            "returned_twice",
+            "refunded_too_much",
+            "suspended",
+            "written_off",
+        ];
         let concerns = ConcernKind::WORDS.iter().map(|(kind, word)| (*word, kind.since()));
         let refusals = Refusal::WORDS.iter().map(|(refusal, word)| (*word, refusal.since()));
         for (word, since) in concerns.chain(refusals) {
@@ -274,6 +283,8 @@ mod tests {
                 1
             } else if SECOND.contains(&word) {
                 2
+            } else if THIRD.contains(&word) {
+                3
             } else {
                 PROTOCOL
             };

@@ -147,7 +147,8 @@ fn rows(before: &Known, after: &Known, settled: &Settled) {
         let owner = user.email.as_ref().map(|email| after.emails.get(email));
         assert!(owner.is_none_or(|owner| owner == Some(&user.user_id)), "{user:?}");
     }
-    let lines: BTreeSet<_> = settled.movements.iter().map(|moved| (moved.seq, moved.line)).collect();
+    // The opposite of a count is a movement of the count's own op, whoever told that.
+    let lines: BTreeSet<_> = settled.movements.iter().map(|moved| (moved.of, moved.seq, moved.line)).collect();
     assert_eq!(lines.len(), settled.movements.len());
     for moved in &settled.movements {
         let key = moved.movement.key;

@@ -9,7 +9,7 @@ use outpost_schema::{
     clock::{Hlc, Timestamp},
     device::LifeReason,
     feed::Aggregate,
-    id::{CartId, EpochId, IncarnationId, OrderId, ProductId, UserId, WarehouseId},
+    id::{CartId, EpochId, HoldId, IncarnationId, OrderId, ProductId, UserId, WarehouseId},
     journal::{Entry, Mark},
     movement::Remark,
     op::{Cancel, Carried, Count, CountLine, Customer, Goods, LifeEnded, Line, Op, Sale, StatusTold},
@@ -54,6 +54,8 @@ pub enum Version {
     Second,
     /// Protocol 3.
     Third,
+    /// Protocol 4.
+    Fourth,
 }
 
 /// A journal with an op of every kind, and a cart beside it.
@@ -69,6 +71,9 @@ pub fn push(version: Version) -> Push {
     if version >= Version::Third {
         ops.push(Op::Returned(Box::new(back())));
         ops.extend(of_the_stockroom());
+    }
+    if version >= Version::Fourth {
+        ops.push(awaiting_word());
     }
     chained(ops)
 }
@@ -101,6 +106,12 @@ fn of_the_stockroom() -> [Op; 5] {
         }))),
         Op::ReceiptUndone(of(json!({ "seq": 4, "received": received }))),
     ]
+}
+
+/// An order that uses up a hold, and that no allotment covered.
+fn awaiting_word() -> Op {
+    let holds = vec![HoldId(id(90))];
+    Op::Sale(Box::new(Sale { order: of(order()), sold: None, holds, to_be_confirmed: true }))
 }
 
 fn chained(ops: Vec<Op>) -> Push {
@@ -219,8 +230,28 @@ pub fn page(version: Version) -> Pulled {
             let kinds = ["returned_twice", "refunded_too_much"];
             page.aggregates.extend(kinds.into_iter().zip(72..).map(|(kind, number)| concern(kind, number)));
         }
+        if version >= Version::Fourth {
+            page.protocol = 4;
+            page.aggregates.extend(rules());
+            page.aggregates.push(of(json!({ "confirmation": {
+                "order_id": ORDER, "warehouse_id": PLACE, "asked_at": AT, "confirmed_at": AT } })));
+        }
     }
     page
+}
+
+/// A rule of every sort.
+fn rules() -> [Aggregate; 3] {
+    let says = [
+        json!({ "labels": { "layout": "21IIIIIPPPPPC" } }),
+        json!({ "policy": { "kind": "till", "goods": { "product": HONEY }, "policy": "strict" } }),
+        json!({ "low_at": { "product_id": HONEY, "warehouse_id": PLACE, "units": 3 } }),
+    ];
+    let mut numbers = 91..;
+    says.map(|says| {
+        let rule_id = id(numbers.next().unwrap_or_default());
+        of(json!({ "rule": { "rule_id": rule_id, "says": says, "updated_at": AT } }))
+    })
 }
 
 fn concern(kind: &str, number: u128) -> Aggregate {

@@ -282,7 +282,7 @@ impl<D: Depth> Network<D> {
             differences.clear();
         }
         // Goods that came back of a sale that no disk holds any more: the till knows, and head office waits.
-        differences.retain(|told| !self.waits_for_a_lost_sale(told));
+        differences.retain(|told| !self.waits_for_a_lost_sale(number, told));
         match differences.first() {
             None => Ok(()),
             Some(first) => Err(format!("{} differs: {first}", spot.card.name)),

@@ -8,6 +8,7 @@ use outpost_schema::{
     order::{Fulfilment, Order},
     quantity::Amount,
     returned::Return,
+    stock::StockKey,
     verdict::ConcernKind,
 };
 
@@ -61,15 +62,20 @@ impl<D: Depth> Network<D> {
         sales.any(|sale| self.ledger.ops[*sale].may_be_lost)
     }
 
-    /// Whether a difference is a return that waits so.
-    pub(super) fn waits_for_a_lost_sale(&self, difference: &str) -> bool {
-        let mut returns = self.ledger.returns.iter();
-        returns.any(|(op, back)| {
-            let rows = back.lines.iter().map(|line| line.product_id.0);
-            let mut ids = rows.chain([back.return_id.0]).flat_map(|id| [id.to_string(), id.simple().to_string()]);
-            let is_it = ids.any(|id| difference.contains(&id));
-            is_it && self.brings_back_what_is_lost(*op)
-        })
+    /// Whether a difference of a till is a return that waits so and stands on its disk: the return, the money that was
+    /// given for it, or of a stock row exactly the units that came back.
+    pub(super) fn waits_for_a_lost_sale(&self, till: usize, difference: &str) -> bool {
+        let on_disk = &self.spots[till].disk;
+        let here = self.ledger.returns.iter().filter(|(op, _)| on_disk.contains(op));
+        let waits = |op: usize| self.brings_back_what_is_lost(op) && !self.is_booked(&self.ledger.ops[op]);
+        let waiting: Vec<_> = here.filter(|(op, _)| waits(*op)).collect();
+        let mut ids = waiting.iter().flat_map(|(_, back)| ids(back));
+        ids.any(|id| difference.contains(&id)) || {
+            let moved = waiting.iter().flat_map(|(op, _)| &self.ledger.ops[*op].moved);
+            let mut rows: BTreeMap<StockKey, i64> = BTreeMap::new();
+            moved.for_each(|(key, units)| *rows.entry(*key).or_default() += units);
+            rows.iter().any(|(key, units)| more_at_the_till(*key, difference) == Some(*units))
+        }
     }
 
     /// What came back is in the book once, and where that is more than was sold or paid, somebody is told.
@@ -112,6 +118,20 @@ impl<D: Depth> Network<D> {
 fn worth(order: &Order, item: OrderItemId, units: i64, currency: Currency) -> Option<Money> {
     let item = order.items.iter().find(|known| known.order_item_id == item)?;
     line_total(item.unit_price, Amount::new(units).ok()?, item.price_per, currency).ok()
+}
+
+/// What a return and the money given for it are called, in every way of writing them.
+fn ids(back: &Return) -> impl Iterator<Item = String> {
+    let refunds = back.refunds.iter().map(|refund| refund.payment.payment_id.0);
+    refunds.chain([back.return_id.0]).flat_map(|id| [id.to_string(), id.simple().to_string()])
+}
+
+/// By how much a till's balance of a row is above head office's, if that is what a difference says.
+fn more_at_the_till(key: StockKey, difference: &str) -> Option<i64> {
+    let row = format!("stock {}{}: the server has ", key.product_id.0.simple(), key.warehouse_id.0.simple());
+    let (theirs, ours) = difference.strip_prefix(&row)?.split_once(", the node ")?;
+    let balance = |side: &str| side.split(' ').next()?.parse::<i64>().ok();
+    Some(balance(ours)? - balance(theirs)?)
 }
 
 /// Units and money of a return, whatever its parts are called.

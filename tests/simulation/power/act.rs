@@ -6,6 +6,7 @@ use outpost_node::{
     Error, Node,
     carts::Carts,
     db,
+    returns::{Caps, Named, RefundWanted, ReturnWanted, What},
     sell::{CheckoutWanted, SaleWanted, Tendered, Terms, WantedLine},
     stockroom::Seen,
 };
@@ -14,10 +15,11 @@ use outpost_schema::{
     count::Cut,
     id::{CartId, OrderId, ProductId},
     journal::{Entry, Mark},
-    movement::{ReceivedLine, Remark},
+    movement::{Adjusted, Cause, Change, Lot, ReceivedLine, Remark},
     op::{Count, Goods, Line, Op, Sale, StatusTold},
     order::{Fulfilment, Order, OrderStatus},
     quantity::Amount,
+    returned::Condition,
     settle::decode,
 };
 use outpost_sync::round::{Anew, Failure, Local as _};
@@ -38,6 +40,8 @@ pub enum Act {
     Sell(Vec<Line>, Fulfilment),
     Receive(Vec<Line>),
     Count(Vec<Seen>),
+    Adjust(Cause, Vec<Change>),
+    TakeBack(OrderId, Condition),
     GiveBack(Vec<Line>),
     Ask(Vec<Line>),
     Advance(OrderId, OrderStatus),
@@ -87,8 +91,10 @@ impl Act {
             (0..28, _) => Self::Sell(lines(chance, 6), sale_kind(chance)),
             (28..34, _) => Self::Receive(lines(chance, 9)),
             (34..40, _) => Self::Count(count(chance)),
-            (40..45, _) => Self::GiveBack(lines(chance, 3)),
-            (45..49, _) => Self::Ask(lines(chance, 9)),
+            (40..43, _) => Self::GiveBack(lines(chance, 3)),
+            (43..45, _) => adjust(chance),
+            (45..47, _) => Self::Ask(lines(chance, 9)),
+            (47..49, _) => take_back(book, chance).unwrap_or_else(|| adjust(chance)),
             (49..55, _) => advance(book, chance).unwrap_or_else(|| Self::Ask(lines(chance, 9))),
             (55..58, _) | (58..78, true) => Self::BeginCart,
             (58..68, false) => Self::Add(*chance.one_of(&carts), *chance.one_of(&PRODUCTS), amount(chance, 5)),
@@ -118,6 +124,16 @@ impl Act {
                 // What had been done is the till's to say; whether it stays is what is looked at.
                 let cut = node.unsent()?.entries.last().and_then(cut_of);
                 Done::Journaled(Op::Counted(Count { warehouse_id, lines, cut, remark: Remark::default() }), None)
+            }
+            Self::Adjust(cause, lines) => {
+                let (warehouse_id, remark) = (book.card.warehouse_id, Remark::default());
+                let place = node.adjust(*cause, lines, &remark)?;
+                let told = Adjusted { warehouse_id, cause: *cause, lines: lines.clone(), remark };
+                Done::Journaled(Op::Adjusted(told), Some(place))
+            }
+            Self::TakeBack(order_id, condition) => {
+                let back = node.take_back(&everything(*order_id, *condition), Caps::usual())?;
+                Done::Journaled(Op::Returned(Box::new(back)), None)
             }
             Self::Advance(order_id, status) => {
                 let at = node.advance(*order_id, *status)?.updated_at;
@@ -165,6 +181,10 @@ impl Act {
             (Self::GiveBack(lines), Op::GaveBack(goods)) | (Self::Ask(lines), Op::AllotmentAsked(goods)) => {
                 goods.lines == *lines
             }
+            (Self::Adjust(cause, lines), Op::Adjusted(told)) => (told.cause, &told.lines) == (*cause, lines),
+            (Self::TakeBack(order_id, condition), Op::Returned(back)) => {
+                back.order_id == *order_id && back.lines.iter().all(|line| line.condition == *condition)
+            }
             (Self::Count(seen), Op::Counted(count)) => seen
                 .iter()
                 .map(|seen| (seen.product_id, seen.counted))
@@ -202,6 +222,8 @@ impl Act {
             Self::Sell(..)
             | Self::Receive(_)
             | Self::Count(_)
+            | Self::Adjust(..)
+            | Self::TakeBack(..)
             | Self::GiveBack(_)
             | Self::Ask(_)
             | Self::Advance(..)
@@ -235,6 +257,18 @@ fn checkout(node: &Node, cart_id: CartId, book: &Book) -> Result<Done, Error> {
         Op::Sale(Box::new(Sale { order, sold, holds: Vec::new(), to_be_confirmed: false })),
         Box::new(cart),
     ))
+}
+
+/// All that is left of an order comes back, and is paid back as it was paid.
+fn everything(order_id: OrderId, condition: Condition) -> ReturnWanted {
+    ReturnWanted {
+        return_id: None,
+        order: Named::Order(order_id),
+        what: What::Everything(condition),
+        refund: RefundWanted::default(),
+        taken_by: None,
+        reason: "did not fit".to_owned(),
+    }
 }
 
 /// What a count says had been done before it.
@@ -296,4 +330,19 @@ fn advance(book: &Book, chance: &mut Chance) -> Option<Act> {
     let later = [OrderStatus::Shipped, OrderStatus::Delivered];
     let later: Vec<_> = later.into_iter().filter(|status| *status > order.status).collect();
     Some(Act::Advance(order.order_id, *chance.one_of(&later)))
+}
+
+fn adjust(chance: &mut Chance) -> Act {
+    let (cause, sign) = *chance.one_of(&[(Cause::Damaged, -1), (Cause::Lost, -1), (Cause::Found, 1)]);
+    let some = lines(chance, 4).into_iter();
+    let change =
+        |line: Line| Change { product_id: line.product_id, delta: sign * line.amount.units(), lot: Lot::default() };
+    Act::Adjust(cause, some.map(change).collect())
+}
+
+/// Whatever became of the order: what cannot come back is refused.
+fn take_back(book: &Book, chance: &mut Chance) -> Option<Act> {
+    let orders: Vec<_> = Sums::of(book).orders.into_keys().collect();
+    let order_id = (!orders.is_empty()).then(|| *chance.one_of(&orders))?;
+    Some(Act::TakeBack(order_id, *chance.one_of(&[Condition::Shelf, Condition::Shelf, Condition::Damaged])))
 }

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use outpost_schema::{
     cart::{Cart, SoldUnits},
     device::Card,
-    id::{CartId, OrderId, ProductId},
+    id::{CartId, OrderId, ProductId, ReturnId},
     journal::Hash,
     op::{Op, Sale, StatusTold},
     order::{Fulfilment, Order, OrderStatus},
+    returned::{Condition, Return},
 };
 
 use super::network::ON_HAND;
@@ -54,6 +55,7 @@ pub struct Sums {
     pub own: BTreeMap<ProductId, Own>,
     pub movements: Vec<Movement>,
     pub orders: BTreeMap<OrderId, Order>,
+    pub returns: BTreeMap<ReturnId, Return>,
     pub claims: BTreeMap<(CartId, ProductId), SoldUnits>,
     /// Units that were sold out of a cart twice.
     pub sold_twice: u64,
@@ -86,6 +88,12 @@ impl Sums {
                     self.put_or_take(seq, number, line.product_id, line.counted - self.on_shelf(line.product_id));
                 }
             }
+            Op::Adjusted(told) => {
+                for (number, line) in (0..).zip(&told.lines) {
+                    self.put_or_take(seq, number, line.product_id, line.delta);
+                }
+            }
+            Op::Returned(back) => self.came_back(seq, back),
             Op::GaveBack(goods) => {
                 for line in &goods.lines {
                     self.own.entry(line.product_id).or_default().returned += line.amount.units();
@@ -96,14 +104,12 @@ impl Sums {
             Op::CustomerAdded(_)
             | Op::AddressAdded(_)
             | Op::Reviewed(_)
-            | Op::Adjusted(_)
             | Op::CancelAsked(_)
             | Op::Carried(_)
             | Op::LifeEnded(_)
             | Op::Dispatched(_)
             | Op::Arrived(_)
-            | Op::ReceiptUndone(_)
-            | Op::Returned(_) => unreachable!("no act writes this"),
+            | Op::ReceiptUndone(_) => unreachable!("no act writes this"),
         }
     }
 
@@ -121,6 +127,19 @@ impl Sums {
             self.sold_twice += claims.claim(line).units();
         }
         self.orders.insert(sale.order.order_id, sale.order.clone());
+    }
+
+    /// What nobody can sell is in the building for a moment, and then in no book.
+    fn came_back(&mut self, seq: i64, back: &Return) {
+        for (number, line) in (0..).zip(&back.lines) {
+            let units = line.quantity.units();
+            self.put_or_take(seq, 2 * number, line.product_id, units);
+            match line.condition {
+                Condition::Damaged => self.put_or_take(seq, 2 * number + 1, line.product_id, -units),
+                Condition::Shelf => {}
+            }
+        }
+        self.returns.insert(back.return_id, back.clone());
     }
 
     fn told(&mut self, seq: i64, told: &StatusTold) {

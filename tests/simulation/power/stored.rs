@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use outpost_node::{Error, Node, State, carts::Carts, orders};
+use outpost_node::{Error, Node, State, carts::Carts, orders, returns};
 use outpost_schema::{
     cart::{Cart, SoldUnits},
-    id::{CartId, OrderId, ProductId},
+    id::{CartId, OrderId, ProductId, ReturnId},
     journal::Hash,
     op::{Op, OpKind},
-    order::Order,
+    order::{Order, PaymentStatus},
+    returned::Return,
     stock::{Allotment, Level},
     word::Word as _,
 };
@@ -25,6 +26,7 @@ use super::{
 pub struct Stored {
     journal: Vec<(i64, Hash, Op)>,
     orders: BTreeMap<OrderId, Order>,
+    returns: BTreeMap<ReturnId, Return>,
     movements: Vec<Movement>,
     allotments: BTreeMap<ProductId, Allotment>,
     levels: BTreeMap<ProductId, Level>,
@@ -62,6 +64,7 @@ impl Stored {
     pub fn read(node: &Node) -> Result<Self, Error> {
         node.examine()?;
         let all = node.orders(None, None, orders::LIST_MAX)?;
+        let back = node.returns(returns::LIST_MAX)?;
         let identity = node.identity()?.ok_or(Error::NotJoined)?;
         let (mut levels, mut prices) = (BTreeMap::new(), BTreeMap::new());
         for product in PRODUCTS {
@@ -75,6 +78,7 @@ impl Stored {
             Ok(Self {
                 journal: journal(conn)?,
                 orders: all.iter().map(|order| (order.order_id, order.clone())).collect(),
+                returns: back.iter().map(|back| (back.return_id, back.clone())).collect(),
                 movements: movements(conn)?,
                 allotments,
                 levels,
@@ -99,7 +103,8 @@ impl Stored {
         let op_landed = self.compare_journal(book, flying)?;
         let cart_landed = self.compare_carts(book, flying, op_landed)?;
         let sums = Sums::of(book);
-        same!("orders", self.orders, sums.orders);
+        same!("orders", self.as_they_were_sold(&sums), sums.orders);
+        same!("returns", self.returns, sums.returns);
         same!("movements", self.movements, sums.movements);
         same!("units sold from carts", self.claims, sums.claims);
         same!("units sold twice from a cart", sums.sold_twice, 0);
@@ -155,12 +160,29 @@ impl Stored {
         Ok(landed)
     }
 
+    /// Once head office has heard of a return it calls what was paid back refunded; when that is heard here is the
+    /// line's to say.
+    fn as_they_were_sold(&self, sums: &Sums) -> BTreeMap<OrderId, Order> {
+        let refunds = || sums.returns.values().flat_map(|back| &back.refunds);
+        let mut orders = self.orders.clone();
+        for payment in orders.values_mut().flat_map(|order| &mut order.payments) {
+            let is_paid_back = refunds().any(|refund| refund.refunds == Some(payment.payment_id));
+            if payment.status == PaymentStatus::Refunded && is_paid_back {
+                (payment.status, payment.updated_at) = (PaymentStatus::Succeeded, payment.created_at);
+            }
+        }
+        orders
+    }
+
     /// Dense from 1: no number was used twice, and none is missing.
     fn compare_receipts(&self, sums: &Sums) -> Result<(), String> {
-        let mut numbers: Vec<i64> = self.orders.values().map(|order| order.receipt.number).collect();
+        let given =
+            self.orders.values().map(|order| &order.receipt).chain(self.returns.values().map(|back| &back.receipt));
+        let mut numbers: Vec<i64> = given.map(|receipt| receipt.number).collect();
         numbers.sort_unstable();
-        same!("receipt numbers", numbers, (1..=sums.orders.len() as i64).collect::<Vec<_>>());
-        same!("the last receipt number", self.receipts, sums.orders.len() as i64);
+        let last = (sums.orders.len() + sums.returns.len()) as i64;
+        same!("receipt numbers", numbers, (1..=last).collect::<Vec<_>>());
+        same!("the last receipt number", self.receipts, last);
         Ok(())
     }
 

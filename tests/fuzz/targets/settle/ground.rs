@@ -55,8 +55,11 @@ pub fn make(choices: &mut Choices<'_>) -> Ground {
     }
     known.allotments = allotments(&known, choices);
     let others = levels(&mut known, choices);
-    for key in keys(&known).into_iter().filter(|_| choices.once_in(4)).collect::<Vec<_>>() {
-        known.counts.insert(key, count(choices));
+    let counted: Vec<_> = keys(&known).into_iter().filter(|_| choices.once_in(4)).collect();
+    for (key, line) in counted.iter().copied().zip(0..) {
+        // Whichever of them one op counted, it did so in lines of its own.
+        let lines = i32::try_from(counted.len()).unwrap_or(i32::MAX);
+        known.counts.insert(key, InForce { line, lines, ..count(choices) });
         known.moved.insert(key, choices.some(3, past));
     }
     Ground { known, author, others }
