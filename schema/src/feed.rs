@@ -180,11 +180,11 @@ pub struct Granted {
     /// W.
     pub reclaimed: i64,
     /// Full: the most of it that the journal's device needs, by [`crate::sizing::Marks`]; 0 if that is not known.
-    /// Known since protocol 3.
+    /// Known since protocol 4.
     #[serde(default, skip_serializing_if = "is_none")]
     pub full: i64,
     /// A recall: others are short, and the device is asked to give back what it has open beyond this. It stands
-    /// until more is granted. Known since protocol 3.
+    /// until more is granted. Known since protocol 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<i64>,
 }
@@ -195,7 +195,7 @@ const fn is_none(units: &i64) -> bool {
 }
 
 impl Granted {
-    /// As the protocols before 3 know it.
+    /// As the protocols before 4 know it.
     #[must_use]
     pub const fn totals(self) -> Self {
         Self { full: 0, keep: None, ..self }

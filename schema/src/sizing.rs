@@ -16,7 +16,7 @@ mod tests;
 
 pub use self::{
     fair::{Claim, shares},
-    holding::{Holding, Outlook, even_out},
+    holding::{Holding, Outlook, even_out, free},
     plan::{Holder, Move, plan},
 };
 use crate::{clock::Timestamp, stock::SUM_MAX};

@@ -204,7 +204,7 @@ fn page(protocol: u16, mut page: Page) -> Page {
         }
         // What a device needs, and what it is asked to give back.
         if let Aggregate::Allotment(granted) = aggregate
-            && protocol < 3
+            && protocol < 4
         {
             *granted = granted.totals();
         }

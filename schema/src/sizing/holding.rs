@@ -4,7 +4,10 @@ use super::{
     Demand, Marks,
     plan::{Holder, plan},
 };
-use crate::{clock::Timestamp, stock::Allotment};
+use crate::{
+    clock::Timestamp,
+    stock::{Allotment, Level},
+};
 
 /// What was asked for stays for an hour where it was asked for, in seconds.
 const ASK_KEPT: i64 = 3_600;
@@ -96,6 +99,12 @@ impl Holding {
             is_near: self.is_near && !self.is_left_alone(now),
         }
     }
+}
+
+/// What of a row may be granted unasked, where so much is kept back for orders. None while more is promised than is
+/// there: then nobody is asked for the sake of others, because what came back would be nobody's.
+pub fn free(level: Level, kept_back: i64) -> Option<i64> {
+    (level.unbacked() == 0).then(|| (level.available() - kept_back).max(0))
 }
 
 /// Grants and recalls as [`plan`] says, over all who hold something of a row of which so much is available.

@@ -7,7 +7,7 @@ use outpost_schema::{
     clock::Timestamp,
     id::IncarnationId,
     planted::{Bug, is_planted},
-    sizing::{Demand, Holding, Outlook, Waits, is_near},
+    sizing::{Demand, Holding, Outlook, Waits, free, is_near},
     stock::{Allotment, Level, StockKey},
 };
 use tokio_postgres::Row;
@@ -82,7 +82,8 @@ pub struct Shared {
 }
 
 /// Those of these stock rows, which are locked, that are nobody's home, with every journal that takes grants, holds or held
-/// something of them, and sells there: a device that was moved does not. `author` is heard right now. Nothing while head office hears from its devices.
+/// something of them, and sells there: a device that was moved does not. Rows of which more is promised than is there
+/// are left out. `author` is heard right now. Nothing while head office hears from its devices.
 ///
 /// # Errors
 /// If Postgres fails.
@@ -115,6 +116,7 @@ pub async fn shared(
         let level = Level { balance: row.try_get("balance")?, promised: row.try_get("promised")? };
         let incarnation_id = row.try_get("incarnation_id")?;
         let waits = Waits { longest: row.try_get("wait_seconds")?, at: row.try_get("waits_at")? };
+        let Some(available) = free(level, row.try_get("kept_back")?) else { continue };
         let holding = Holding {
             allotment: super::ground::allotment(&row)?,
             outlook: outlook(&row)?,
@@ -122,7 +124,7 @@ pub async fn shared(
             is_near: author == Some(incarnation_id) || is_near(row.try_get("seen_at")?, now),
         };
         let shared = rows.entry(key).or_default();
-        shared.available = level.available() - row.try_get::<_, i64>("kept_back")?;
+        shared.available = available;
         shared.holdings.push((incarnation_id, holding));
     }
     Ok(rows)

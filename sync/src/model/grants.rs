@@ -50,7 +50,8 @@ impl Ledger {
         let holds = |journal: &&Journal| journal.takes_grants() && journal.allotments.contains_key(&key);
         let of = |journal: &Journal| (journal.author.incarnation_id, self.holding(journal, key));
         let (lives, mut holdings): (Vec<_>, Vec<_>) = self.journals.values().filter(holds).map(of).unzip();
-        let available = self.known.levels.get(&key).copied().unwrap_or_default().available();
+        let level = self.known.levels.get(&key).copied().unwrap_or_default();
+        let Some(available) = sizing::free(level, 0) else { return };
         for (place, _) in sizing::even_out(available, &mut holdings, self.known.now) {
             let Holding { allotment, outlook, .. } = holdings[place];
             self.journals.entry(lives[place]).and_modify(|journal| _ = journal.outlooks.insert(key, outlook));

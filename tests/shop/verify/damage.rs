@@ -28,7 +28,7 @@ const TABLES: [Table; 18] = [
         "allotments",
         &["incarnation_id", "product_id", "warehouse_id"],
         "granted > 0",
-        &["incarnation_id", "product_id", "warehouse_id", "consumed", "returned", "received"],
+        &["incarnation_id", "product_id", "warehouse_id", "consumed", "returned", "received", "full_mark", "keep", "asked_at", "asked_granted"],
     ),
     ("users", &["user_id"], "email = 'ada@example.com'", &["password_hash"]),
     ("addresses", &["address_id"], "user_id = (select user_id from users where email = 'ada@example.com')", &[]),

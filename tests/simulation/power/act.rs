@@ -147,14 +147,14 @@ impl Act {
             Self::Take(id, product, amount) => cart(carts.take(*id, *product, *amount)?),
             Self::Clear(id) => cart(carts.clear(*id)?),
             Self::Checkout(id) => checkout(node, *id, book)?,
-            Self::Round { loses_answer } => round(node, network, *loses_answer)?,
+            Self::Round { loses_answer } => round(node, network, book, *loses_answer)?,
             Self::Edit(product, cents) => {
                 network.edit(*product, *cents);
                 Done::Heard
             }
             Self::Refill => {
                 node.start_anew(&Anew::TooLongAway)?;
-                round(node, network, false)?
+                round(node, network, book, false)?
             }
             Self::Checkpoint(mode) => checkpoint(node, mode)?,
             Self::Restart => Done::Heard,
@@ -192,6 +192,7 @@ impl Act {
             (Self::Advance(order_id, status), Op::StatusTold(told)) => {
                 (told.order_id, told.status) == (*order_id, *status)
             }
+            (Self::Round { .. } | Self::Refill, Op::AllotmentAsked(_)) => true,
             _ => false,
         }
     }
@@ -279,11 +280,16 @@ fn cut_of(entry: &Entry) -> Option<Cut> {
     }
 }
 
-fn round(node: &Node, network: &Network, loses_answer: bool) -> Result<Done, Error> {
+/// A round. What sales lacked the till asks for by itself: in which words is its to say; whether it stays is looked at.
+fn round(node: &Node, network: &Network, book: &Book, loses_answer: bool) -> Result<Done, Error> {
+    node.prepare()?;
+    let newest = node.unsent()?.entries.pop().filter(|entry| entry.seq > book.ops.len() as i64);
+    let asked = newest.and_then(|entry| Some((decode(&entry).ok()?, entry.mark())));
+    let done = asked.map_or(Done::Heard, |(op, mark)| Done::Journaled(op, Some(mark)));
     match network.run(node, loses_answer) {
-        Ok(_) => Ok(Done::Heard),
+        Ok(_) => Ok(done),
         Err(Failure::Local(error)) => Err(error),
-        Err(Failure::Remote(_)) if loses_answer => Ok(Done::Heard),
+        Err(Failure::Remote(_)) if loses_answer => Ok(done),
         Err(failure @ (Failure::Remote(_) | Failure::RolledBack | Failure::Frozen | Failure::NoAgreement)) => {
             panic!("the two ends part: {failure}")
         }

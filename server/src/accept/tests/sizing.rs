@@ -93,7 +93,7 @@ async fn when_a_product_runs_short_who_has_it_to_spare_is_asked_and_nothing_is_f
 
     // An older device never hears of it, and is told the same totals.
     let page = feed::page(&depot.shop.server, depot.one.caller(), depot.one.standing(), None, feed::Limits::default());
-    let older = outpost_sync::speak::pulled(2, page.await.unwrap().pulled).unwrap();
+    let older = outpost_sync::speak::pulled(3, page.await.unwrap().pulled).unwrap();
     let Pulled::Page(older) = older else { panic!("a page") };
     assert!(older.aggregates.contains(&Aggregate::Allotment(told.totals())));
 
