@@ -158,7 +158,7 @@ impl Sized {
         let granted = if is_up { asked.min(self.free) } else { 0 };
         self.free -= granted;
         holding.allotment = holding.allotment.grant(granted);
-        holding.outlook = holding.outlook.granted(granted).asked_in_vain(asked - granted, sale.at);
+        holding.outlook = holding.outlook.granted(granted, sale.at).asked_in_vain(asked - granted, sale.at);
         self.words += Words { told: 1 + i64::from(granted > 0), rounds: i64::from(is_up) };
         if is_up {
             self.even_out(lines, sale.at);

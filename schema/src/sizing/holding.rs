@@ -35,10 +35,15 @@ impl Outlook {
         self.asked.map_or(0, |(units, at)| if stands(at) { units } else { 0 })
     }
 
-    /// After it was granted units: what it waits for is less.
+    /// After it was granted units: what it waits for is less. What it waited for last stays there as if it were asked
+    /// for now, or the last unit would go round all who once wanted it.
     #[must_use]
-    pub fn granted(self, units: i64) -> Self {
-        Self { asked: self.asked.map(|(asked, at)| ((asked - units).max(0), at)), ..self }
+    pub fn granted(self, units: i64, now: Timestamp) -> Self {
+        let served = |(asked, at): (i64, Timestamp)| match (asked - units).max(0) {
+            0 if asked > 0 => (0, now),
+            left => (left, at),
+        };
+        Self { asked: self.asked.map(served), ..self }
     }
 
     /// After it asked, and so many units were not there. A later ask takes the place of an earlier one.
@@ -77,10 +82,9 @@ impl Holding {
         Marks::of(self.outlook.demand, self.cover, now)
     }
 
-    /// Whether it is left alone: somebody has just asked there for what it has, and got it.
-    fn is_left_alone(&self, now: Timestamp) -> bool {
-        let is_served = self.outlook.has_just_asked(now) && self.outlook.waits_for(now) == 0;
-        is_served && self.allotment.open() > self.marks(now).full
+    /// Whether somebody has just asked there for what it has, and got it.
+    fn is_served(&self, now: Timestamp) -> bool {
+        self.outlook.has_just_asked(now) && self.outlook.waits_for(now) == 0
     }
 
     /// Whether its row is to be looked at: it is low, or waits for what it asked for.
@@ -96,7 +100,9 @@ impl Holding {
             marks: self.marks(now),
             weight: self.outlook.demand.map_or(1, |demand| demand.weight(self.cover, now)),
             asked: self.outlook.waits_for(now),
-            is_near: self.is_near && !self.is_left_alone(now),
+            // Of what it has beyond its need nobody else is given a share either.
+            is_near: self.is_near && !(self.is_served(now) && open > self.marks(now).full),
+            is_served: self.is_served(now),
         }
     }
 }
@@ -116,7 +122,7 @@ pub fn even_out(available: i64, holdings: &mut [Holding], now: Timestamp) -> Vec
         let full = holding.marks(now).full;
         if is.grant > 0 {
             holding.allotment = holding.allotment.grant(is.grant);
-            holding.outlook = holding.outlook.granted(is.grant);
+            holding.outlook = holding.outlook.granted(is.grant, now);
         } else if let Some(keep) = is.keep {
             holding.outlook.recall = Some((keep, holding.allotment.granted));
         } else {

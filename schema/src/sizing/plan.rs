@@ -21,6 +21,8 @@ pub struct Holder {
     pub asked: i64,
     /// Whether it is heard of now. Nobody else is granted or asked anything: it would not hear.
     pub is_near: bool,
+    /// Whether it has just got what it asked for: that stays there.
+    pub is_served: bool,
 }
 
 /// What becomes of a holder.
@@ -54,11 +56,12 @@ pub fn plan(available: i64, holders: &[Holder]) -> Vec<Move> {
 }
 
 impl Holder {
-    /// Its claim to what there is.
+    /// Its claim to what there is. Whoever waits wants what it has, too: if only what is missing counted, each unit that
+    /// came would make its claim smaller, and two who wait would hand one unit to and fro.
     fn claim(&self) -> Claim {
-        let most = if self.asked > 0 { self.marks.full.max(self.open + self.asked) } else { self.marks.full };
-        let most = if self.is_near { most } else { 0 };
-        Claim { weight: self.weight.saturating_add(self.asked.saturating_mul(super::PARTS)), most }
+        let wanted = if self.asked > 0 { self.open + self.asked } else { 0 };
+        let most = if self.is_near { self.marks.full.max(wanted) } else { 0 };
+        Claim { weight: self.weight.saturating_add(wanted.saturating_mul(super::PARTS)), most }
     }
 
     /// What it lacks of its share, if it is to be topped up.
@@ -74,7 +77,7 @@ fn recall(missing: i64, urgent: i64, holders: &[Holder], fair: &[i64], moves: &m
         let (holder, fair) = (&holders[place], fair[place]);
         let left = holder.open - holder.coming;
         let is_high = left > Marks::around(fair).high;
-        if holder.is_near && (is_high || urgent > 0) { (left - fair).max(0) } else { 0 }
+        if holder.is_near && !holder.is_served && (is_high || urgent > 0) { (left - fair).max(0) } else { 0 }
     };
     let mut order: Vec<(i64, usize)> = (0..holders.len()).map(|place| (-spare(place), place)).collect();
     order.sort_unstable();

@@ -91,7 +91,15 @@ fn shares_are_by_weight_and_nobody_gets_more_than_it_takes() {
 }
 
 fn holder(open: i64, full: i64) -> Holder {
-    Holder { open, coming: 0, marks: Marks::around(full), weight: full.max(1) * PARTS, asked: 0, is_near: true }
+    Holder {
+        open,
+        coming: 0,
+        marks: Marks::around(full),
+        weight: full.max(1) * PARTS,
+        asked: 0,
+        is_near: true,
+        is_served: false,
+    }
 }
 
 fn grants(moves: &[Move]) -> Vec<i64> {
@@ -115,6 +123,24 @@ fn when_units_run_short_whoever_has_far_too_many_is_asked() {
     // Nobody is asked twice for the same, and nothing is granted before it is back.
     let asked = Holder { coming: 7, ..holder(30, 8) };
     assert_eq!(plan(0, &[holder(1, 8), asked, holder(10, 8)]), vec![Move::default(); 3]);
+}
+
+#[test]
+fn two_who_wait_for_more_than_there_is_do_not_hand_a_unit_to_and_fro() {
+    let waits = |open, asked| Holder { asked, ..holder(open, 0) };
+    let mut both = [waits(6, 30), waits(5, 31)];
+    let mut handed = 0;
+    for _ in 0..9 {
+        let asked_back = plan(0, &both).iter().position(|is| is.keep.is_some());
+        let Some(giver) = asked_back else { break };
+        both[giver].open -= 1;
+        let came = plan(1, &both);
+        for (holder, is) in both.iter_mut().zip(came) {
+            (holder.open, holder.asked) = (holder.open + is.grant, holder.asked - is.grant);
+        }
+        handed += 1;
+    }
+    assert!(handed <= 1, "{both:?}");
 }
 
 #[test]
@@ -207,7 +233,7 @@ proptest! {
             for _ in 0..a_day {
                 demand = demand.sold(1, after(day));
                 let marks = Marks::of(Some(demand), DAY, after(day));
-                let holder = Holder { open, coming: 0, marks, weight: 1, asked: 0, is_near: true };
+                let holder = Holder { open, coming: 0, marks, weight: 1, asked: 0, is_near: true, is_served: false };
                 let [is] = plan(1_000, &[holder])[..] else { panic!("one move for one holder") };
                 prop_assert!(is.keep.is_none());
                 told += i64::from(is.grant > 0);
