@@ -3,7 +3,8 @@
 //! Somebody counts while others sell, and what they sold may reach head office hours later. So a difference to a book
 //! is worth nothing by itself; what was seen is true of one moment. The cut names that moment journal by journal:
 //! of its own journal the counting device knows everything; of another one it knows what it had heard by the feed,
-//! and, if somebody read the mark off that device's screen or it answered when it was asked, exactly how far it was.
+//! and, if somebody read the mark off that device's screen, exactly how far it was. One that answered when it was asked
+//! right after the eyes had counted says from where on everything was after.
 //! What is on neither side of it is put there by its time, as far as clocks are known; and what remains is *doubtful*:
 //! it counts the way that leaves fewer, and asks for another count.
 //!
@@ -46,6 +47,10 @@ pub struct Cut {
     pub heard: Vec<Upto>,
     /// Of other journals, how far they were while it was counted: what came after that was after.
     pub read: Vec<Upto>,
+    /// Of other journals, how far they were when the last eyes were done: what came after that was after, and of what
+    /// came before it more may be known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub done: Vec<Upto>,
 }
 
 /// A span of head office's clock.
@@ -139,11 +144,12 @@ impl Skew {
 impl Cut {
     /// A cut names journals, each at most once a list, and places in them.
     pub(crate) fn check(&self) -> Result<(), Fault> {
-        let count = self.heard.len().max(self.read.len());
+        let count = self.heard.len().max(self.read.len()).max(self.done.len());
         if count > JOURNALS_MAX {
             return Err(Fault::TooManyLines { count, max: JOURNALS_MAX });
         }
-        let wrong = self.heard.iter().chain(&self.read).find(|upto| !(0..=SEQ_MAX).contains(&upto.seq));
+        let mut named = self.heard.iter().chain(&self.read).chain(&self.done);
+        let wrong = named.find(|upto| !(0..=SEQ_MAX).contains(&upto.seq));
         wrong.map_or(Ok(()), |upto| Err(Fault::AmountOutOfRange { units: upto.seq }))
     }
 
@@ -165,6 +171,11 @@ impl Cut {
     pub fn heard_of(&self, life: IncarnationId) -> i64 {
         Self::of(&self.heard, life).max(Self::of(&self.read, life)).unwrap_or(0)
     }
+
+    /// From where on everything that a journal says was done after, if that is known.
+    fn over_for(&self, life: IncarnationId) -> Option<i64> {
+        Self::of(&self.read, life).or_else(|| Self::of(&self.done, life))
+    }
 }
 
 impl InForce {
@@ -177,7 +188,7 @@ impl InForce {
             if op.seq <= self.cut.heard_of(life) {
                 return When::Before;
             }
-            if Cut::of(&self.cut.read, life).is_some() {
+            if self.cut.over_for(life).is_some_and(|last| op.seq > last) {
                 return When::After;
             }
         }
@@ -230,14 +241,16 @@ mod tests {
         Timestamp::from_micros(number * MINUTE)
     }
 
-    /// Counted by life 1 with its tenth op, between minute 100 and 105. It had heard life 2 up to 5, and read life 3 at 8.
+    /// Counted by life 1 with its tenth op, between minute 100 and 105. It had heard life 2 up to 5, and read life 3 at 8;
+    /// life 5, of which it had heard up to 3, answered that it was at 6.
     fn count() -> InForce {
         let upto = |number, seq| Upto { incarnation_id: life(number), seq };
         let cut = Cut {
             since: minute(100),
             heard_at: Some(minute(60)),
-            heard: vec![upto(2, 5), upto(3, 2)],
+            heard: vec![upto(2, 5), upto(3, 2), upto(5, 3)],
             read: vec![upto(3, 8)],
+            done: vec![upto(3, 20), upto(5, 6)],
         };
         let while_counting = Some(Span { from: minute(97), to: minute(108) });
         let (life, seq, counted) = (life(1), 10, 7);
@@ -259,6 +272,11 @@ mod tests {
             (Some(2), 6, at(109, 115), When::After),
             (Some(3), 8, at(200, 206), When::Before),
             (Some(3), 9, at(80, 86), When::After),
+            (Some(5), 3, at(200, 206), When::Before),
+            (Some(5), 4, None, When::Doubtful),
+            (Some(5), 4, at(80, 86), When::Before),
+            (Some(5), 6, at(109, 115), When::After),
+            (Some(5), 7, at(100, 106), When::After),
             (Some(4), 1, None, When::Doubtful),
             (Some(4), 1, at(10, 16), When::Before),
             (None, 0, at(50, 50), When::Before),

@@ -42,6 +42,7 @@ use crate::{
     },
     epoch::{self, Claim},
     error::Error,
+    roll_call::RollCalls,
     server::Server,
     wake::Waiting,
 };
@@ -195,9 +196,11 @@ pub struct Pulls {
     pub waiting: Arc<Waiting>,
     /// The lane for long catch-ups.
     pub lane: Lane,
+    /// Questions to those that wait.
+    pub calls: RollCalls,
 }
 
-/// Serves one page as [`page`] does; if it is empty, waits up to `wait` for news.
+/// Serves one page as [`page`] does; if it is empty, waits up to `wait` for news, or for somebody who calls the roll.
 ///
 /// # Errors
 /// [`Unserved`].
@@ -210,7 +213,10 @@ pub async fn follow(
 ) -> Result<Pulled, Unserved> {
     let look = || look(server, &pulls.lane, (caller, standing), cursor);
     let mut served = look().await?;
-    if !served.is_empty() || wait.is_zero() {
+    let places = served.scopes.warehouses.clone();
+    pulls.calls.hear(&places, standing);
+    let is_called = || pulls.calls.wakes(&places, standing.incarnation_id);
+    if is_called() || !served.is_empty() || wait.is_zero() {
         return Ok(served.pulled);
     }
     let ticket = pulls.waiting.enter(served.scopes.all(), &served.at).ok_or(Unserved::TooManyWaiting)?;
@@ -222,7 +228,7 @@ pub async fn follow(
             () = ticket.hear() => {}
         }
         served = look().await?;
-        if !served.is_empty() {
+        if is_called() || !served.is_empty() {
             return Ok(served.pulled);
         }
     }

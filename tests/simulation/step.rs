@@ -41,6 +41,17 @@ pub enum Step {
     Pass(i64),
 }
 
+/// What is known of the other tills of a place when somebody has counted there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meanwhile {
+    /// What the feed had told.
+    Unknown,
+    /// Somebody walked round and read how far each was.
+    Read,
+    /// They were asked right after.
+    Asked,
+}
+
 /// What people do at a till, by number.
 #[derive(Clone, Debug)]
 pub enum Verb {
@@ -64,8 +75,8 @@ pub enum Verb {
     Dispatch { product: Nth, units: i64, to: Nth },
     /// Takes goods in that are on the road to here: some of them, perhaps the last.
     Arrive { load: Nth, units: i64, is_damaged: bool, complete: bool },
-    /// Somebody looks, and writes down what is there; perhaps they walk round the tills too, and read how far each is.
-    Count { product: Nth, reads: bool },
+    /// Somebody looks, and writes down what is there.
+    Count { product: Nth, meanwhile: Meanwhile },
     /// Gives a part of what is allotted back.
     GiveBack { product: Nth, units: i64 },
     /// Asks for more.
@@ -173,7 +184,7 @@ pub enum Act {
     /// Goods come from the road.
     Arrive { code: TransferCode, product: ProductId, units: i64, damaged: i64, complete: bool },
     /// So many were seen.
-    Count { product: ProductId, seen: i64, marks: Vec<Upto> },
+    Count { product: ProductId, seen: i64, marks: Vec<Upto>, done: Vec<Upto> },
     /// See [`Verb::GiveBack`].
     GiveBack { product: ProductId, units: i64 },
     /// See [`Verb::Ask`].

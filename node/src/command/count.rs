@@ -1,6 +1,7 @@
 //! `count`: what was seen on the shelf.
 
 use outpost_schema::{count::Upto, op::CountLine};
+use outpost_sync::wire::Marks;
 
 use super::{Failure, status, till::Till, wanted};
 use crate::{
@@ -69,9 +70,14 @@ pub fn run(config: &Config, count: &Count) -> Result<(), Failure> {
         lines.push(SeenSaid { product_id: product.product_id, counted });
         names.push(product.name);
     }
+    let others: Marks = till.get("/v1/marks", &[])?;
+    for name in &others.silent {
+        say!("{name} does not say how far it is; if it sold or received some of this just now, count again later");
+    }
     let said = CountSaid {
         lines,
         marks: count.marks.iter().map(|mark| mark.0).collect(),
+        done: Some(others.marks),
         since: None,
         person: count.by.clone(),
         note: count.note.clone(),

@@ -36,7 +36,8 @@ use outpost_sync::{
     file::FILE_PATH,
     speak::Range,
     wire::{
-        BODY_MAX, DIGEST_PATH, HOLDS_PATH, IMAGES_PATH, LIVES_PATH, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH, REPORT_PATH,
+        BODY_MAX, DIGEST_PATH, HOLDS_PATH, IMAGES_PATH, LIVES_PATH, MARKS_PATH, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH,
+        REPORT_PATH,
     },
 };
 
@@ -45,6 +46,7 @@ use crate::{
     confirm,
     feed::{Pulls, lane::Lane},
     hold::Desk,
+    roll_call::RollCalls,
     server::Server,
     wake::{Task, watch},
 };
@@ -70,7 +72,7 @@ pub fn router(server: Arc<Server>) -> Router {
 
 /// The same, with another lane for long catch-ups than the usual one.
 pub fn router_with(server: Arc<Server>, lane: Lane) -> Router {
-    let pulls = Pulls { waiting: Arc::default(), lane };
+    let pulls = Pulls { waiting: Arc::default(), lane, calls: RollCalls::default() };
     let head_office = catalogue::routes()
         .merge(office::routes())
         .merge(goods::routes())
@@ -95,6 +97,7 @@ pub fn router_with(server: Arc<Server>, lane: Lane) -> Router {
         .route(LIVES_PATH, post(lives::begin))
         .route(DIGEST_PATH, post(digest::digest))
         .route(IMAGES_PATH, post(digest::images))
+        .route(MARKS_PATH, post(pull::marks))
         .route(HOLDS_PATH, post(holds::place))
         .route("/v1/holds/{id}", delete(holds::release))
         .route("/v1/holds/{id}/allot", post(holds::allot))

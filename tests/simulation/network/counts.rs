@@ -8,7 +8,7 @@ use super::{Check, Network};
 use crate::{depth::Depth, device::Device as _, ledger::Happened};
 
 impl<D: Depth> Network<D> {
-    /// How far every till of a place is, as their screens say.
+    /// How far every till of a place is, as their screens say, or they themselves.
     pub(super) fn marks_at(&self, number: usize) -> Vec<Upto> {
         let here = self.spots[number].card.warehouse_id;
         let spots = self.spots.iter().filter(|spot| spot.card.warehouse_id == here);

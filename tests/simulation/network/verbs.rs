@@ -17,7 +17,7 @@ use crate::{
     depth::Depth,
     device::Device as _,
     ledger::{Happened, Owed, Units},
-    step::{Act, Done, Name, Undone, Verb},
+    step::{Act, Done, Meanwhile, Name, Undone, Verb},
 };
 
 /// What a till says when it fails, and not when it refuses.
@@ -72,10 +72,14 @@ impl<D: Depth> Network<D> {
             Verb::Arrive { load, units, is_damaged, complete } => {
                 self.arrive(number, *load, *units, (*is_damaged, *complete))?
             }
-            Verb::Count { product, reads } => {
+            Verb::Count { product, meanwhile } => {
                 let product = self.product(*product);
-                let marks = if *reads { self.marks_at(number) } else { Vec::new() };
-                Act::Count { product, seen: self.ledger.there(self.key(number, product)), marks }
+                let (marks, done) = match meanwhile {
+                    Meanwhile::Unknown => (Vec::new(), Vec::new()),
+                    Meanwhile::Read => (self.marks_at(number), Vec::new()),
+                    Meanwhile::Asked => (Vec::new(), self.marks_at(number)),
+                };
+                Act::Count { product, seen: self.ledger.there(self.key(number, product)), marks, done }
             }
             Verb::GiveBack { product, units } => Act::GiveBack { product: self.product(*product), units: *units },
             Verb::Ask { product, units } => Act::Ask { product: self.product(*product), units: *units },

@@ -64,8 +64,8 @@ pub fn act(till: &RealTill, act: &Act) -> Result<Done, Error> {
             till.node.arrive(&Coming { code, lines, complete: *complete, remark })?;
             moved(till, *product, units - damaged)
         }
-        Act::Count { product, seen, marks } => {
-            let counting = Counting { marks: marks.clone(), ..Counting::default() };
+        Act::Count { product, seen, marks, done } => {
+            let counting = Counting { marks: marks.clone(), done: done.clone(), ..Counting::default() };
             let lines = till.node.count_as(&[Seen { product_id: *product, counted: *seen }], &counting)?;
             moved(till, *product, lines.iter().map(|line| line.delta).sum())
         }

@@ -23,7 +23,7 @@ fn counted(counted: i64, cut: Cut) -> Op {
 }
 
 fn cut(heard: Vec<Upto>, read: Vec<Upto>) -> Cut {
-    Cut { since: NOW, heard_at: None, heard, read }
+    Cut { since: NOW, heard_at: None, heard, read, done: Vec::new() }
 }
 
 /// Tells one entry of a till, with all that was told before it in reach.
@@ -36,7 +36,7 @@ fn tell(known: &mut Known, history: &mut Vec<Past>, author: &Author, entry: &Ent
         at: author.skew.and_then(|skew| skew.span(entry.hlc.at, entry.hlc.at)),
     };
     let moved = settled.movements.iter().filter(|moved| moved.movement.why.reason != crate::stock::Reason::Counted);
-    history.extend(moved.map(|moved| Past { told, delta: moved.movement.delta }));
+    history.extend(moved.map(|moved| Past { told, delta: moved.movement.delta, is_written_off: false }));
     settled
 }
 
@@ -88,14 +88,17 @@ fn what_nobody_knows_leaves_fewer_and_asks_for_another_count() {
     assert!(settled.closed.contains(&(ConcernKind::RecountWanted, format!("{}/{}", tea(), shop()))));
 }
 
+fn steady(till: usize) -> Author {
+    Author { skew: Some(Skew { ahead: 0, is_steady: true }), ..by(till) }
+}
+
+fn at(minutes: i64, entry: Entry) -> Entry {
+    Entry { hlc: Hlc { at: Timestamp::from_micros(NOW.micros() + minutes * MINUTE), tick: 0 }, ..entry }
+}
+
 #[test]
 fn a_time_decides_where_clocks_are_known() {
     let (mut known, mut history) = (known(10, 0), Vec::new());
-    let steady = |till| Author { skew: Some(Skew { ahead: 0, is_steady: true }), ..by(till) };
-    let at = |minutes: i64, entry: Entry| Entry {
-        hlc: Hlc { at: Timestamp::from_micros(NOW.micros() + minutes * MINUTE), tick: 0 },
-        ..entry
-    };
     tell(&mut known, &mut history, &steady(0), &at(0, in_seq(1, &counted(7, cut(vec![], vec![])))));
     let before = tell(&mut known, &mut history, &steady(1), &at(-30, in_seq(1, &sale(100, 3))));
     assert_eq!((known.levels[&key()].balance, concerns(&before).len()), (7, 0));
@@ -119,6 +122,19 @@ fn of_two_counts_the_one_that_saw_more_stands() {
         let settled = tell(&mut known, &mut history, &by(1), &in_seq(1, &counted(5, cut(vec![], second.clone()))));
         let told = concerns(&settled).iter().filter(|kind| **kind == ConcernKind::RecountWanted).count();
         assert_eq!((known.levels[&key()].balance, told), (balance, asked), "{second:?}");
+    }
+}
+
+#[test]
+fn what_was_written_off_after_the_eyes_had_counted_is_counted_again() {
+    for (after, is_asked) in [(60, true), (-60, false)] {
+        let moment = Timestamp::from_micros(NOW.micros() + after * MINUTE);
+        let told = Told { life: None, seq: 0, at: Some(Span::at(moment)) };
+        let mut history = vec![Past { told, delta: -3, is_written_off: true }];
+        let mut known = known(7, 0);
+        let settled = tell(&mut known, &mut history, &steady(0), &at(0, in_seq(1, &counted(9, cut(vec![], vec![])))));
+        assert_eq!(known.levels[&key()].balance, if is_asked { 6 } else { 9 });
+        assert_eq!(concerns(&settled) == [ConcernKind::RecountWanted], is_asked, "written off {after} minutes later");
     }
 }
 
