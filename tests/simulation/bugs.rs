@@ -45,7 +45,7 @@ const MISTAKES: [(Bug, At, u64); 36] = [
     (Bug::GrantTakenFromAnswer, At::Node, 500),
     (Bug::AckedTakenForContained, At::Node, 500),
     (Bug::TotalsAheadOfOps, At::Node, 500),
-    (Bug::ReceiptsOfAnotherLife, At::Node, 500),
+    (Bug::ReceiptsOfAnotherLife, At::Node, 3_000),
     (Bug::CursorBeforePage, At::Node, 500),
     (Bug::AnsweredBeforeCommit, At::Postgres, 200),
     (Bug::VerdictForgotten, At::Postgres, 200),
