@@ -285,6 +285,7 @@ impl Op {
         match self {
             Self::Sale(sale) if !sale.holds.is_empty() || sale.to_be_confirmed => 2,
             Self::Received(received) if received.says_more() => 2,
+            // That a cut says when it ended needs no version: who passes it over doubts more, never less.
             Self::Counted(count) if count.cut.is_some() || !count.remark.is_empty() => 2,
             Self::Sale(_)
             | Self::CustomerAdded(_)

@@ -23,7 +23,7 @@ fn counted(counted: i64, cut: Cut) -> Op {
 }
 
 fn cut(heard: Vec<Upto>, read: Vec<Upto>) -> Cut {
-    Cut { since: NOW, heard_at: None, heard, read }
+    Cut { since: NOW, until: None, heard_at: None, heard, read, done: vec![] }
 }
 
 /// Tells one entry of a till, with all that was told before it in reach.

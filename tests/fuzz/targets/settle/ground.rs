@@ -91,9 +91,11 @@ fn count(choices: &mut Choices<'_>) -> InForce {
         seq: choices.within(1, 9),
         cut: Cut {
             since: make::at(choices),
+            until: choices.perhaps(make::at),
             heard_at: choices.perhaps(make::at),
             heard: choices.some(2, upto),
             read: choices.some(2, upto),
+            done: choices.some(2, upto),
         },
         while_counting: told(choices).at,
         counted: choices.within(0, 20),

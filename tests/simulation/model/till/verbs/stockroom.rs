@@ -109,7 +109,7 @@ impl Tables {
         let lines = vec![CountLine { product_id, counted, delta }];
         let heard = self.heard.iter().map(|(life, seq)| Upto { incarnation_id: *life, seq: *seq }).collect();
         let read = marks.iter().filter(|upto| upto.incarnation_id != self.life()).copied().collect();
-        let cut = Some(Cut { since: now, heard_at: self.heard_at, heard, read });
+        let cut = Some(Cut { since: now, until: None, heard_at: self.heard_at, heard, read, done: Vec::new() });
         let op = Op::Counted(Count { warehouse_id: key.warehouse_id, lines, cut, remark: Remark::default() });
         op.check().map_err(code)?;
         Ok(Plan::Write { op, effects, cart: None, told: Told::Noted { key: Some(key), delta } })
