@@ -18,13 +18,13 @@ use outpost_schema::{
 };
 use rusqlite::Connection;
 
+use self::tally::View;
 pub use self::{
     entry::{Scanned, Typed},
     refused::NotCounted,
     review::Approval,
     tally::Tally,
 };
-use self::tally::View;
 use crate::{
     db::countings::{self, Stored},
     error::Error,

@@ -47,9 +47,7 @@ pub enum NotCounted {
         bin: String,
     },
     /// It is looked at already what was seen.
-    #[error(
-        "this counting is being reviewed; ask for a second count of the product, or count it in another counting"
-    )]
+    #[error("this counting is being reviewed; ask for a second count of the product, or count it in another counting")]
     UnderReview,
     /// Somebody typed a number for this product and bin before.
     #[error("{person} counted this in {bin} already; say again if that number was wrong, or review and recount")]

@@ -32,6 +32,8 @@ pub struct Tally {
     pub round: usize,
     /// What was seen this time.
     pub looks: Vec<Look>,
+    /// Bins in which it is still to be counted again.
+    pub missing: Vec<String>,
     /// What that comes to; none while those who count are not to know.
     pub judged: Option<Judged>,
     /// What the difference is worth, if that is known.
@@ -92,6 +94,10 @@ impl View<'_> {
         let (is_open, booked) = last.map_or((true, None), |last| (last.is_open, last.booked));
         let looks = last.map(|last| last.round.looks.clone()).unwrap_or_default();
         let mut judged = self.judged(stored, product, &rounds, now)?;
+        let missing = match &judged.standing {
+            Standing::Unfinished { bins } => bins.clone(),
+            Standing::Fits | Standing::Confirmed | Standing::Recount(_) => Vec::new(),
+        };
         if is_open {
             judged.standing = unfinished(judged.standing);
         }
@@ -102,7 +108,7 @@ impl View<'_> {
             Some(_) | None => None,
         };
         let judged = (!is_hidden).then_some(judged);
-        Ok(Tally { product_id: product, round: rounds.len(), looks, judged, worth, booked })
+        Ok(Tally { product_id: product, round: rounds.len(), looks, missing, judged, worth, booked })
     }
 
     fn worth(&self, product: ProductId, sight: &Sight) -> Result<Option<Money>, Error> {

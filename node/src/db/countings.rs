@@ -136,16 +136,15 @@ pub(crate) fn begun(
     number: CountingNumber,
     (bin, person): (&str, &str),
 ) -> Result<Option<Moment>, Error> {
-    let mut statement = conn
-        .prepare_cached("select moment from counting_begun where counting = ?1 and bin = ?2 and person = ?3")?;
+    let mut statement =
+        conn.prepare_cached("select moment from counting_begun where counting = ?1 and bin = ?2 and person = ?3")?;
     let moment: Option<String> = statement.query_row(params![number, bin, person], |row| row.get(0)).optional()?;
     moment.map(|text| moment_of(&text)).transpose()
 }
 
 /// How far other devices were read to be in the course of it.
 pub(crate) fn marks(conn: &Connection, number: CountingNumber) -> Result<Vec<Upto>, Error> {
-    let mut statement =
-        conn.prepare_cached("select incarnation_id, seq from counting_marks where counting = ?1")?;
+    let mut statement = conn.prepare_cached("select incarnation_id, seq from counting_marks where counting = ?1")?;
     let rows = statement.query_map([number], |row| Ok(Upto { incarnation_id: row.get(0)?, seq: row.get(1)? }))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -164,9 +163,8 @@ pub(crate) fn note_marks(conn: &Connection, number: CountingNumber, marks: &[Upt
 
 /// The products that were seen in it, or are to be.
 pub(crate) fn products(conn: &Connection, number: CountingNumber) -> Result<Vec<ProductId>, Error> {
-    let mut statement = conn.prepare_cached(
-        "select distinct product_id from counting_rounds where counting = ?1 order by product_id",
-    )?;
+    let mut statement =
+        conn.prepare_cached("select distinct product_id from counting_rounds where counting = ?1 order by product_id")?;
     let rows = statement.query_map([number], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -252,7 +250,15 @@ pub(crate) fn save_look(
          on conflict (counting, product_id, round, bin) do update set
              person = excluded.person, units = excluded.units, began = excluded.began, ended = excluded.ended",
     )?
-    .execute(params![number, product, look.bin, look.person, look.units, spelled(&look.from), spelled(&look.to)])?;
+    .execute(params![
+        number,
+        product,
+        look.bin,
+        look.person,
+        look.units,
+        spelled(&look.from),
+        spelled(&look.to)
+    ])?;
     Ok(())
 }
 

@@ -339,6 +339,7 @@ fn those_who_count_are_not_told_what_should_be_there() {
         shop.node.recount(FIRST, &[TEA]).expect("again");
         assert_eq!((told().judged.is_some(), told().worth), (!blind, None), "while it is counted again");
         assert_eq!((told().round, told().looks.len()), (2, 0), "nor what the first one saw");
+        assert_eq!(told().missing, ["A1"], "but where");
         see(&shop, "A1", "Ben", &[(TEA, 6)]);
         assert_eq!(told().judged.is_some(), !blind);
     }

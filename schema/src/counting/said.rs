@@ -11,7 +11,8 @@ pub fn remark(counting: CountingNumber, looks: &[Look], approved_by: &str, reaso
     let mut people: Vec<&str> = looks.iter().map(|look| look.person.as_str()).collect();
     people.sort_unstable();
     people.dedup();
-    let bins: Vec<String> = looks.iter().map(|look| format!("{} in {} by {}", look.units, look.bin, look.person)).collect();
+    let bins: Vec<String> =
+        looks.iter().map(|look| format!("{} in {} by {}", look.units, look.bin, look.person)).collect();
     let why = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     let note = format!("counting {counting}, approved by {approved_by}{why}: {}", bins.join(", "));
     Remark { person: Some(cut(&people.join(", "), LINE_MAX)), note: Some(cut(&note, PROSE_MAX)) }
