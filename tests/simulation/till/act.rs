@@ -21,7 +21,7 @@ use outpost_schema::{
     transfer::CameLine,
 };
 
-use super::RealTill;
+use super::{RealTill, bins};
 use crate::step::{Act, Done};
 
 /// Does it.
@@ -64,7 +64,14 @@ pub fn act(till: &RealTill, act: &Act) -> Result<Done, Error> {
             till.node.arrive(&Coming { code, lines, complete: *complete, remark })?;
             moved(till, *product, units - damaged)
         }
-        Act::Count { product, seen, marks } => {
+        Act::Look { product, units, marks } => {
+            bins::look(till, *product, *units, marks)?;
+            Ok(Done::Looked)
+        }
+        Act::Count { product, marks, bins: Some(bins), .. } => {
+            moved(till, *product, bins::count(till, *product, *bins, marks)?)
+        }
+        Act::Count { product, seen, marks, bins: None } => {
             let counting = Counting { marks: marks.clone(), ..Counting::default() };
             let lines = till.node.count_as(&[Seen { product_id: *product, counted: *seen }], &counting)?;
             moved(till, *product, lines.iter().map(|line| line.delta).sum())
