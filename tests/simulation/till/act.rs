@@ -10,6 +10,7 @@ use outpost_node::{
 };
 use outpost_schema::{
     cart::Cart,
+    count::Upto,
     id::{ProductId, UserId},
     journal::Mark,
     movement::{Change, Lot, Remark},
@@ -68,13 +69,12 @@ pub fn act(till: &RealTill, act: &Act) -> Result<Done, Error> {
             bins::look(till, *product, *units, marks)?;
             Ok(Done::Looked)
         }
-        Act::Count { product, marks, bins: Some(bins), .. } => {
-            moved(till, *product, bins::count(till, *product, *bins, marks)?)
-        }
-        Act::Count { product, seen, marks, bins: None } => {
-            let counting = Counting { marks: marks.clone(), ..Counting::default() };
-            let lines = till.node.count_as(&[Seen { product_id: *product, counted: *seen }], &counting)?;
-            moved(till, *product, lines.iter().map(|line| line.delta).sum())
+        Act::Count { product, seen, marks, bins } => {
+            let delta = match bins {
+                Some(bins) => bins::count(till, *product, *bins, marks)?,
+                None => counted(till, *product, *seen, marks)?,
+            };
+            moved(till, *product, delta)
         }
         Act::GiveBack { product, units } => noted(till.node.give_back(&line(*product, *units)?)),
         Act::Ask { product, units } => noted(till.node.ask(&line(*product, *units)?)),
@@ -100,6 +100,13 @@ pub fn act(till: &RealTill, act: &Act) -> Result<Done, Error> {
             Ok(Done::Customer(till.node.add_customer(&new)?.user_id))
         }
     }
+}
+
+/// Counted at one moment.
+fn counted(till: &RealTill, product_id: ProductId, counted: i64, marks: &[Upto]) -> Result<i64, Error> {
+    let counting = Counting { marks: marks.to_vec(), ..Counting::default() };
+    let lines = till.node.count_as(&[Seen { product_id, counted }], &counting)?;
+    Ok(lines.iter().map(|line| line.delta).sum())
 }
 
 /// By card; carried out, or handed over later.

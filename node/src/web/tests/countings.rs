@@ -92,6 +92,6 @@ fn without_times(answer: &Value) -> Value {
             Value::Object(kept.map(|(name, value)| (name.clone(), without_times(value))).collect())
         }
         Value::Array(list) => list.iter().map(without_times).collect(),
-        other => other.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => answer.clone(),
     }
 }
