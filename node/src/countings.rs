@@ -12,7 +12,7 @@ mod tally;
 use outpost_schema::{
     clock::Timestamp,
     count::{Upto, check_marks},
-    counting::{BINS_MAX, CountingNumber, CountingState, Moment, Terms, folded, named},
+    counting::{BINS_MAX, CountingNumber, CountingState, Moment, Terms, bin_named, folded, person_named},
     fault::Fault,
     id::WarehouseId,
 };
@@ -100,7 +100,7 @@ impl Node {
     /// `unknown_counting`, `counting_over` if it is approved, or what the disk says.
     pub fn cancel_counting(&self, number: CountingNumber, person: &str) -> Result<Counting, Error> {
         self.write(Work::Counting, |writing| {
-            let person = named("person", person)?;
+            let person = person_named(person)?;
             let stored = known(writing.conn(), number)?;
             match stored.state {
                 CountingState::Open | CountingState::Review => {
@@ -125,14 +125,14 @@ impl Node {
 
 impl Writing<'_> {
     fn open_counting(&mut self, opening: &Opening) -> Result<Counting, Error> {
-        let person = named("person", &opening.person)?;
+        let person = person_named(&opening.person)?;
         opening.terms.tolerance.check()?;
         if opening.bins.is_empty() {
             return Err(Fault::NoLines.into());
         }
         let (here, now) = (self.identity.warehouse_id(), self.now());
         let number = countings::open(self.conn(), here, (&person, now), opening.terms)?;
-        opening.bins.iter().try_for_each(|bin| self.take_bin(number, &named("bin", bin)?))?;
+        opening.bins.iter().try_for_each(|bin| self.take_bin(number, &bin_named(bin)?))?;
         shown(self.conn(), known(self.conn(), number)?)
     }
 
@@ -149,7 +149,7 @@ impl Writing<'_> {
 
     fn begin_bin(&mut self, number: CountingNumber, at: &At) -> Result<Counting, Error> {
         let stored = self.under_way(number)?;
-        let (bin, person) = (named("bin", &at.bin)?, named("person", &at.person)?);
+        let (bin, person) = (bin_named(&at.bin)?, person_named(&at.person)?);
         self.take_bin(number, &bin)?;
         let moment = self.moment(number, &at.marks)?;
         countings::begin(self.conn(), number, (&bin, &folded(&person)), &moment)?;

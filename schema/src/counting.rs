@@ -138,12 +138,21 @@ impl CountingState {
     }
 }
 
-/// What is written on a bin, or what a person is called, as it is compared and kept: without white space around it.
+/// What is written on a bin, as it is compared and kept: in capitals, because people type it, too.
 ///
 /// # Errors
 /// Those of [`text::require`].
-pub fn named(field: &'static str, text: &str) -> Result<String, Fault> {
-    text::require(field, text, LINE_MAX)?;
+pub fn bin_named(text: &str) -> Result<String, Fault> {
+    text::require("bin", text, LINE_MAX)?;
+    Ok(text.trim().to_uppercase())
+}
+
+/// What a person is called, as it is kept.
+///
+/// # Errors
+/// Those of [`text::require`].
+pub fn person_named(text: &str) -> Result<String, Fault> {
+    text::require("person", text, LINE_MAX)?;
     Ok(text.trim().to_owned())
 }
 
@@ -192,7 +201,8 @@ mod tests {
     #[test]
     fn a_person_is_one_person_however_the_name_is_typed() {
         assert!(is_same_person("Ada", " ada ") && !is_same_person("Ada", "Ben"));
-        assert_eq!(named("bin", " A1 "), Ok("A1".to_owned()));
-        assert_eq!(named("bin", "  "), Err(Fault::Empty { field: "bin" }));
+        assert_eq!(person_named(" Ada "), Ok("Ada".to_owned()));
+        assert_eq!(bin_named(" a1 "), Ok("A1".to_owned()));
+        assert_eq!(bin_named("  "), Err(Fault::Empty { field: "bin" }));
     }
 }

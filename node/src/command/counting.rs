@@ -300,6 +300,13 @@ fn print(whole: &CountingWhole) {
         }
         say!("  {}", standing(product));
     }
+    let is_seen = |bin: &&String| {
+        whole.products.iter().any(|one| one.missing.contains(bin) || one.seen.iter().any(|look| look.bin == **bin))
+    };
+    let empty: Vec<&str> = bins.iter().filter(|bin| !is_seen(bin)).map(String::as_str).collect();
+    if !state.is_over() && !empty.is_empty() {
+        say!("Nothing is written down for {}", empty.join(", "));
+    }
 }
 
 fn standing(product: &TallyShown) -> String {

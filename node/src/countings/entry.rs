@@ -1,13 +1,16 @@
 //! What is seen in a bin is written down: typed, or scan by scan.
 
 use outpost_schema::{
-    counting::{Book, CountingNumber, CountingState, Look, Moment, PRODUCTS_MAX, folded, is_same_person, named},
+    counting::{
+        Book, CountingNumber, CountingState, Look, Moment, PRODUCTS_MAX, bin_named, folded, is_same_person,
+        person_named,
+    },
     fault::Fault,
     id::ProductId,
     quantity::{AMOUNT_MAX, Amount},
 };
 
-use super::{At, NotCounted};
+use super::{At, Counting, NotCounted, shown};
 use crate::{
     db::{
         countings::{self, Stored, StoredRound},
@@ -61,7 +64,7 @@ impl Node {
     /// `counted_already` unless it is said again, `counted_by_other`, `same_person` for a second count unless nobody else
     /// is there, `under_review`, `unknown_bin`, `unknown_product`, `amount_out_of_range`, `no_lines`, those of
     /// [`Node::begin_bin`], or what the disk says.
-    pub fn count_in(&self, number: CountingNumber, typed: &Typed) -> Result<(), Error> {
+    pub fn count_in(&self, number: CountingNumber, typed: &Typed) -> Result<Counting, Error> {
         self.write(Work::Counting, |writing| writing.count_in(number, typed))
     }
 
@@ -75,7 +78,7 @@ impl Node {
 }
 
 impl Writing<'_> {
-    fn count_in(&mut self, number: CountingNumber, typed: &Typed) -> Result<(), Error> {
+    fn count_in(&mut self, number: CountingNumber, typed: &Typed) -> Result<Counting, Error> {
         if typed.lines.is_empty() {
             return Err(Fault::NoLines.into());
         }
@@ -89,7 +92,7 @@ impl Writing<'_> {
             }
             self.write_down(number, &entry, line.counted, (from.clone(), to.clone()))?;
         }
-        Ok(())
+        shown(self.conn(), stored)
     }
 
     fn scan_in(&mut self, number: CountingNumber, scanned: &Scanned) -> Result<i64, Error> {
@@ -104,7 +107,7 @@ impl Writing<'_> {
 
     fn at_bin(&self, number: CountingNumber, at: &At) -> Result<(Stored, String, String, Moment), Error> {
         let stored = self.under_way(number)?;
-        let (bin, person) = (named("bin", &at.bin)?, named("person", &at.person)?);
+        let (bin, person) = (bin_named(&at.bin)?, person_named(&at.person)?);
         if countings::holder(self.conn(), &bin)? != Some(number) {
             return Err(NotCounted::UnknownBin { bin }.into());
         }

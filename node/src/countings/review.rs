@@ -1,7 +1,7 @@
 //! What was seen is looked at, counted again where it should be, and booked.
 
 use outpost_schema::{
-    counting::{CountingNumber, CountingState, Moment, Standing, named, remark},
+    counting::{CountingNumber, CountingState, Moment, Standing, person_named, remark},
     fault::Fault,
     id::ProductId,
     op::{Count, CountLine, Op},
@@ -122,7 +122,7 @@ impl Writing<'_> {
     }
 
     fn approve(&mut self, number: CountingNumber, approval: &Approval) -> Result<Vec<CountLine>, Error> {
-        let person = named("person", &approval.person)?;
+        let person = person_named(&approval.person)?;
         let reason = approval.reason.as_deref();
         reason.map_or(Ok(()), |reason| text::require("reason", reason, PROSE_MAX))?;
         let stored = match known(self.conn(), number)? {

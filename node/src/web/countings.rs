@@ -222,11 +222,7 @@ async fn count(
     let seen = |line: SeenSaid| Seen { product_id: line.product_id, counted: line.counted };
     let lines = lines.into_iter().map(seen).collect();
     let typed = Typed { at: At { bin, person, marks }, lines, again, alone };
-    let counting = blocking(&app, move |app| {
-        app.node.count_in(number, &typed)?;
-        app.node.counting(number)
-    });
-    Ok(Json(shown(counting.await?.0)))
+    Ok(Json(shown(blocking(&app, move |app| app.node.count_in(number, &typed)).await?)))
 }
 
 async fn review(

@@ -81,5 +81,5 @@ fn see(
 ) -> Result<(), Error> {
     let at = At { bin: bin.to_owned(), person: person.to_owned(), marks: marks.to_vec() };
     let lines = vec![Seen { product_id, counted }];
-    till.node.count_in(number, &Typed { at, lines, again: false, alone: true })
+    till.node.count_in(number, &Typed { at, lines, again: false, alone: true }).map(drop)
 }
