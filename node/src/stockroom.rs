@@ -212,7 +212,7 @@ impl Writing<'_> {
         let now = self.now();
         let since = counting.since.unwrap_or(now).min(now);
         let (heard_at, heard) = (heard::at(self.conn())?, heard::of_others(self.conn())?);
-        let cut = Cut { since, heard_at, heard, read, done };
+        let cut = Cut { since, until: None, heard_at, heard, read, done };
         let (warehouse_id, remark) = (self.identity.warehouse_id(), counting.remark.clone());
         let count = Count { warehouse_id, lines: lines.clone(), cut: Some(cut), remark };
         let entry = self.append(&Op::Counted(count))?;

@@ -2,6 +2,7 @@
 
 pub mod carried;
 pub mod carts;
+pub mod countings;
 mod guard;
 mod marks;
 mod metrics;
@@ -169,6 +170,7 @@ pub fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .merge(people::routes())
         .merge(stock::routes())
         .merge(marks::routes())
+        .merge(countings::routes())
         .merge(transfers::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)

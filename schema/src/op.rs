@@ -66,9 +66,9 @@ pub struct Goods {
 pub struct CountLine {
     /// Of what.
     pub product_id: ProductId,
-    /// How many were seen, at least 0.
+    /// How many were seen, with what the node itself moved between that and the op; at least 0.
     pub counted: i64,
-    /// Counted less what the node's book said at that moment: the movement it writes.
+    /// Counted less what the node's book says: the movement it writes.
     pub delta: i64,
 }
 

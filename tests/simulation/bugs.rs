@@ -30,7 +30,7 @@ enum At {
 
 /// Every mistake, the shallowest depth at which the code is run where it is made, and within how many seeds it
 /// must be caught there.
-const MISTAKES: [(Bug, At, u64); 36] = [
+const MISTAKES: [(Bug, At, u64); 37] = [
     (Bug::LostSavepoint, At::Model, 20_000),
     (Bug::LatestStatusWins, At::Model, 20_000),
     (Bug::CounterInAMap, At::Model, 20_000),
@@ -63,6 +63,7 @@ const MISTAKES: [(Bug, At, u64); 36] = [
     (Bug::WriteOffKept, At::Model, 20_000),
     (Bug::ConcernOpenedTwice, At::Model, 20_000),
     (Bug::ReclaimUnheard, At::Node, 500),
+    (Bug::BinsSeenAsOneMoment, At::Node, 500),
     (Bug::OwnHoldInTheWay, At::Model, 20_000),
     (Bug::HoldPlacedInPart, At::Model, 20_000),
     (Bug::ExtensionForgotten, At::Model, 20_000),

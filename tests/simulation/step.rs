@@ -183,8 +183,10 @@ pub enum Act {
     Dispatch { product: ProductId, units: i64, to_id: WarehouseId },
     /// Goods come from the road.
     Arrive { code: TransferCode, product: ProductId, units: i64, damaged: i64, complete: bool },
-    /// So many were seen.
-    Count { product: ProductId, seen: i64, marks: Vec<Upto>, done: Vec<Upto> },
+    /// So many were seen; in two bins, of which the second one only now, if these are said.
+    Count { product: ProductId, seen: i64, marks: Vec<Upto>, done: Vec<Upto>, bins: Option<Bins> },
+    /// So many were seen in the first of two bins.
+    Look { product: ProductId, units: i64, marks: Vec<Upto> },
     /// See [`Verb::GiveBack`].
     GiveBack { product: ProductId, units: i64 },
     /// See [`Verb::Ask`].
@@ -199,11 +201,22 @@ pub enum Act {
     Customer { email: String },
 }
 
+/// How many of a product are in two bins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bins {
+    /// In the first one now: somebody looked into it before.
+    pub first: i64,
+    /// In the second.
+    pub second: i64,
+}
+
 /// What came of an [`Act`], as the person was told.
 #[derive(Clone, Debug)]
 pub enum Done {
     /// A receipt was printed.
     Sold(Box<Order>),
+    /// It is written down, and nowhere told.
+    Looked,
     /// It is in the journal, and changed the book of this row by so much.
     Noted { key: Option<StockKey>, delta: i64 },
     /// Goods left, under this code.

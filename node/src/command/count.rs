@@ -64,9 +64,7 @@ pub fn run(config: &Config, count: &Count) -> Result<(), Failure> {
     let till = Till::open(config)?;
     let (mut lines, mut names) = (Vec::new(), Vec::new());
     for text in &count.seen {
-        let (code, counted) = wanted::split(text, '=')
-            .ok_or_else(|| Failure::usage("bad_count", format!("{text:?} is no count; write it like TEA=7")))?;
-        let product = wanted::product(&till, code)?.product;
+        let (product, counted) = wanted::seen(&till, text)?;
         lines.push(SeenSaid { product_id: product.product_id, counted });
         names.push(product.name);
     }

@@ -41,3 +41,8 @@ pub(super) async fn of_others(app: &Arc<App>) -> Marks {
         Err(_) => Marks::default(),
     }
 }
+
+/// The marks that somebody read off their screens; if nobody did, what they say of themselves.
+pub(super) async fn or_asked(app: &Arc<App>, read: Vec<Upto>) -> Vec<Upto> {
+    if read.is_empty() { of_others(app).await.marks } else { read }
+}

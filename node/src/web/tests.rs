@@ -1,3 +1,4 @@
+mod countings;
 mod transfers;
 
 use super::*;

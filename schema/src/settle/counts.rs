@@ -55,7 +55,7 @@ impl Batch<'_> {
         // The device laid what it took to be the difference over its image; the true one may be none.
         self.tell_rows_again([key].into());
         let Some(life) = self.told.life else { return };
-        let while_counting = self.span(cut.since, at.at);
+        let while_counting = self.span(cut.since, cut.ended(at.at));
         let lines = i32::try_from(lines).unwrap_or(i32::MAX);
         let count = InForce {
             life,

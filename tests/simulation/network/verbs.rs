@@ -17,7 +17,7 @@ use crate::{
     depth::Depth,
     device::Device as _,
     ledger::{Happened, Owed, Units},
-    step::{Act, Done, Meanwhile, Name, Undone, Verb},
+    step::{Act, Done, Name, Undone, Verb},
 };
 
 /// What a till says when it fails, and not when it refuses.
@@ -72,15 +72,7 @@ impl<D: Depth> Network<D> {
             Verb::Arrive { load, units, is_damaged, complete } => {
                 self.arrive(number, *load, *units, (*is_damaged, *complete))?
             }
-            Verb::Count { product, meanwhile } => {
-                let product = self.product(*product);
-                let (marks, done) = match meanwhile {
-                    Meanwhile::Unknown => (Vec::new(), Vec::new()),
-                    Meanwhile::Read => (self.marks_at(number), Vec::new()),
-                    Meanwhile::Asked => (Vec::new(), self.marks_at(number)),
-                };
-                Act::Count { product, seen: self.ledger.there(self.key(number, product)), marks, done }
-            }
+            Verb::Count { product, meanwhile } => self.count(number, self.product(*product), *meanwhile),
             Verb::GiveBack { product, units } => Act::GiveBack { product: self.product(*product), units: *units },
             Verb::Ask { product, units } => Act::Ask { product: self.product(*product), units: *units },
             Verb::Advance { order, status } => self.advance(number, *order, *status)?,
@@ -200,8 +192,8 @@ impl<D: Depth> Network<D> {
     fn told(&mut self, number: usize, act: &Act, before: Mark, after: Mark, done: Done) -> Check {
         let name = Name { life: self.spots[number].life, mark: after };
         let is_written = after.seq == before.seq + 1;
-        let is_cart = matches!(done, Done::Cart(..));
-        if is_written == is_cart {
+        let is_silent = matches!(done, Done::Cart(..) | Done::Looked);
+        if is_written == is_silent {
             return Err(format!("{act:?} moved the journal from {} to {}", before.seq, after.seq));
         }
         self.tally.ops += u64::from(is_written);
@@ -211,6 +203,10 @@ impl<D: Depth> Network<D> {
             Done::Sent { code, key, units } => self.sent(number, name, act, code, (key, units)),
             Done::Cart(cart, shown) => {
                 self.filled(number, cart, act, &shown)?;
+                self.expect(number, &[])
+            }
+            Done::Looked => {
+                self.looked(number, act);
                 self.expect(number, &[])
             }
             Done::Customer(user) => {
@@ -352,6 +348,7 @@ impl<D: Depth> Network<D> {
             }
             Act::GiveBack { .. }
             | Act::Ask { .. }
+            | Act::Look { .. }
             | Act::Dispatch { .. }
             | Act::Sell { .. }
             | Act::ShipHeld { .. }

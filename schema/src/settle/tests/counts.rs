@@ -23,7 +23,7 @@ fn counted(counted: i64, cut: Cut) -> Op {
 }
 
 fn cut(heard: Vec<Upto>, read: Vec<Upto>) -> Cut {
-    Cut { since: NOW, heard_at: None, heard, read, done: Vec::new() }
+    Cut { since: NOW, until: None, heard_at: None, heard, read, done: vec![] }
 }
 
 /// Tells one entry of a till, with all that was told before it in reach.
@@ -106,6 +106,40 @@ fn a_time_decides_where_clocks_are_known() {
     assert_eq!((known.levels[&key()].balance, known.counts[&key()].doubtful), (5, 0));
     tell(&mut known, &mut history, &steady(1), &at(1, in_seq(3, &sale(300, 1))));
     assert_eq!((known.levels[&key()].balance, known.counts[&key()].doubtful), (4, 1));
+}
+
+#[test]
+fn what_was_done_between_the_eyes_and_their_word_counts() {
+    let steady = |till| Author { skew: Some(Skew { ahead: 0, is_steady: true }), ..by(till) };
+    let later = |minutes: i64| Timestamp::from_micros(NOW.micros() + minutes * MINUTE);
+    let at = |minutes, entry: Entry| Entry { hlc: Hlc { at: later(minutes), tick: 0 }, ..entry };
+    let sold = |minutes, seq, units| at(minutes, in_seq(seq, &sale(100 * u128::try_from(seq).expect("small"), units)));
+    for (until, balance, doubtful) in [(Some(later(5)), 4, 1), (None, 4, 3)] {
+        let (mut known, mut history) = (known(10, 0), Vec::new());
+        // Two bins are seen within five minutes, and booked two hours later; the other till sold all the while.
+        for entry in [sold(-30, 1, 4), sold(3, 2, 1), sold(60, 3, 2)] {
+            tell(&mut known, &mut history, &steady(1), &entry);
+        }
+        let cut = Cut { until, ..cut(vec![], vec![]) };
+        tell(&mut known, &mut history, &steady(0), &at(120, in_seq(1, &counted(7, cut))));
+        let count = &known.counts[&key()];
+        assert_eq!((known.levels[&key()].balance, count.doubtful), (balance, doubtful), "{until:?}");
+    }
+}
+
+#[test]
+fn what_was_done_after_the_last_bin_counts_and_between_the_bins_leaves_fewer() {
+    let (mut known, mut history) = (known(10, 0), Vec::new());
+    let between = Cut { done: vec![upto(1, 2)], ..cut(vec![upto(1, 1)], vec![]) };
+    tell(&mut known, &mut history, &by(0), &in_seq(1, &counted(7, between)));
+    let mut told = |seq, op: &Op| {
+        tell(&mut known, &mut history, &by(1), &in_seq(seq, op));
+        (known.levels[&key()].balance, known.counts[&key()].doubtful)
+    };
+    assert_eq!(told(1, &sale(100, 3)), (7, 0), "before the first");
+    assert_eq!(told(2, &sale(200, 2)), (5, 2), "from which bin, nobody knows");
+    assert_eq!(told(3, &sale(300, 1)), (4, 2), "after the last");
+    assert_eq!(told(4, &Op::Received(goods(5).into())), (9, 2));
 }
 
 #[test]

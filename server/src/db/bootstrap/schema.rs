@@ -28,6 +28,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = embedded![
     "0014_heard_at",
     "0015_rules",
     "0016_confirmations",
+    "0017_countings",
 ];
 
 /// Where the node notes what was applied.

@@ -157,6 +157,7 @@ fn cut(choices: &mut Choices<'_>) -> Cut {
     };
     Cut {
         since: at(choices),
+        until: choices.perhaps(at),
         heard_at: choices.perhaps(at),
         heard: choices.some(3, upto),
         read: choices.some(2, upto),

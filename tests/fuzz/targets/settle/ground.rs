@@ -94,6 +94,7 @@ fn count(choices: &mut Choices<'_>) -> InForce {
         seq: choices.within(1, 9),
         cut: Cut {
             since: make::at(choices),
+            until: choices.perhaps(make::at),
             heard_at: choices.perhaps(make::at),
             heard: choices.some(2, upto),
             read: choices.some(2, upto),

@@ -111,7 +111,7 @@ impl Tables {
         let of_others =
             |marks: &[Upto]| marks.iter().filter(|upto| upto.incarnation_id != self.life()).copied().collect();
         let (read, done) = (of_others(marks), of_others(done));
-        let cut = Some(Cut { since: now, heard_at: self.heard_at, heard, read, done });
+        let cut = Some(Cut { since: now, until: None, heard_at: self.heard_at, heard, read, done });
         let op = Op::Counted(Count { warehouse_id: key.warehouse_id, lines, cut, remark: Remark::default() });
         op.check().map_err(code)?;
         Ok(Plan::Write { op, effects, cart: None, told: Told::Noted { key: Some(key), delta } })
