@@ -1,7 +1,14 @@
 //! Holds, placed by one caller and by many, of one hot product and of many: over HTTP and in process,
 //! beside bare SQL with as many callers.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use outpost_schema::{
     id::HoldId,
@@ -46,6 +53,9 @@ const TURN: Duration = Duration::from_millis(1_000);
 /// Products that a crowd without a favourite draws from.
 const PRODUCTS: usize = 10_000;
 
+/// Holds of which a caller was told, and those that the shop begins with.
+static TOLD: AtomicI64 = AtomicI64::new(0);
+
 const PLACE: &str = "with taken as (
         update stock set promised = promised + $4, updated_at = now()
         where product_id = $2 and warehouse_id = $3 and balance - promised >= $4
@@ -66,6 +76,8 @@ enum Way {
     Desk(Arc<Desk>),
     Http(Line),
     Bare(Client, Statement),
+    /// Asks the same server for nothing: what a request costs in which nothing is held.
+    Nothing(Line),
 }
 
 /// How a crowd did: holds a second, and what each waited for, in milliseconds.
@@ -85,12 +97,49 @@ async fn sides(report: &mut Report, postgres: &Postgres) -> Outcome {
     let client = databases::connect(&bare).await?;
     client.batch_execute(bare::TABLES).await?;
     shop::fill(&client, Seller::Online).await?;
-    let sides = open(server, bare).await?;
+    let sides = open(Arc::clone(&server), bare).await?;
+    let row = outside.query_one("select count(*) from holds where closed_at is null", &[]).await?;
+    TOLD.store(row.get(0), Ordering::Relaxed);
+    let only = std::env::var("ONLY").is_ok();
     for callers in [1, 16, 64] {
         for products in [1, PRODUCTS] {
+            if only && (callers != 64 || products != 1) {
+                continue;
+            }
             crowd(report, &sides, callers, products).await?;
         }
     }
+    nothing(report, &sides, 64).await?;
+    is_booked(&server, &outside).await
+}
+
+/// Every hold that a caller was told of stands in the book, and the book's sums agree.
+async fn is_booked(server: &Server, outside: &Client) -> Outcome {
+    let broken = server.laws().await?;
+    if !broken.is_empty() {
+        return Err(format!("the book's laws do not hold: {broken:?}").into());
+    }
+    let row = outside.query_one("select count(*) from holds where closed_at is null", &[]).await?;
+    let (told, stand) = (TOLD.load(Ordering::Relaxed), row.get::<_, i64>(0));
+    if told == stand { Ok(()) } else { Err(format!("{told} holds were told and {stand} stand").into()) }
+}
+
+/// What the door alone lets through: as many callers of the same server, for whom nothing is decided.
+async fn nothing(report: &mut Report, sides: &Sides, callers: usize) -> Outcome {
+    let (mut door, mut hot) = ((Rounds::default(), Spread::default()), Vec::new());
+    let mut idle = Vec::new();
+    for _ in 0..callers {
+        hot.push(Way::Http(Line::open(sides.address).await?));
+        idle.push(Way::Nothing(Line::open(sides.address).await?));
+    }
+    for _ in 0..ROUNDS {
+        let (by_http, by_nothing);
+        (hot, by_http) = turn(hot, 1).await?;
+        (idle, by_nothing) = turn(idle, 1).await?;
+        note(&mut door, &by_http, &by_nothing);
+    }
+    let case = format!("HTTP, one hot product, {}", counted(callers, "caller"));
+    report.say("speed", &case, "holds/s", door.0.medians(), "requests that ask for nothing");
     Ok(())
 }
 
@@ -110,9 +159,13 @@ async fn crowd(report: &mut Report, sides: &Sides, callers: usize, products: usi
         let statement = client.prepare(PLACE).await?;
         bare.push(Way::Bare(client, statement));
     }
+    let only = std::env::var("ONLY").is_ok();
     for _ in 0..ROUNDS {
         let (by_http, by_desk, by_sql);
+        let (g0, h0) = groups(sides).await?;
         (http, by_http) = turn(http, products).await?;
+        let (g1, h1) = groups(sides).await?;
+        if only { eprintln!("{} groups, {} holds, {:.1} each", g1 - g0, h1 - h0, (h1 - h0) as f64 / (g1 - g0) as f64); }
         (bare, by_sql) = turn(bare, products).await?;
         (desk, by_desk) = turn(desk, products).await?;
         note(&mut over_http, &by_http, &by_sql);
@@ -122,6 +175,12 @@ async fn crowd(report: &mut Report, sides: &Sides, callers: usize, products: usi
     say(report, &format!("HTTP, {what}, {who}"), &over_http);
     say(report, &format!("in process, {what}, {who}"), &in_process);
     Ok(())
+}
+
+async fn groups(sides: &Sides) -> Outcome<(u64, u64)> {
+    let said = Line::open(sides.address).await?.get("/metrics").await?;
+    let number = |name: &str| said.lines().find_map(|l| l.strip_prefix(name)?.trim().parse().ok()).unwrap_or(0);
+    Ok((number("outpost_hold_groups_total "), number("outpost_holds_placed_total ")))
 }
 
 fn counted(count: usize, noun: &str) -> String {
@@ -189,8 +248,16 @@ impl Way {
             Self::Desk(desk) => {
                 let caller = Caller { node_id: goods::node_id(), incarnation_id: goods::incarnation_id() };
                 desk.place(caller, wanted).await?;
+                TOLD.fetch_add(1, Ordering::Relaxed);
             }
-            Self::Http(line) => _ = line.post::<HoldPlaced>(HOLDS_PATH, None, &encode(Form::Binary, &wanted)).await?,
+            Self::Http(line) => {
+                let placed: HoldPlaced = line.post(HOLDS_PATH, None, &encode(Form::Binary, &wanted)).await?;
+                if placed.hold_id != wanted.hold_id {
+                    return Err("a caller was told of somebody else's hold".into());
+                }
+                TOLD.fetch_add(1, Ordering::Relaxed);
+            }
+            Self::Nothing(line) => _ = line.get("/healthz").await?,
             Self::Bare(client, statement) => {
                 let HoldWanted { hold_id, lines, .. } = wanted;
                 let HoldLine { product_id, warehouse_id, amount } = lines[0];
