@@ -132,7 +132,7 @@ async fn serve(server: Arc<Server>, mut lane: mpsc::Receiver<Wish>, groups: Arc<
 
 /// Lets in whoever is at the door already. Without that, the first of those who were just answered and ask again would
 /// be settled alone, while all others wait for that one's commit.
-async fn gather(lane: &mut mpsc::Receiver<Wish>, group: &mut Vec<Wish>) {
+async fn gather<T>(lane: &mut mpsc::Receiver<T>, group: &mut Vec<T>) {
     for _ in 0..TURNS_MAX {
         let before = group.len();
         yield_now().await;
@@ -241,5 +241,31 @@ fn told(answer: Answer) -> Result<HoldPlaced, Unheld> {
         Answer::IdTaken => Err(Unheld::IdTaken),
         Answer::Closed => Err(Unheld::Closed),
         Answer::UnknownStock => Err(Unheld::UnknownStock),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is gathered after the first while somebody comes at each of so many turns.
+    async fn gathered_of(coming: usize) -> usize {
+        let (sender, mut lane) = mpsc::channel(QUEUE_MAX);
+        let mut group = vec![0];
+        let coming = async move {
+            for number in 1..=coming {
+                _ = sender.try_send(number);
+                yield_now().await;
+            }
+        };
+        tokio::join!(gather(&mut lane, &mut group), coming);
+        group.len()
+    }
+
+    #[tokio::test]
+    async fn a_group_lets_in_whoever_is_at_the_door_and_waits_for_nobody_else() {
+        assert_eq!(gathered_of(0).await, 1, "who comes alone is settled alone");
+        assert_eq!(gathered_of(3).await, 4);
+        assert_eq!(gathered_of(10 * TURNS_MAX).await, 1 + TURNS_MAX, "a stream without end holds nobody up");
     }
 }

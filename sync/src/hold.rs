@@ -264,9 +264,8 @@ pub fn extend(lines: &[Held], lapsed: &BTreeMap<StockKey, Level>, until: Timesta
     if rooms.iter().any(|room| room.wanted > room.available) {
         return Extension::NothingLeft(rooms);
     }
-    let taken = |(line, level): (&Held, Level)| {
-        (line.key, Level { promised: level.promised + line.amount.units(), ..level })
-    };
+    let taken =
+        |(line, level): (&Held, Level)| (line.key, Level { promised: level.promised + line.amount.units(), ..level });
     let lasts = HoldPlaced { hold_id, expires_at: lasted.max(until) };
     Extension::Lasts(lasts, again.into_iter().map(taken).collect())
 }
