@@ -43,7 +43,6 @@ use outpost_sync::{
 
 use self::{health::Counted, problem::Failure};
 use crate::{
-    confirm,
     feed::{Pulls, lane::Lane},
     hold::Desk,
     roll_call::RollCalls,
@@ -60,7 +59,6 @@ struct Api {
     /// The protocols that are spoken, as a header.
     spoken: HeaderValue,
     _watch: Task,
-    _confirming: Task,
 }
 
 /// The routes of the api. Call it on a runtime: it starts the tasks that wake waiting pulls and settle
@@ -85,7 +83,6 @@ pub fn router_with(server: Arc<Server>, lane: Lane) -> Router {
         counted: Counted::default(),
         spoken: HeaderValue::from_str(&Range::OURS.to_string()).expect("numbers make a header"),
         _watch: Task::start(watch(Arc::clone(&server), Arc::clone(&pulls.waiting))),
-        _confirming: Task::start(confirm::watch(Arc::clone(&server))),
         server,
         pulls,
     });
