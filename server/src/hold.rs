@@ -252,13 +252,13 @@ mod tests {
     async fn gathered_of(coming: usize) -> usize {
         let (sender, mut lane) = mpsc::channel(QUEUE_MAX);
         let mut group = vec![0];
-        let coming = async move {
+        tokio::spawn(async move {
             for number in 1..=coming {
                 _ = sender.try_send(number);
                 yield_now().await;
             }
-        };
-        tokio::join!(gather(&mut lane, &mut group), coming);
+        });
+        gather(&mut lane, &mut group).await;
         group.len()
     }
 
