@@ -73,6 +73,8 @@ pub struct At {
     pub person: String,
     /// How far other devices are now, as their screens say.
     pub marks: Vec<Upto>,
+    /// How far they were right after, as they said when they were asked.
+    pub done: Vec<Upto>,
 }
 
 impl Node {
@@ -151,7 +153,7 @@ impl Writing<'_> {
         let stored = self.under_way(number)?;
         let (bin, person) = (bin_named(&at.bin)?, person_named(&at.person)?);
         self.take_bin(number, &bin)?;
-        let moment = self.moment(number, &at.marks)?;
+        let moment = self.moment(number, at)?;
         countings::begin(self.conn(), number, (&bin, &folded(&person)), &moment)?;
         shown(self.conn(), stored)
     }
@@ -172,13 +174,20 @@ impl Writing<'_> {
         View { conn: self.conn(), identity: &self.identity, now: self.now() }
     }
 
-    /// Somebody is looking just now, and has read how far other devices are.
-    fn moment(&self, number: CountingNumber, marks: &[Upto]) -> Result<Moment, Error> {
+    /// Somebody is looking just now, and has read how far other devices are, or they were asked right after: then that
+    /// was done before whatever is looked at next, and not before this.
+    fn moment(&self, number: CountingNumber, at: &At) -> Result<Moment, Error> {
         let own = self.identity.incarnation_id();
-        let read: Vec<Upto> = marks.iter().filter(|upto| upto.incarnation_id != own).copied().collect();
-        check_marks(&read)?;
+        let of_others = |marks: &[Upto]| -> Result<Vec<Upto>, Fault> {
+            let marks = marks.iter().filter(|upto| upto.incarnation_id != own).copied().collect::<Vec<_>>();
+            check_marks(&marks)?;
+            Ok(marks)
+        };
+        let (read, asked) = (of_others(&at.marks)?, of_others(&at.done)?);
         countings::note_marks(self.conn(), number, &read)?;
-        self.view().moment(number, read)
+        let moment = Moment { asked, ..self.view().moment(number, read)? };
+        countings::note_marks(self.conn(), number, &moment.asked)?;
+        Ok(moment)
     }
 }
 

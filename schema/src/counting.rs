@@ -91,6 +91,9 @@ pub struct Moment {
     pub known: Vec<Upto>,
     /// How far other journals were just then, as somebody read off their devices' screens.
     pub read: Vec<Upto>,
+    /// How far they were right after, as their devices said when they were asked: what came after that was after.
+    #[serde(default)]
+    pub asked: Vec<Upto>,
 }
 
 /// How many of a product one person saw in one bin.

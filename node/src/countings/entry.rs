@@ -111,7 +111,7 @@ impl Writing<'_> {
         if countings::holder(self.conn(), &bin)? != Some(number) {
             return Err(NotCounted::UnknownBin { bin }.into());
         }
-        let moment = self.moment(number, &at.marks)?;
+        let moment = self.moment(number, at)?;
         Ok((stored, bin, person, moment))
     }
 

@@ -60,7 +60,7 @@ impl View<'_> {
         let (heard_at, level_at) = (heard::at(self.conn)?, inbox::position(self.conn)?.level_at);
         let ahead = level_at.zip(heard_at).map(|(level, heard)| level.micros().saturating_sub(heard.micros()));
         let seq = outbox::standing(self.conn)?.head.seq;
-        Ok(Moment { life: own, seq, at: self.now, ahead, heard_at, known, read })
+        Ok(Moment { life: own, seq, at: self.now, ahead, heard_at, known, read, asked: Vec::new() })
     }
 
     /// How a product stands after its rounds.

@@ -26,7 +26,7 @@ fn open(shop: &Shop, bins: &[&str], tolerance: Tolerance) -> Result<CountingNumb
 }
 
 fn at(bin: &str, person: &str) -> At {
-    At { bin: bin.to_owned(), person: person.to_owned(), marks: Vec::new() }
+    At { bin: bin.to_owned(), person: person.to_owned(), marks: Vec::new(), done: Vec::new() }
 }
 
 fn typed(bin: &str, person: &str, lines: &[(ProductId, i64)]) -> Typed {
@@ -307,11 +307,16 @@ fn a_count_says_what_was_done_elsewhere_when_the_eyes_looked_and_not_when_it_is_
     };
     let heard_at = hear(vec![other(77, 3)], vec![]);
     open(&shop, &["A1", "A2"], STRICT).expect("opens");
-    let marked = |bin, marks: Vec<Upto>| Typed { at: At { marks, ..at(bin, "Ada") }, ..typed(bin, "Ada", &[(TEA, 6)]) };
-    shop.node.count_in(FIRST, &marked("A1", vec![other(78, 5), other(79, 1)])).expect("seen");
+    let marked = |bin, marks: Vec<Upto>, done: Vec<Upto>| Typed {
+        at: At { marks, done, ..at(bin, "Ada") },
+        ..typed(bin, "Ada", &[(TEA, 6)])
+    };
+    let first = marked("A1", vec![other(78, 5), other(79, 1)], vec![other(81, 2)]);
+    shop.node.count_in(FIRST, &first).expect("seen");
     // What is told now was done by others since, as far as anybody here knows.
     hear(vec![other(77, 8)], vec![image(TEA, 9, 4)]);
-    shop.node.count_in(FIRST, &marked("A2", vec![other(78, 6), other(79, 1)])).expect("seen");
+    let second = marked("A2", vec![other(78, 6), other(79, 1)], vec![other(81, 4)]);
+    shop.node.count_in(FIRST, &second).expect("seen");
     hear(vec![other(77, 9), other(80, 2)], vec![image(TEA, 8, 4)]);
     shop.sell(&[(TEA, 1)]).expect("sells");
     review(&shop);
@@ -319,7 +324,10 @@ fn a_count_says_what_was_done_elsewhere_when_the_eyes_looked_and_not_when_it_is_
     assert_eq!((line.counted, line.delta), (11, 0));
     let cut = counts(&shop)[0].cut.clone().expect("a cut");
     assert_eq!(cut.heard, [other(77, 3), other(78, 5)]);
-    assert_eq!((cut.read, cut.done, cut.heard_at), (vec![other(79, 1)], vec![other(78, 6)], Some(heard_at)));
+    assert_eq!(
+        (cut.read, cut.done, cut.heard_at),
+        (vec![other(79, 1)], vec![other(78, 6), other(81, 4)], Some(heard_at))
+    );
     assert!(cut.until.expect("it ended") < shop.node.world().now());
 }
 

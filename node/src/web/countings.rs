@@ -199,7 +199,8 @@ async fn bin(
     Said(BinSaid { bin, person, marks }): Said<BinSaid>,
 ) -> Answer<CountingShown> {
     let marks = marks::or_asked(&app, marks).await;
-    let begun = blocking(&app, move |app| app.node.begin_bin(number, &At { bin, person, marks })).await?;
+    let begun =
+        blocking(&app, move |app| app.node.begin_bin(number, &At { bin, person, marks, done: Vec::new() })).await?;
     Ok(Json(shown(begun)))
 }
 
@@ -209,7 +210,7 @@ async fn scan(
     Said(said): Said<ScanSaid>,
 ) -> Answer<ScannedShown> {
     let ScanSaid { bin, person, product_id, amount, marks, alone } = said;
-    let scanned = Scanned { at: At { bin, person, marks }, product_id, amount, alone };
+    let scanned = Scanned { at: At { bin, person, marks, done: Vec::new() }, product_id, amount, alone };
     let counted = blocking(&app, move |app| app.node.scan_in(number, &scanned)).await?;
     Ok(Json(ScannedShown { counted }))
 }
@@ -222,8 +223,9 @@ async fn count(
     let TypedSaid { bin, person, lines, marks, again, alone } = said;
     let seen = |line: SeenSaid| Seen { product_id: line.product_id, counted: line.counted };
     let lines = lines.into_iter().map(seen).collect();
-    let marks = marks::or_asked(&app, marks).await;
-    let typed = Typed { at: At { bin, person, marks }, lines, again, alone };
+    // They are asked after the eyes have counted: what they say is no word of what was done before.
+    let done = if marks.is_empty() { marks::of_others(&app).await.marks } else { Vec::new() };
+    let typed = Typed { at: At { bin, person, marks, done }, lines, again, alone };
     Ok(Json(shown(blocking(&app, move |app| app.node.count_in(number, &typed)).await?)))
 }
 

@@ -118,7 +118,7 @@ mod tests {
 
     fn at(seq: i64) -> Moment {
         let (life, at) = (IncarnationId(Uuid::from_u128(1)), Timestamp::from_micros(seq));
-        Moment { life, seq, at, ahead: None, heard_at: None, known: Vec::new(), read: Vec::new() }
+        Moment { life, seq, at, ahead: None, heard_at: None, known: Vec::new(), read: Vec::new(), asked: Vec::new() }
     }
 
     /// Counted with the `seq`th entry, in bins A, B, ..., while the book said `balance`.

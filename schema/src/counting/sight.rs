@@ -156,11 +156,12 @@ fn known(moment: &Moment) -> BTreeMap<IncarnationId, i64> {
     largest(moment.known.iter().chain(&moment.read))
 }
 
-/// Of other journals, how far they were when all eyes had looked: read at the end of every look, for nobody knows
-/// here which of them was the last.
+/// Of other journals, how far they were when all eyes had looked: read or asked for at the end of every look, for
+/// nobody knows here which of them was the last.
 fn after<'a>(to: impl Iterator<Item = &'a Moment> + Clone) -> BTreeMap<IncarnationId, i64> {
-    let mut after = largest(to.clone().flat_map(|moment| &moment.read));
-    after.retain(|life, _| to.clone().all(|moment| moment.read.iter().any(|upto| upto.incarnation_id == *life)));
+    let mut after = largest(to.clone().flat_map(|moment| moment.read.iter().chain(&moment.asked)));
+    let says = |moment: &Moment, life| moment.read.iter().chain(&moment.asked).any(|upto| upto.incarnation_id == life);
+    after.retain(|life, _| to.clone().all(|moment| says(moment, *life)));
     after
 }
 

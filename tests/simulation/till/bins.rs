@@ -79,7 +79,7 @@ fn see(
     (product_id, counted): (ProductId, i64),
     marks: &[Upto],
 ) -> Result<(), Error> {
-    let at = At { bin: bin.to_owned(), person: person.to_owned(), marks: marks.to_vec() };
+    let at = At { bin: bin.to_owned(), person: person.to_owned(), marks: marks.to_vec(), done: Vec::new() };
     let lines = vec![Seen { product_id, counted }];
     till.node.count_in(number, &Typed { at, lines, again: false, alone: true }).map(drop)
 }

@@ -16,7 +16,7 @@ fn upto(number: u128, seq: i64) -> Upto {
 /// The device of life 1 at an entry of its journal; the minute is the same.
 fn at(seq: i64) -> Moment {
     let (at, heard_at) = (Timestamp::from_micros(seq * MINUTE), Some(Timestamp::from_micros(seq)));
-    Moment { life: life(1), seq, at, ahead: Some(0), heard_at, known: Vec::new(), read: Vec::new() }
+    Moment { life: life(1), seq, at, ahead: Some(0), heard_at, known: Vec::new(), read: Vec::new(), asked: Vec::new() }
 }
 
 fn look(bin: &str, units: i64, from: i64, to: i64) -> Look {
@@ -134,6 +134,19 @@ fn a_cut_is_true_of_every_look() {
         assert_eq!((cut.since, cut.until), (at(10).at, Some(at(20).at)));
         assert_eq!(cut.heard_at, at(10).heard_at);
     }
+}
+
+/// What a device said right after may have been done after the eyes looked, or before.
+#[test]
+fn what_a_device_said_when_it_was_asked_says_what_was_after_and_no_more() {
+    let mut only = look("A", 5, 10, 10);
+    (only.to.asked, only.from.asked) = (vec![upto(2, 6)], vec![upto(2, 6)]);
+    only.from.known = vec![upto(2, 4)];
+    let cut = seen(&[only.clone()], &[]).expect("a number").cut;
+    assert_eq!((cut.heard, cut.read, cut.done), (vec![upto(2, 4)], vec![], vec![upto(2, 6)]));
+    only.from.known = vec![upto(2, 6)];
+    let cut = seen(&[only], &[]).expect("a number").cut;
+    assert_eq!((cut.heard, cut.read, cut.done), (vec![], vec![upto(2, 6)], vec![]), "it had done nothing meanwhile");
 }
 
 #[test]
