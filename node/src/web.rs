@@ -59,7 +59,7 @@ pub enum Line {
         /// It.
         courier: Courier,
         /// For questions that are no part of a round; none where nobody answers them.
-        questions: Option<Uplink>,
+        questions: Option<Box<Uplink>>,
     },
     /// Only when somebody asks for a round: for one verb of the command line.
     OnCall {

@@ -157,7 +157,7 @@ mod tests {
     #[tokio::test]
     async fn who_waits_for_news_says_how_far_it_is_and_who_does_not_is_named() {
         let network = Network::open(1).await;
-        network.client.execute("update nodes set warehouse_id = $1", &[&SHOP]).await.unwrap();
+        network.all_stand_in(SHOP).await;
         let (server, pulls) = (&network.server, Pulls::default());
         let first = feed::page(server, OFFICE, at(3), None, feed::Limits::default()).await.unwrap();
         let outpost_sync::wire::Pulled::Page(page) = first.pulled else { panic!("a page") };
