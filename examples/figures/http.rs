@@ -28,6 +28,7 @@ pub async fn serve(server: Arc<Server>) -> Outcome<SocketAddr> {
 #[derive(Debug)]
 pub struct Line {
     stream: TcpStream,
+    written: Vec<u8>,
     read: Vec<u8>,
 }
 
@@ -36,7 +37,7 @@ impl Line {
     pub async fn open(address: SocketAddr) -> Outcome<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, read: Vec::new() })
+        Ok(Self { stream, written: Vec::new(), read: Vec::new() })
     }
 
     /// Posts a body as the made-up till and reads the answer.
@@ -46,14 +47,23 @@ impl Line {
         standing: Option<Standing>,
         body: &Encoded,
     ) -> Outcome<T> {
-        let mut request = head(path, standing, body).into_bytes();
-        request.extend_from_slice(&body.bytes);
-        self.stream.write_all(&request).await?;
-        let answer = self.answer().await?;
-        Ok(decode(Form::Binary, answer.is_zstd.then_some("zstd"), &answer.body)?)
+        self.written.clear();
+        self.written.extend_from_slice(head(path, standing, body).as_bytes());
+        self.written.extend_from_slice(&body.bytes);
+        self.stream.write_all(&self.written).await?;
+        let (is_zstd, answer) = self.answer().await?;
+        Ok(decode(Form::Binary, is_zstd.then_some("zstd"), answer)?)
     }
 
-    async fn answer(&mut self) -> Outcome<Answer> {
+    /// Asks for what there is at a path.
+    pub async fn get(&mut self, path: &str) -> Outcome<String> {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: figures\r\n\r\n");
+        self.stream.write_all(request.as_bytes()).await?;
+        Ok(String::from_utf8_lossy(self.answer().await?.1).into_owned())
+    }
+
+    /// The answer's body, and whether it is compressed.
+    async fn answer(&mut self) -> Outcome<(bool, &[u8])> {
         self.read.clear();
         let end = loop {
             if let Some(at) = self.read.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -61,16 +71,17 @@ impl Line {
             }
             self.more().await?;
         };
-        let head = String::from_utf8_lossy(&self.read[..end]).to_ascii_lowercase();
-        let length: usize = field(&head, "content-length").ok_or("an answer without its length")?.parse()?;
+        self.read[..end].make_ascii_lowercase();
+        let head = std::str::from_utf8(&self.read[..end])?;
+        let length: usize = field(head, "content-length").ok_or("an answer without its length")?.parse()?;
+        let (is_good, is_zstd) = (head.starts_with("http/1.1 2"), field(head, "content-encoding") == Some("zstd"));
         while self.read.len() < end + length {
             self.more().await?;
         }
-        let body = self.read[end..end + length].to_vec();
-        if !head.starts_with("http/1.1 2") {
-            return Err(format!("{head}{}", String::from_utf8_lossy(&body)).into());
+        if !is_good {
+            return Err(String::from_utf8_lossy(&self.read[..end + length]).into());
         }
-        Ok(Answer { is_zstd: field(&head, "content-encoding") == Some("zstd"), body })
+        Ok((is_zstd, &self.read[end..end + length]))
     }
 
     async fn more(&mut self) -> Outcome {
@@ -79,11 +90,6 @@ impl Line {
             _ => Ok(()),
         }
     }
-}
-
-struct Answer {
-    body: Vec<u8>,
-    is_zstd: bool,
 }
 
 fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {

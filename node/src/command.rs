@@ -15,6 +15,7 @@ pub mod card;
 pub mod carry;
 pub mod concerns;
 pub mod count;
+pub mod counting;
 pub mod deliveries;
 pub mod find;
 pub mod goods;

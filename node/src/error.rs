@@ -14,7 +14,7 @@ use outpost_schema::{
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
-use crate::{disk, fill::BadFile};
+use crate::{countings::NotCounted, disk, fill::BadFile};
 
 /// Why a verb of the node did nothing. Whatever it was, nothing of it was written.
 #[derive(Debug, Error)]
@@ -153,6 +153,12 @@ impl Error {
     /// What the machine said of a file.
     pub(crate) fn files(what: &Path, cause: std::io::Error) -> Self {
         if disk::is_full(&cause) { Self::DiskFull } else { Self::Files { what: what.display().to_string(), cause } }
+    }
+}
+
+impl From<NotCounted> for Error {
+    fn from(not: NotCounted) -> Self {
+        Self::Refused(not.into())
     }
 }
 
@@ -397,6 +403,9 @@ pub enum Refused {
         /// How much may be given.
         room: Money,
     },
+    /// A counting says no.
+    #[error(transparent)]
+    NotCounted(#[from] NotCounted),
     /// The order has come further already.
     #[error("this order is {status} already; nothing is left to do")]
     AlreadyThere {
@@ -442,6 +451,7 @@ impl Refused {
             Self::UnknownReturn { .. } => "unknown_return",
             Self::RefundUnknown => "refund_unknown",
             Self::RefundNeedsLine { .. } => "refund_needs_line",
+            Self::NotCounted(not) => not.code(),
             Self::AlreadyThere { .. } => "already_there",
         }
     }

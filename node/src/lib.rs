@@ -5,7 +5,7 @@
 //! [`Node::sell`]. Whatever a verb returned `Ok` for is on the disk.
 //!
 //! - [`node`]: what a node owns, and how it is opened
-//! - [`sell`], [`stockroom`], [`people`]: verbs that write
+//! - [`sell`], [`stockroom`], [`countings`], [`people`]: verbs that write
 //! - [`catalogue`], [`orders`], [`status`]: what is looked up
 //! - [`mod@line`]: the node's end of a round; [`fill`]: how it is filled from nothing or anew
 //! - [`backup`]: the whole device in a file, and back
@@ -19,6 +19,7 @@ pub mod carts;
 pub mod catalogue;
 pub mod command;
 pub mod config;
+pub mod countings;
 pub mod courier;
 pub mod db;
 pub mod deliveries;

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use outpost_node::{
     command::{
-        Failure, adjust, backup, card, carry, concerns, count, deliveries, find, goods, join, orders, restore, round,
-        salvage, scarce, sell, serve, status, stock, take_back, transfer, verify,
+        Failure, adjust, backup, card, carry, concerns, count, counting, deliveries, find, goods, join, orders,
+        restore, round, salvage, scarce, sell, serve, status, stock, take_back, transfer, verify,
     },
     config::{Config, LogFormat, Settings},
     stage,
@@ -45,6 +45,9 @@ enum Verb {
     Receive(adjust::Receive),
     Adjust(adjust::Adjust),
     Count(count::Count),
+    /// Count bin by bin, by several people; nothing is booked until somebody approves it
+    #[command(subcommand)]
+    Counting(counting::Counting),
     /// Show how far this device is, for a count at another one
     Mark,
     Deliveries(deliveries::Deliveries),
@@ -101,6 +104,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Receive(wanted) => adjust::receive(&config, &wanted),
         Verb::Adjust(wanted) => adjust::adjust(&config, &wanted),
         Verb::Count(count) => count::run(&config, &count),
+        Verb::Counting(verb) => counting::run(&config, &verb),
         Verb::Mark => count::mark(&config),
         Verb::Deliveries(wanted) => deliveries::run(&config, &wanted),
         Verb::Transfer(verb) => transfer::run(&config, &verb),

@@ -75,6 +75,10 @@ works! {
     UndoReceipt = "undo_receipt": WRITTEN;
     /// Goods were counted.
     Count = "count": WRITTEN;
+    /// Something is written down in a counting.
+    Counting = "counting": WRITTEN;
+    /// What was counted is booked.
+    Approve = "approve": WRITTEN;
     /// Allotment goes back.
     GiveBack = "give_back": WRITTEN;
     /// Allotment is asked for.

@@ -45,6 +45,8 @@ pub struct Counting {
     pub since: Option<Timestamp>,
     /// How far other devices were meanwhile, as their screens or they themselves said.
     pub marks: Vec<Upto>,
+    /// How far other devices were right after, as they said when they were asked.
+    pub done: Vec<Upto>,
     /// Who counted.
     pub remark: Remark,
 }
@@ -208,11 +210,13 @@ impl Writing<'_> {
             lines.push(CountLine { product_id, counted, delta });
         }
         let own = self.identity.incarnation_id();
-        let read = counting.marks.iter().filter(|upto| upto.incarnation_id != own).copied().collect();
+        let of_others =
+            |marks: &[Upto]| marks.iter().filter(|upto| upto.incarnation_id != own).copied().collect::<Vec<_>>();
+        let (read, done) = (of_others(&counting.marks), of_others(&counting.done));
         let now = self.now();
         let since = counting.since.unwrap_or(now).min(now);
         let (heard_at, heard) = (heard::at(self.conn())?, heard::of_others(self.conn())?);
-        let cut = Cut { since, heard_at, heard, read };
+        let cut = Cut { since, until: None, heard_at, heard, read, done };
         let (warehouse_id, remark) = (self.identity.warehouse_id(), counting.remark.clone());
         let count = Count { warehouse_id, lines: lines.clone(), cut: Some(cut), remark };
         let entry = self.append(&Op::Counted(count))?;

@@ -19,8 +19,8 @@ use outpost_sync::{
     verify::Referee,
     wire::{
         ACKED_HEADER, BODY_MAX, Born, DIGEST_PATH, DigestAsked, Digested, HEAD_HEADER, IMAGES_PATH, Imaged,
-        ImagesAsked, LIVES_PATH, LifeWanted, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH, Problem,
-        Pulled, Push, Pushed, REPORT_PATH, Report, Reported, Standing,
+        ImagesAsked, LIVES_PATH, LifeWanted, MARKS_PATH, Marks, NODE_HEADER, PROTOCOL, PROTOCOL_HEADER, PULL_PATH,
+        PUSH_PATH, Problem, Pulled, Push, Pushed, REPORT_PATH, Report, Reported, Standing,
     },
 };
 use reqwest::{Client, RequestBuilder, Response, Url, header, redirect};
@@ -76,6 +76,7 @@ pub struct Uplink {
     lives: Url,
     digest: Url,
     images: Url,
+    marks: Url,
     node_id: NodeId,
     /// The protocol that is spoken: our newest, until the server has said which it knows.
     spoken: Arc<AtomicU16>,
@@ -98,7 +99,8 @@ impl Uplink {
         let spoken = Arc::new(AtomicU16::new(PROTOCOL));
         let (push, report, pull, lives) = (join(PUSH_PATH)?, join(REPORT_PATH)?, join(PULL_PATH)?, join(LIVES_PATH)?);
         let (digest, images, file) = (join(DIGEST_PATH)?, join(IMAGES_PATH)?, join(FILE_PATH)?);
-        Ok(Self { client, push, report, pull, file, lives, digest, images, node_id, spoken })
+        let marks = join(MARKS_PATH)?;
+        Ok(Self { client, push, report, pull, file, lives, digest, images, marks, node_id, spoken })
     }
 
     /// Asks, and takes note of what the server speaks. One that does not speak our protocol is asked
@@ -119,6 +121,14 @@ impl Uplink {
             }
             return Ok(Answer { told: Told::of(&response), bytes: read(response).await? });
         }
+    }
+
+    /// Asks how far the other devices of this place are, who are woken to say so.
+    ///
+    /// # Errors
+    /// If the line breaks, or the server refuses; one of before protocol 4 knows no such question.
+    pub async fn marks(&self, standing: Standing) -> Result<Marks, Trouble> {
+        self.ask(|| self.post(&self.marks, standing, &())).await?.whole()
     }
 
     fn post(&self, to: &Url, standing: Standing, body: &impl Serialize) -> RequestBuilder {

@@ -2,7 +2,9 @@
 
 pub mod carried;
 pub mod carts;
+pub mod countings;
 mod guard;
+mod marks;
 mod metrics;
 pub mod orders;
 mod page;
@@ -53,7 +55,12 @@ const LIST_MAX: usize = 200;
 #[derive(Debug)]
 pub enum Line {
     /// A courier carries on by itself.
-    Carried(Courier),
+    Carried {
+        /// It.
+        courier: Courier,
+        /// For questions that are no part of a round; none where nobody answers them.
+        questions: Option<Box<Uplink>>,
+    },
     /// Only when somebody asks for a round: for one verb of the command line.
     OnCall {
         /// The server's address.
@@ -78,7 +85,7 @@ impl App {
     /// Ends the courier, if there is one; what waits is kept.
     pub fn close(&self) {
         match &self.line {
-            Line::Carried(courier) => courier.stop(),
+            Line::Carried { courier, .. } => courier.stop(),
             Line::OnCall { .. } => {}
         }
     }
@@ -86,7 +93,7 @@ impl App {
     /// Something waits to be pushed.
     fn nudge(&self) {
         match &self.line {
-            Line::Carried(courier) => courier.nudge(),
+            Line::Carried { courier, .. } => courier.nudge(),
             Line::OnCall { .. } => {}
         }
     }
@@ -94,7 +101,7 @@ impl App {
     /// How the line is, if somebody keeps looking.
     fn health(&self) -> Option<Health> {
         match &self.line {
-            Line::Carried(courier) => Some(courier.health()),
+            Line::Carried { courier, .. } => Some(courier.health()),
             Line::OnCall { .. } => None,
         }
     }
@@ -102,7 +109,7 @@ impl App {
     /// Runs a round now.
     async fn round(self: &Arc<Self>) -> Result<Done, Problem> {
         match &self.line {
-            Line::Carried(courier) => courier.round_now().await,
+            Line::Carried { courier, .. } => courier.round_now().await,
             Line::OnCall { server } => {
                 let server = server.clone();
                 match blocking(self, move |app| Ok(app.round_on_call(&server))).await {
@@ -116,7 +123,7 @@ impl App {
     /// Runs a round and compares the next slice of what is held here; `anew` begins a new walk.
     async fn look(self: &Arc<Self>, anew: bool) -> Result<Outcome, Problem> {
         match &self.line {
-            Line::Carried(courier) => courier.look_now(anew).await,
+            Line::Carried { courier, .. } => courier.look_now(anew).await,
             Line::OnCall { server } => {
                 let server = server.clone();
                 let work = move |app: &Self| {
@@ -162,6 +169,8 @@ pub fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .merge(returns::routes())
         .merge(people::routes())
         .merge(stock::routes())
+        .merge(marks::routes())
+        .merge(countings::routes())
         .merge(transfers::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)

@@ -28,6 +28,7 @@ use crate::{
 #[cfg(feature = "sqlite")]
 mod sqlite {
     use super::*;
+    use crate::counting::{CountingNumber, CountingState};
     use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
     use uuid::Uuid;
 
@@ -90,6 +91,7 @@ mod sqlite {
         Money: Money::from_parts, Money::parts;
         Amount: Amount::new, Amount::units;
         Rating: Rating::try_from, i64::from;
+        CountingNumber: |number| Ok(CountingNumber(number)), |number| number.0;
     }
 
     texts! {
@@ -105,6 +107,7 @@ mod sqlite {
         Condition: |word| word.word();
         SalePolicy: |word| word.word();
         RuleSort: |word| word.word();
+        CountingState: |word| word.word();
         NodeKind: |word| word.word();
         ConcernKind: |word| word.word();
         IncarnationState: |word| word.word();

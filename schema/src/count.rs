@@ -3,7 +3,8 @@
 //! Somebody counts while others sell, and what they sold may reach head office hours later. So a difference to a book
 //! is worth nothing by itself; what was seen is true of one moment. The cut names that moment journal by journal:
 //! of its own journal the counting device knows everything; of another one it knows what it had heard by the feed,
-//! and, if somebody read the mark off that device's screen or it answered when it was asked, exactly how far it was.
+//! and, if somebody read the mark off that device's screen, exactly how far it was. One that answered when it was asked
+//! right after the eyes had counted says from where on everything was after.
 //! What is on neither side of it is put there by its time, as far as clocks are known; and what remains is *doubtful*:
 //! it counts the way that leaves fewer, and asks for another count.
 //!
@@ -37,8 +38,11 @@ pub struct Upto {
 /// What had been done when the eyes counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cut {
-    /// When counting began, by the counting device's clock; it ended with the op.
+    /// When counting began, by the counting device's clock.
     pub since: Timestamp,
+    /// When it ended; with the op, if nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// Up to when it had heard head office, by that one's clock: what head office itself had done was done before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard_at: Option<Timestamp>,
@@ -46,6 +50,10 @@ pub struct Cut {
     pub heard: Vec<Upto>,
     /// Of other journals, how far they were while it was counted: what came after that was after.
     pub read: Vec<Upto>,
+    /// Of other journals, how far they were when the last eyes were done: what came after that was after, and of what
+    /// came before it more may be known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub done: Vec<Upto>,
 }
 
 /// A span of head office's clock.
@@ -111,6 +119,19 @@ pub struct InForce {
     pub doubtful: i64,
 }
 
+/// Checks how far other journals were read to be.
+///
+/// # Errors
+/// `too_many_lines` beyond [`JOURNALS_MAX`], `amount_out_of_range` for what is no place in a journal.
+pub fn check_marks(marks: &[Upto]) -> Result<(), Fault> {
+    let count = marks.len();
+    if count > JOURNALS_MAX {
+        return Err(Fault::TooManyLines { count, max: JOURNALS_MAX });
+    }
+    let wrong = marks.iter().find(|upto| !(0..=SEQ_MAX).contains(&upto.seq));
+    wrong.map_or(Ok(()), |upto| Err(Fault::AmountOutOfRange { units: upto.seq }))
+}
+
 impl Span {
     /// A moment of head office's own clock.
     pub const fn at(moment: Timestamp) -> Self {
@@ -139,16 +160,16 @@ impl Skew {
 impl Cut {
     /// A cut names journals, each at most once a list, and places in them.
     pub(crate) fn check(&self) -> Result<(), Fault> {
-        let count = self.heard.len().max(self.read.len());
-        if count > JOURNALS_MAX {
-            return Err(Fault::TooManyLines { count, max: JOURNALS_MAX });
-        }
-        let wrong = self.heard.iter().chain(&self.read).find(|upto| !(0..=SEQ_MAX).contains(&upto.seq));
-        wrong.map_or(Ok(()), |upto| Err(Fault::AmountOutOfRange { units: upto.seq }))
+        [&self.heard, &self.read, &self.done].into_iter().try_for_each(|list| check_marks(list))
     }
 
     fn of(list: &[Upto], life: IncarnationId) -> Option<i64> {
         list.iter().filter(|upto| upto.incarnation_id == life).map(|upto| upto.seq).max()
+    }
+
+    /// When counting had ended, of a count that was told at `told`.
+    pub fn ended(&self, told: Timestamp) -> Timestamp {
+        self.until.unwrap_or(told).max(self.since)
     }
 
     /// How far each journal was known: everything up to there was before.
@@ -177,7 +198,8 @@ impl InForce {
             if op.seq <= self.cut.heard_of(life) {
                 return When::Before;
             }
-            if Cut::of(&self.cut.read, life).is_some() {
+            let was_done = Cut::of(&self.cut.done, life).is_some_and(|done| op.seq > done);
+            if was_done || Cut::of(&self.cut.read, life).is_some() {
                 return When::After;
             }
         }
@@ -230,14 +252,17 @@ mod tests {
         Timestamp::from_micros(number * MINUTE)
     }
 
-    /// Counted by life 1 with its tenth op, between minute 100 and 105. It had heard life 2 up to 5, and read life 3 at 8.
+    /// Counted by life 1 with its tenth op, between minute 100 and 105. It had heard life 2 up to 5, read life 3 at 8, and
+    /// of life 5 read 4 before the first bin and 6 after the last.
     fn count() -> InForce {
         let upto = |number, seq| Upto { incarnation_id: life(number), seq };
         let cut = Cut {
             since: minute(100),
+            until: Some(minute(105)),
             heard_at: Some(minute(60)),
-            heard: vec![upto(2, 5), upto(3, 2)],
+            heard: vec![upto(2, 5), upto(3, 2), upto(5, 4)],
             read: vec![upto(3, 8)],
+            done: vec![upto(5, 6)],
         };
         let while_counting = Some(Span { from: minute(97), to: minute(108) });
         let (life, seq, counted) = (life(1), 10, 7);
@@ -259,6 +284,11 @@ mod tests {
             (Some(2), 6, at(109, 115), When::After),
             (Some(3), 8, at(200, 206), When::Before),
             (Some(3), 9, at(80, 86), When::After),
+            (Some(5), 4, None, When::Before),
+            (Some(5), 5, None, When::Doubtful),
+            (Some(5), 5, at(80, 86), When::Before),
+            (Some(5), 6, at(200, 206), When::After),
+            (Some(5), 7, at(80, 86), When::After),
             (Some(4), 1, None, When::Doubtful),
             (Some(4), 1, at(10, 16), When::Before),
             (None, 0, at(50, 50), When::Before),
@@ -272,6 +302,14 @@ mod tests {
         let unknown = InForce { while_counting: None, ..count() };
         assert_eq!(unknown.when(Told { life: None, seq: 0, at: at(60, 60) }), When::Before, "it had heard of that");
         assert_eq!(unknown.when(Told { life: None, seq: 0, at: at(61, 61) }), When::Doubtful);
+    }
+
+    #[test]
+    fn a_count_that_was_told_later_ended_when_the_eyes_did() {
+        let cut = count().cut;
+        assert_eq!(cut.ended(minute(300)), minute(105));
+        assert_eq!(Cut { until: None, ..cut.clone() }.ended(minute(300)), minute(300));
+        assert_eq!(Cut { until: Some(minute(7)), ..cut }.ended(minute(300)), minute(100), "never before it began");
     }
 
     #[test]

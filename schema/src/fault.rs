@@ -115,6 +115,12 @@ pub enum Fault {
     /// More came damaged than came at all.
     #[error("more came damaged than came; the damaged ones are a part of those that came")]
     MoreDamagedThanCame,
+    /// A tolerance below nothing, or beyond everything.
+    #[error("a tolerance is a number of units from 0, and a whole number of percent from 0 to 100")]
+    ToleranceOutOfRange,
+    /// Text that is no counting's number.
+    #[error("this is not a counting's number; give the one that `outpost-node counting list` shows")]
+    NotACounting,
     /// Text that is no transfer's code.
     #[error("this is not a transfer's code; write it like K1-T17-O, as it stands on the box")]
     NotATransferCode,
@@ -160,6 +166,8 @@ impl Fault {
             Self::Unreadable { .. } => "unreadable",
             Self::SameWarehouse => "same_warehouse",
             Self::MoreDamagedThanCame => "more_damaged_than_came",
+            Self::ToleranceOutOfRange => "tolerance_out_of_range",
+            Self::NotACounting => "not_a_counting",
             Self::NotATransferCode => "not_a_transfer_code",
             Self::WrongTransferCode => "wrong_transfer_code",
             Self::UnbelievableCart { .. } => "unbelievable_cart",

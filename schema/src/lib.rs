@@ -9,6 +9,7 @@ pub mod clock;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod column;
 pub mod count;
+pub mod counting;
 pub mod delivery;
 pub mod device;
 pub mod digest;

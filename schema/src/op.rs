@@ -66,9 +66,9 @@ pub struct Goods {
 pub struct CountLine {
     /// Of what.
     pub product_id: ProductId,
-    /// How many were seen, at least 0.
+    /// How many were seen, with what the node itself moved between that and the op; at least 0.
     pub counted: i64,
-    /// Counted less what the node's book said at that moment: the movement it writes.
+    /// Counted less what the node's book says: the movement it writes.
     pub delta: i64,
 }
 
@@ -285,6 +285,7 @@ impl Op {
         match self {
             Self::Sale(sale) if !sale.holds.is_empty() || sale.to_be_confirmed => 3,
             Self::Received(received) if received.says_more() => 2,
+            // That a cut says when it ended needs no version: who passes it over doubts more, never less.
             Self::Counted(count) if count.cut.is_some() || !count.remark.is_empty() => 2,
             Self::Sale(_)
             | Self::CustomerAdded(_)

@@ -80,6 +80,8 @@ bugs! {
     LatestStatusWins,
     /// What was sold before a count and is told after it leaves the book once more.
     LateSaleCounted,
+    /// What is sold between two bins of a product that are counted one after the other is taken to have been seen.
+    BinsSeenAsOneMoment,
     /// What a return may give back is looked at return by return, not over all of them.
     RefundsCappedPerReturn,
     /// Damaged goods that come back are put on the shelf.

@@ -1,6 +1,7 @@
 //! Words from fixed lists: one spelling each, in bodies, databases and command lines alike.
 
 use crate::{
+    counting::CountingState,
     device::{IncarnationState, LifeReason, NodeKind},
     fault::Fault,
     movement::Cause,
@@ -115,6 +116,8 @@ words! {
         Transfer = "transfer", Backorder = "backorder", Refund = "refund", AcceptLoss = "accept_loss",
         Recount = "recount", MergeCustomers = "merge_customers", KeepApart = "keep_apart",
         VoidDuplicate = "void_duplicate", Salvage = "salvage", Found = "found", Noted = "noted";
+    CountingState, "state of a counting":
+        Open = "open", Review = "review", Approved = "approved", Cancelled = "cancelled";
     RuleSort, "sort of rule":
         Labels = "labels", Policy = "policy", Low = "low";
 }

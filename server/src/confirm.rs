@@ -23,8 +23,9 @@ pub async fn confirm(server: &Server) -> Result<u64, Error> {
     Ok(confirmed)
 }
 
-/// Looks again and again, for as long as the task lives.
-pub(crate) async fn watch(server: Arc<Server>) {
+/// Looks again and again, for as long as it is polled. It goes by the wall clock, so whoever only routes requests does
+/// not start it.
+pub(crate) async fn keep_confirmed(server: Arc<Server>) {
     loop {
         sleep(LOOK).await;
         if let Err(error) = confirm(&server).await {

@@ -44,6 +44,7 @@ use crate::{
     },
     epoch::{self, Claim},
     error::Error,
+    roll_call::RollCalls,
     server::Server,
     wake::Waiting,
 };
@@ -199,9 +200,11 @@ pub struct Pulls {
     pub lane: Lane,
     /// Who was heard.
     pub heard: Heard,
+    /// Questions to those that wait.
+    pub calls: RollCalls,
 }
 
-/// Serves one page as [`page`] does; if it is empty, waits up to `wait` for news.
+/// Serves one page as [`page`] does; if it is empty, waits up to `wait` for news, or for somebody who calls the roll.
 ///
 /// # Errors
 /// [`Unserved`].
@@ -215,7 +218,10 @@ pub async fn follow(
     let look = || look(server, &pulls.lane, (caller, standing), cursor);
     let mut served = look().await?;
     pulls.heard.note(server, caller.node_id).await;
-    if !served.is_empty() || wait.is_zero() {
+    let places = served.scopes.warehouses.clone();
+    pulls.calls.hear(&places, standing);
+    let is_called = || pulls.calls.wakes(&places, standing.incarnation_id);
+    if is_called() || !served.is_empty() || wait.is_zero() {
         return Ok(served.pulled);
     }
     let ticket = pulls.waiting.enter(served.scopes.all(), &served.at).ok_or(Unserved::TooManyWaiting)?;
@@ -227,7 +233,7 @@ pub async fn follow(
             () = ticket.hear() => {}
         }
         served = look().await?;
-        if !served.is_empty() {
+        if is_called() || !served.is_empty() {
             return Ok(served.pulled);
         }
     }

@@ -10,7 +10,13 @@
 pub mod standing;
 pub mod unheld;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use outpost_schema::{
     clock::Timestamp,
@@ -22,7 +28,10 @@ use outpost_sync::{
     hold::{Answer, Book, Decided, Held, check, decide},
     wire::{Caller, HoldPlaced, HoldWanted},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::yield_now,
+};
 
 pub use self::{
     standing::{allot, extend, keep_swept, release, sweep},
@@ -49,6 +58,10 @@ const QUEUE_MAX: usize = 8_192;
 /// Callers settled in one transaction: past the knee of its curve, and still a millisecond or two.
 const GROUP_MAX: usize = 256;
 
+/// Turns of the runtime for which a group waits at most while others still come: each takes what the cores need for
+/// whoever is at the door, and who comes alone waits for one in which nobody came.
+const TURNS_MAX: usize = 8;
+
 /// One caller's wish, and where the answer goes.
 struct Wish {
     caller: Caller,
@@ -60,20 +73,26 @@ struct Wish {
 #[derive(Debug)]
 pub struct Desk {
     lanes: Vec<mpsc::Sender<Wish>>,
+    groups: Arc<AtomicU64>,
     _tasks: Vec<Task>,
 }
 
 impl Desk {
     /// Opens the desk on the current runtime.
     pub fn open(server: &Arc<Server>) -> Self {
-        let mut tasks = Vec::new();
+        let (mut tasks, groups) = (Vec::new(), Arc::default());
         let mut lane = || {
             let (sender, receiver) = mpsc::channel(QUEUE_MAX);
-            tasks.push(Task::start(serve(Arc::clone(server), receiver)));
+            tasks.push(Task::start(serve(Arc::clone(server), receiver, Arc::clone(&groups))));
             sender
         };
         let lanes = (0..LANES).map(|_| lane()).collect();
-        Self { lanes, _tasks: tasks }
+        Self { lanes, groups, _tasks: tasks }
+    }
+
+    /// How many groups were settled since it was opened.
+    pub fn groups(&self) -> u64 {
+        self.groups.load(Ordering::Relaxed)
     }
 
     /// Places a hold, or says again that it stands.
@@ -91,9 +110,11 @@ impl Desk {
 }
 
 /// Settles whoever waits, group after group.
-async fn serve(server: Arc<Server>, mut lane: mpsc::Receiver<Wish>) {
+async fn serve(server: Arc<Server>, mut lane: mpsc::Receiver<Wish>, groups: Arc<AtomicU64>) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while lane.recv_many(&mut group, GROUP_MAX).await > 0 {
+        gather(&mut lane, &mut group).await;
+        groups.fetch_add(1, Ordering::Relaxed);
         let (mut asked, mut replies) = (Asked::default(), Vec::with_capacity(group.len()));
         for Wish { caller, wanted, reply } in group.drain(..) {
             asked.callers.push(caller);
@@ -105,6 +126,23 @@ async fn serve(server: Arc<Server>, mut lane: mpsc::Receiver<Wish>) {
         for (reply, answer) in replies.into_iter().zip(answers) {
             // Who no longer listens asks again; the hold is known by its id.
             let _gone = reply.send(answer);
+        }
+    }
+}
+
+/// Lets in whoever is at the door already. Without that, the first of those who were just answered and ask again would
+/// be settled alone, while all others wait for that one's commit.
+async fn gather<T>(lane: &mut mpsc::Receiver<T>, group: &mut Vec<T>) {
+    for _ in 0..TURNS_MAX {
+        let before = group.len();
+        yield_now().await;
+        while group.len() < GROUP_MAX
+            && let Ok(wish) = lane.try_recv()
+        {
+            group.push(wish);
+        }
+        if group.len() == before {
+            break;
         }
     }
 }
@@ -203,5 +241,31 @@ fn told(answer: Answer) -> Result<HoldPlaced, Unheld> {
         Answer::IdTaken => Err(Unheld::IdTaken),
         Answer::Closed => Err(Unheld::Closed),
         Answer::UnknownStock => Err(Unheld::UnknownStock),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is gathered after the first while somebody comes at each of so many turns.
+    async fn gathered_of(coming: usize) -> usize {
+        let (sender, mut lane) = mpsc::channel(QUEUE_MAX);
+        let mut group = vec![0];
+        tokio::spawn(async move {
+            for number in 1..=coming {
+                _ = sender.try_send(number);
+                yield_now().await;
+            }
+        });
+        gather(&mut lane, &mut group).await;
+        group.len()
+    }
+
+    #[tokio::test]
+    async fn a_group_lets_in_whoever_is_at_the_door_and_waits_for_nobody_else() {
+        assert_eq!(gathered_of(0).await, 1, "who comes alone is settled alone");
+        assert_eq!(gathered_of(3).await, 4);
+        assert_eq!(gathered_of(10 * TURNS_MAX).await, 1 + TURNS_MAX, "a stream without end holds nobody up");
     }
 }

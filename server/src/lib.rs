@@ -33,6 +33,7 @@ pub mod lives;
 pub mod nodes;
 pub mod output;
 pub mod publish;
+pub mod roll_call;
 pub mod rules;
 pub mod server;
 pub mod settle;

@@ -128,6 +128,12 @@ impl Waiting {
         Some(Ticket { waiting: Arc::clone(self), number, scopes, bell, _place: place })
     }
 
+    /// Wakes whoever waits for news of a scope, to look for itself.
+    pub fn ring(&self, scope: Uuid) {
+        let book = self.book();
+        book.by_scope.get(&scope).into_iter().flat_map(HashMap::values).for_each(|bell| bell.notify_one());
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -233,10 +233,13 @@ fn place(book: &mut Book, line: Held, decided: &mut Decided) {
 }
 
 /// The answer to a wish that a hold lasts longer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Extension {
-    /// It lasts until then.
-    Lasts(HoldPlaced),
+    /// It lasts until then. These rows change: what had been released of them since its time came is promised to it
+    /// again.
+    Lasts(HoldPlaced, BTreeMap<StockKey, Level>),
+    /// Its time came, and too few are left of what was released since; what is, line by line.
+    NothingLeft(Vec<Available>),
     /// It is over.
     Closed,
     /// A moment that is past, or further off than a hold may last.
@@ -246,16 +249,30 @@ pub enum Extension {
 }
 
 /// Decides whether a hold of these lines lasts until a moment. It is never cut short: who was told of it may
-/// rely on what it was told.
-pub fn extend(lines: &[Held], until: Timestamp, now: Timestamp) -> Extension {
-    if lines.is_empty() {
-        return Extension::UnknownHold;
+/// rely on what it was told. If its time has come, it still has what nobody has released since; of the rows in
+/// `lapsed` it was released for no other reason, and is placed again if there are enough.
+pub fn extend(lines: &[Held], lapsed: &BTreeMap<StockKey, Level>, until: Timestamp, now: Timestamp) -> Extension {
+    let Some(hold_id) = lines.first().map(|line| line.hold_id) else { return Extension::UnknownHold };
+    let again: Vec<(&Held, Level)> =
+        lines.iter().filter_map(|line| lapsed.get(&line.key).map(|level| (line, *level))).collect();
+    let lasting = lines.iter().filter(|line| line.is_open).chain(again.iter().map(|(line, _)| *line));
+    let Some(lasted) = lasting.map(|line| line.expires_at).max() else { return Extension::Closed };
+    if until <= now || until > now.plus_seconds(HOLD_SECONDS_MAX) {
+        return Extension::BadMoment;
     }
-    match lines.iter().find(|line| line.stands(now)) {
-        None => Extension::Closed,
-        Some(_) if until <= now || until > now.plus_seconds(HOLD_SECONDS_MAX) => Extension::BadMoment,
-        Some(line) => Extension::Lasts(HoldPlaced { expires_at: line.expires_at.max(until), ..line.placed() }),
+    let rooms: Vec<Available> = again.iter().map(|(line, level)| room(line, level.available())).collect();
+    if rooms.iter().any(|room| room.wanted > room.available) {
+        return Extension::NothingLeft(rooms);
     }
+    let taken =
+        |(line, level): (&Held, Level)| (line.key, Level { promised: level.promised + line.amount.units(), ..level });
+    let lasts = HoldPlaced { hold_id, expires_at: lasted.max(until) };
+    Extension::Lasts(lasts, again.into_iter().map(taken).collect())
+}
+
+fn room(line: &Held, available: i64) -> Available {
+    let StockKey { product_id, warehouse_id } = line.key;
+    Available { product_id, warehouse_id, wanted: line.amount.units(), available }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! the same endpoints speak JSON for people with curl. Fields are only ever added, with a default.
 
 mod holds;
+mod marks;
 
 use outpost_schema::{
     cart::Cart,
@@ -18,8 +19,9 @@ use outpost_schema::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use self::holds::{
-    Available, Buyer, HOLD_LINES_MAX, HOLD_SECONDS_MAX, HoldExtended, HoldLine, HoldPlaced, HoldWanted,
+pub use self::{
+    holds::{Available, Buyer, HOLD_LINES_MAX, HOLD_SECONDS_MAX, HoldExtended, HoldLine, HoldPlaced, HoldWanted},
+    marks::{MARKS_PATH, Marks},
 };
 
 /// The newest protocol this program speaks. It is raised with every word, and every field of what is

@@ -2,6 +2,7 @@
 
 mod backups;
 mod checks;
+mod counting;
 mod every;
 mod lives;
 mod office;

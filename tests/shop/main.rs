@@ -18,6 +18,7 @@ mod carts;
 mod catalogue;
 mod clocks;
 mod copies;
+mod counting;
 mod damaged;
 mod examples;
 mod facts;

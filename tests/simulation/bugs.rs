@@ -30,7 +30,7 @@ enum At {
 
 /// Every mistake, the shallowest depth at which the code is run where it is made, and within how many seeds it
 /// must be caught there.
-const MISTAKES: [(Bug, At, u64); 39] = [
+const MISTAKES: [(Bug, At, u64); 40] = [
     (Bug::LostSavepoint, At::Model, 20_000),
     (Bug::LatestStatusWins, At::Model, 20_000),
     (Bug::CounterInAMap, At::Model, 20_000),
@@ -45,7 +45,7 @@ const MISTAKES: [(Bug, At, u64); 39] = [
     (Bug::GrantTakenFromAnswer, At::Node, 500),
     (Bug::AckedTakenForContained, At::Node, 500),
     (Bug::TotalsAheadOfOps, At::Node, 500),
-    (Bug::ReceiptsOfAnotherLife, At::Node, 500),
+    (Bug::ReceiptsOfAnotherLife, At::Node, 3_000),
     (Bug::CursorBeforePage, At::Node, 500),
     (Bug::AnsweredBeforeCommit, At::Postgres, 200),
     (Bug::VerdictForgotten, At::Postgres, 200),
@@ -66,6 +66,7 @@ const MISTAKES: [(Bug, At, u64); 39] = [
     (Bug::WriteOffKept, At::Model, 20_000),
     (Bug::ConcernOpenedTwice, At::Model, 20_000),
     (Bug::ReclaimUnheard, At::Node, 500),
+    (Bug::BinsSeenAsOneMoment, At::Node, 500),
     (Bug::OwnHoldInTheWay, At::Model, 20_000),
     (Bug::HoldPlacedInPart, At::Model, 20_000),
     (Bug::ExtensionForgotten, At::Model, 20_000),

@@ -26,6 +26,9 @@ pub trait Device: Local<Error: Display> {
     /// [`Undone`].
     fn act(&self, act: &Act) -> Result<Done, Undone>;
 
+    /// Whether it can keep what was seen in a bin until the next one is counted.
+    fn has_bins(&self) -> bool;
+
     /// Whether the power went out: nothing more happens here before a restart.
     fn is_dark(&self) -> bool;
 

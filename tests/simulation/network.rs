@@ -197,6 +197,7 @@ impl<D: Depth> Network<D> {
             image: None,
             disk,
             under_way: None,
+            half: None,
             is_doubtful: false,
             was_doubtful: false,
             doubtful_life: None,

@@ -6,7 +6,7 @@ use outpost_schema::{movement::Cause, order::OrderStatus};
 use crate::{
     chance::Chance,
     options::{Options, Sort},
-    step::{Chore, Fault, Step, Verb},
+    step::{Chore, Fault, Meanwhile, Step, Verb},
 };
 
 /// A number from which everything with a number is drawn; larger than any list.
@@ -52,7 +52,7 @@ fn step(sort: Sort, chance: &mut Chance) -> Step {
             let (is_damaged, complete) = (chance.in_a_hundred(20), chance.in_a_hundred(25));
             at(Verb::Arrive { load: other, units, is_damaged, complete })
         }
-        Sort::Count => at(Verb::Count { product: other, reads: chance.in_a_hundred(60) }),
+        Sort::Count => at(Verb::Count { product: other, meanwhile: meanwhile(chance) }),
         Sort::GiveBack => at(Verb::GiveBack { product: other, units }),
         Sort::Ask => at(Verb::Ask { product: other, units }),
         Sort::Advance => at(Verb::Advance { order: other, status: status(chance) }),
@@ -110,6 +110,14 @@ fn lines(chance: &mut Chance) -> Vec<(usize, i64)> {
 /// Mostly the guest.
 fn customer(chance: &mut Chance) -> Option<usize> {
     chance.in_a_hundred(40).then(|| chance.below(MANY))
+}
+
+fn meanwhile(chance: &mut Chance) -> Meanwhile {
+    match chance.below(100) {
+        0..60 => Meanwhile::Read,
+        60..80 => Meanwhile::Asked,
+        _ => Meanwhile::Unknown,
+    }
 }
 
 fn cause(chance: &mut Chance) -> Cause {

@@ -41,6 +41,17 @@ pub enum Step {
     Pass(i64),
 }
 
+/// What is known of the other tills of a place when somebody has counted there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meanwhile {
+    /// What the feed had told.
+    Unknown,
+    /// Somebody walked round and read how far each was.
+    Read,
+    /// They were asked right after.
+    Asked,
+}
+
 /// What people do at a till, by number.
 #[derive(Clone, Debug)]
 pub enum Verb {
@@ -64,8 +75,8 @@ pub enum Verb {
     Dispatch { product: Nth, units: i64, to: Nth },
     /// Takes goods in that are on the road to here: some of them, perhaps the last.
     Arrive { load: Nth, units: i64, is_damaged: bool, complete: bool },
-    /// Somebody looks, and writes down what is there; perhaps they walk round the tills too, and read how far each is.
-    Count { product: Nth, reads: bool },
+    /// Somebody looks, and writes down what is there.
+    Count { product: Nth, meanwhile: Meanwhile },
     /// Gives a part of what is allotted back.
     GiveBack { product: Nth, units: i64 },
     /// Asks for more.
@@ -172,8 +183,10 @@ pub enum Act {
     Dispatch { product: ProductId, units: i64, to_id: WarehouseId },
     /// Goods come from the road.
     Arrive { code: TransferCode, product: ProductId, units: i64, damaged: i64, complete: bool },
-    /// So many were seen.
-    Count { product: ProductId, seen: i64, marks: Vec<Upto> },
+    /// So many were seen; in two bins, of which the second one only now, if these are said.
+    Count { product: ProductId, seen: i64, marks: Vec<Upto>, done: Vec<Upto>, bins: Option<Bins> },
+    /// So many were seen in the first of two bins.
+    Look { product: ProductId, units: i64, marks: Vec<Upto> },
     /// See [`Verb::GiveBack`].
     GiveBack { product: ProductId, units: i64 },
     /// See [`Verb::Ask`].
@@ -188,11 +201,22 @@ pub enum Act {
     Customer { email: String },
 }
 
+/// How many of a product are in two bins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bins {
+    /// In the first one now: somebody looked into it before.
+    pub first: i64,
+    /// In the second.
+    pub second: i64,
+}
+
 /// What came of an [`Act`], as the person was told.
 #[derive(Clone, Debug)]
 pub enum Done {
     /// A receipt was printed.
     Sold(Box<Order>),
+    /// It is written down, and nowhere told.
+    Looked,
     /// It is in the journal, and changed the book of this row by so much.
     Noted { key: Option<StockKey>, delta: i64 },
     /// Goods left, under this code.

@@ -1,6 +1,7 @@
 //! The real till: the shipped node over its SQLite and sled, on a disk whose power can be cut.
 
 mod act;
+mod bins;
 mod depth;
 mod differences;
 mod home;
@@ -151,6 +152,10 @@ impl Device for RealTill {
             Stopped::Dark => Undone::Dark,
             Stopped::Node(error) => Undone::Refused(error.code().to_owned()),
         })
+    }
+
+    fn has_bins(&self) -> bool {
+        true
     }
 
     fn is_dark(&self) -> bool {

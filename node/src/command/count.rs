@@ -1,6 +1,7 @@
 //! `count`: what was seen on the shelf.
 
 use outpost_schema::{count::Upto, op::CountLine};
+use outpost_sync::wire::Marks;
 
 use super::{Failure, status, till::Till, wanted};
 use crate::{
@@ -63,15 +64,18 @@ pub fn run(config: &Config, count: &Count) -> Result<(), Failure> {
     let till = Till::open(config)?;
     let (mut lines, mut names) = (Vec::new(), Vec::new());
     for text in &count.seen {
-        let (code, counted) = wanted::split(text, '=')
-            .ok_or_else(|| Failure::usage("bad_count", format!("{text:?} is no count; write it like TEA=7")))?;
-        let product = wanted::product(&till, code)?.product;
+        let (product, counted) = wanted::seen(&till, text)?;
         lines.push(SeenSaid { product_id: product.product_id, counted });
         names.push(product.name);
+    }
+    let others: Marks = till.get("/v1/marks", &[])?;
+    for name in &others.silent {
+        say!("{name} does not say how far it is; if it sold or received some of this just now, count again later");
     }
     let said = CountSaid {
         lines,
         marks: count.marks.iter().map(|mark| mark.0).collect(),
+        done: Some(others.marks),
         since: None,
         person: count.by.clone(),
         note: count.note.clone(),

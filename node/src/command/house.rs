@@ -48,7 +48,9 @@ impl House {
         let listener = TcpListener::bind(at).await.map_err(|error| cannot_listen(at, &error))?;
         let address = listener.local_addr().map_err(|error| cannot_listen(at, &error))?;
         let line = if stays {
-            Line::Carried(Courier::start(Arc::clone(&node), uplink).map_err(|error| no_courier(&error))?)
+            let questions = Some(Box::new(Uplink::new(&server, identity.node_id())?));
+            let courier = Courier::start(Arc::clone(&node), uplink).map_err(|error| no_courier(&error))?;
+            Line::Carried { courier, questions }
         } else {
             Line::OnCall { server }
         };

@@ -1,6 +1,6 @@
 //! What a person types for a product: its barcode or sku, and how many.
 
-use outpost_schema::{id::ProductId, money::Money};
+use outpost_schema::{catalogue::Product, id::ProductId, money::Money};
 use outpost_sync::wire::Problem;
 
 use super::{Failure, till::Till};
@@ -55,6 +55,13 @@ fn labelled(found: &FoundShown) -> Result<Wanted, Failure> {
 pub(super) fn split(text: &str, mark: char) -> Option<(&str, i64)> {
     let (code, units) = text.rsplit_once(mark)?;
     Some((code, units.parse().ok()?)).filter(|(code, _)| !code.is_empty())
+}
+
+/// The product of `CODE=SEEN`, and how many were seen.
+pub(super) fn seen(till: &Till, text: &str) -> Result<(Product, i64), Failure> {
+    let (code, counted) = split(text, '=')
+        .ok_or_else(|| Failure::usage("bad_count", format!("{text:?} is no count; write it like TEA=7")))?;
+    Ok((product(till, code)?.product, counted))
 }
 
 /// The one product that this code or name means.

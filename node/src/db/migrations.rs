@@ -33,7 +33,8 @@ const MIGRATIONS: &[Migration] = &[
     ("0014_heard_at", include_str!("../../../migrations/node/0014_heard_at.sql")),
     ("0015_rules", include_str!("../../../migrations/node/0015_rules.sql")),
     ("0016_confirmations", include_str!("../../../migrations/node/0016_confirmations.sql")),
-    ("0017_sizing", include_str!("../../../migrations/node/0017_sizing.sql")),
+    ("0017_countings", include_str!("../../../migrations/node/0017_countings.sql")),
+    ("0018_sizing", include_str!("../../../migrations/node/0018_sizing.sql")),
 ];
 
 const APPLIED: &str = "create table if not exists migrations (

@@ -9,6 +9,7 @@ pub(crate) mod checks;
 pub(crate) mod concerns;
 pub(crate) mod confirmations;
 pub(crate) mod copy;
+pub(crate) mod countings;
 pub(crate) mod deliveries;
 pub(crate) mod epochs;
 pub(crate) mod fed;

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod applying;
+mod counting;
 mod filling;
 mod forgetting;
 mod full;

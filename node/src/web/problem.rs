@@ -103,6 +103,7 @@ fn status_of(error: &Error) -> StatusCode {
 
 fn refusal(refused: &Refused) -> StatusCode {
     match refused {
+        Refused::NotCounted(not) if not.is_unknown() => StatusCode::NOT_FOUND,
         Refused::UnknownProduct { .. }
         | Refused::UnknownCustomer { .. }
         | Refused::UnknownAddress { .. }
@@ -132,6 +133,7 @@ fn refusal(refused: &Refused) -> StatusCode {
         | Refused::BeyondFree { .. }
         | Refused::NothingToUndo
         | Refused::AlreadyThere { .. }
+        | Refused::NotCounted(_)
         | Refused::NotHandedOver { .. }
         | Refused::MoreThanBought { .. }
         | Refused::NothingLeft

@@ -21,7 +21,7 @@ use outpost_schema::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    App, blocking,
+    App, blocking, marks,
     problem::{Answer, Failed},
     rows,
     take::{Asked, Nothing, Said},
@@ -191,6 +191,9 @@ pub struct CountSaid {
     /// How far other devices here were meanwhile, as `GET /v1/mark` at each says.
     #[serde(default)]
     pub marks: Vec<Upto>,
+    /// How far they were right after, as they said when they were asked; if nothing is said, they are asked now.
+    #[serde(default)]
+    pub done: Option<Vec<Upto>>,
     /// When counting began; just now, if nothing is said.
     pub since: Option<Timestamp>,
     /// Who counted.
@@ -229,7 +232,6 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/v1/stock/receive", post(receive))
         .route("/v1/stock/adjust", post(adjust))
         .route("/v1/stock/count", post(count))
-        .route("/v1/mark", get(mark))
         .route("/v1/stock/ask", post(ask))
         .route("/v1/stock/give-back", post(give_back))
         .route("/v1/stock/give-back-all", post(give_back_all))
@@ -380,12 +382,12 @@ async fn count(
 ) -> Result<(StatusCode, Json<Vec<CountLine>>), Failed> {
     let seen = |line: &SeenSaid| Seen { product_id: line.product_id, counted: line.counted };
     let seen: Vec<Seen> = said.lines.iter().map(seen).collect();
-    let CountSaid { marks, since, person, note, .. } = said;
-    let counting = Counting { since, marks, remark: Remark { person, note } };
+    let CountSaid { marks, done, since, person, note, .. } = said;
+    let done = match done {
+        Some(told) => told,
+        None => marks::of_others(&app).await.marks,
+    };
+    let counting = Counting { since, marks, done, remark: Remark { person, note } };
     let moved = blocking(&app, move |app| app.node.count_as(&seen, &counting)).await?;
     Ok((StatusCode::CREATED, Json(moved)))
-}
-
-async fn mark(State(app): State<Arc<App>>) -> Answer<Upto> {
-    Ok(Json(blocking(&app, |app| app.node.mark()).await?))
 }

@@ -1,3 +1,4 @@
+mod countings;
 mod transfers;
 
 use super::*;
@@ -508,7 +509,10 @@ impl Remote for Generous {
 
 #[tokio::test]
 async fn a_sale_that_lacks_stock_asks_for_it_while_the_line_is_up() {
-    let shop = shop_with(2, |node| Line::Carried(Courier::start(Arc::clone(node), Generous).expect("a courier")));
+    let shop = shop_with(2, |node| Line::Carried {
+        courier: Courier::start(Arc::clone(node), Generous).expect("a courier"),
+        questions: None,
+    });
     let (status, sold) = shop.post("/v1/sales", &sale(TEA, 4, "20")).await;
     assert_eq!((status, &sold["order"]["total_amount"]), (StatusCode::CREATED, &json!("10.00")), "{sold}");
     let (status, refused) = shop.post("/v1/sales", &sale(TEA, 40, "200")).await;

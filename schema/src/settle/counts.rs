@@ -20,6 +20,8 @@ pub struct Past {
     pub told: Told,
     /// What it moved.
     pub delta: i64,
+    /// Whether it is what was written off with a lost device: some of that may be back, as soon as the device is heard.
+    pub is_written_off: bool,
 }
 
 /// How a count stands to the one before it.
@@ -53,7 +55,7 @@ impl Batch<'_> {
         // The device laid what it took to be the difference over its image; the true one may be none.
         self.tell_rows_again([key].into());
         let Some(life) = self.told.life else { return };
-        let while_counting = self.span(cut.since, at.at);
+        let while_counting = self.span(cut.since, cut.ended(at.at));
         let lines = i32::try_from(lines).unwrap_or(i32::MAX);
         let count = InForce {
             life,
@@ -79,9 +81,11 @@ impl Batch<'_> {
         let beyond: i64 = past.iter().map(|past| count.beyond(past.told, past.delta)).sum();
         let doubtful = past.iter().filter(|past| count.when(past.told) == When::Doubtful);
         count.doubtful = doubtful.map(|past| past.delta.saturating_abs()).sum();
+        // The eyes saw them. Those that the device had sold by then come back by an op from before, which moves nothing.
+        let may_be_back = past.iter().any(|past| past.is_written_off && count.when(past.told) != When::Before);
         let balance = self.known.levels.get(&key).map_or(0, |level| level.balance);
         self.move_stock(at, number, key, count.counted + beyond - balance, Reason::Counted);
-        if count.doubtful > 0 {
+        if count.doubtful > 0 || may_be_back {
             self.want_recount(at.seq, key, &count, count.counted);
         } else {
             let subject = format!("{}/{}", key.product_id, key.warehouse_id);
@@ -95,7 +99,7 @@ impl Batch<'_> {
     pub(super) fn answer_by_count(&mut self, at: At, key: StockKey, delta: i64) {
         let told = self.told;
         if let Some(past) = self.known.moved.get_mut(&key) {
-            past.push(Past { told, delta });
+            past.push(Past { told, delta, is_written_off: false });
         }
         let Some(count) = self.known.counts.get_mut(&key) else { return };
         let (when, beyond) = (count.when(told), count.beyond(told, delta));

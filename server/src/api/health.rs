@@ -77,6 +77,13 @@ pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Response {
     }
     let made = api.server.files().map_or(0, |files| files.made());
     write_metric(&mut text, "outpost_files_made_total", "Files to fill from that were made.", "counter", made);
+    write_metric(
+        &mut text,
+        "outpost_hold_groups_total",
+        "Transactions that settled holds, many callers in each.",
+        "counter",
+        api.desk.groups(),
+    );
     let waiting = WAITING_MAX.saturating_sub(api.pulls.waiting.places_left()) as u64;
     write_metric(&mut text, "outpost_pulls_waiting", "Pulls that wait for news.", "gauge", waiting);
     let left = api.pulls.lane.places_left() as u64;

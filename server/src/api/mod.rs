@@ -36,13 +36,13 @@ use outpost_sync::{
     file::FILE_PATH,
     speak::Range,
     wire::{
-        BODY_MAX, DIGEST_PATH, HOLDS_PATH, IMAGES_PATH, LIVES_PATH, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH, REPORT_PATH,
+        BODY_MAX, DIGEST_PATH, HOLDS_PATH, IMAGES_PATH, LIVES_PATH, MARKS_PATH, PROTOCOL_HEADER, PULL_PATH, PUSH_PATH,
+        REPORT_PATH,
     },
 };
 
 use self::{health::Counted, problem::Failure};
 use crate::{
-    confirm,
     feed::{Pulls, lane::Lane},
     hold::Desk,
     server::Server,
@@ -58,7 +58,6 @@ struct Api {
     /// The protocols that are spoken, as a header.
     spoken: HeaderValue,
     _watch: Task,
-    _confirming: Task,
 }
 
 /// The routes of the api. Call it on a runtime: it starts the tasks that wake waiting pulls and settle
@@ -83,7 +82,6 @@ pub fn router_with(server: Arc<Server>, lane: Lane) -> Router {
         counted: Counted::default(),
         spoken: HeaderValue::from_str(&Range::OURS.to_string()).expect("numbers make a header"),
         _watch: Task::start(watch(Arc::clone(&server), Arc::clone(&pulls.waiting))),
-        _confirming: Task::start(confirm::watch(Arc::clone(&server))),
         server,
         pulls,
     });
@@ -95,6 +93,7 @@ pub fn router_with(server: Arc<Server>, lane: Lane) -> Router {
         .route(LIVES_PATH, post(lives::begin))
         .route(DIGEST_PATH, post(digest::digest))
         .route(IMAGES_PATH, post(digest::images))
+        .route(MARKS_PATH, post(pull::marks))
         .route(HOLDS_PATH, post(holds::place))
         .route("/v1/holds/{id}", delete(holds::release))
         .route("/v1/holds/{id}/allot", post(holds::allot))

@@ -1,4 +1,5 @@
-//! `GET /v1/pull?cursor=..&wait=25`: a page of the feed, or the word that there is no news.
+//! `GET /v1/pull?cursor=..&wait=25`: a page of the feed, or the word that there is no news. `POST /v1/marks`: how far
+//! those are that wait so.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +15,10 @@ use outpost_sync::{
 use serde::Deserialize;
 
 use super::{Api, body::Wanted, caller::Calling, problem::Failure};
-use crate::feed::{self, Unserved, cursor::Cursor};
+use crate::{
+    feed::{self, Unserved, cursor::Cursor},
+    roll_call,
+};
 
 /// What a pull asks for.
 #[derive(Debug, Deserialize)]
@@ -48,5 +52,10 @@ pub(super) async fn pull(
     }
     let told = speak::pulled(calling.protocol, pulled);
     let told = told.map_err(|problem| Failure { status: StatusCode::GONE, problem })?;
+    Ok(wanted.answer(StatusCode::OK, &told))
+}
+
+pub(super) async fn marks(State(api): State<Arc<Api>>, wanted: Wanted, calling: Calling) -> Result<Response, Failure> {
+    let told = roll_call::ask(&api.server, &api.pulls, calling.caller).await?;
     Ok(wanted.answer(StatusCode::OK, &told))
 }

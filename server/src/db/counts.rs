@@ -104,13 +104,14 @@ const BEYOND: &str = "
           and i.incarnation_id <> $5 and i.acked_seq > coalesce(h.seq, 0)
     )
     select m.product_id, m.warehouse_id, coalesce(c.incarnation_id, m.incarnation_id) as life,
-           coalesce(c.seq, m.seq) as seq, m.moved_at, m.delta, j.clock_ahead, j.clock_is_steady
+           coalesce(c.seq, m.seq) as seq, m.moved_at, m.delta, j.clock_ahead, j.clock_is_steady,
+           false as is_written_off
     from journals j
     join stock_movements m on m.incarnation_id = j.incarnation_id and m.seq > j.heard
     left join carried c on c.by_id = m.incarnation_id and c.by_seq = m.seq
     where m.product_id = any($1) and m.warehouse_id = $2 and m.reason <> 'counted'
     union all
-    select m.product_id, m.warehouse_id, null, 0, m.moved_at, m.delta, 0, true
+    select m.product_id, m.warehouse_id, null, 0, m.moved_at, m.delta, 0, true, m.reason = 'lost' and m.delta < 0
     from stock_movements m
     where m.product_id = any($1) and m.warehouse_id = $2 and m.act_id is not null";
 
@@ -143,5 +144,9 @@ fn past(row: &Row) -> Result<Past, Error> {
         None => Some(Span::at(moved_at)),
         Some(_) => ahead.and_then(|ahead| Skew { ahead, is_steady }.span(moved_at, moved_at)),
     };
-    Ok(Past { told: Told { life, seq: row.try_get("seq")?, at }, delta: row.try_get("delta")? })
+    Ok(Past {
+        told: Told { life, seq: row.try_get("seq")?, at },
+        delta: row.try_get("delta")?,
+        is_written_off: row.try_get("is_written_off")?,
+    })
 }

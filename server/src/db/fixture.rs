@@ -76,6 +76,11 @@ impl Network {
             .unwrap();
     }
 
+    /// Every device sells there.
+    pub(crate) async fn all_stand_in(&self, warehouse_id: WarehouseId) {
+        self.client.execute("update nodes set warehouse_id = $1", &[&warehouse_id]).await.unwrap();
+    }
+
     /// Nobody can connect to the database, and nobody is connected: as if Postgres had gone away.
     pub(crate) async fn close_the_door(&self) {
         let name = self.database.name();

@@ -12,6 +12,7 @@ use outpost_schema::{
     settle::Author,
     sizing::Waits,
 };
+use outpost_sync::wire::Caller;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -220,6 +221,39 @@ pub async fn warehouse_by_name(tx: &Tx, name: &str) -> Result<Option<Warehouse>,
     let sql = format!("{WAREHOUSES} where name = $1 or warehouse_id = $2");
     let id = Uuid::try_parse(name).ok();
     tx.query_opt(&sql, &[&name, &id]).await?.as_ref().map(warehouse).transpose()
+}
+
+/// Who is where a device is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// Where.
+    pub warehouse_id: WarehouseId,
+    /// The other devices that sell there: which life, and what people call it.
+    pub others: Vec<(IncarnationId, String)>,
+}
+
+/// Who else sells where the caller does; none if nobody knows the caller.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn beside(tx: &Tx, caller: Caller) -> Result<Option<Beside>, Error> {
+    let sql = "select c.warehouse_id, o.incarnation_id, o.name
+               from nodes c join incarnations l on l.node_id = c.node_id
+               left join lateral (
+                   select i.incarnation_id, n.name from nodes n join incarnations i on i.node_id = n.node_id
+                   where n.warehouse_id = c.warehouse_id and n.node_id <> c.node_id and i.state = 'active'
+                     and i.given_up_at is null) o on true
+               where c.node_id = $1 and l.incarnation_id = $2
+               order by o.name";
+    let rows = tx.query(sql, &[&caller.node_id, &caller.incarnation_id]).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let mut others = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if let Some(life) = row.try_get("incarnation_id")? {
+            others.push((life, row.try_get("name")?));
+        }
+    }
+    Ok(Some(Beside { warehouse_id: first.try_get("warehouse_id")?, others }))
 }
 
 /// A device, for a list that people read.

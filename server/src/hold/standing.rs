@@ -1,7 +1,11 @@
 //! What becomes of a hold that stands: it is released, lasts longer, or becomes allotment. An order that uses it up
 //! comes with a push, and expiry with whoever needs the units, or with the sweeper.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use outpost_schema::{
     clock::Timestamp,
@@ -41,10 +45,14 @@ pub enum By {
 }
 
 impl By {
-    async fn is_known(self, tx: &Tx) -> Result<bool, Error> {
+    /// Whether more may be held for it; none if nobody knows it.
+    async fn may_hold(self, tx: &Tx) -> Result<Option<bool>, Error> {
         match self {
-            Self::Node(caller) => Ok(holds::known(tx, &[caller]).await?.state(&caller).is_some()),
-            Self::Office => Ok(true),
+            Self::Node(caller) => {
+                let state = holds::known(tx, &[caller]).await?.state(&caller);
+                Ok(state.map(|state| refusal(Some(state)).is_none()))
+            }
+            Self::Office => Ok(Some(true)),
         }
     }
 }
@@ -67,7 +75,7 @@ async fn release_within(
     hold_id: HoldId,
     now: Timestamp,
 ) -> Result<Result<(), Unheld>, Error> {
-    if !by.is_known(tx).await? {
+    if by.may_hold(tx).await?.is_none() {
         return Ok(Err(Unheld::UnknownNode));
     }
     let Some(found) = holds::lock(tx, hold_id, now).await? else { return Ok(Err(Unheld::UnknownHold)) };
@@ -80,31 +88,55 @@ async fn release_within(
 }
 
 /// Lets a hold last until a moment, and says until when it lasts. Asked again it is the same; a hold that lasts
-/// longer already stays as it is.
+/// longer already stays as it is. One whose time has come still has what nobody has released since, and is placed
+/// again where it was released for no other reason, if all of that is there.
 ///
 /// # Errors
-/// [`Unheld`]; [`Unheld::Closed`] if it is over, also when nobody has released it yet.
+/// [`Unheld`]; [`Unheld::NothingLeft`] if its time came and others have the units now, [`Unheld::Closed`] if it ended
+/// in another way.
 pub async fn extend(server: &Server, by: By, hold_id: HoldId, until: Timestamp) -> Result<HoldPlaced, Unheld> {
     let now = server.now();
-    server.db.transaction(|tx| async move { extend_within(&tx, by, hold_id, until, now).await }).await?
+    let (answer, has_news) = server
+        .db
+        .transaction(|tx| async move {
+            let mut changed = BTreeSet::new();
+            let answer = extend_within(&tx, by, (hold_id, until), &mut changed, now).await?;
+            grants::after_change(server, &tx, &changed).await?;
+            Ok((answer, !changed.is_empty()))
+        })
+        .await?;
+    if has_news {
+        server.ring();
+    }
+    answer
 }
 
+/// Notes the stock rows that it changes.
 async fn extend_within(
     tx: &Tx,
     by: By,
-    hold_id: HoldId,
-    until: Timestamp,
+    (hold_id, until): (HoldId, Timestamp),
+    changed: &mut BTreeSet<StockKey>,
     now: Timestamp,
 ) -> Result<Result<HoldPlaced, Unheld>, Error> {
-    if !by.is_known(tx).await? {
-        return Ok(Err(Unheld::UnknownNode));
-    }
+    let Some(may_hold) = by.may_hold(tx).await? else { return Ok(Err(Unheld::UnknownNode)) };
     if let Some(waits_for) = epoch::waited_for(tx).await? {
         return Ok(Err(Unheld::Recovering { waits_for }));
     }
-    let lines = holds::lock(tx, hold_id, now).await?.map(|found| found.lines).unwrap_or_default();
-    let lasts = match hold::extend(&lines, until, now) {
-        Extension::Lasts(lasts) => lasts,
+    let Some(found) = holds::lock(tx, hold_id, now).await? else { return Ok(Err(Unheld::UnknownHold)) };
+    let lapsed = holds::lapsed(tx, hold_id).await?;
+    let mut rows: BTreeMap<_, _> = found.levels.into_iter().filter(|(key, _)| lapsed.contains(key)).collect();
+    let mut extension = hold::extend(&found.lines, &rows, until, now);
+    if let Extension::NothingLeft(_) = extension {
+        // Nobody is refused because of a hold that is over.
+        rows.extend(ground::release_expired(tx, &lapsed, now).await?);
+        changed.extend(lapsed);
+        extension = hold::extend(&found.lines, &rows, until, now);
+    }
+    let (lasts, again) = match extension {
+        Extension::Lasts(_, again) if !may_hold && !again.is_empty() => return Ok(Err(Unheld::Suspended)),
+        Extension::Lasts(lasts, again) => (lasts, again),
+        Extension::NothingLeft(available) => return Ok(Err(Unheld::NothingLeft { available })),
         Extension::Closed => return Ok(Err(Unheld::Closed)),
         Extension::BadMoment => return Ok(Err(Unheld::BadSeconds)),
         Extension::UnknownHold => return Ok(Err(Unheld::UnknownHold)),
@@ -112,6 +144,8 @@ async fn extend_within(
     if !is_planted(Bug::ExtensionForgotten) {
         holds::extend(tx, hold_id, lasts.expires_at).await?;
     }
+    holds::open_again(tx, (hold_id, lasts.expires_at), &again, now).await?;
+    changed.extend(again.into_keys());
     Ok(Ok(lasts))
 }
 

@@ -171,14 +171,12 @@ fn no_line_too_many_and_one_row_twice_are_no_wish() {
 }
 
 #[test]
-fn a_hold_is_extended_while_it_stands_and_never_cut_short() {
+fn a_hold_is_extended_while_it_has_something_and_never_cut_short() {
     let hold = several(1, &[(1, 1), (2, 1)], None);
-    let lines = |closed: usize| {
-        let mut lines: Vec<Held> = hold.lines.iter().map(|line| Held::new(&hold, line, NOW)).collect();
-        lines[..closed].iter_mut().for_each(|line| line.is_open = false);
-        lines
+    let lasts = |seconds| {
+        let placed = HoldPlaced { hold_id: hold.hold_id, expires_at: NOW.plus_seconds(seconds) };
+        Extension::Lasts(placed, BTreeMap::new())
     };
-    let lasts = |seconds| Extension::Lasts(HoldPlaced { hold_id: hold.hold_id, expires_at: NOW.plus_seconds(seconds) });
     for (closed, passed, until, expected) in [
         (0, 0, 90, lasts(90)),
         (1, 59, 90, lasts(90)),
@@ -187,10 +185,46 @@ fn a_hold_is_extended_while_it_stands_and_never_cut_short() {
         (0, 0, HOLD_SECONDS_MAX + 1, Extension::BadMoment),
         (0, 10, 10, Extension::BadMoment),
         (2, 0, 90, Extension::Closed),
-        (0, 60, 90, Extension::Closed),
+        // Nobody has released it since its time came, so it still has what it promised.
+        (0, 60, 90, lasts(90)),
+        (1, 100, 130, lasts(130)),
     ] {
-        let extended = extend(&lines(closed), NOW.plus_seconds(until), NOW.plus_seconds(passed));
+        let extended =
+            extend(&lines(&hold, closed), &BTreeMap::new(), NOW.plus_seconds(until), NOW.plus_seconds(passed));
         assert_eq!(extended, expected, "{closed} closed, after {passed} s until {until} s");
     }
-    assert_eq!(extend(&[], NOW, NOW), Extension::UnknownHold);
+    assert_eq!(extend(&[], &BTreeMap::new(), NOW, NOW), Extension::UnknownHold);
+}
+
+#[test]
+fn what_was_released_since_its_time_came_is_held_again_if_all_of_it_is_there() {
+    let hold = several(1, &[(1, 3), (2, 4)], None);
+    let level = |balance, promised| Level { balance, promised };
+    let now = NOW.plus_seconds(61);
+    let extended = |closed, lapsed: &[(u128, Level)]| {
+        let lapsed = lapsed.iter().map(|(product, level)| (key(*product), *level)).collect();
+        match extend(&lines(&hold, closed), &lapsed, now.plus_seconds(60), now) {
+            Extension::Lasts(placed, levels) => {
+                assert_eq!(placed.expires_at, now.plus_seconds(60));
+                format!("{:?}", levels.values().map(|level| level.promised).collect::<Vec<_>>())
+            }
+            Extension::NothingLeft(rooms) => {
+                let left: Vec<_> = rooms.iter().map(|room| format!("{} of {}", room.available, room.wanted)).collect();
+                left.join(", ")
+            }
+            other @ (Extension::Closed | Extension::BadMoment | Extension::UnknownHold) => format!("{other:?}"),
+        }
+    };
+    assert_eq!(extended(2, &[(1, level(10, 7)), (2, level(4, 0))]), "[10, 4]");
+    assert_eq!(extended(1, &[(1, level(10, 7))]), "[10]", "the other line was never released");
+    assert_eq!(extended(1, &[(1, level(10, 8))]), "2 of 3");
+    assert_eq!(extended(2, &[(1, level(10, 0)), (2, level(3, 9))]), "10 of 3, 0 of 4", "all of it or nothing");
+    assert_eq!(extended(2, &[]), "Closed", "an order or somebody's hand ended both");
+}
+
+/// The lines of a hold, the first of them closed.
+fn lines(hold: &HoldWanted, closed: usize) -> Vec<Held> {
+    let mut lines: Vec<Held> = hold.lines.iter().map(|line| Held::new(hold, line, NOW)).collect();
+    lines[..closed].iter_mut().for_each(|line| line.is_open = false);
+    lines
 }

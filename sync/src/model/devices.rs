@@ -74,7 +74,7 @@ impl Ledger {
         self.journals.entry(life).and_modify(|journal| _ = journal.allotments.insert(key, written.allotment));
         *self.movements.entry(key).or_default() -= written.units;
         let told = Told { life: None, seq: 0, at: Some(Span::at(self.known.now)) };
-        self.past.entry(key).or_default().push(Past { told, delta: -written.units });
+        self.past.entry(key).or_default().push(Past { told, delta: -written.units, is_written_off: true });
         *self.lost.entry(key).or_default() += written.units;
         *self.known.written_off.entry((life, key)).or_default() += written.units;
         self.tell_stock(key);

@@ -1,6 +1,6 @@
 //! Holds: promises made online, with an expiry, that count until they are closed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_schema::{
     clock::Timestamp,
@@ -8,7 +8,7 @@ use outpost_schema::{
     id::{HoldId, IncarnationId},
     planted::{Bug, is_planted},
     settle::UsedUp,
-    stock::StockKey,
+    stock::{Level, StockKey},
 };
 
 use super::ledger::Ledger;
@@ -17,11 +17,14 @@ use crate::{
     wire::{Caller, HoldPlaced, HoldWanted, Problem},
 };
 
-/// A line of a hold, and whose allotment it became.
+/// A line of a hold, and what became of it.
 #[derive(Clone, Debug)]
 pub(super) struct Hold {
     pub(super) held: Held,
+    /// Whose allotment it became.
     allotted_to: Option<IncarnationId>,
+    /// Whether it was closed only because its time had come.
+    has_lapsed: bool,
 }
 
 /// Names a line of a hold.
@@ -78,7 +81,7 @@ impl Ledger {
             self.holds.entry(replaced).and_modify(|hold| hold.held.is_open = false);
         }
         for held in decided.placed {
-            self.holds.insert((held.hold_id, held.key), Hold { held, allotted_to: None });
+            self.holds.insert((held.hold_id, held.key), Hold { held, allotted_to: None, has_lapsed: false });
         }
         for (key, level) in decided.levels {
             self.known.levels.insert(key, level);
@@ -91,7 +94,11 @@ impl Ledger {
         let now = self.known.now;
         let is_over = |held: &Held| is_expired(held, now) && keys.contains(&held.key);
         let over = self.holds.iter().filter(|(_, hold)| is_over(&hold.held)).map(|(line, _)| *line);
-        over.collect::<Vec<_>>().into_iter().filter_map(|line| self.close(line)).collect()
+        let over: Vec<_> = over.collect();
+        for line in &over {
+            self.holds.entry(*line).and_modify(|hold| hold.has_lapsed = true);
+        }
+        over.into_iter().filter_map(|line| self.close(line)).collect()
     }
 
     /// Closes a line; what it promised is promised no more.
@@ -126,22 +133,61 @@ impl Ledger {
     }
 
     pub(super) fn extend(&mut self, caller: Caller, hold_id: HoldId, until: Timestamp) -> Result<HoldPlaced, Problem> {
-        self.journal(caller)?;
+        let is_suspended = self.journal(caller)?.is_suspended();
         if self.is_recovering {
             return Err(unheld("recovering"));
         }
         let lines: Vec<Held> = self.lines(hold_id)?.into_iter().map(|hold| hold.held).collect();
-        match extend(&lines, until, self.known.now) {
-            Extension::Lasts(lasts) => {
-                for line in lines.iter().filter(|line| line.is_open && !is_planted(Bug::ExtensionForgotten)) {
-                    let hold = self.holds.entry((hold_id, line.key));
-                    hold.and_modify(|hold| hold.held.expires_at = lasts.expires_at);
-                }
+        let now = self.known.now;
+        let mut extension = extend(&lines, &self.lapsed(&lines), until, now);
+        let mut changed = BTreeSet::new();
+        if let Extension::NothingLeft(_) = extension {
+            changed = self.lapsed(&lines).into_keys().collect();
+            // Nobody is refused because of a hold that is over.
+            self.release_expired(&changed);
+            extension = extend(&lines, &self.lapsed(&lines), until, now);
+        }
+        let answer = match extension {
+            Extension::Lasts(_, levels) if is_suspended && !levels.is_empty() => Err(unheld("suspended")),
+            Extension::Lasts(lasts, levels) => {
+                self.keep_extended(&lines, lasts, levels);
                 Ok(lasts)
             }
+            Extension::NothingLeft(available) => Err(Problem { available, ..unheld("nothing_left") }),
             Extension::Closed => Err(unheld("hold_closed")),
             Extension::BadMoment => Err(unheld("bad_seconds")),
             Extension::UnknownHold => Err(unheld("unknown_hold")),
+        };
+        changed.into_iter().for_each(|key| self.after_change(key));
+        answer
+    }
+
+    /// The rows of which these lines were released only because their time came, and nobody's newer hold of the same
+    /// buyer took their place.
+    fn lapsed(&self, lines: &[Held]) -> BTreeMap<StockKey, Level> {
+        let is_own = |line: &Held, other: &Held| {
+            other.is_open && other.key == line.key && other.buyer.is_some() && other.buyer == line.buyer
+        };
+        let has_lapsed = |line: &&Held| {
+            self.holds[&(line.hold_id, line.key)].has_lapsed
+                && !self.holds.values().any(|hold| is_own(line, &hold.held))
+        };
+        let level = |line: &Held| (line.key, self.known.levels.get(&line.key).copied().unwrap_or_default());
+        lines.iter().filter(has_lapsed).map(level).collect()
+    }
+
+    fn keep_extended(&mut self, lines: &[Held], lasts: HoldPlaced, levels: BTreeMap<StockKey, Level>) {
+        for line in lines.iter().filter(|line| line.is_open && !is_planted(Bug::ExtensionForgotten)) {
+            let hold = self.holds.entry((lasts.hold_id, line.key));
+            hold.and_modify(|hold| hold.held.expires_at = lasts.expires_at);
+        }
+        for (key, level) in levels {
+            self.holds.entry((lasts.hold_id, key)).and_modify(|hold| {
+                (hold.has_lapsed, hold.held.is_open) = (false, true);
+                hold.held.expires_at = lasts.expires_at;
+            });
+            self.known.levels.insert(key, level);
+            self.tell_stock(key);
         }
     }
 

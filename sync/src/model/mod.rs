@@ -82,7 +82,7 @@ impl Model {
             ledger.known.levels.insert(key, Level { balance: *balance, promised: 0 });
             ledger.movements.insert(key, *balance);
             let told = Told { life: None, seq: 0, at: Some(Span::at(ledger.known.now)) };
-            ledger.past.insert(key, vec![Past { told, delta: *balance }]);
+            ledger.past.insert(key, vec![Past { told, delta: *balance, is_written_off: false }]);
             ledger.tell_stock(key);
             ledger.top_up(key);
         }

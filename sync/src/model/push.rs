@@ -187,7 +187,11 @@ impl Ledger {
             let Movement { key, delta, why } = &moved.movement;
             *self.movements.entry(*key).or_default() += delta;
             if why.reason != Reason::Counted {
-                self.past.entry(*key).or_default().push(Past { told: moved.told, delta: *delta });
+                self.past.entry(*key).or_default().push(Past {
+                    told: moved.told,
+                    delta: *delta,
+                    is_written_off: false,
+                });
             }
             if why.reason == Reason::Transferred {
                 *self.transferred.entry(key.product_id).or_default() += delta;

@@ -73,7 +73,7 @@ pub fn push(version: Version) -> Push {
         ops.extend(of_the_stockroom());
     }
     if version >= Version::Fourth {
-        ops.push(awaiting_word());
+        ops.extend([awaiting_word(), seen_in_bins()]);
     }
     chained(ops)
 }
@@ -112,6 +112,16 @@ fn of_the_stockroom() -> [Op; 5] {
 fn awaiting_word() -> Op {
     let holds = vec![HoldId(id(90))];
     Op::Sale(Box::new(Sale { order: of(order()), sold: None, holds, to_be_confirmed: true }))
+}
+
+/// A count whose eyes were done before it was told, and of which the others said how far they were.
+fn seen_in_bins() -> Op {
+    let cut = json!({
+        "since": AT, "until": AT, "heard_at": AT, "heard": [{ "incarnation_id": id(51), "seq": 4 }], "read": [],
+        "done": [{ "incarnation_id": id(51), "seq": 6 }],
+    });
+    let seen = json!({ "product_id": HONEY, "counted": 7, "delta": -3 });
+    Op::Counted(of(json!({ "warehouse_id": PLACE, "lines": [seen], "cut": cut })))
 }
 
 fn chained(ops: Vec<Op>) -> Push {

@@ -3,13 +3,14 @@
 use outpost_node::stage;
 use outpost_server::stage as at_office;
 
-use super::{AT_TILL, backups, checks, lives, office, office_stages, rounds, stages, till};
+use super::{AT_TILL, backups, checks, counting, lives, office, office_stages, rounds, stages, till};
 use crate::{filling::killed as filling, migrating, support::process::program};
 
 #[test]
 fn at_every_stage_of_a_till_somebody_dies() {
     let mut told = stages(&AT_TILL);
-    for works in [&till::works()[..], &rounds::WORKS, &lives::WORKS, &checks::WORKS, &backups::WORKS] {
+    for works in [&till::works()[..], &rounds::WORKS, &lives::WORKS, &checks::WORKS, &counting::WORKS, &backups::WORKS]
+    {
         told.extend(stages(works));
     }
     told.extend(filling::at_till());

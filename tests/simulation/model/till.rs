@@ -137,6 +137,10 @@ impl Device for ModelTill {
         Ok(self.commit(|tables, world| tables.carry_out(plan, world))?)
     }
 
+    fn has_bins(&self) -> bool {
+        false
+    }
+
     fn is_dark(&self) -> bool {
         self.dark.get().is_some()
     }

@@ -23,6 +23,7 @@ impl<D: Depth> Network<D> {
             | Act::Dispatch { .. }
             | Act::Arrive { .. }
             | Act::Count { .. }
+            | Act::Look { .. }
             | Act::GiveBack { .. }
             | Act::Ask { .. }
             | Act::Advance { .. }

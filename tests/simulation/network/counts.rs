@@ -1,14 +1,19 @@
 //! Somebody looks at the shelf while others sell: what they read off the screens meanwhile, and what the book must
 //! say of the row from then on.
 
-use outpost_schema::{count::Upto, stock::StockKey, verdict::ConcernKind};
+use outpost_schema::{count::Upto, id::ProductId, stock::StockKey, verdict::ConcernKind};
 use outpost_sync::round::Local as _;
 
-use super::{Check, Network};
-use crate::{depth::Depth, device::Device as _, ledger::Happened};
+use super::{Check, Network, spots::Half};
+use crate::{
+    depth::Depth,
+    device::Device as _,
+    ledger::Happened,
+    step::{Act, Bins, Meanwhile},
+};
 
 impl<D: Depth> Network<D> {
-    /// How far every till of a place is, as their screens say.
+    /// How far every till of a place is, as their screens say, or they themselves.
     pub(super) fn marks_at(&self, number: usize) -> Vec<Upto> {
         let here = self.spots[number].card.warehouse_id;
         let spots = self.spots.iter().filter(|spot| spot.card.warehouse_id == here);
@@ -17,8 +22,40 @@ impl<D: Depth> Network<D> {
         standings.map(|standing| Upto { incarnation_id: standing.incarnation_id, seq: standing.head.seq }).collect()
     }
 
+    /// Somebody counts what is there; at a till that can keep it, every other time in two bins, one after the other.
+    /// Whatever moves between is put into the bin that is still to be counted, or taken out of the other one as far as
+    /// that goes: where a number of one moment would be wrong.
+    pub(super) fn count(&self, number: usize, product: ProductId, meanwhile: Meanwhile) -> Act {
+        let (marks, done) = match meanwhile {
+            Meanwhile::Unknown => (Vec::new(), Vec::new()),
+            Meanwhile::Read => (self.marks_at(number), Vec::new()),
+            Meanwhile::Asked => (Vec::new(), self.marks_at(number)),
+        };
+        let spot = &self.spots[number];
+        let there = |product| self.ledger.there(self.key(number, product));
+        if let Some(Half { product, there: was, second }) = spot.half {
+            let seen = there(product);
+            let second = (second + (seen - was).max(0)).min(seen);
+            return Act::Count { product, seen, marks, done, bins: Some(Bins { first: seen - second, second }) };
+        }
+        let has_bins = spot.device.as_ref().is_some_and(|device| device.has_bins() && !device.is_dark());
+        match has_bins && self.ledger.ops.len().is_multiple_of(2) {
+            true => Act::Look { product, units: there(product) / 2, marks },
+            false => Act::Count { product, seen: there(product), marks, done, bins: None },
+        }
+    }
+
+    /// The first bin is counted.
+    pub(super) fn looked(&mut self, number: usize, act: &Act) {
+        if let Act::Look { product, units, .. } = act {
+            let there = self.ledger.there(self.key(number, *product));
+            self.spots[number].half = Some(Half { product: *product, there, second: there - units });
+        }
+    }
+
     /// Somebody saw what is there. What was handed out beyond that is nowhere, and no book owes it any more.
     pub(super) fn counted(&mut self, number: usize, key: StockKey) {
+        self.spots[number].half = None;
         if self.spots[number].card.is_home {
             // What the device there finds or lacks is booked as it says.
             return;

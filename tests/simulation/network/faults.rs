@@ -177,6 +177,7 @@ impl<D: Depth> Network<D> {
             | Act::Receive { .. }
             | Act::Adjust { .. }
             | Act::Arrive { .. }
+            | Act::Look { .. }
             | Act::GiveBack { .. }
             | Act::Ask { .. }
             | Act::Advance { .. }
@@ -225,6 +226,7 @@ impl<D: Depth> Network<D> {
             | Act::Receive { .. }
             | Act::Adjust { .. }
             | Act::Count { .. }
+            | Act::Look { .. }
             | Act::GiveBack { .. }
             | Act::Ask { .. }
             | Act::Advance { .. } => {}

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use outpost_schema::{
     device::Card,
-    id::IncarnationId,
+    id::{IncarnationId, ProductId},
     journal::Mark,
     stock::{Level, StockKey},
     world::Seeded,
@@ -28,6 +28,17 @@ pub struct UnderWay {
     pub head: Mark,
 }
 
+/// Of a product, the second of two bins is still to be looked into.
+#[derive(Clone, Copy)]
+pub struct Half {
+    /// What.
+    pub product: ProductId,
+    /// How many were there.
+    pub there: i64,
+    /// How many of them in the second bin.
+    pub second: i64,
+}
+
 /// A place where a till stands.
 pub struct Spot<D: Depth> {
     /// The till; none once it is destroyed.
@@ -44,6 +55,8 @@ pub struct Spot<D: Depth> {
     pub disk: Disk,
     /// What was under way when its power went out.
     pub under_way: Option<UnderWay>,
+    /// What was seen in the first of two bins.
+    pub half: Option<Half>,
     /// Whether it was put back, or there are two of it, and head office has not given it another life since.
     pub is_doubtful: bool,
     /// Whether it ever was.

@@ -72,11 +72,7 @@ impl<D: Depth> Network<D> {
             Verb::Arrive { load, units, is_damaged, complete } => {
                 self.arrive(number, *load, *units, (*is_damaged, *complete))?
             }
-            Verb::Count { product, reads } => {
-                let product = self.product(*product);
-                let marks = if *reads { self.marks_at(number) } else { Vec::new() };
-                Act::Count { product, seen: self.ledger.there(self.key(number, product)), marks }
-            }
+            Verb::Count { product, meanwhile } => self.count(number, self.product(*product), *meanwhile),
             Verb::GiveBack { product, units } => Act::GiveBack { product: self.product(*product), units: *units },
             Verb::Ask { product, units } => Act::Ask { product: self.product(*product), units: *units },
             Verb::Advance { order, status } => self.advance(number, *order, *status)?,
@@ -196,8 +192,8 @@ impl<D: Depth> Network<D> {
     fn told(&mut self, number: usize, act: &Act, before: Mark, after: Mark, done: Done) -> Check {
         let name = Name { life: self.spots[number].life, mark: after };
         let is_written = after.seq == before.seq + 1;
-        let is_cart = matches!(done, Done::Cart(..));
-        if is_written == is_cart {
+        let is_silent = matches!(done, Done::Cart(..) | Done::Looked);
+        if is_written == is_silent {
             return Err(format!("{act:?} moved the journal from {} to {}", before.seq, after.seq));
         }
         self.tally.ops += u64::from(is_written);
@@ -207,6 +203,10 @@ impl<D: Depth> Network<D> {
             Done::Sent { code, key, units } => self.sent(number, name, act, code, (key, units)),
             Done::Cart(cart, shown) => {
                 self.filled(number, cart, act, &shown)?;
+                self.expect(number, &[])
+            }
+            Done::Looked => {
+                self.looked(number, act);
                 self.expect(number, &[])
             }
             Done::Customer(user) => {
@@ -348,6 +348,7 @@ impl<D: Depth> Network<D> {
             }
             Act::GiveBack { .. }
             | Act::Ask { .. }
+            | Act::Look { .. }
             | Act::Dispatch { .. }
             | Act::Sell { .. }
             | Act::ShipHeld { .. }

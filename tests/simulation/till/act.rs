@@ -10,6 +10,7 @@ use outpost_node::{
 };
 use outpost_schema::{
     cart::Cart,
+    count::Upto,
     id::{ProductId, UserId},
     journal::Mark,
     movement::{Change, Lot, Remark},
@@ -21,7 +22,7 @@ use outpost_schema::{
     transfer::CameLine,
 };
 
-use super::RealTill;
+use super::{RealTill, bins};
 use crate::step::{Act, Done};
 
 /// Does it.
@@ -64,10 +65,16 @@ pub fn act(till: &RealTill, act: &Act) -> Result<Done, Error> {
             till.node.arrive(&Coming { code, lines, complete: *complete, remark })?;
             moved(till, *product, units - damaged)
         }
-        Act::Count { product, seen, marks } => {
-            let counting = Counting { marks: marks.clone(), ..Counting::default() };
-            let lines = till.node.count_as(&[Seen { product_id: *product, counted: *seen }], &counting)?;
-            moved(till, *product, lines.iter().map(|line| line.delta).sum())
+        Act::Look { product, units, marks } => {
+            bins::look(till, *product, *units, marks)?;
+            Ok(Done::Looked)
+        }
+        Act::Count { product, seen, marks, done, bins } => {
+            let delta = match bins {
+                Some(bins) => bins::count(till, *product, *bins, marks)?,
+                None => counted(till, *product, *seen, (marks, done))?,
+            };
+            moved(till, *product, delta)
         }
         Act::GiveBack { product, units } => noted(till.node.give_back(&line(*product, *units)?)),
         Act::Ask { product, units } => noted(till.node.ask(&line(*product, *units)?)),
@@ -93,6 +100,18 @@ pub fn act(till: &RealTill, act: &Act) -> Result<Done, Error> {
             Ok(Done::Customer(till.node.add_customer(&new)?.user_id))
         }
     }
+}
+
+/// Counted at one moment.
+fn counted(
+    till: &RealTill,
+    product_id: ProductId,
+    counted: i64,
+    (marks, done): (&[Upto], &[Upto]),
+) -> Result<i64, Error> {
+    let counting = Counting { marks: marks.to_vec(), done: done.to_vec(), ..Counting::default() };
+    let lines = till.node.count_as(&[Seen { product_id, counted }], &counting)?;
+    Ok(lines.iter().map(|line| line.delta).sum())
 }
 
 /// By card; carried out, or handed over later.

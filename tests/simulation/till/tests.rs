@@ -116,6 +116,7 @@ fn sell(till: &RealTill) -> Order {
         Done::Noted { .. }
         | Done::Sent { .. }
         | Done::Cart(..)
+        | Done::Looked
         | Done::Customer(_)
         | Done::Returned(_)
         | Done::Advanced(_) => {

@@ -23,7 +23,7 @@ fn counted(counted: i64, cut: Cut) -> Op {
 }
 
 fn cut(heard: Vec<Upto>, read: Vec<Upto>) -> Cut {
-    Cut { since: NOW, heard_at: None, heard, read }
+    Cut { since: NOW, until: None, heard_at: None, heard, read, done: vec![] }
 }
 
 /// Tells one entry of a till, with all that was told before it in reach.
@@ -36,7 +36,7 @@ fn tell(known: &mut Known, history: &mut Vec<Past>, author: &Author, entry: &Ent
         at: author.skew.and_then(|skew| skew.span(entry.hlc.at, entry.hlc.at)),
     };
     let moved = settled.movements.iter().filter(|moved| moved.movement.why.reason != crate::stock::Reason::Counted);
-    history.extend(moved.map(|moved| Past { told, delta: moved.movement.delta }));
+    history.extend(moved.map(|moved| Past { told, delta: moved.movement.delta, is_written_off: false }));
     settled
 }
 
@@ -88,14 +88,17 @@ fn what_nobody_knows_leaves_fewer_and_asks_for_another_count() {
     assert!(settled.closed.contains(&(ConcernKind::RecountWanted, format!("{}/{}", tea(), shop()))));
 }
 
+fn steady(till: usize) -> Author {
+    Author { skew: Some(Skew { ahead: 0, is_steady: true }), ..by(till) }
+}
+
+fn at(minutes: i64, entry: Entry) -> Entry {
+    Entry { hlc: Hlc { at: Timestamp::from_micros(NOW.micros() + minutes * MINUTE), tick: 0 }, ..entry }
+}
+
 #[test]
 fn a_time_decides_where_clocks_are_known() {
     let (mut known, mut history) = (known(10, 0), Vec::new());
-    let steady = |till| Author { skew: Some(Skew { ahead: 0, is_steady: true }), ..by(till) };
-    let at = |minutes: i64, entry: Entry| Entry {
-        hlc: Hlc { at: Timestamp::from_micros(NOW.micros() + minutes * MINUTE), tick: 0 },
-        ..entry
-    };
     tell(&mut known, &mut history, &steady(0), &at(0, in_seq(1, &counted(7, cut(vec![], vec![])))));
     let before = tell(&mut known, &mut history, &steady(1), &at(-30, in_seq(1, &sale(100, 3))));
     assert_eq!((known.levels[&key()].balance, concerns(&before).len()), (7, 0));
@@ -103,6 +106,40 @@ fn a_time_decides_where_clocks_are_known() {
     assert_eq!((known.levels[&key()].balance, known.counts[&key()].doubtful), (5, 0));
     tell(&mut known, &mut history, &steady(1), &at(1, in_seq(3, &sale(300, 1))));
     assert_eq!((known.levels[&key()].balance, known.counts[&key()].doubtful), (4, 1));
+}
+
+#[test]
+fn what_was_done_between_the_eyes_and_their_word_counts() {
+    let steady = |till| Author { skew: Some(Skew { ahead: 0, is_steady: true }), ..by(till) };
+    let later = |minutes: i64| Timestamp::from_micros(NOW.micros() + minutes * MINUTE);
+    let at = |minutes, entry: Entry| Entry { hlc: Hlc { at: later(minutes), tick: 0 }, ..entry };
+    let sold = |minutes, seq, units| at(minutes, in_seq(seq, &sale(100 * u128::try_from(seq).expect("small"), units)));
+    for (until, balance, doubtful) in [(Some(later(5)), 4, 1), (None, 4, 3)] {
+        let (mut known, mut history) = (known(10, 0), Vec::new());
+        // Two bins are seen within five minutes, and booked two hours later; the other till sold all the while.
+        for entry in [sold(-30, 1, 4), sold(3, 2, 1), sold(60, 3, 2)] {
+            tell(&mut known, &mut history, &steady(1), &entry);
+        }
+        let cut = Cut { until, ..cut(vec![], vec![]) };
+        tell(&mut known, &mut history, &steady(0), &at(120, in_seq(1, &counted(7, cut))));
+        let count = &known.counts[&key()];
+        assert_eq!((known.levels[&key()].balance, count.doubtful), (balance, doubtful), "{until:?}");
+    }
+}
+
+#[test]
+fn what_was_done_after_the_last_bin_counts_and_between_the_bins_leaves_fewer() {
+    let (mut known, mut history) = (known(10, 0), Vec::new());
+    let between = Cut { done: vec![upto(1, 2)], ..cut(vec![upto(1, 1)], vec![]) };
+    tell(&mut known, &mut history, &by(0), &in_seq(1, &counted(7, between)));
+    let mut told = |seq, op: &Op| {
+        tell(&mut known, &mut history, &by(1), &in_seq(seq, op));
+        (known.levels[&key()].balance, known.counts[&key()].doubtful)
+    };
+    assert_eq!(told(1, &sale(100, 3)), (7, 0), "before the first");
+    assert_eq!(told(2, &sale(200, 2)), (5, 2), "from which bin, nobody knows");
+    assert_eq!(told(3, &sale(300, 1)), (4, 2), "after the last");
+    assert_eq!(told(4, &Op::Received(goods(5).into())), (9, 2));
 }
 
 #[test]
@@ -119,6 +156,19 @@ fn of_two_counts_the_one_that_saw_more_stands() {
         let settled = tell(&mut known, &mut history, &by(1), &in_seq(1, &counted(5, cut(vec![], second.clone()))));
         let told = concerns(&settled).iter().filter(|kind| **kind == ConcernKind::RecountWanted).count();
         assert_eq!((known.levels[&key()].balance, told), (balance, asked), "{second:?}");
+    }
+}
+
+#[test]
+fn what_was_written_off_after_the_eyes_had_counted_is_counted_again() {
+    for (after, is_asked) in [(60, true), (-60, false)] {
+        let moment = Timestamp::from_micros(NOW.micros() + after * MINUTE);
+        let told = Told { life: None, seq: 0, at: Some(Span::at(moment)) };
+        let mut history = vec![Past { told, delta: -3, is_written_off: true }];
+        let mut known = known(7, 0);
+        let settled = tell(&mut known, &mut history, &steady(0), &at(0, in_seq(1, &counted(9, cut(vec![], vec![])))));
+        assert_eq!(known.levels[&key()].balance, if is_asked { 6 } else { 9 });
+        assert_eq!(concerns(&settled) == [ConcernKind::RecountWanted], is_asked, "written off {after} minutes later");
     }
 }
 

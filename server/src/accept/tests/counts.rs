@@ -18,7 +18,14 @@ fn upto(till: &Till) -> Upto {
 fn count(till: &Till, seen: &[(ProductId, i64)], (heard, read): (Vec<Upto>, Vec<Upto>)) -> Op {
     let line =
         |(product_id, counted): &(ProductId, i64)| CountLine { product_id: *product_id, counted: *counted, delta: 0 };
-    let cut = Cut { since: Timestamp::from_micros(1_770_000_000_000_000), heard_at: None, heard, read };
+    let cut = Cut {
+        since: Timestamp::from_micros(1_770_000_000_000_000),
+        until: None,
+        heard_at: None,
+        heard,
+        read,
+        done: vec![],
+    };
     let (warehouse_id, lines) = (till.card.warehouse_id, seen.iter().map(line).collect());
     Op::Counted(Count { warehouse_id, lines, cut: Some(cut), remark: Remark::default() })
 }

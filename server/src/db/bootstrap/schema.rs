@@ -28,7 +28,8 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = embedded![
     "0014_heard_at",
     "0015_rules",
     "0016_confirmations",
-    "0017_sizing"
+    "0017_countings",
+    "0018_sizing",
 ];
 
 /// Where the node notes what was applied.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use outpost_schema::{
     clock::Timestamp,
     id::{HoldId, IncarnationId},
-    stock::StockKey,
+    stock::{Level, StockKey},
 };
 use outpost_sync::hold::Held;
 
@@ -22,6 +22,8 @@ pub struct Found {
     pub lines: Vec<Held>,
     /// Whose allotment it became.
     pub allotted_to: Option<IncarnationId>,
+    /// Its stock rows.
+    pub levels: BTreeMap<StockKey, Level>,
 }
 
 impl Found {
@@ -46,9 +48,9 @@ pub async fn lock(tx: &Tx, hold_id: HoldId, now: Timestamp) -> Result<Option<Fou
     if rows.is_empty() {
         return Ok(None);
     }
-    ground::stock(tx, &rows.iter().map(key).collect::<Result<_, _>>()?, now).await?;
+    let levels = ground::stock(tx, &rows.iter().map(key).collect::<Result<_, _>>()?, now).await?;
     let rows = tx.query(sql, &[&hold_id]).await?;
-    let mut found = Found { lines: Vec::with_capacity(rows.len()), allotted_to: None };
+    let mut found = Found { lines: Vec::with_capacity(rows.len()), allotted_to: None, levels };
     for row in &rows {
         found.lines.push(held(row)?);
         found.allotted_to = found.allotted_to.or(row.try_get("allotted_to")?);
@@ -74,6 +76,21 @@ pub async fn release(tx: &Tx, hold_id: HoldId, now: Timestamp) -> Result<(), Err
     Ok(())
 }
 
+/// The rows of which a hold was released only because its time came, and no newer hold of the same buyer took its
+/// place.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn lapsed(tx: &Tx, hold_id: HoldId) -> Result<BTreeSet<StockKey>, Error> {
+    let sql = "select h.product_id, h.warehouse_id from holds h
+        where h.hold_id = $1 and h.outcome = 'expired' and not exists (
+            select from holds own
+            where own.closed_at is null and own.product_id = h.product_id and own.warehouse_id = h.warehouse_id
+                and (own.cart_id = h.cart_id or own.order_id = h.order_id)
+        )";
+    tx.query(sql, &[&hold_id]).await?.iter().map(key).collect()
+}
+
 /// Lets the open lines of a hold, whose rows are locked, last until a moment.
 ///
 /// # Errors
@@ -81,6 +98,38 @@ pub async fn release(tx: &Tx, hold_id: HoldId, now: Timestamp) -> Result<(), Err
 pub async fn extend(tx: &Tx, hold_id: HoldId, until: Timestamp) -> Result<(), Error> {
     let sql = "update holds set expires_at = $2 where hold_id = $1 and closed_at is null and expires_at < $2";
     tx.execute(sql, &[&hold_id, &until]).await?;
+    Ok(())
+}
+
+/// Opens lines of a hold that lapsed, whose rows are locked, until a moment, and brings these rows up to date.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn open_again(
+    tx: &Tx,
+    (hold_id, until): (HoldId, Timestamp),
+    levels: &BTreeMap<StockKey, Level>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    if levels.is_empty() {
+        return Ok(());
+    }
+    let (products, warehouses) = columns(levels.keys().copied());
+    let promised: Vec<i64> = levels.values().map(|level| level.promised).collect();
+    tx.execute(
+        "with rows as (
+            select * from unnest($3::uuid[], $4::uuid[], $5::bigint[]) as r (product_id, warehouse_id, promised)
+        ), again as (
+            update holds h set closed_at = null, outcome = null, expires_at = $2
+            from rows r
+            where h.hold_id = $1 and h.outcome = 'expired'
+                and h.product_id = r.product_id and h.warehouse_id = r.warehouse_id
+        )
+        update stock s set promised = r.promised, updated_at = $6
+        from rows r where s.product_id = r.product_id and s.warehouse_id = r.warehouse_id",
+        &[&hold_id, &until, &products, &warehouses, &promised, &now],
+    )
+    .await?;
     Ok(())
 }
 

@@ -155,7 +155,14 @@ fn cut(choices: &mut Choices<'_>) -> Cut {
         incarnation_id: life(choices),
         seq: if choices.once_in(8) { choices.number() } else { choices.within(0, 9) },
     };
-    Cut { since: at(choices), heard_at: choices.perhaps(at), heard: choices.some(3, upto), read: choices.some(2, upto) }
+    Cut {
+        since: at(choices),
+        until: choices.perhaps(at),
+        heard_at: choices.perhaps(at),
+        heard: choices.some(3, upto),
+        read: choices.some(2, upto),
+        done: choices.some(2, upto),
+    }
 }
 
 fn count(choices: &mut Choices<'_>) -> Count {

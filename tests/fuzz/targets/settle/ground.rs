@@ -84,7 +84,7 @@ fn told(choices: &mut Choices<'_>) -> Told {
 }
 
 fn past(choices: &mut Choices<'_>) -> Past {
-    Past { told: told(choices), delta: choices.within(-AMOUNT_MAX, AMOUNT_MAX) }
+    Past { told: told(choices), delta: choices.within(-AMOUNT_MAX, AMOUNT_MAX), is_written_off: choices.once_in(4) }
 }
 
 fn count(choices: &mut Choices<'_>) -> InForce {
@@ -94,9 +94,11 @@ fn count(choices: &mut Choices<'_>) -> InForce {
         seq: choices.within(1, 9),
         cut: Cut {
             since: make::at(choices),
+            until: choices.perhaps(make::at),
             heard_at: choices.perhaps(make::at),
             heard: choices.some(2, upto),
             read: choices.some(2, upto),
+            done: choices.some(2, upto),
         },
         while_counting: told(choices).at,
         counted: choices.within(0, 20),

@@ -79,7 +79,8 @@ impl Tables {
             Act::Arrive { code, product, units, damaged, complete } => {
                 self.arrive(code, *product, (*units, *damaged), *complete)
             }
-            Act::Count { product, seen, marks } => self.count(*product, *seen, marks, world.now()),
+            Act::Look { .. } => Err("no_bins"),
+            Act::Count { product, seen, marks, done, .. } => self.count(*product, *seen, (marks, done), world.now()),
             Act::GiveBack { product, units } => self.give_back(*product, *units),
             Act::Ask { product, units } => self.note_goods(*product, *units, Effects::default(), 0, Op::AllotmentAsked),
             Act::Advance { order, status } => self.advance(*order, *status, world.now()),

@@ -112,7 +112,7 @@ impl Tables {
         &self,
         product_id: ProductId,
         counted: i64,
-        marks: &[Upto],
+        (marks, done): (&[Upto], &[Upto]),
         now: Timestamp,
     ) -> Result<Plan, Code> {
         self.product(product_id).ok_or("unknown_product")?;
@@ -121,8 +121,10 @@ impl Tables {
         effects.put_or_take(self, key, delta);
         let lines = vec![CountLine { product_id, counted, delta }];
         let heard = self.heard.iter().map(|(life, seq)| Upto { incarnation_id: *life, seq: *seq }).collect();
-        let read = marks.iter().filter(|upto| upto.incarnation_id != self.life()).copied().collect();
-        let cut = Some(Cut { since: now, heard_at: self.heard_at, heard, read });
+        let of_others =
+            |marks: &[Upto]| marks.iter().filter(|upto| upto.incarnation_id != self.life()).copied().collect();
+        let (read, done) = (of_others(marks), of_others(done));
+        let cut = Some(Cut { since: now, until: None, heard_at: self.heard_at, heard, read, done });
         let op = Op::Counted(Count { warehouse_id: key.warehouse_id, lines, cut, remark: Remark::default() });
         op.check().map_err(code)?;
         Ok(Plan::Write { op, effects, cart: None, told: Told::Noted { key: Some(key), delta } })
