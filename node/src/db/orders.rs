@@ -115,11 +115,7 @@ pub(crate) fn merge(conn: &Connection, order: &Order) -> Result<(), Error> {
             insert_item(conn, order.order_id, item, line)?;
         }
     } else {
-        raise_status(conn, order.order_id, order.status, order.updated_at)?;
-        conn.prepare_cached(
-            "update orders set updated_at = ?3 where order_id = ?1 and status = ?2 and updated_at <> ?3",
-        )?
-        .execute(params![order.order_id, order.status, order.updated_at])?;
+        hear_status(conn, order.order_id, order.status, order.updated_at)?;
     }
     order.payments.iter().try_for_each(|payment| merge_payment(conn, order, payment))
 }
@@ -140,6 +136,14 @@ pub(crate) fn raise_status(
     Ok(())
 }
 
+/// The feed tells a status: it may raise the one known, and when that began is its word.
+fn hear_status(conn: &Connection, order_id: OrderId, status: OrderStatus, at: Timestamp) -> Result<(), Error> {
+    raise_status(conn, order_id, status, at)?;
+    conn.prepare_cached("update orders set updated_at = ?3 where order_id = ?1 and status = ?2 and updated_at <> ?3")?
+        .execute(params![order_id, status, at])?;
+    Ok(())
+}
+
 /// The order is gone at the server, or left this node's scope.
 pub(crate) fn forget(conn: &Connection, order_id: OrderId) -> Result<(), Error> {
     for sql in [
@@ -153,12 +157,12 @@ pub(crate) fn forget(conn: &Connection, order_id: OrderId) -> Result<(), Error> 
     Ok(())
 }
 
-/// Raises the statuses of an order and its payments to those that the database aside has.
+/// Raises the statuses of an order and its payments to those that the database aside has, which are the feed's.
 pub(super) fn raise_from_aside(conn: &Connection, order_id: OrderId) -> Result<(), Error> {
     let mut orders = conn.prepare_cached("select status, updated_at from aside.orders where order_id = ?1")?;
     let told = orders.query_row([order_id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     if let Some((status, at)) = told {
-        raise_status(conn, order_id, status, at)?;
+        hear_status(conn, order_id, status, at)?;
     }
     let mut payments = conn.prepare_cached(
         "select a.payment_id, a.status, a.updated_at from aside.payments a

@@ -204,15 +204,16 @@ impl Over<'_> {
         Ok(range.next())
     }
 
-    /// Own orders keep their content, and their statuses rise.
+    /// Own orders keep their content, and their statuses rise. Since when one stands the feed says: head office that was
+    /// put back may have heard of two returns in another order.
     fn raise_statuses(&self, range: &Range) -> Result<(), Error> {
         let sql = format!(
             "select a.order_id from aside.orders a join main.orders m on m.order_id = a.order_id
-             where {0} and a.status <> m.status
+             where {0} and (a.status <> m.status or a.updated_at <> m.updated_at)
              union
              select a.order_id from aside.payments a
              join main.payments m on m.order_id = a.order_id and m.payment_id = a.payment_id
-             where {0} and a.status <> m.status",
+             where {0} and (a.status <> m.status or a.updated_at <> m.updated_at)",
             tables::range("a", "order_id", range.is_last())
         );
         let mut statement = self.conn.prepare_cached(&sql)?;
