@@ -28,7 +28,9 @@ pub async fn live(town: &Town, plan: &Plan, ledger: &Ledger) -> Done {
     chapter("A second handheld goes out to a customer, sells with no line, and does not come back");
     let mut spare = town.unpack_spare().await?;
     level(&spare).await?;
-    let sku = plan.counted.get(1).ok_or("the plan counts too few products")?;
+    // One with a price, so that people see what the loss is worth.
+    let with_price = plan.counted.iter().find(|sku| plan.has_price(sku));
+    let sku = with_price.or(plan.counted.get(1)).ok_or("the plan counts too few products")?;
     let product_id = scan(&spare.till, sku).await?;
     spare.till.ask_for(&[(product_id, TAKEN)]).await?;
     level(&spare).await?;
