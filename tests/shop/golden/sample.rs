@@ -243,6 +243,9 @@ pub fn page(version: Version) -> Pulled {
         if version >= Version::Fourth {
             page.protocol = 4;
             page.aggregates.extend(rules());
+            page.aggregates.push(of(json!({ "allotment": {
+                "incarnation_id": id(51), "product_id": HONEY, "warehouse_id": PLACE, "granted": 12, "reclaimed": 0,
+                "full": 9, "keep": 4 } })));
             page.aggregates.push(of(json!({ "confirmation": {
                 "order_id": ORDER, "warehouse_id": PLACE, "asked_at": AT, "confirmed_at": AT } })));
         }
