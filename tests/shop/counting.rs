@@ -37,6 +37,13 @@ impl Device<'_> {
         assert!(!is_done && text.contains(&format!("({code})")), "{words}: {text}");
     }
 
+    /// It is on, and has a courier.
+    async fn serves(&self) -> Running {
+        let folder = self.folder.to_string_lossy().into_owned();
+        let arguments = ["--data", &folder, "--server", self.server, "--listen", "127.0.0.1:0", "serve"];
+        Running::start("outpost-node", &arguments, None).await
+    }
+
     async fn mark(&self) -> String {
         self.does("mark").await.trim().to_owned()
     }
@@ -118,6 +125,31 @@ async fn two_people_count_two_bins_while_a_till_sells_and_the_book_says_what_is_
         assert!(booked.contains("14 counted, as the book says"), "{booked}");
         handheld.does("round").await;
         assert_eq!(book(&shop).await, (14, false), "it is as the book says, and nobody asks any more");
+        office.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_till_in_contact_sells_right_after_a_count_is_no_doubt() {
+    for is_in_contact in [true, false] {
+        let (shop, folders) = till_and_handheld().await;
+        let office = head_office(&shop, &shop.spare_folder("head office")).await;
+        let [till, handheld] = folders.map(|folder| Device { folder, server: &office.url });
+        let counting = handheld.serves().await;
+        let selling = if is_in_contact { Some(till.serves().await) } else { None };
+        for device in [&till, &handheld] {
+            device.does("round").await;
+        }
+        let said = handheld.does("count TEA=20").await;
+        assert_eq!(said.contains("does not say how far it is"), !is_in_contact, "{said}");
+        till.does("sell TEAx3 --card terminal").await;
+        for device in [&till, &handheld] {
+            device.does("round").await;
+        }
+        assert_eq!(book(&shop).await, (17, !is_in_contact), "three were sold while somebody may have been looking");
+        for serving in [Some(counting), selling].into_iter().flatten() {
+            serving.stop().await;
+        }
         office.stop().await;
     }
 }
