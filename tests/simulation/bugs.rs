@@ -20,6 +20,10 @@ const STARTS: u64 = 1;
 /// Seeds between two starts.
 const APART: u64 = 1_000_000;
 
+/// Seeds after the first start that a longer search showed not to notice a mistake, where they are many: every run of the
+/// suite would search them again for nothing. Whoever names `OUTPOST_STARTS` searches all.
+const PASSED_OVER: [(Bug, u64); 2] = [(Bug::ArrivedTwice, 7_600), (Bug::ReceiptsOfAnotherLife, 880)];
+
 /// Where a mistake is to be caught.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
@@ -104,10 +108,12 @@ fn planted_mistakes_are_caught() {
 /// How many seeds it takes to catch a bug, from several starts; none if it is not caught within `most`.
 fn catch<D: Depth>(search: &Search, bug: Bug, most: u64) -> Option<Caught> {
     let mut seeds = Vec::new();
-    let starts = std::env::var("OUTPOST_STARTS").map_or(STARTS, |text| text.parse().expect("a number"));
-    for start in 1..=starts {
+    let named = std::env::var("OUTPOST_STARTS").ok().map(|text| text.parse().expect("a number"));
+    let known = PASSED_OVER.into_iter().find(|(known, _)| *known == bug && named.is_none());
+    let passed = known.map_or(0, |(_, seeds)| seeds);
+    for start in 1..=named.unwrap_or(STARTS) {
         let from = start * APART;
-        let failure = search.with(bug).over::<D>(from..from + most).err()?;
+        let failure = search.with(bug).over::<D>(from + passed..from + most).err()?;
         println!("  {bug:?}: {}", failure.broken.law);
         seeds.push(failure.options.seed - from + 1);
     }
