@@ -49,7 +49,7 @@ const MISTAKES: [(Bug, At, u64); 40] = [
     (Bug::GrantTakenFromAnswer, At::Node, 500),
     (Bug::AckedTakenForContained, At::Node, 500),
     (Bug::TotalsAheadOfOps, At::Node, 500),
-    (Bug::ReceiptsOfAnotherLife, At::Node, 3_000),
+    (Bug::ReceiptsOfAnotherLife, At::Node, 1_000),
     (Bug::CursorBeforePage, At::Node, 500),
     (Bug::AnsweredBeforeCommit, At::Postgres, 200),
     (Bug::VerdictForgotten, At::Postgres, 200),
