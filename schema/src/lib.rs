@@ -35,5 +35,6 @@ pub mod stock;
 pub mod text;
 pub mod transfer;
 pub mod verdict;
+pub mod withdrawal;
 pub mod word;
 pub mod world;

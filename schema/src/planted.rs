@@ -102,6 +102,8 @@ bugs! {
     TopUpToldBeforeCommit,
     /// Fair shares are rounded up: together they are more than there is.
     SharesBeyond,
+    /// A hold is withdrawn though a device that could explain the row has not been heard.
+    WithdrawnTooEarly,
     /// What arrives beyond what was sent is booked as transferred.
     ExcessTransferred,
     /// Goods on the road are counted where they are to go.

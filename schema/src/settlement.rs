@@ -72,7 +72,8 @@ pub const fn ends_by_itself(kind: ConcernKind) -> bool {
         | ConcernKind::WrittenOff
         | ConcernKind::TransferShort
         | ConcernKind::ReturnedTwice
-        | ConcernKind::RefundedTooMuch => false,
+        | ConcernKind::RefundedTooMuch
+        | ConcernKind::HoldWithdrawn => false,
     }
 }
 
@@ -97,6 +98,7 @@ const fn others_do_it(kind: ConcernKind) -> &'static [Settlement] {
     match kind {
         ConcernKind::Owed => &[S::Recount, S::Transfer],
         ConcernKind::Unbacked => &[S::Transfer, S::Backorder, S::Refund, S::Recount],
+        ConcernKind::HoldWithdrawn => &[S::Transfer, S::Backorder],
         ConcernKind::TotalMismatch | ConcernKind::PaymentsMismatch | ConcernKind::OtherCurrency => &[S::Refund],
         ConcernKind::CartSoldTwice => &[S::VoidDuplicate, S::Refund],
         ConcernKind::ShippedThoughCancelled => &[S::Refund],
@@ -139,7 +141,8 @@ const fn accepting(kind: ConcernKind) -> Option<Ending> {
         | ConcernKind::ServerRestored
         | ConcernKind::Suspended
         | ConcernKind::RecountWanted
-        | ConcernKind::TransferExcess => None,
+        | ConcernKind::TransferExcess
+        | ConcernKind::HoldWithdrawn => None,
     }
 }
 
@@ -202,6 +205,7 @@ mod tests {
             (ConcernKind::EmailTaken, vec![S::MergeCustomers, S::KeepApart, S::Noted]),
             (ConcernKind::CartSoldTwice, vec![S::Refund, S::AcceptLoss, S::VoidDuplicate, S::Noted]),
             (ConcernKind::WrittenOff, vec![S::AcceptLoss, S::Found, S::Noted]),
+            (ConcernKind::HoldWithdrawn, vec![S::Transfer, S::Backorder, S::Noted]),
             (ConcernKind::ClockAhead, vec![S::Noted]),
         ];
         for (kind, expected) in cases {

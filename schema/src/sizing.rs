@@ -16,8 +16,8 @@ mod tests;
 
 pub use self::{
     fair::{Claim, shares},
-    holding::{Holding, Outlook, even_out, free},
-    plan::{Holder, Move, plan},
+    holding::{Holding, Outlook, call_back, even_out, free},
+    plan::{Holder, Move, keep_while_short, plan},
 };
 use crate::{clock::Timestamp, stock::SUM_MAX};
 

@@ -163,6 +163,8 @@ pub enum ConcernKind {
     Suspended,
     /// What a device could sell was booked as lost with it.
     WrittenOff,
+    /// A hold ended before its time, because the goods are no longer there.
+    HoldWithdrawn,
 }
 
 impl ConcernKind {
@@ -204,6 +206,9 @@ impl ConcernKind {
             }
             Self::Suspended => "head office has suspended this device: it sells nothing until it is resumed",
             Self::WrittenOff => "what this device could sell is booked as lost with it: say so if the goods are found",
+            Self::HoldWithdrawn => {
+                "goods that were held are no longer there, so this hold was withdrawn: tell whoever counted on it"
+            }
         }
     }
 }

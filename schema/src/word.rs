@@ -109,7 +109,8 @@ words! {
         LifeBegun = "life_begun", JournalHole = "journal_hole", ImageMended = "image_mended",
         ServerRestored = "server_restored", RecountWanted = "recount_wanted", TransferExcess = "transfer_excess",
         TransferShort = "transfer_short", ReturnedTwice = "returned_twice", RefundedTooMuch = "refunded_too_much",
-        Suspended = "suspended", WrittenOff = "written_off";
+        Suspended = "suspended", WrittenOff = "written_off",
+        HoldWithdrawn = "hold_withdrawn";
     Condition, "condition":
         Shelf = "shelf", Damaged = "damaged";
     Settlement, "settlement":

@@ -39,6 +39,7 @@ use crate::{
     grants, lives,
     server::Server,
     stage::{self, Moment, Work},
+    withdraw,
 };
 
 /// Times that a batch may be overtaken by a row that comes or goes while it is decided.
@@ -332,12 +333,15 @@ async fn decide(
     effects::write(tx, author.incarnation_id, &known, &sold_before, &settled, now).await?;
     devices::look_at_write_offs(server, tx, &settled.given_back).await?;
     let mut moved = lives::end(server, tx, author, &settled.ended).await?;
-    let available = |key: &&StockKey| known.levels.get(key).is_some_and(|level| level.available() > 0);
-    top_up_homes(server, tx, settled.levels.iter().chain(&loaded.released).filter(available).copied().collect())
-        .await?;
-    let due = due(&known, &settled, journal.waits.cover(now), now);
     let heard = (book == Book::First).then_some(author);
-    grants::even_out(server, tx, &due.chain(loaded.released.iter().copied()).collect(), heard).await?;
+    // What ops say of a row that was short is looked at again once more or less of it is promised.
+    moved.extend(settled.levels.iter().filter(|key| known.levels.get(key).is_some_and(|level| level.unbacked() > 0)));
+    let freed = withdraw::from_rows(server, tx, &moved, heard.map(|author| author.incarnation_id)).await?;
+    let available = |key: &&StockKey| known.levels.get(key).is_some_and(|level| level.available() > 0);
+    let homes = settled.levels.iter().chain(&loaded.released).filter(available).chain(&freed);
+    top_up_homes(server, tx, homes.copied().collect()).await?;
+    let due = due(&known, &settled, journal.waits.cover(now), now).chain(loaded.released.iter().copied());
+    grants::even_out(server, tx, &due.chain(freed).collect(), heard).await?;
     moved.extend(loaded.released);
     Ok((settled, moved))
 }

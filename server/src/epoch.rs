@@ -25,10 +25,11 @@ use serde_json::{Value, json};
 
 pub use crate::db::epochs::{Awaited, Cluster, Epoch};
 use crate::{
-    db::{Tx, concerns, epochs, grants, nodes, settings},
+    db::{Tx, concerns, epochs, grants, nodes, settings, short},
     error::Error,
     server::Server,
     stage::{self, Moment, Work},
+    withdraw,
 };
 
 /// Why an epoch begins.
@@ -148,6 +149,7 @@ pub async fn begin(tx: &Tx, world: &dyn World, reason: &Reason) -> Result<Epoch,
     let is_elsewhere = last.as_ref().is_some_and(|last| last.cluster.system_identifier != cluster.system_identifier);
     if is_elsewhere || epochs::is_feed_ahead(tx).await? {
         epochs::stamp_feed(tx).await?;
+        short::stamp(tx).await?;
     }
     let epoch = Epoch {
         number: last.as_ref().map_or(1, |last| last.number + 1),
@@ -254,7 +256,8 @@ pub async fn give_up(server: &Server, incarnation_id: IncarnationId) -> Result<(
 /// The same of a journal that is locked.
 pub(crate) async fn give_up_within(server: &Server, tx: &Tx, incarnation_id: IncarnationId) -> Result<(), Error> {
     epochs::give_up(tx, incarnation_id, server.now()).await?;
-    end_if_all_heard(server, tx).await
+    end_if_all_heard(server, tx).await?;
+    withdraw::look_at(server, tx, Some(incarnation_id)).await
 }
 
 /// A life that is over and told sells nothing any more, so nobody waits for what it was granted.
@@ -271,6 +274,7 @@ async fn end_if_all_heard(server: &Server, tx: &Tx) -> Result<(), Error> {
     if epochs::end_recovery(tx, server.now()).await? {
         tracing::info!("every device was heard or given up; stock is promised again");
         grants::of_homes(tx, settings::kept_back(tx).await?, server.now()).await?;
+        withdraw::look_at(server, tx, None).await?;
     }
     Ok(())
 }

@@ -47,6 +47,7 @@ use crate::{
     roll_call::RollCalls,
     server::Server,
     wake::Waiting,
+    withdraw,
 };
 
 /// The content of a page as it is encoded, before compression: a page of short orders fits, a page of
@@ -126,6 +127,8 @@ pub struct Served {
     pub scopes: Scopes,
     /// The moment of the answer.
     pub at: Snapshot,
+    /// The caller is waited for, and has told all that it did without knowing of what this sees.
+    told_upto: Option<Snapshot>,
 }
 
 impl Served {
@@ -154,15 +157,28 @@ pub async fn page(
     Ok(served.expect("a page that need not be short is always served"))
 }
 
-/// Serves what is asked for. A caller that is ahead of the database may begin an epoch by that.
+/// Serves what is asked for. A caller that is ahead of the database may begin an epoch by that; one that was waited for
+/// has told.
 async fn answer(server: &Server, asked: Asked<'_>) -> Result<Option<Served>, Unserved> {
     let now = server.now();
     let answer = server.db.snapshot(|tx| async move { page_within(&tx, asked, now).await }).await?;
-    let Err(Refused::Ahead(ahead)) = answer else { return answer.map_err(Refused::into_unserved) };
+    let Err(Refused::Ahead(ahead)) = answer else {
+        let served = answer.map_err(Refused::into_unserved)?;
+        hear_out(server, asked.caller, served.as_ref().and_then(|served| served.told_upto.as_ref())).await;
+        return Ok(served);
+    };
     match epoch::hear_claim(server, asked.caller, ahead.epoch, ahead.claim).await? {
         Some(epoch) => Ok(Some(Served { pulled: Pulled::OtherEpoch { epoch: epoch.epoch_id }, ..ahead.served })),
         None if matches!(ahead.claim, Claim::Acknowledged(_)) => Ok(Some(ahead.served)),
         None => Err(Unserved::CursorAhead),
+    }
+}
+
+/// That it could not be noted keeps no page back: the next pull says so again.
+async fn hear_out(server: &Server, caller: Caller, told_upto: Option<&Snapshot>) {
+    let Some(upto) = told_upto else { return };
+    if let Err(error) = withdraw::hear_out(server, caller, upto).await {
+        tracing::warn!("that a device has told all could not be noted: {error}");
     }
 }
 
@@ -284,11 +300,21 @@ async fn page_within(tx: &Tx, asked: Asked<'_>, now: Timestamp) -> Result<Result
         },
         Err(unserved) => return Ok(Err(Refused::Unserved(unserved))),
     };
-    let served = Served { pulled, scopes: opening.scopes, at: opening.snapshot };
+    let told_upto = told_upto(&opening, asked.standing, asked.cursor).cloned();
+    let served = Served { pulled, scopes: opening.scopes, at: opening.snapshot, told_upto };
     Ok(match claimed {
         Some(claim) => Err(Refused::Ahead(Box::new(Ahead { epoch: opening.epoch, claim, served }))),
         None => Ok(Some(served)),
     })
+}
+
+/// Whether the caller is waited for and has told: it asks for news behind the transaction that made a row short, so it
+/// knows of that, and its journal, which ends where it says, is in the book.
+fn told_upto<'a>(opening: &Opening, standing: Standing, cursor: Option<&'a Cursor>) -> Option<&'a Snapshot> {
+    let known = cursor.filter(|cursor| cursor.epoch == opening.epoch).map(|cursor| &cursor.since)?;
+    // Of a frozen journal two devices tell different ends: neither tells all.
+    let is_whole = standing.head == opening.acked && opening.state != IncarnationState::Frozen;
+    (is_whole && known.sees(opening.awaited?)).then_some(known)
 }
 
 /// What a pull is answered with.

@@ -23,6 +23,7 @@ use crate::{
     },
     error::Error,
     server::Server,
+    withdraw,
 };
 
 /// Grants what these stock rows have available, where they lie at a home.
@@ -130,12 +131,13 @@ pub async fn keep_back(server: &Server, at: Option<WarehouseId>, units: Option<i
     Ok(())
 }
 
-/// What every change of stock that no push made ends with: homes get what became available, others what they lack,
-/// and concerns open and close as the figures ask.
+/// What every change of stock that no push made ends with: what is short is withdrawn if it may be, homes get what
+/// became available, others what they lack, and concerns open and close as the figures ask.
 ///
 /// # Errors
 /// If Postgres fails.
 pub async fn after_change(server: &Server, tx: &Tx, keys: &BTreeSet<StockKey>) -> Result<(), Error> {
+    withdraw::from_rows(server, tx, keys, None).await?;
     top_up(server, tx, keys).await?;
     even_out(server, tx, keys, None).await?;
     concerns::look_at_stock(tx, &*server.world, keys, server.now()).await

@@ -43,3 +43,4 @@ pub mod time;
 pub mod transfers;
 pub mod wake;
 pub mod web;
+pub mod withdraw;

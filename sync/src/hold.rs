@@ -4,6 +4,8 @@
 //! later its lines may end one by one: a buyer's newer hold takes the place of that buyer's own on the same
 //! row, and an order uses up those at its own warehouse.
 
+mod withdrawn;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use outpost_schema::{

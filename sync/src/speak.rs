@@ -111,6 +111,7 @@ impl Since for ConcernKind {
             Self::TransferExcess | Self::TransferShort => 3,
             Self::ReturnedTwice | Self::RefundedTooMuch => 3,
             Self::Suspended | Self::WrittenOff => 3,
+            Self::HoldWithdrawn => 4,
         }
     }
 }

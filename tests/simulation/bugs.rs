@@ -34,7 +34,7 @@ enum At {
 
 /// Every mistake, the shallowest depth at which the code is run where it is made, and within how many seeds it
 /// must be caught there.
-const MISTAKES: [(Bug, At, u64); 40] = [
+const MISTAKES: [(Bug, At, u64); 41] = [
     (Bug::LostSavepoint, At::Model, 20_000),
     (Bug::LatestStatusWins, At::Model, 20_000),
     (Bug::CounterInAMap, At::Model, 20_000),
@@ -75,6 +75,7 @@ const MISTAKES: [(Bug, At, u64); 40] = [
     (Bug::HoldPlacedInPart, At::Model, 20_000),
     (Bug::ExtensionForgotten, At::Model, 20_000),
     (Bug::HoldUsedUpUnpromised, At::Model, 20_000),
+    (Bug::WithdrawnTooEarly, At::Model, 20_000),
 ];
 
 #[test]

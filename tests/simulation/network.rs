@@ -14,6 +14,7 @@ mod spots;
 pub mod summary;
 mod transfers;
 mod verbs;
+mod withdrawn;
 
 use std::{fmt, sync::Arc};
 
@@ -97,6 +98,8 @@ pub struct Network<D: Depth> {
     pub rules: Vec<Says>,
     /// What really happened.
     pub ledger: Ledger,
+    /// What is short in the book, and what was withdrawn.
+    short: withdrawn::Shortages,
     /// What this run covered.
     pub tally: Tally,
     /// For whatever is drawn while it happens.
@@ -132,6 +135,7 @@ impl<D: Depth> Network<D> {
             spots: Vec::new(),
             backup: None,
             ledger: Ledger::default(),
+            short: withdrawn::Shortages::default(),
             tally: Tally { seeds: 1, ..Tally::default() },
             chance: Chance::of(options.seed ^ 0x6461_7900),
             worlds: 0,
@@ -283,9 +287,11 @@ impl<D: Depth> Network<D> {
 
     /// Reads the book anew and checks every law that can be checked now.
     async fn look_at_the_book(&mut self) -> Check {
-        self.book = self.office.book().await;
+        let book = self.office.book().await;
+        let before = std::mem::replace(&mut self.book, book);
         self.holds_expire();
         self.note_what_was_decided();
+        self.note_what_was_withdrawn(&before)?;
         self.check()
     }
 

@@ -46,6 +46,8 @@ pub struct Tally {
     pub office_restarts: u64,
     /// Clocks that jumped.
     pub clock_jumps: u64,
+    /// Lines of holds withdrawn because the goods were not there.
+    pub withdrawn: u64,
     /// Units handed out beyond what was there, of those that no limit explains. Always 0.
     pub oversold: u64,
     /// The most units of a row that were handed out beyond what was there, because of a limit.
@@ -62,7 +64,7 @@ pub struct Tally {
 impl std::ops::AddAssign<&Self> for Tally {
     /// Adds what another run covered.
     fn add_assign(&mut self, other: &Self) {
-        let sums: [(&mut u64, u64); 20] = [
+        let sums: [(&mut u64, u64); 21] = [
             (&mut self.seeds, other.seeds),
             (&mut self.steps, other.steps),
             (&mut self.node_seconds, other.node_seconds),
@@ -83,6 +85,7 @@ impl std::ops::AddAssign<&Self> for Tally {
             (&mut self.office_put_back, other.office_put_back),
             (&mut self.office_restarts, other.office_restarts),
             (&mut self.clock_jumps, other.clock_jumps),
+            (&mut self.withdrawn, other.withdrawn),
         ];
         sums.into_iter().for_each(|(sum, more)| *sum += more);
         self.oversold += other.oversold;

@@ -55,6 +55,19 @@ pub fn plan(available: i64, holders: &[Holder]) -> Vec<Move> {
     moves
 }
 
+/// Says what each keeps at most of a row of which so many units more are promised than are there: what near holders
+/// have, less that, is shared by [`shares`], and whoever has more than its share is asked for the rest. What everybody
+/// is asked for sums up to what is short, or to all that they have. None: it keeps what it has.
+pub fn keep_while_short(short: i64, holders: &[Holder]) -> Vec<Option<i64>> {
+    let spare = |holder: &Holder| if holder.is_near { holder.open } else { 0 };
+    let left = holders.iter().map(spare).sum::<i64>() - short.max(0);
+    let claims: Vec<Claim> =
+        holders.iter().map(|holder| Claim { weight: holder.weight, most: spare(holder) }).collect();
+    let fair = shares(left, &claims);
+    let keep = |(holder, fair): (&Holder, i64)| (spare(holder) > fair).then_some(fair);
+    holders.iter().zip(fair).map(keep).collect()
+}
+
 impl Holder {
     /// Its claim to what there is. Whoever waits wants what it has, too: if only what is missing counted, each unit that
     /// came would make its claim smaller, and two who wait would hand one unit to and fro.

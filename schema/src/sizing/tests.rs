@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::stock::Allotment;
 
 const START: Timestamp = Timestamp::from_micros(1_770_000_000_000_000);
 
@@ -156,6 +157,29 @@ fn whoever_waits_at_a_till_is_served_from_any_spare_unit_but_not_from_what_other
     assert_eq!(grants(&plan(5, &[far, Holder { is_near: false, ..holder(0, 8) }])), [0, 0]);
 }
 
+#[test]
+fn of_a_row_that_is_short_everybody_in_reach_keeps_a_fair_part_of_what_is_there() {
+    let keeps =
+        |short, open: &[i64]| keep_while_short(short, &open.iter().map(|open| holder(*open, 4)).collect::<Vec<_>>());
+    assert_eq!(keeps(0, &[5, 5]), [None, None], "nothing is short");
+    assert_eq!(keeps(3, &[5, 5]), [Some(4), Some(3)]);
+    assert_eq!(keeps(3, &[9, 1]), [Some(6), None], "who has little keeps it");
+    assert_eq!(keeps(20, &[5, 5]), [Some(0), Some(0)], "no more is there to be asked for");
+    let far = Holder { is_near: false, ..holder(5, 4) };
+    assert_eq!(keep_while_short(3, &[far, holder(2, 4)]), [None, Some(0)], "who is out of reach does not hear");
+}
+
+#[test]
+fn whoever_was_asked_to_keep_less_is_not_asked_again() {
+    let allotment = Allotment::default().grant(5);
+    let holding =
+        |recall| Holding { allotment, outlook: Outlook { recall, ..Outlook::default() }, cover: DAY, is_near: true };
+    let mut holdings = [holding(None), holding(Some((1, 5)))];
+    assert_eq!(call_back(3, &mut holdings, START), [0]);
+    assert_eq!(holdings.map(|holding| holding.outlook.keep(5)), [Some(4), Some(1)]);
+    assert_eq!(call_back(3, &mut holdings, START), Vec::<usize>::new(), "once is enough");
+}
+
 fn any_claims() -> impl Strategy<Value = Vec<Claim>> {
     let claim = (1..5_000_i64, 0..60_i64).prop_map(|(weight, most)| Claim { weight, most });
     prop::collection::vec(claim, 0..12)
@@ -211,6 +235,15 @@ proptest! {
             prop_assert!(holder.is_near || *is == Move::default());
             prop_assert!(is.grant == 0 || is.keep.is_none(), "nobody gets and gives at once");
         }
+    }
+
+    #[test]
+    fn what_is_short_is_asked_for_and_no_unit_more(short in 0..90_i64, holders in any_holders()) {
+        let near: i64 = holders.iter().filter(|holder| holder.is_near).map(|holder| holder.open).sum();
+        let kept = keep_while_short(short, &holders);
+        let asked: i64 = holders.iter().zip(&kept).map(|(holder, keep)| keep.map_or(0, |keep| holder.open - keep)).sum();
+        prop_assert_eq!(asked, short.min(near));
+        prop_assert!(holders.iter().zip(&kept).all(|(holder, keep)| keep.is_none() || holder.is_near));
     }
 
     #[test]

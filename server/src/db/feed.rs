@@ -79,6 +79,9 @@ pub struct Opening {
     pub acked: Mark,
     /// Whether that journal is still taken.
     pub state: IncarnationState,
+    /// The first transaction that made a row short of which the caller may sell, and of which nobody knows yet that its
+    /// journal tells all that was done without knowing it.
+    pub awaited: Option<u64>,
 }
 
 /// Opens a page for `caller`; none if it is no node of this network with such a journal.
@@ -93,7 +96,15 @@ pub async fn opening(tx: &Tx, caller: Caller) -> Result<Option<Opening>, Error> 
                 coalesce((select h.dropped from feed_horizon h where h.epoch_id is null or h.epoch_id = e.epoch_id), '0')
                     as dropped,
                 array(select distinct w from unnest(n.warehouse_id || n.scope) w order by w) as warehouses,
-                i.acked_seq, i.acked_hash, i.state
+                i.acked_seq, i.acked_hash, i.state,
+                (
+                    select s.short_since from stock s join allotments a using (product_id, warehouse_id)
+                    where s.short_since is not null
+                        and pg_visible_in_snapshot(s.short_since, i.told_upto) is not true
+                        and s.warehouse_id = any(n.warehouse_id || n.scope) and a.incarnation_id = i.incarnation_id
+                        and a.granted + a.received - a.consumed - a.returned - a.reclaimed > 0
+                    order by s.short_since limit 1
+                ) as awaited
             from nodes n join incarnations i on i.node_id = n.node_id
             cross join lateral (select epoch_id, recovered_at from epochs order by number desc limit 1) e
             where n.node_id = $1 and i.incarnation_id = $2",
@@ -112,6 +123,7 @@ fn read_opening(row: &Row, node_id: NodeId) -> Result<Opening, Error> {
         scopes: Scopes { node_id, warehouses: row.try_get("warehouses")? },
         acked: Mark { seq: row.try_get("acked_seq")?, hash: row.try_get("acked_hash")? },
         state: row.try_get("state")?,
+        awaited: row.try_get::<_, Option<Xid>>("awaited")?.map(|xid| xid.0),
     })
 }
 

@@ -22,7 +22,7 @@ use tokio_postgres::{Row, types::ToSql};
 
 pub use self::{
     list::{HoldShown, ListWanted, list},
-    one::{Found, allot, extend, lapsed, lock, open_again, release},
+    one::{Found, allot, extend, lapsed, lock, on_rows, open_again, release, withdraw},
     orders::{open_lines, rows_of, use_up},
 };
 use super::{Tx, ground};

@@ -8,7 +8,7 @@ use crate::error::Error;
 const CASES_MAX: i64 = 5;
 
 /// What each law says, and the query for the cases that break it.
-const LAWS: [(&str, &str); 19] = [
+const LAWS: [(&str, &str); 20] = [
     (
         "the sum of a stock row's movements is its balance",
         "select format('%s/%s: movements %s, balance %s', product_id, warehouse_id, m.sum, s.balance)
@@ -44,6 +44,12 @@ const LAWS: [(&str, &str); 19] = [
          from stock
          where quantity <> greatest(balance, 0) or reserved_quantity <> least(promised, quantity)
             or reserved_quantity < 0 or reserved_quantity > quantity",
+    ),
+    (
+        "a stock row says since when it is short as long as it is",
+        "select format('%s/%s: unbacked %s, short since %s', product_id, warehouse_id, promised - reserved_quantity,
+                       short_since)
+         from stock where (promised > reserved_quantity) <> (short_since is not null)",
     ),
     (
         "every item that was carried out has exactly one movement, its op's",

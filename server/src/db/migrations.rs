@@ -41,6 +41,7 @@ pub const MIGRATIONS: &[(&str, &str)] = embedded![
     "0018_rules",
     "0019_confirmations",
     "0020_sizing",
+    "0021_withdrawals",
 ];
 
 /// The lock that every migrating server takes; any number will do that nothing else uses.

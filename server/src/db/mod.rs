@@ -43,6 +43,7 @@ pub mod rules;
 pub mod settings;
 pub mod settlements;
 pub mod shelf;
+pub mod short;
 pub mod sizing;
 pub mod transfers;
 pub mod written_off;

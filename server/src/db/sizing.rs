@@ -114,20 +114,29 @@ pub async fn shared(
     for row in tx.query(&sql, &[&products, &warehouses, &kept_back]).await? {
         let key = StockKey { product_id: row.try_get("product_id")?, warehouse_id: row.try_get("warehouse_id")? };
         let level = Level { balance: row.try_get("balance")?, promised: row.try_get("promised")? };
-        let incarnation_id = row.try_get("incarnation_id")?;
-        let waits = Waits { longest: row.try_get("wait_seconds")?, at: row.try_get("waits_at")? };
         let Some(available) = free(level, row.try_get("kept_back")?) else { continue };
-        let holding = Holding {
-            allotment: super::ground::allotment(&row)?,
-            outlook: outlook(&row)?,
-            cover: waits.cover(now),
-            is_near: author == Some(incarnation_id) || is_near(row.try_get("seen_at")?, now),
-        };
         let shared = rows.entry(key).or_default();
         shared.available = available;
-        shared.holdings.push((incarnation_id, holding));
+        shared.holdings.push(holding(&row, author, now)?);
     }
     Ok(rows)
+}
+
+/// Reads whose allotment it is, and what is known of it.
+pub(super) fn holding(
+    row: &Row,
+    author: Option<IncarnationId>,
+    now: Timestamp,
+) -> Result<(IncarnationId, Holding), Error> {
+    let incarnation_id = row.try_get("incarnation_id")?;
+    let waits = Waits { longest: row.try_get("wait_seconds")?, at: row.try_get("waits_at")? };
+    let holding = Holding {
+        allotment: super::ground::allotment(row)?,
+        outlook: outlook(row)?,
+        cover: waits.cover(now),
+        is_near: author == Some(incarnation_id) || is_near(row.try_get("seen_at")?, now),
+    };
+    Ok((incarnation_id, holding))
 }
 
 /// One allotment that was sized anew, and by how much more of it is open.

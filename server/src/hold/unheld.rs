@@ -23,7 +23,10 @@ pub enum Unheld {
     #[error("this id is another hold's; make a new id for each hold")]
     IdTaken,
     /// It is over.
-    #[error("this hold was released, has expired, or became allotment or an order; place a new one with a new id")]
+    #[error(
+        "this hold was released, has expired, became allotment or an order, or was withdrawn because the goods are no \
+         longer there; place a new one with a new id"
+    )]
     Closed,
     /// There never was one.
     #[error("there is no hold with this id")]

@@ -53,6 +53,7 @@ impl Ledger {
             self.is_recovering = false;
             let homes: Vec<_> = self.homes.keys().copied().collect();
             homes.into_iter().for_each(|home| self.top_up_warehouse(home));
+            self.look_at_short_rows();
         }
     }
 
@@ -106,6 +107,7 @@ impl Ledger {
         let lives = self.journals.values_mut().filter(|journal| journal.author.node_id == node_id);
         lives.for_each(|journal| journal.is_given_up = true);
         self.end_if_all_heard();
+        self.look_at_short_rows();
     }
 
     pub(super) fn readmit(&mut self, author: Author) {

@@ -79,6 +79,11 @@ impl Feed {
         self.log.push(place);
     }
 
+    /// The place behind all that is told.
+    pub(super) fn end(&self) -> usize {
+        self.log.len()
+    }
+
     /// What is told of an aggregate.
     pub(super) fn image(&self, id: Id) -> Option<&Aggregate> {
         self.places.get(&id).map(|place| &self.told[*place].aggregate)
@@ -129,8 +134,7 @@ impl Ledger {
         }
         let (aggregates, upto) = self.feed.since(since, |scope| hears(&journal.author, scope));
         let others = if upto == self.feed.log.len() { self.others(&journal.author) } else { Vec::new() };
-        self.heard.entry(caller.node_id).or_default().seen_at = Some(self.known.now);
-        Ok(Pulled::Page(Box::new(Page {
+        let page = Page {
             epoch: self.epoch,
             cursor: format!("{}/{upto}", self.epoch_text),
             level: upto == self.feed.log.len(),
@@ -141,7 +145,10 @@ impl Ledger {
             server_time: self.known.now,
             protocol: PROTOCOL,
             recovering: self.is_recovering,
-        })))
+        };
+        self.heard.entry(caller.node_id).or_default().seen_at = Some(self.known.now);
+        self.hear_out(caller.incarnation_id, standing.head, since);
+        Ok(Pulled::Page(Box::new(page)))
     }
 
     /// How far it has the journals of the other devices that may act where one may.
@@ -178,6 +185,7 @@ impl Ledger {
         let StockKey { product_id, warehouse_id } = key;
         let stock = Stock { product_id, warehouse_id, balance, promised, updated_at: self.known.now };
         self.feed.tell(Id::stock(key), warehouse_id.0, Aggregate::Stock(stock));
+        self.note_short(key);
     }
 
     /// Only the totals that the server raises are told; a node knows its own.

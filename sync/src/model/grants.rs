@@ -32,7 +32,7 @@ impl Ledger {
         self.journals.get(&life).is_some_and(|journal| self.holding(journal, key).is_due(self.known.now))
     }
 
-    fn holding(&self, journal: &Journal, key: StockKey) -> Holding {
+    pub(super) fn holding(&self, journal: &Journal, key: StockKey) -> Holding {
         let (now, heard) = (self.known.now, self.heard.get(&journal.author.node_id).copied().unwrap_or_default());
         Holding {
             allotment: journal.allotments.get(&key).copied().unwrap_or_default(),
@@ -100,6 +100,7 @@ impl Ledger {
 
     /// What every change of stock that no push made ends with.
     pub(super) fn after_change(&mut self, key: StockKey) {
+        self.withdraw(key);
         self.top_up(key);
         self.even_out(key);
         self.look_at_stock(key);

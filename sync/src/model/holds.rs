@@ -102,7 +102,7 @@ impl Ledger {
     }
 
     /// Closes a line; what it promised is promised no more.
-    fn close(&mut self, line: LineOf) -> Option<StockKey> {
+    pub(super) fn close(&mut self, line: LineOf) -> Option<StockKey> {
         let held = &mut self.holds.get_mut(&line)?.held;
         held.is_open = false;
         let (key, units) = (held.key, held.amount.units());

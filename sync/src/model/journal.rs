@@ -37,6 +37,8 @@ pub(super) struct Journal {
     /// Its head, once its report is whole.
     pub(super) report_head: Option<i64>,
     pub(super) is_given_up: bool,
+    /// Of what is told up to this place of the feed, everything that its device did without knowing it is in the book.
+    pub(super) told_upto: usize,
     /// How far the oldest backup has it.
     pub(super) archived: i64,
 }
@@ -49,7 +51,7 @@ impl Journal {
 
     pub(super) fn of(author: Author, number: usize, after: Option<IncarnationId>, prefix: String) -> Self {
         let (ops, set_aside, carried, evidence, allotments, outlooks) = Default::default();
-        let (report_owed, report_head, is_given_up, archived) = Default::default();
+        let (report_owed, report_head, is_given_up, told_upto, archived) = Default::default();
         let state = IncarnationState::Active;
         Self {
             author,
@@ -66,6 +68,7 @@ impl Journal {
             report_owed,
             report_head,
             is_given_up,
+            told_upto,
             archived,
         }
     }

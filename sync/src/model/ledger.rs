@@ -26,6 +26,7 @@ use super::{
     holds::{Hold, LineOf},
     journal::Journal,
     unknown_node,
+    withdrawal::Short,
 };
 use crate::{
     hold::Held,
@@ -53,6 +54,8 @@ pub struct Ledger {
     /// Of these, units that are booked as lost, less those that came back.
     pub(super) lost: BTreeMap<StockKey, i64>,
     pub(super) holds: BTreeMap<LineOf, Hold>,
+    /// Rows of which more is promised than is there.
+    pub(super) short: BTreeMap<StockKey, Short>,
     pub(super) carts: BTreeMap<CartId, Kept>,
     /// Open concerns.
     pub(super) concerns: BTreeMap<(ConcernKind, String), Concern>,
@@ -82,7 +85,7 @@ impl Ledger {
         known.users.insert(UserId::GUEST);
         let epoch = EpochId(Uuid::nil());
         let (journals, homes, heard, movements, past, lost, holds, carts) = Default::default();
-        let (concerns, ever, feed, ids, transferred) = Default::default();
+        let (concerns, ever, feed, ids, transferred, short) = Default::default();
         Self {
             epoch,
             epoch_text: epoch.to_string(),
@@ -96,6 +99,7 @@ impl Ledger {
             past,
             transferred,
             holds,
+            short,
             carts,
             concerns,
             ever,

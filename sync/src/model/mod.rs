@@ -19,6 +19,7 @@ mod push;
 mod retry;
 #[cfg(test)]
 mod tests;
+mod withdrawal;
 
 use std::{collections::BTreeSet, sync::Mutex};
 

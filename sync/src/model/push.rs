@@ -137,8 +137,12 @@ impl Ledger {
         }
         self.keep(life, &mut settled);
         moved.extend(self.end_lives(life, &settled.ended));
-        for key in settled.levels.iter().chain(&moved) {
-            self.top_up(*key);
+        let touched: BTreeSet<_> = settled.levels.union(&moved).copied().collect();
+        // What ops say of a row that was short is looked at again once more or less of it is promised.
+        moved.extend(touched.iter().filter(|key| self.is_short(**key)));
+        for key in touched {
+            self.withdraw(key);
+            self.top_up(key);
         }
         let due = settled.allotments.iter().filter(|key| self.is_due(life, **key));
         let due: BTreeSet<_> = due.chain(&settled.freed).chain(&moved).copied().collect();

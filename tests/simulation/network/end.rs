@@ -117,6 +117,7 @@ impl<D: Depth> Network<D> {
         self.returns_are_what_happened(&shelf)?;
         self.carts_are_what_happened(&shelf)?;
         self.concerns_are_explained(&shelf)?;
+        self.nothing_is_held_of_what_is_short()?;
         for number in 0..self.spots.len() {
             self.till_agrees(number, &shelf).await?;
         }

@@ -345,6 +345,7 @@ impl<D: Depth> Network<D> {
         self.book = self.office.book().await;
         let (held_before, missing_before) = (self.book.holds.clone(), self.book.written_off.clone());
         self.office.put_back(&backup).await;
+        self.short.forget();
         self.book = self.office.book().await;
         let forgotten: Vec<_> = held_before.iter().filter(|(line, _)| !self.book.holds.contains_key(line)).collect();
         self.ledger.allow(&forgotten.iter().map(|((_, key), units)| (*key, **units)).collect::<Units>());

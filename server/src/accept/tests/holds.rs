@@ -97,8 +97,13 @@ async fn an_order_whose_hold_is_over_is_booked_all_the_same() {
     web.shop.world.pass(61);
     web.hold(&[(web.depot, 4)]).await.unwrap();
     assert_eq!(web.order(5, vec![hold, HoldId(uuid::Uuid::nil())]).await, [Verdict::Accepted]);
-    assert_eq!((web.level().await, web.closed_as("expired").await), ((5, 9), 1));
-    assert_eq!(web.shop.concern_kinds().await, ["unbacked"]);
+    let outcomes = (web.closed_as("expired").await, web.closed_as("withdrawn").await);
+    assert_eq!(
+        (web.level().await, outcomes),
+        ((5, 5), (1, 1)),
+        "a hold is no longer there to be had, an order is kept"
+    );
+    assert_eq!(web.shop.concern_kinds().await, ["hold_withdrawn"]);
     web.shop.keeps_its_laws().await;
 }
 

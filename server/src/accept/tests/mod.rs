@@ -17,5 +17,6 @@ mod sizing;
 mod stock;
 mod transfers;
 mod trolley;
+mod withdrawal;
 
 use self::shop::{Shop, Till, sale};

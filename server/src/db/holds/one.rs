@@ -76,6 +76,43 @@ pub async fn release(tx: &Tx, hold_id: HoldId, now: Timestamp) -> Result<(), Err
     Ok(())
 }
 
+/// The open lines of holds on these rows, which are locked.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn on_rows(tx: &Tx, keys: &BTreeSet<StockKey>) -> Result<Vec<Held>, Error> {
+    let (products, warehouses) = columns(keys.iter().copied());
+    let sql = lines_where!(
+        "h.closed_at is null
+             and (h.product_id, h.warehouse_id) in (select * from unnest($1::uuid[], $2::uuid[]))"
+    );
+    tx.query(sql, &[&products, &warehouses]).await?.iter().map(held).collect()
+}
+
+/// Closes these open lines, whose rows are locked: the goods are not there. What they promised is promised no more.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn withdraw(tx: &Tx, lines: &[Held], now: Timestamp) -> Result<(), Error> {
+    let ids: Vec<HoldId> = lines.iter().map(|line| line.hold_id).collect();
+    let (products, warehouses) = columns(lines.iter().map(|line| line.key));
+    tx.execute(
+        "with closed as (
+            update holds h set closed_at = $4, outcome = 'withdrawn'
+            from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as w (hold_id, product_id, warehouse_id)
+            where h.hold_id = w.hold_id and h.product_id = w.product_id and h.warehouse_id = w.warehouse_id
+            returning h.product_id, h.warehouse_id, h.amount
+        ), sums as (
+            select product_id, warehouse_id, sum(amount)::bigint as units from closed group by 1, 2
+        )
+        update stock s set promised = s.promised - c.units, updated_at = $4
+        from sums c where s.product_id = c.product_id and s.warehouse_id = c.warehouse_id",
+        &[&ids, &products, &warehouses, &now],
+    )
+    .await?;
+    Ok(())
+}
+
 /// The rows of which a hold was released only because its time came, and no newer hold of the same buyer took its
 /// place.
 ///

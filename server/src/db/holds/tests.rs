@@ -164,7 +164,10 @@ async fn a_buyer_who_holds_less_than_before_settles_what_was_promised_beyond_the
     let counter = Counter::open(4).await;
     counter.place(wish(1, 4, Some(7))).await.unwrap();
     let client = &counter.network.client;
-    client.batch_execute("update stock set balance = 1").await.unwrap();
+    // A till sells there too, and has not been heard since: nothing is withdrawn.
+    let grant = "insert into allotments (incarnation_id, product_id, warehouse_id, granted) values ($1, $2, $3, 1)";
+    client.execute(grant, &[&OFFICE.incarnation_id, &product(0), &SHOP]).await.unwrap();
+    client.batch_execute("update stock set balance = 2, promised = promised + 1").await.unwrap();
     let (server, rows) = (&counter.network.server, [key(0, SHOP)].into());
     let (server, rows) = (&**server, &rows);
     server.db.transaction(|tx| async move { crate::grants::after_change(server, &tx, rows).await }).await.unwrap();

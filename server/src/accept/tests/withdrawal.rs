@@ -1,0 +1,190 @@
+//! What is withdrawn when more is promised of a row than is there, and when.
+
+use outpost_schema::{
+    feed::{Aggregate, Granted},
+    id::{HoldId, ProductId, WarehouseId},
+    movement::{Adjusted, Cause, Change, Lot, Remark},
+    op::Op,
+    quantity::Amount,
+};
+use outpost_sync::wire::{HoldLine, HoldWanted, Page, Pulled};
+
+use super::shop::{Shop, Till};
+use crate::{
+    db::office,
+    feed::{self, Limits, cursor::Cursor},
+    give_up,
+    hold::{Desk, Unheld, extend, standing::By},
+};
+
+/// A depot with ten, of which a till may sell four, and a handheld that looks after the shelves.
+struct Depot {
+    shop: Shop,
+    desk: Desk,
+    till: Till,
+    handheld: Till,
+    tea: ProductId,
+    place: WarehouseId,
+}
+
+impl Depot {
+    async fn open(seed: u64) -> Self {
+        let shop = Shop::open(seed).await;
+        let (place, tea) = (shop.warehouse("Depot").await, shop.product().await);
+        let mut handheld = shop.till("Handheld", place, false).await;
+        let received = [handheld.receive(&[(tea, 10)])];
+        handheld.push(&shop, &received).await;
+        let mut till = shop.till("Till", place, false).await;
+        let asked = [till.ask(&[(tea, 4)])];
+        till.push(&shop, &asked).await;
+        let desk = Desk::open(&shop.server);
+        Self { shop, desk, till, handheld, tea, place }
+    }
+
+    async fn hold(&self, units: i64) -> HoldId {
+        self.shop.world.pass(1);
+        let hold_id = HoldId::new(self.shop.server.now(), self.till.chance());
+        let line = HoldLine { product_id: self.tea, warehouse_id: self.place, amount: Amount::new(units).unwrap() };
+        let wanted = HoldWanted { hold_id, lines: vec![line], buyer: None, seconds: 3_600 };
+        self.desk.place(self.till.caller(), wanted).await.unwrap();
+        hold_id
+    }
+
+    /// So many break.
+    async fn break_some(&mut self, units: i64) {
+        let change = Change { product_id: self.tea, delta: -units, lot: Lot::default() };
+        let remark = Remark::default();
+        let broken = Adjusted { warehouse_id: self.place, cause: Cause::Damaged, lines: vec![change], remark };
+        let broken = [self.handheld.write(&Op::Adjusted(broken))];
+        self.handheld.push(&self.shop, &broken).await;
+    }
+
+    async fn level(&self) -> (i64, i64) {
+        self.shop.level(self.tea, self.place).await
+    }
+
+    async fn are_open(&self, holds: &[HoldId]) -> Vec<bool> {
+        let mut open = Vec::new();
+        for hold in holds {
+            open.push(self.shop.count(&format!("holds where hold_id = '{hold}' and closed_at is null")).await == 1);
+        }
+        open
+    }
+
+    /// The till asks for news behind a page.
+    async fn pull(&self, behind: Option<&Page>) -> Page {
+        let cursor: Option<Cursor> = behind.map(|page| page.cursor.parse().unwrap());
+        let (caller, standing) = (self.till.caller(), self.till.standing());
+        let pulled = feed::page(&self.shop.server, caller, standing, cursor.as_ref(), Limits::default()).await;
+        let Pulled::Page(page) = pulled.unwrap().pulled else { panic!("both know the same of the journal") };
+        *page
+    }
+
+    /// What the till was last told of its allotment.
+    async fn told(&self) -> Granted {
+        let own = |told: &Aggregate| if let Aggregate::Allotment(granted) = told { Some(*granted) } else { None };
+        self.pull(None).await.aggregates.iter().find_map(own).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_hold_goes_only_when_whoever_could_explain_the_row_has_told_and_the_newest_goes_first() {
+    let mut depot = Depot::open(190).await;
+    let before = depot.pull(None).await;
+    let holds = [depot.hold(3).await, depot.hold(3).await];
+    depot.break_some(3).await;
+    assert_eq!((depot.level().await, depot.are_open(&holds).await), ((7, 10), vec![true, true]));
+    assert_eq!(depot.shop.concern_kinds().await, ["unbacked"]);
+
+    // It does not know yet that the row is short, so it may have done anything.
+    let after = depot.pull(Some(&before)).await;
+    // It knows, and has something to tell.
+    let received = [depot.till.receive(&[(depot.tea, 1)])];
+    depot.pull(Some(&after)).await;
+    assert_eq!(depot.are_open(&holds).await, [true, true]);
+    // It told, and may have done more meanwhile.
+    depot.till.push(&depot.shop, &received).await;
+    assert_eq!((depot.level().await, depot.are_open(&holds).await), ((8, 10), vec![true, true]));
+    depot.pull(Some(&after)).await;
+    assert_eq!((depot.level().await, depot.are_open(&holds).await), ((8, 7), vec![true, false]));
+    assert_eq!(depot.shop.concern_kinds().await, ["hold_withdrawn"]);
+    depot.shop.keeps_its_laws().await;
+
+    let until = depot.shop.server.now().plus_seconds(7_200);
+    let again = extend(&depot.shop.server, By::Office, holds[1], until).await;
+    assert!(matches!(again, Err(Unheld::Closed)), "what is withdrawn is not placed again behind everybody's back");
+    assert_eq!(extend(&depot.shop.server, By::Office, holds[0], until).await.unwrap().expires_at, until);
+}
+
+#[tokio::test]
+async fn whoever_counted_on_a_withdrawn_hold_is_named_by_its_concern() {
+    let mut depot = Depot::open(191).await;
+    let hold = depot.hold(6).await;
+    let sold = [depot.till.sell(&[(depot.tea, 4)])];
+    depot.till.push(&depot.shop, &sold).await;
+    depot.break_some(1).await;
+    assert_eq!(
+        (depot.level().await, depot.are_open(&[hold]).await),
+        ((5, 5), vec![false]),
+        "the till sells what it leaves"
+    );
+    let concerns = depot.shop.concerns().await;
+    let [told] = concerns.as_slice() else { panic!("one concern: {concerns:?}") };
+    assert_eq!((told.detail["hold"].as_str(), &told.detail["units"]), (Some(&*hold.to_string()), &6.into()));
+    let shown = |tx| async move { office::show_concern(&tx, told.concern_id).await };
+    let shown = depot.shop.server.db.snapshot(shown).await.unwrap().unwrap();
+    let touched: Vec<_> = shown.touches.iter().map(|touched| touched.what.as_str()).collect();
+    assert_eq!((touched, shown.concern.about.as_deref()), (vec!["product", "warehouse"], Some("Tea")));
+    depot.shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn what_holds_do_not_cover_is_asked_back_from_whoever_is_in_reach_and_the_rest_stays_visible() {
+    let mut depot = Depot::open(192).await;
+    depot.break_some(8).await;
+    assert_eq!((depot.level().await, depot.told().await.keep), ((2, 4), None), "it was not heard yet");
+    let page = depot.pull(None).await;
+    depot.pull(Some(&page)).await;
+    assert_eq!((depot.level().await, depot.told().await.keep), ((2, 4), Some(2)));
+    assert_eq!(depot.shop.concern_kinds().await, ["unbacked"], "it is asked, and has not said yet that it has them");
+
+    let back = Op::GaveBack(depot.till.goods(&[(depot.tea, 2)]));
+    let back = [depot.till.write(&back)];
+    depot.till.push(&depot.shop, &back).await;
+    assert_eq!((depot.level().await, depot.shop.concern_kinds().await), ((2, 2), Vec::<String>::new()));
+    depot.shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn who_is_out_of_reach_is_waited_for_until_it_is_given_up() {
+    let mut depot = Depot::open(193).await;
+    let hold = depot.hold(6).await;
+    depot.break_some(2).await;
+    assert_eq!(depot.are_open(&[hold]).await, [true]);
+    let life = give_up::life(&depot.shop.server, "Till", None).await.unwrap();
+    give_up::give_up(&depot.shop.server, &life).await.unwrap();
+    assert_eq!(
+        (depot.level().await, depot.are_open(&[hold]).await),
+        ((8, 4), vec![false]),
+        "its own stays promised to it"
+    );
+    depot.shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn an_order_is_never_withdrawn() {
+    let mut depot = Depot::open(194).await;
+    let order = depot.till.order_to_ship(&[(depot.tea, 4)]);
+    let ordered = [depot.till.write(&super::sale(order))];
+    depot.till.push(&depot.shop, &ordered).await;
+    assert_eq!(depot.level().await, (10, 4 + 5), "the till, which sells, was topped up");
+    depot.break_some(8).await;
+    let page = depot.pull(None).await;
+    depot.pull(Some(&page)).await;
+    assert_eq!((depot.level().await, depot.told().await.keep), ((2, 4 + 5), Some(0)));
+    let back = Op::GaveBack(depot.till.goods(&[(depot.tea, 5)]));
+    let back = [depot.till.write(&back)];
+    depot.till.push(&depot.shop, &back).await;
+    assert_eq!((depot.level().await, depot.shop.concern_kinds().await), ((2, 4), vec!["unbacked".to_owned()]));
+    depot.shop.keeps_its_laws().await;
+}

@@ -1,0 +1,122 @@
+//! Unused promises are withdrawn from stock rows that are short, once everybody who could explain them has been heard.
+//! What is withdrawn, and when, is decided by [`outpost_schema::withdrawal`]; this does it, in the transaction of
+//! whatever made the row short, or that brought the last word that was waited for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use outpost_schema::{
+    id::IncarnationId,
+    sizing,
+    stock::{Level, StockKey},
+    withdrawal::{is_explained, withdraw},
+};
+use outpost_sync::{hold::Held, wire::Caller};
+
+use crate::{
+    db::{
+        Tx, concerns, ground, holds,
+        short::{self, Short},
+        sizing::{Resized, resize},
+    },
+    error::Error,
+    feed::cursor::Snapshot,
+    grants,
+    server::Server,
+};
+
+/// Withdraws what these rows, which are locked, are short of, as far as nobody could explain them any more. `author` is
+/// heard right now. Says which rows changed.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn from_rows(
+    server: &Server,
+    tx: &Tx,
+    keys: &BTreeSet<StockKey>,
+    author: Option<IncarnationId>,
+) -> Result<BTreeSet<StockKey>, Error> {
+    if keys.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let now = server.now();
+    let mut short = short::among(tx, keys, author, now).await?;
+    short.retain(|_, one| is_explained(one.sellers.iter().copied()));
+    let keys: BTreeSet<StockKey> = short.keys().copied().collect();
+    if keys.is_empty() {
+        return Ok(keys);
+    }
+    // Nobody's hold goes because of one that is over.
+    ground::release_expired(tx, &keys, now).await?;
+    withdraw_holds(server, tx, &keys).await?;
+    call_back(server, tx, short).await?;
+    Ok(keys)
+}
+
+async fn withdraw_holds(server: &Server, tx: &Tx, keys: &BTreeSet<StockKey>) -> Result<(), Error> {
+    let mut held: BTreeMap<StockKey, Vec<Held>> = BTreeMap::new();
+    for line in holds::on_rows(tx, keys).await? {
+        held.entry(line.key).or_default().push(line);
+    }
+    let levels = ground::lock_stock(tx, &held.keys().copied().collect()).await?;
+    let gone: Vec<Held> = held.into_iter().flat_map(|(key, held)| newest(levels.get(&key), held)).collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let (now, told) = (server.now(), gone.iter().map(Held::withdrawn).collect::<Vec<_>>());
+    holds::withdraw(tx, &gone, now).await?;
+    concerns::open(tx, &*server.world, None, &told, now).await
+}
+
+/// Those of a row's holds that go.
+fn newest(level: Option<&Level>, held: Vec<Held>) -> Vec<Held> {
+    let gone = withdraw(level.map_or(0, |level| level.unbacked()), held.iter().map(Held::line).collect());
+    let is_gone = |line: &Held| gone.iter().any(|gone| gone.hold_id == line.hold_id);
+    held.into_iter().filter(is_gone).collect()
+}
+
+/// Asks whoever is in reach for what the rows are still short of.
+async fn call_back(server: &Server, tx: &Tx, short: BTreeMap<StockKey, Short>) -> Result<(), Error> {
+    let now = server.now();
+    let levels = ground::lock_stock(tx, &short.keys().copied().collect()).await?;
+    let mut asked = Vec::new();
+    for (key, one) in short {
+        let (lives, mut holdings): (Vec<_>, Vec<_>) = one.holdings.into_iter().unzip();
+        for place in sizing::call_back(levels.get(&key).map_or(0, |level| level.unbacked()), &mut holdings, now) {
+            let sizing::Holding { allotment, outlook, .. } = holdings[place];
+            asked.push(Resized { incarnation_id: lives[place], key, allotment, outlook, opened: 0 });
+        }
+    }
+    resize(tx, &asked, now).await
+}
+
+/// A device asks for news behind a snapshot, and its journal is in the book to its end: what it did before it knew of
+/// what that sees explains no row any more. A device never asks for older news than before, or begins anew.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn hear_out(server: &Server, caller: Caller, upto: &Snapshot) -> Result<(), Error> {
+    let life = caller.incarnation_id;
+    server
+        .db
+        .transaction(|tx| async move {
+            short::note_told(&tx, life, upto).await?;
+            look_at(server, &tx, Some(life)).await
+        })
+        .await?;
+    server.ring();
+    Ok(())
+}
+
+/// Looks at every row that is short, or only at those of which a life has something open: somebody is no longer waited
+/// for.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn look_at(server: &Server, tx: &Tx, seller: Option<IncarnationId>) -> Result<(), Error> {
+    let keys = short::rows(tx, seller).await?;
+    if keys.is_empty() {
+        return Ok(());
+    }
+    ground::lock_stock(tx, &keys).await?;
+    grants::after_change(server, tx, &keys).await
+}
