@@ -19,9 +19,12 @@ impl Batch<'_> {
         for ((hold_id, key), units) in used {
             self.known.holds.remove(&(hold_id, key));
             self.settled.used_up.push(UsedUp { hold_id, key, order_id: order.order_id });
-            self.promise(key, -units);
-            self.settled.freed.insert(key);
-            *covered.entry(key).or_default() += units;
+            // One whose time came holds nothing, and ends here for good: nobody makes it last longer any more.
+            if units > 0 {
+                self.promise(key, -units);
+                self.settled.freed.insert(key);
+                *covered.entry(key).or_default() += units;
+            }
         }
         let is_granted = self.elder.is_none() && !self.author.is_superseded && !self.known.is_recovering;
         if is_granted { covered } else { BTreeMap::new() }

@@ -139,7 +139,8 @@ pub struct Known {
     pub moved: BTreeMap<StockKey, Vec<Past>>,
     /// Units of carts that were checked out.
     pub sold: BTreeMap<(CartId, ProductId), SoldUnits>,
-    /// Open lines of the holds that orders of the batch use up, and how much each holds.
+    /// Lines of the holds that orders of the batch use up, and how much each holds: open ones, and those whose time
+    /// came, which hold nothing.
     pub holds: BTreeMap<(HoldId, StockKey), i64>,
     /// Earlier lives of the author's device of which the batch carries something.
     pub elders: BTreeMap<IncarnationId, Elder>,

@@ -101,7 +101,8 @@ pub async fn opening(tx: &Tx, caller: Caller) -> Result<Option<Opening>, Error> 
                     select s.short_since from stock s join allotments a using (product_id, warehouse_id)
                     where s.short_since is not null
                         and pg_visible_in_snapshot(s.short_since, i.told_upto) is not true
-                        and s.warehouse_id = any(n.warehouse_id || n.scope) and a.incarnation_id = i.incarnation_id
+                        and s.warehouse_id = any(n.warehouse_id || n.scope || n.former)
+                        and a.incarnation_id = i.incarnation_id
                         and a.granted + a.received - a.consumed - a.returned - a.reclaimed > 0
                     order by s.short_since limit 1
                 ) as awaited

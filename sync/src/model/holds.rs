@@ -212,17 +212,19 @@ impl Ledger {
         Ok(())
     }
 
-    /// The open lines of holds that orders use up are known while these are decided.
+    /// The lines of holds that orders use up are known while these are decided; one whose time came holds nothing.
     pub(super) fn know_holds(&mut self, holds: &BTreeSet<HoldId>) {
-        let is_used = |held: &&Held| held.is_open && holds.contains(&held.hold_id);
-        let used = self.holds.values().map(|hold| &hold.held).filter(is_used);
-        self.known.holds = used.map(|held| ((held.hold_id, held.key), held.amount.units())).collect();
+        let is_used = |hold: &&Hold| (hold.held.is_open || hold.has_lapsed) && holds.contains(&hold.held.hold_id);
+        let units = |held: &Held| if held.is_open { held.amount.units() } else { 0 };
+        let used = self.holds.values().filter(is_used).map(|hold| &hold.held);
+        self.known.holds = used.map(|held| ((held.hold_id, held.key), units(held))).collect();
     }
 
     /// Closes lines that orders used up; what they promised was settled with these.
     pub(super) fn use_up(&mut self, used_up: &[UsedUp]) {
         for UsedUp { hold_id, key, .. } in used_up {
-            self.holds.entry((*hold_id, *key)).and_modify(|hold| hold.held.is_open = false);
+            let hold = self.holds.entry((*hold_id, *key));
+            hold.and_modify(|hold| (hold.held.is_open, hold.has_lapsed) = (false, false));
         }
         self.known.holds.clear();
     }

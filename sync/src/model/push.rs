@@ -178,7 +178,7 @@ impl Ledger {
 
     /// Few sales use up a hold, so it is not looked for where nobody holds anything.
     fn know_used_holds(&mut self, entries: &[Entry]) {
-        if self.holds().next().is_some() {
+        if !self.holds.is_empty() {
             let ops: Vec<_> = entries.iter().filter_map(|entry| decode(entry).ok()).collect();
             self.know_holds(&Touched::by(&ops).holds);
         }

@@ -10,7 +10,7 @@ use outpost_schema::{
 use outpost_sync::wire::{HoldLine, HoldWanted};
 
 use super::shop::{Shop, Till};
-use crate::hold::{Desk, Unheld, extend, standing::By};
+use crate::hold::{Desk, Unheld, extend, standing::By, sweep};
 
 struct Web {
     shop: Shop,
@@ -97,7 +97,7 @@ async fn an_order_whose_hold_is_over_is_booked_all_the_same() {
     web.shop.world.pass(61);
     web.hold(&[(web.depot, 4)]).await.unwrap();
     assert_eq!(web.order(5, vec![hold, HoldId(uuid::Uuid::nil())]).await, [Verdict::Accepted]);
-    let outcomes = (web.closed_as("expired").await, web.closed_as("withdrawn").await);
+    let outcomes = (web.closed_as("ordered").await, web.closed_as("withdrawn").await);
     assert_eq!(
         (web.level().await, outcomes),
         ((5, 5), (1, 1)),
@@ -116,7 +116,23 @@ async fn a_hold_that_an_ask_of_the_same_push_released_is_not_used_up_too() {
     let sale = Op::Sale(Box::new(Sale { order, sold: None, holds: vec![hold], to_be_confirmed: false }));
     let entries = [web.till.ask(&[(web.tea, 5)]), web.till.write(&sale)];
     web.till.push(&web.shop, &entries).await;
-    assert_eq!((web.level().await, web.closed_as("expired").await), ((5, 5), 1), "three of the five are the order's");
+    assert_eq!((web.level().await, web.closed_as("ordered").await), ((5, 5), 1), "three of the five are the order's");
+    web.shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn a_hold_whose_order_came_after_its_time_lasts_no_longer() {
+    let mut web = Web::open(66).await;
+    let hold = web.hold(&[(web.depot, 2)]).await.unwrap();
+    web.shop.world.pass(61);
+    sweep(&web.shop.server).await.unwrap();
+    assert_eq!((web.level().await, web.closed_as("expired").await), ((5, 0), 1));
+    assert_eq!(web.order(2, vec![hold]).await, [Verdict::Accepted]);
+    let promised = web.level().await.1;
+    let until = web.shop.server.now().plus_seconds(60);
+    let again = extend(&web.shop.server, By::Office, hold, until).await;
+    assert!(matches!(again, Err(Unheld::Closed)), "the units are the order's, not twice: {again:?}");
+    assert_eq!((web.level().await, web.closed_as("ordered").await), ((5, promised), 1));
     web.shop.keeps_its_laws().await;
 }
 

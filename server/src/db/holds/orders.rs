@@ -25,7 +25,8 @@ pub async fn rows_of(tx: &Tx, holds: &BTreeSet<HoldId>) -> Result<BTreeSet<Stock
     rows.iter().map(key).collect()
 }
 
-/// The open lines of these holds, whose stock rows are locked.
+/// The open lines of these holds, whose stock rows are locked, and those that ended because their time came, which hold
+/// nothing any more: an order that names them ends them for good.
 ///
 /// # Errors
 /// What Postgres says.
@@ -33,8 +34,9 @@ pub async fn open_lines(tx: &Tx, holds: &BTreeSet<HoldId>) -> Result<BTreeMap<(H
     if holds.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let sql = "select h.hold_id, h.product_id, h.warehouse_id, h.amount
-               from holds h where h.hold_id = any($1) and h.closed_at is null";
+    let sql = "select h.hold_id, h.product_id, h.warehouse_id,
+                   case when h.closed_at is null then h.amount else 0 end as amount
+               from holds h where h.hold_id = any($1) and (h.closed_at is null or h.outcome = 'expired')";
     let rows = tx.query(sql, &[&holds.iter().collect::<Vec<_>>()]).await?;
     rows.iter().map(|row| Ok(((row.try_get("hold_id")?, key(row)?), row.try_get("amount")?))).collect()
 }
