@@ -246,18 +246,13 @@ pub async fn give_up(server: &Server, incarnation_id: IncarnationId) -> Result<(
         .db
         .transaction(|tx| async move {
             nodes::lock_journal(&tx, incarnation_id).await?;
-            give_up_within(server, &tx, incarnation_id).await
+            epochs::give_up(&tx, incarnation_id, server.now()).await?;
+            end_if_all_heard(server, &tx).await?;
+            withdraw::look_at(server, &tx, Some(incarnation_id)).await
         })
         .await?;
     server.ring();
     Ok(())
-}
-
-/// The same of a journal that is locked.
-pub(crate) async fn give_up_within(server: &Server, tx: &Tx, incarnation_id: IncarnationId) -> Result<(), Error> {
-    epochs::give_up(tx, incarnation_id, server.now()).await?;
-    end_if_all_heard(server, tx).await?;
-    withdraw::look_at(server, tx, Some(incarnation_id)).await
 }
 
 /// A life that is over and told sells nothing any more, so nobody waits for what it was granted.
@@ -270,7 +265,10 @@ pub(crate) async fn let_go(server: &Server, tx: &Tx, incarnation_id: Incarnation
 }
 
 /// Ends the recovery once nobody is waited for: homes get what became available meanwhile.
-async fn end_if_all_heard(server: &Server, tx: &Tx) -> Result<(), Error> {
+///
+/// # Errors
+/// If Postgres fails.
+pub(crate) async fn end_if_all_heard(server: &Server, tx: &Tx) -> Result<(), Error> {
     if epochs::end_recovery(tx, server.now()).await? {
         tracing::info!("every device was heard or given up; stock is promised again");
         grants::of_homes(tx, settings::kept_back(tx).await?, server.now()).await?;

@@ -7,7 +7,7 @@ use outpost_schema::{
 };
 
 use crate::{
-    db::{self, Tx, nodes},
+    db::{self, Tx, epochs, nodes},
     epoch,
     error::Error,
     grants,
@@ -64,19 +64,22 @@ pub async fn give_up(server: &Server, life: &Life) -> Result<(), Error> {
 /// # Errors
 /// The database's.
 pub async fn reclaim(server: &Server, incarnation_id: IncarnationId) -> Result<i64, Error> {
-    // Given up first, or its home would give it back at once what is taken.
-    epoch::give_up(server, incarnation_id).await?;
-    let units = server.db.transaction(|tx| async move { reclaim_within(server, &tx, incarnation_id).await }).await?;
+    let work = |tx: Tx| async move {
+        nodes::lock_journal(&tx, incarnation_id).await?.ok_or(Error::UnknownNode)?;
+        // Given up first, or its home would give it back at once what is taken; and nobody's hold is withdrawn for what
+        // is about to be free.
+        epochs::give_up(&tx, incarnation_id, server.now()).await?;
+        let units = reclaim_within(server, &tx, incarnation_id).await?;
+        epoch::end_if_all_heard(server, &tx).await?;
+        Ok(units)
+    };
+    let units = server.db.transaction(work).await?;
     server.ring();
     Ok(units)
 }
 
-/// The same within a transaction, for whoever ends a life in it.
-///
-/// # Errors
-/// [`Error::UnknownNode`], or the database's.
-pub async fn reclaim_within(server: &Server, tx: &Tx, incarnation_id: IncarnationId) -> Result<i64, Error> {
-    nodes::lock_journal(tx, incarnation_id).await?.ok_or(Error::UnknownNode)?;
+/// What the life, which is locked, has open.
+async fn reclaim_within(server: &Server, tx: &Tx, incarnation_id: IncarnationId) -> Result<i64, Error> {
     let freed = db::grants::reclaim(tx, incarnation_id, None, server.now()).await?;
     grants::after_change(server, tx, &freed.keys).await?;
     Ok(freed.units)

@@ -25,6 +25,7 @@ use crate::{
     grants,
     server::Server,
     stage::{self, Moment, Work},
+    withdraw,
 };
 
 /// Begins the life that is wanted after the caller's. A repeat is answered as the first time.
@@ -140,6 +141,8 @@ pub async fn end(
             continue;
         }
         epoch::let_go(server, tx, *life).await?;
+        // It has told all that it ever will.
+        withdraw::look_at(server, tx, Some(*life)).await?;
         if rows::open_units(tx, *life).await? == 0 {
             concerns::close(tx, &[(ConcernKind::LifeBegun, life.to_string())], now).await?;
         }

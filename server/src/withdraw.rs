@@ -14,7 +14,7 @@ use outpost_sync::{hold::Held, wire::Caller};
 
 use crate::{
     db::{
-        Tx, concerns, ground, holds,
+        Tx, concerns, confirmations, ground, holds,
         short::{self, Short},
         sizing::{Resized, resize},
     },
@@ -52,13 +52,23 @@ pub async fn from_rows(
     Ok(keys)
 }
 
+/// What each of these rows, which are locked, lacks for those who were promised something. Orders that nobody confirmed
+/// yet were promised nothing, so nobody loses anything to them.
+async fn lacking(tx: &Tx, keys: &BTreeSet<StockKey>) -> Result<BTreeMap<StockKey, i64>, Error> {
+    let mut lacking = ground::lock_stock(tx, keys).await?;
+    lacking.retain(|_, level| level.unbacked() > 0);
+    let unconfirmed = confirmations::unconfirmed(tx, &lacking.keys().copied().collect()).await?;
+    let of = |(key, level): (StockKey, Level)| (key, level.unbacked() - unconfirmed.get(&key).copied().unwrap_or(0));
+    Ok(lacking.into_iter().map(of).filter(|(_, units)| *units > 0).collect())
+}
+
 async fn withdraw_holds(server: &Server, tx: &Tx, keys: &BTreeSet<StockKey>) -> Result<(), Error> {
     let mut held: BTreeMap<StockKey, Vec<Held>> = BTreeMap::new();
     for line in holds::on_rows(tx, keys).await? {
         held.entry(line.key).or_default().push(line);
     }
-    let levels = ground::lock_stock(tx, &held.keys().copied().collect()).await?;
-    let gone: Vec<Held> = held.into_iter().flat_map(|(key, held)| newest(levels.get(&key), held)).collect();
+    let lacking = lacking(tx, &held.keys().copied().collect()).await?;
+    let gone: Vec<Held> = held.into_iter().flat_map(|(key, held)| newest(lacking.get(&key), held)).collect();
     if gone.is_empty() {
         return Ok(());
     }
@@ -68,20 +78,20 @@ async fn withdraw_holds(server: &Server, tx: &Tx, keys: &BTreeSet<StockKey>) -> 
 }
 
 /// Those of a row's holds that go.
-fn newest(level: Option<&Level>, held: Vec<Held>) -> Vec<Held> {
-    let gone = withdraw(level.map_or(0, |level| level.unbacked()), held.iter().map(Held::line).collect());
+fn newest(lacking: Option<&i64>, held: Vec<Held>) -> Vec<Held> {
+    let gone = withdraw(lacking.copied().unwrap_or(0), held.iter().map(Held::line).collect());
     let is_gone = |line: &Held| gone.iter().any(|gone| gone.hold_id == line.hold_id);
     held.into_iter().filter(is_gone).collect()
 }
 
-/// Asks whoever is in reach for what the rows are still short of.
+/// Asks whoever is in reach for what the rows still lack.
 async fn call_back(server: &Server, tx: &Tx, short: BTreeMap<StockKey, Short>) -> Result<(), Error> {
     let now = server.now();
-    let levels = ground::lock_stock(tx, &short.keys().copied().collect()).await?;
+    let lacking = lacking(tx, &short.keys().copied().collect()).await?;
     let mut asked = Vec::new();
     for (key, one) in short {
         let (lives, mut holdings): (Vec<_>, Vec<_>) = one.holdings.into_iter().unzip();
-        for place in sizing::call_back(levels.get(&key).map_or(0, |level| level.unbacked()), &mut holdings, now) {
+        for place in sizing::call_back(lacking.get(&key).copied().unwrap_or(0), &mut holdings, now) {
             let sizing::Holding { allotment, outlook, .. } = holdings[place];
             asked.push(Resized { incarnation_id: lives[place], key, allotment, outlook, opened: 0 });
         }

@@ -2,7 +2,7 @@
 //!
 //! A hold is kept line by line, each of them a promise on one stock row. It is placed whole or not at all;
 //! later its lines may end one by one: a buyer's newer hold takes the place of that buyer's own on the same
-//! row, and an order uses up those at its own warehouse.
+//! row, an order uses up those at its own warehouse, and one whose goods are gone is withdrawn.
 
 mod withdrawn;
 
@@ -35,6 +35,8 @@ pub struct Held {
     pub expires_at: Timestamp,
     /// Whether it still counts as promised.
     pub is_open: bool,
+    /// Whether it ended because the goods were not there.
+    pub is_withdrawn: bool,
 }
 
 impl Held {
@@ -47,6 +49,7 @@ impl Held {
             created_at: now,
             expires_at: now.plus_seconds(wanted.seconds),
             is_open: true,
+            is_withdrawn: false,
         }
     }
 
@@ -213,9 +216,17 @@ fn again(lines: &[Held], wish: &HoldWanted, now: Timestamp) -> Answer {
             == sorted(wish.lines.iter().map(|line| (line.key(), line.amount)).collect());
     match lines.iter().find(|line| line.stands(now)) {
         _ if !is_same => Answer::IdTaken,
+        // A part of what was held is not what was held.
+        _ if is_cut(lines) => Answer::Closed,
         Some(line) => Answer::Placed(line.placed()),
         None => Answer::Closed,
     }
+}
+
+/// Whether a line of a hold was withdrawn: what is left of it ends in its time, and is neither told as the whole nor
+/// made to last.
+pub fn is_cut(lines: &[Held]) -> bool {
+    lines.iter().any(|line| line.is_withdrawn)
 }
 
 /// Places a line, in the place of the buyer's own of that row.
@@ -250,11 +261,14 @@ pub enum Extension {
     UnknownHold,
 }
 
-/// Decides whether a hold of these lines lasts until a moment. It is never cut short: who was told of it may
-/// rely on what it was told. If its time has come, it still has what nobody has released since; of the rows in
+/// Decides whether a hold of these lines lasts until a moment. That never cuts it short: who was told of it may
+/// rely on what it was told, unless the goods are gone. If its time has come, it still has what nobody has released since; of the rows in
 /// `lapsed` it was released for no other reason, and is placed again if there are enough.
 pub fn extend(lines: &[Held], lapsed: &BTreeMap<StockKey, Level>, until: Timestamp, now: Timestamp) -> Extension {
     let Some(hold_id) = lines.first().map(|line| line.hold_id) else { return Extension::UnknownHold };
+    if is_cut(lines) {
+        return Extension::Closed;
+    }
     let again: Vec<(&Held, Level)> =
         lines.iter().filter_map(|line| lapsed.get(&line.key).map(|level| (line, *level))).collect();
     let lasting = lines.iter().filter(|line| line.is_open).chain(again.iter().map(|(line, _)| *line));

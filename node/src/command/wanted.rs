@@ -33,12 +33,31 @@ fn one(till: &Till, text: &str) -> Result<Wanted, Failure> {
         return labelled(found);
     }
     let (code, units) = split(text, 'x').unwrap_or((text, 1));
+    if code != text && is_labelled(till, code)? {
+        return Err(Failure::usage(
+            "label_times",
+            format!("{code:?} is a label that says itself how much it is; write it once for each piece"),
+        ));
+    }
     match (product(till, code), shown) {
         (Ok(offer), _) => Ok(Wanted { offer, units, price: None }),
         // What is wrong with the code says more than that nothing is called so.
         (Err(_), Err(unread)) => Err(unread),
         (Err(unknown), Ok(_)) => Err(unknown),
     }
+}
+
+/// Whether a code says more than which product it is: an amount or a price of its own.
+fn is_labelled(till: &Till, code: &str) -> Result<bool, Failure> {
+    if exactly(till, code)?.is_some() {
+        return Ok(false);
+    }
+    let shown: Result<ScanShown, Failure> = till.get("/v1/scan", &[("code", code)]);
+    let says_more = |found: &FoundShown| {
+        found.problem.is_some()
+            || found.line.as_ref().is_some_and(|line| line.price.is_some() || line.quantity.units() != 1)
+    };
+    Ok(shown.is_ok_and(|shown| shown.found.iter().any(says_more)))
 }
 
 /// The product of a GS1 code or a label, with the amount and price that it tells. A label that cannot be sold by is

@@ -172,7 +172,9 @@ impl From<hold::Unheld> for Failure {
             hold::Unheld::Failed(error) => return ours(error),
             hold::Unheld::TooManyWaiting | hold::Unheld::Recovering { .. } => StatusCode::SERVICE_UNAVAILABLE,
             hold::Unheld::UnknownHold | hold::Unheld::UnknownStock => StatusCode::NOT_FOUND,
-            hold::Unheld::UnknownNode | hold::Unheld::Frozen | hold::Unheld::Suspended => StatusCode::FORBIDDEN,
+            hold::Unheld::UnknownNode | hold::Unheld::Frozen | hold::Unheld::Suspended | hold::Unheld::Elsewhere => {
+                StatusCode::FORBIDDEN
+            }
             hold::Unheld::BadSeconds | hold::Unheld::BadLines => StatusCode::UNPROCESSABLE_ENTITY,
             hold::Unheld::NothingLeft { .. } | hold::Unheld::IdTaken | hold::Unheld::Closed => StatusCode::CONFLICT,
         };

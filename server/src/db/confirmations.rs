@@ -1,8 +1,10 @@
 //! Orders to be confirmed: taken although no allotment covered them, confirmed once the goods are there.
 
-use outpost_schema::{clock::Timestamp, feed::Confirmation};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Tx;
+use outpost_schema::{clock::Timestamp, feed::Confirmation, stock::StockKey};
+
+use super::{Tx, columns, ground::stock_key};
 use crate::error::Error;
 
 /// Notes orders that await it.
@@ -22,7 +24,8 @@ pub async fn insert(tx: &Tx, awaited: &[Confirmation]) -> Result<(), Error> {
 }
 
 /// Confirms those of which every line is there by now, and says how many. What a row lacks is lacked by the orders
-/// that were taken last: an earlier one is confirmed although a later one is not. One that was confirmed stays so.
+/// that were taken last: an earlier one is confirmed although a later one is not. One that was confirmed stays so. None
+/// is while head office hears from its devices: it may have forgotten whose the goods are.
 ///
 /// # Errors
 /// What Postgres says.
@@ -30,6 +33,8 @@ pub async fn confirm(tx: &Tx, now: Timestamp) -> Result<u64, Error> {
     let sql = "update order_confirmations c set confirmed_at = $1
         from orders o
         where c.confirmed_at is null and o.order_id = c.order_id and o.status in ('pending', 'processed')
+            and not exists (
+                select from epochs e where e.number = (select max(number) from epochs) and e.recovered_at is null)
             and not exists (
                 select from order_items i
                 join stock s on s.product_id = i.product_id and s.warehouse_id = c.warehouse_id
@@ -43,4 +48,22 @@ pub async fn confirm(tx: &Tx, now: Timestamp) -> Result<u64, Error> {
                 )
             )";
     tx.execute(sql, &[&now]).await
+}
+
+/// Units of these rows that belong to orders which nobody confirmed yet: they take nothing from whoever was promised
+/// something.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn unconfirmed(tx: &Tx, keys: &BTreeSet<StockKey>) -> Result<BTreeMap<StockKey, i64>, Error> {
+    let (products, warehouses) = columns(keys);
+    let sql = "select i.product_id, c.warehouse_id, sum(i.quantity)::bigint as units
+        from order_confirmations c
+        join orders o on o.order_id = c.order_id and o.status in ('pending', 'processed')
+        join order_items i on i.order_id = c.order_id
+        where c.confirmed_at is null
+            and (i.product_id, c.warehouse_id) in (select * from unnest($1::uuid[], $2::uuid[]))
+        group by 1, 2";
+    let rows = tx.query(sql, &[&products, &warehouses]).await?;
+    rows.iter().map(|row| Ok((stock_key(row)?, row.try_get("units")?))).collect()
 }

@@ -125,7 +125,8 @@ macro_rules! lines_where {
     ($where:literal) => {
         concat!(
             "select h.hold_id, h.product_id, h.warehouse_id, h.amount, h.cart_id, h.order_id, h.created_at,
-                h.expires_at, h.closed_at is null as is_open, h.allotted_to
+                h.expires_at, h.closed_at is null as is_open, h.allotted_to,
+                h.outcome is not distinct from 'withdrawn' as is_withdrawn
             from holds h where ",
             $where
         )
@@ -190,6 +191,7 @@ fn held(row: &Row) -> Result<Held, Error> {
         created_at: row.try_get("created_at")?,
         expires_at: row.try_get("expires_at")?,
         is_open: row.try_get("is_open")?,
+        is_withdrawn: row.try_get("is_withdrawn")?,
     })
 }
 

@@ -132,6 +132,16 @@ pub async fn note_heard(tx: &Tx, node_id: NodeId, before: Timestamp, now: Timest
     Ok(())
 }
 
+/// Where a device sells.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn places(tx: &Tx, node_id: NodeId) -> Result<Vec<WarehouseId>, Error> {
+    let sql = "select warehouse_id || scope from nodes where node_id = $1";
+    let row = tx.query_opt(sql, &[&node_id]).await?;
+    row.map_or(Ok(Vec::new()), |row| Ok(row.try_get(0)?))
+}
+
 /// Sets how many units of each stock row at a warehouse are granted to nobody unasked; none: as the network has it.
 /// False if there is no such warehouse.
 ///

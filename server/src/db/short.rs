@@ -43,7 +43,8 @@ pub async fn among(
         "select s.product_id, s.warehouse_id, a.incarnation_id, a.granted, a.reclaimed, a.consumed, a.returned,
                 a.received, {OUTLOOK}, n.wait_seconds, n.waits_at, n.seen_at,
                 i.given_up_at is not null as is_given_up,
-                coalesce(pg_visible_in_snapshot(s.short_since, i.told_upto), false) as has_told,
+                i.ended_at is not null and i.state in ('superseded', 'retired')
+                    or coalesce(pg_visible_in_snapshot(s.short_since, i.told_upto), false) as has_told,
                 i.state = 'active' and not i.report_owed and i.given_up_at is null and n.warehouse_id = a.warehouse_id
                     as takes_grants
          from unnest($1::uuid[], $2::uuid[]) as k (product_id, warehouse_id)

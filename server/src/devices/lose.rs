@@ -57,14 +57,16 @@ async fn take_away_within(server: &Server, tx: &Tx, of: (NodeId, Act), agreed: i
     if bound.units != agreed {
         return Ok(Err(Undone::BoundChanged(bound)));
     }
-    // Waited for no longer, or its home would get at once what is taken.
+    // Waited for no longer, or its home would get at once what is taken; and nobody's hold is withdrawn for what is about
+    // to be free.
     for life in &lives {
-        epoch::give_up_within(server, tx, *life).await?;
+        db::epochs::give_up(tx, *life, server.now()).await?;
     }
     let keys = match of.1 {
         Act::WriteOff => lose(server, tx, &device, signed).await?,
         Act::Reclaim | Act::Suspend | Act::Resume | Act::Retire | Act::Move => free(server, tx, &lives).await?,
     };
+    epoch::end_if_all_heard(server, tx).await?;
     grants::after_change(server, tx, &keys).await?;
     nothing_is_in_doubt(server, tx, &device).await?;
     Ok(Ok(keep(server, tx, of, signed, (bound.units, bound.worth)).await?))

@@ -21,7 +21,7 @@ use outpost_sync::{
 
 use super::{Unheld, refusal};
 use crate::{
-    db::{Tx, ground, holds},
+    db::{Tx, ground, holds, nodes},
     epoch,
     error::Error,
     grants,
@@ -175,9 +175,13 @@ async fn allot_within(tx: &Tx, caller: Caller, hold_id: HoldId, now: Timestamp) 
     }
     let Some(found) = holds::lock(tx, hold_id, now).await? else { return Ok(Err(Unheld::UnknownHold)) };
     let open = found.open();
-    if open.is_empty() {
+    if open.is_empty() || hold::is_cut(&found.lines) {
         let is_done = found.allotted_to == Some(caller.incarnation_id);
         return Ok(if is_done { Ok(()) } else { Err(Unheld::Closed) });
+    }
+    let places = nodes::places(tx, caller.node_id).await?;
+    if open.keys().any(|key| !places.contains(&key.warehouse_id)) {
+        return Ok(Err(Unheld::Elsewhere));
     }
     let raised = raised(tx, caller.incarnation_id, &open).await?;
     holds::allot(tx, hold_id, (caller.incarnation_id, &raised), now).await?;

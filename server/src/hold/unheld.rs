@@ -39,6 +39,11 @@ pub enum Unheld {
         "no node of this network has this journal; check the address of the server, or join with a card from `outpost-server node add` in an empty folder"
     )]
     UnknownNode,
+    /// A line of it lies where the caller does not sell.
+    #[error(
+        "some of this hold lies at a place where this device does not sell; release it, and place one for each place"
+    )]
+    Elsewhere,
     /// The caller's journal takes no grants.
     #[error("this device's journal is frozen and takes no allotment until head office has looked at it")]
     Frozen,
@@ -80,6 +85,7 @@ impl Unheld {
             Self::UnknownHold => "unknown_hold",
             Self::UnknownStock => "unknown_stock",
             Self::UnknownNode => "unknown_node",
+            Self::Elsewhere => "hold_elsewhere",
             Self::Frozen => "frozen",
             Self::Suspended => "suspended",
             Self::Recovering { .. } => "recovering",
@@ -116,6 +122,7 @@ impl From<Unheld> for Problem {
             | Unheld::UnknownHold
             | Unheld::UnknownStock
             | Unheld::UnknownNode
+            | Unheld::Elsewhere
             | Unheld::Frozen
             | Unheld::Suspended
             | Unheld::Recovering { .. }

@@ -50,7 +50,7 @@ impl Ledger {
 
     /// What the device could sell is booked as lost, and it is suspended.
     pub(super) fn write_off(&mut self, node_id: NodeId) {
-        self.give_up(node_id);
+        self.stop_waiting(node_id);
         self.suspend(node_id);
         let open = self.open_of(node_id);
         for (life, key) in &open {
@@ -83,7 +83,7 @@ impl Ledger {
 
     /// Others may sell what the device could.
     pub(super) fn reclaim_all(&mut self, node_id: NodeId) {
-        self.give_up(node_id);
+        self.stop_waiting(node_id);
         let open = self.open_of(node_id);
         for (life, key) in &open {
             self.change_allotment(*life, *key, |own| Allotment { reclaimed: own.reclaimed + own.open(), ..own });
@@ -93,6 +93,7 @@ impl Ledger {
 
     /// Nothing is in doubt of it any more.
     fn after_taking(&mut self, node_id: NodeId, taken: &[(IncarnationId, StockKey)]) {
+        self.end_if_all_heard();
         taken.iter().for_each(|(_, key)| self.after_change(*key));
         let over = self.lives(node_id).filter(|journal| journal.state == IncarnationState::Superseded);
         let over = over.map(|journal| (ConcernKind::LifeBegun, journal.author.incarnation_id.to_string()));

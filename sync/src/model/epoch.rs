@@ -48,7 +48,7 @@ impl Ledger {
     }
 
     /// Ends the recovery once nobody is waited for: homes get what became available meanwhile.
-    fn end_if_all_heard(&mut self) {
+    pub(super) fn end_if_all_heard(&mut self) {
         if self.is_recovering && !self.awaits_somebody() {
             self.is_recovering = false;
             let homes: Vec<_> = self.homes.keys().copied().collect();
@@ -104,10 +104,15 @@ impl Ledger {
     }
 
     pub(super) fn give_up(&mut self, node_id: NodeId) {
-        let lives = self.journals.values_mut().filter(|journal| journal.author.node_id == node_id);
-        lives.for_each(|journal| journal.is_given_up = true);
+        self.stop_waiting(node_id);
         self.end_if_all_heard();
         self.look_at_short_rows();
+    }
+
+    /// A device is no longer waited for; whoever says so then takes what it has open, or looks at what is short.
+    pub(super) fn stop_waiting(&mut self, node_id: NodeId) {
+        let lives = self.journals.values_mut().filter(|journal| journal.author.node_id == node_id);
+        lives.for_each(|journal| journal.is_given_up = true);
     }
 
     pub(super) fn readmit(&mut self, author: Author) {

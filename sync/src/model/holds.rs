@@ -200,9 +200,13 @@ impl Ledger {
             return Err(unheld("recovering"));
         }
         let (life, lines) = (caller.incarnation_id, self.lines(hold_id)?);
-        if lines.iter().all(|hold| !hold.held.is_open) {
+        if lines.iter().all(|hold| !hold.held.is_open) || lines.iter().any(|hold| hold.held.is_withdrawn) {
             let is_done = lines.iter().any(|hold| hold.allotted_to == Some(life));
             return if is_done { Ok(()) } else { Err(unheld("hold_closed")) };
+        }
+        let places = &journal.author.warehouses;
+        if lines.iter().any(|hold| hold.held.is_open && !places.contains(&hold.held.key.warehouse_id)) {
+            return Err(unheld("hold_elsewhere"));
         }
         for Held { key, amount, .. } in lines.into_iter().map(|hold| hold.held).filter(|held| held.is_open) {
             self.holds.entry((hold_id, key)).and_modify(|hold| hold.allotted_to = Some(life));

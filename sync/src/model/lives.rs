@@ -98,6 +98,9 @@ impl Ledger {
                 continue;
             }
             self.let_go(*over);
+            // It has told all that it ever will.
+            self.journals.entry(*over).and_modify(|journal| journal.told_upto = usize::MAX);
+            self.look_at_short_rows();
             if self.journals.get(over).is_some_and(|journal| journal.open_units() == 0) {
                 self.close_concerns(vec![(ConcernKind::LifeBegun, over.to_string())]);
             }

@@ -27,7 +27,7 @@ impl Ledger {
         let Some(journal) = self.journals.get_mut(&life) else { return };
         // Of a frozen journal two devices tell different ends: neither tells all.
         let is_frozen = journal.state == IncarnationState::Frozen;
-        let awaited = journal.told_upto + 1..=since;
+        let awaited = journal.told_upto.saturating_add(1)..=since;
         let is_open = |key: &StockKey| journal.allotments.get(key).is_some_and(|own| own.open() > 0);
         let waiting = self.short.iter().filter(|(key, short)| awaited.contains(&short.since) && is_open(key));
         let waiting: Vec<StockKey> = waiting.map(|(key, _)| *key).collect();
@@ -83,6 +83,7 @@ impl Ledger {
             let line = (hold_id, key);
             let told = self.holds[&line].held.withdrawn();
             self.close(line);
+            self.holds.entry(line).and_modify(|hold| hold.held.is_withdrawn = true);
             self.open_concerns(vec![told]);
         }
     }

@@ -77,6 +77,12 @@ impl<D: Depth> Network<D> {
         gone
     }
 
+    /// Whether a line of a hold was withdrawn.
+    pub(super) fn is_cut(&self, hold: HoldId) -> bool {
+        let of_it = |subject: &String| subject.ends_with(&format!("/{hold}"));
+        self.short.withdrawn.iter().any(of_it)
+    }
+
     /// The last op of each life that is on a disk of which there is one.
     fn last_ops(&self) -> BTreeMap<IncarnationId, usize> {
         let spots = self.spots.iter().filter(|spot| spot.device.is_some() && !spot.was_doubtful);

@@ -1,20 +1,26 @@
 //! What is withdrawn when more is promised of a row than is there, and when.
 
 use outpost_schema::{
+    device::LifeReason,
     feed::{Aggregate, Granted},
-    id::{HoldId, ProductId, WarehouseId},
+    id::{HoldId, IncarnationId, ProductId, WarehouseId},
+    journal::Mark,
     movement::{Adjusted, Cause, Change, Lot, Remark},
-    op::Op,
+    op::{LifeEnded, Op, Sale},
     quantity::Amount,
 };
-use outpost_sync::wire::{HoldLine, HoldWanted, Page, Pulled};
+use outpost_sync::wire::{HoldLine, HoldWanted, LifeWanted, Page, Pulled};
+use uuid::Uuid;
 
 use super::shop::{Shop, Till};
 use crate::{
+    confirm::confirm,
     db::office,
+    devices::{self, Signed},
     feed::{self, Limits, cursor::Cursor},
     give_up,
-    hold::{Desk, Unheld, extend, standing::By},
+    hold::{Desk, Unheld, allot, extend, standing::By},
+    lives,
 };
 
 /// A depot with ten, of which a till may sell four, and a handheld that looks after the shelves.
@@ -42,12 +48,21 @@ impl Depot {
     }
 
     async fn hold(&self, units: i64) -> HoldId {
+        self.hold_both(&[(self.tea, units)]).await.hold_id
+    }
+
+    /// A hold of these, and how it was asked for.
+    async fn hold_both(&self, of: &[(ProductId, i64)]) -> HoldWanted {
         self.shop.world.pass(1);
         let hold_id = HoldId::new(self.shop.server.now(), self.till.chance());
-        let line = HoldLine { product_id: self.tea, warehouse_id: self.place, amount: Amount::new(units).unwrap() };
-        let wanted = HoldWanted { hold_id, lines: vec![line], buyer: None, seconds: 3_600 };
-        self.desk.place(self.till.caller(), wanted).await.unwrap();
-        hold_id
+        let line = |(product_id, units): &(ProductId, i64)| HoldLine {
+            product_id: *product_id,
+            warehouse_id: self.place,
+            amount: Amount::new(*units).unwrap(),
+        };
+        let wanted = HoldWanted { hold_id, lines: of.iter().map(line).collect(), buyer: None, seconds: 3_600 };
+        self.desk.place(self.till.caller(), wanted.clone()).await.unwrap();
+        wanted
     }
 
     /// So many break.
@@ -187,4 +202,106 @@ async fn an_order_is_never_withdrawn() {
     depot.till.push(&depot.shop, &back).await;
     assert_eq!((depot.level().await, depot.shop.concern_kinds().await), ((2, 4), vec!["unbacked".to_owned()]));
     depot.shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn what_is_reclaimed_covers_holds_before_any_is_withdrawn() {
+    let mut depot = Depot::open(195).await;
+    let holds = [depot.hold(3).await, depot.hold(3).await];
+    depot.break_some(3).await;
+    let (node, signed) = (depot.till.card.node_id, signed());
+    devices::reclaim(&depot.shop.server, node, 4, &signed).await.unwrap();
+    assert_eq!((depot.level().await, depot.are_open(&holds).await), ((7, 6), vec![true, true]));
+    assert_eq!(depot.shop.concern_kinds().await, Vec::<String>::new());
+    depot.shop.keeps_its_laws().await;
+
+    let mut other = Depot::open(196).await;
+    let holds = [other.hold(3).await, other.hold(3).await];
+    other.break_some(3).await;
+    give_up::reclaim(&other.shop.server, other.till.card.incarnation_id).await.unwrap();
+    assert_eq!((other.level().await, other.are_open(&holds).await), ((7, 6), vec![true, true]));
+}
+
+#[tokio::test]
+async fn an_order_that_nobody_confirmed_takes_no_hold_away() {
+    let mut depot = Depot::open(197).await;
+    let hold = depot.hold(6).await;
+    let order = depot.till.order_to_ship(&[(depot.tea, 6)]);
+    let sale = Sale { order, sold: None, holds: Vec::new(), to_be_confirmed: true };
+    let ordered = [depot.till.write(&Op::Sale(Box::new(sale)))];
+    depot.till.push(&depot.shop, &ordered).await;
+    assert_eq!((depot.level().await, depot.are_open(&[hold]).await), ((10, 12), vec![true]));
+    assert_eq!(confirm(&depot.shop.server).await.unwrap(), 0, "its goods are another's");
+    depot.break_some(1).await;
+    let page = depot.pull(None).await;
+    depot.pull(Some(&page)).await;
+    assert_eq!(depot.are_open(&[hold]).await, [true], "of nine, six are held, and the order can wait");
+    depot.shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_hold_is_not_told_as_the_whole() {
+    let mut depot = Depot::open(198).await;
+    let milk = depot.shop.product_id();
+    depot.shop.add_product(milk).await;
+    let received = [depot.handheld.receive(&[(milk, 5)])];
+    depot.handheld.push(&depot.shop, &received).await;
+    let wanted = depot.hold_both(&[(depot.tea, 6), (milk, 2)]).await;
+    let sold = [depot.till.sell(&[(depot.tea, 4)])];
+    depot.till.push(&depot.shop, &sold).await;
+    depot.break_some(1).await;
+    assert_eq!(depot.are_open(&[wanted.hold_id]).await, [true], "one line of two");
+    let (server, until) = (&depot.shop.server, depot.shop.server.now().plus_seconds(7_200));
+    let again = depot.desk.place(depot.till.caller(), wanted.clone()).await;
+    assert!(matches!(again, Err(Unheld::Closed)), "{again:?}");
+    assert!(matches!(extend(server, By::Office, wanted.hold_id, until).await, Err(Unheld::Closed)));
+    assert!(matches!(allot(server, depot.till.caller(), wanted.hold_id).await, Err(Unheld::Closed)));
+    depot.shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn a_life_that_is_over_and_told_is_not_waited_for() {
+    let mut depot = Depot::open(199).await;
+    let (hold, elder) = (depot.hold(6).await, depot.till.caller());
+    let life = IncarnationId::new(depot.till.now(), depot.till.chance());
+    let wanted = LifeWanted { incarnation_id: life, reason: LifeReason::RolledBack, unsettled: Vec::new() };
+    lives::begin(&depot.shop.server, elder, depot.till.standing(), &wanted).await.unwrap();
+    depot.break_some(2).await;
+    assert_eq!(depot.are_open(&[hold]).await, [true]);
+    depot.till.card.incarnation_id = life;
+    (depot.till.head, depot.till.acked) = (Mark::START, Mark::START);
+    let ended = LifeEnded { incarnation_id: elder.incarnation_id };
+    let ended = [depot.till.write(&Op::LifeEnded(ended))];
+    depot.till.push(&depot.shop, &ended).await;
+    assert_eq!((depot.level().await, depot.are_open(&[hold]).await), ((8, 4), vec![false]), "its four stay in doubt");
+    depot.shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn a_hold_becomes_allotment_only_where_its_device_sells() {
+    let depot = Depot::open(200).await;
+    let hold = depot.hold(2).await;
+    let elsewhere = depot.shop.warehouse("Market").await;
+    let other = depot.shop.till("Other", elsewhere, false).await;
+    let told = allot(&depot.shop.server, other.caller(), hold).await;
+    assert!(matches!(told, Err(Unheld::Elsewhere)), "{told:?}");
+    assert_eq!(depot.are_open(&[hold]).await, [true]);
+    allot(&depot.shop.server, depot.till.caller(), hold).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_confirmed_while_head_office_hears_from_its_devices() {
+    let mut depot = Depot::open(201).await;
+    let order = depot.till.order_to_ship(&[(depot.tea, 1)]);
+    let sale = Sale { order, sold: None, holds: Vec::new(), to_be_confirmed: true };
+    let ordered = [depot.till.write(&Op::Sale(Box::new(sale)))];
+    depot.till.push(&depot.shop, &ordered).await;
+    depot.shop.client.batch_execute("update epochs set recovered_at = null").await.unwrap();
+    assert_eq!(confirm(&depot.shop.server).await.unwrap(), 0);
+    depot.shop.client.batch_execute("update epochs set recovered_at = now()").await.unwrap();
+    assert_eq!(confirm(&depot.shop.server).await.unwrap(), 1);
+}
+
+fn signed() -> Signed {
+    Signed { act_id: Uuid::from_u128(1), by: "Ada".to_owned(), note: None }
 }
