@@ -13,6 +13,9 @@ use crate::{
 
 type Done = Result<(), Box<dyn Error>>;
 
+/// Products that are delivered, and then go to the shop.
+pub const KINDS: usize = 3;
+
 /// Units of each product that go to the shop.
 const SENT: i64 = 6;
 
@@ -27,7 +30,7 @@ pub async fn live(town: &Town, plan: &Plan) -> Done {
     for (sku, seen) in plan.counted.iter().zip([24, 23, 26, 24].into_iter().cycle()) {
         counted.push((story::scan(&handheld.till, sku).await?, seen));
     }
-    let delivery: Vec<(ProductId, i64)> = counted.iter().take(3).map(|(product_id, _)| (*product_id, 48)).collect();
+    let delivery: Vec<(ProductId, i64)> = counted.iter().take(KINDS).map(|(product_id, _)| (*product_id, 48)).collect();
     handheld.till.count(&counted).await?;
     handheld.till.receive(&delivery).await?;
     handheld.till.broke(delivery[0].0, 2).await?;

@@ -106,6 +106,24 @@ impl Till {
         self.post("/v1/stock/count", json!({ "lines": lines })).await.map(drop)
     }
 
+    /// How far this device is, as somebody reads it off its screen.
+    pub async fn mark(&self) -> Said<Value> {
+        self.get("/v1/mark").await
+    }
+
+    /// Writes down what somebody saw on the shelf, when the other device there was as far as its mark says.
+    pub async fn count_beside(&self, product_id: ProductId, seen: i64, mark: Value) -> Said<()> {
+        let lines = json!([{ "product_id": product_id, "counted": seen }]);
+        self.post("/v1/stock/count", json!({ "lines": lines, "marks": [mark], "person": "Kim" })).await.map(drop)
+    }
+
+    /// How many of a product the book has at a place.
+    pub async fn quantity(&self, product_id: ProductId, place: &str) -> Said<i64> {
+        let rows = self.get(&format!("/v1/stock?product={product_id}")).await?;
+        let row = rows.as_array().and_then(|rows| rows.iter().find(|row| row["warehouse_id"] == place));
+        Ok(row.and_then(|row| row["quantity"].as_i64()).ok_or("the book has no such row")?)
+    }
+
     /// Writes goods down that came in.
     pub async fn receive(&self, goods: &[(ProductId, i64)]) -> Said<()> {
         self.post("/v1/stock/receive", json!({ "lines": goods_lines(goods) })).await.map(drop)
