@@ -1,4 +1,4 @@
-//! The whole of Outpost on one machine: a server, three devices, real goods and real baskets. The
+//! The whole of Outpost on one machine: a server, three devices and two that come later, real goods and real baskets. The
 //! line is cut and mended, a device loses power, and at the end an auditor compares every book.
 //!
 //! `examples/laptop.sh` installs and builds what this needs, and says where its data lies.
