@@ -163,21 +163,6 @@ fn concern(row: &tokio_postgres::Row) -> Result<Concern, Error> {
     })
 }
 
-/// Closes one concern by hand: somebody looked.
-///
-/// # Errors
-/// [`Error::NotFound`] if none with that id is open.
-pub async fn close_by_hand(tx: &Tx, concern_id: ConcernId, now: Timestamp) -> Result<(), Error> {
-    let closed = tx
-        .execute(
-            "update concerns set closed_at = $2
-             where concern_id = $1 and closed_at is null and kind not in ('owed', 'unbacked', 'set_aside')",
-            &[&concern_id, &now],
-        )
-        .await?;
-    if closed == 0 { Err(Error::NotFound { what: "open concern", name: concern_id.to_string() }) } else { Ok(()) }
-}
-
 /// A concern that only head office hears of.
 pub fn for_head_office(kind: ConcernKind, subject: String, detail: serde_json::Value) -> Raised {
     let scope: Uuid = feed::NOBODY;
