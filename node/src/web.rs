@@ -194,12 +194,12 @@ async fn unknown_path(uri: Uri) -> Failed {
     Failed::new(
         StatusCode::NOT_FOUND,
         "unknown_path",
-        format!("there is nothing at {path}; look at the README's table"),
+        format!("there is nothing at {path}; `outpost-node help` names what this device does"),
     )
 }
 
 async fn unknown_method() -> Failed {
-    let sentence = "this path does not take that method; look at the README's table";
+    let sentence = "this path does not take that method; read with GET, do something with POST";
     Failed::new(StatusCode::METHOD_NOT_ALLOWED, "unknown_method", sentence)
 }
 

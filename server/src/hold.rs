@@ -3,7 +3,6 @@
 //! Many callers who want one product are served in groups. Whoever asks is put into a lane; while
 //! one transaction commits, the next callers gather, and all that wait are settled by the next one.
 //! A row is locked once for all of them instead of once for each, so more callers make it faster.
-
 //!
 //! What becomes of a hold that stands is told in [`standing`], why there is none in [`unheld`].
 

@@ -137,10 +137,9 @@ pub fn even_out(available: i64, holdings: &mut [Holding], now: Timestamp) -> Vec
 /// Recalls as [`keep_while_short`] says, of a row of which so many units more are promised than are there. Says who is
 /// asked for more than it was before.
 pub fn call_back(short: i64, holdings: &mut [Holding], now: Timestamp) -> Vec<usize> {
-    let holders: Vec<Holder> = holdings.iter().map(|holding| holding.holder(now)).collect();
     // Somebody who has just asked gives back, too: what it was granted is not there.
-    let holders: Vec<Holder> =
-        holders.iter().zip(&*holdings).map(|(holder, of)| Holder { is_near: of.is_near, ..*holder }).collect();
+    let holder = |holding: &Holding| Holder { is_near: holding.is_near, ..holding.holder(now) };
+    let holders: Vec<Holder> = holdings.iter().map(holder).collect();
     let mut asked = Vec::new();
     for (place, (keep, holding)) in keep_while_short(short, &holders).into_iter().zip(holdings).enumerate() {
         let granted = holding.allotment.granted;

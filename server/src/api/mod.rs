@@ -123,7 +123,7 @@ async fn unknown_path() -> Failure {
     Failure::new(
         StatusCode::NOT_FOUND,
         "unknown_path",
-        "there is nothing at this path; look at the README for the paths",
+        "there is nothing at this path; `outpost-server help` names what head office does",
     )
 }
 
@@ -131,7 +131,7 @@ async fn unknown_method() -> Failure {
     Failure::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "unknown_method",
-        "this path takes another method; look at the README for the paths",
+        "this path takes another method; read with GET, do something with POST",
     )
 }
 
