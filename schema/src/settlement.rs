@@ -55,7 +55,8 @@ pub const fn ends_by_itself(kind: ConcernKind) -> bool {
         | ConcernKind::SetAside
         | ConcernKind::Suspended
         | ConcernKind::RecountWanted
-        | ConcernKind::TransferExcess => true,
+        | ConcernKind::TransferExcess
+        | ConcernKind::TransferShort => true,
         ConcernKind::TotalMismatch
         | ConcernKind::PaymentsMismatch
         | ConcernKind::OtherCurrency
@@ -70,7 +71,6 @@ pub const fn ends_by_itself(kind: ConcernKind) -> bool {
         | ConcernKind::ImageMended
         | ConcernKind::ServerRestored
         | ConcernKind::WrittenOff
-        | ConcernKind::TransferShort
         | ConcernKind::ReturnedTwice
         | ConcernKind::RefundedTooMuch
         | ConcernKind::HoldWithdrawn => false,
@@ -119,7 +119,7 @@ const fn others_do_it(kind: ConcernKind) -> &'static [Settlement] {
 /// A loss of goods is booked; one of money, or one that is booked already, is only accepted.
 const fn accepting(kind: ConcernKind) -> Option<Ending> {
     match kind {
-        ConcernKind::Owed => Some(Ending::Acts),
+        ConcernKind::Owed | ConcernKind::TransferShort => Some(Ending::Acts),
         ConcernKind::TotalMismatch
         | ConcernKind::PaymentsMismatch
         | ConcernKind::OtherCurrency
@@ -127,7 +127,6 @@ const fn accepting(kind: ConcernKind) -> Option<Ending> {
         | ConcernKind::ShippedThoughCancelled
         | ConcernKind::JournalHole
         | ConcernKind::WrittenOff
-        | ConcernKind::TransferShort
         | ConcernKind::ReturnedTwice
         | ConcernKind::RefundedTooMuch => Some(Ending::Closes),
         ConcernKind::Unbacked
@@ -206,12 +205,15 @@ mod tests {
             (ConcernKind::CartSoldTwice, vec![S::Refund, S::AcceptLoss, S::VoidDuplicate, S::Noted]),
             (ConcernKind::WrittenOff, vec![S::AcceptLoss, S::Found, S::Noted]),
             (ConcernKind::HoldWithdrawn, vec![S::Transfer, S::Backorder, S::Noted]),
+            (ConcernKind::TransferShort, vec![S::AcceptLoss, S::Noted]),
             (ConcernKind::ClockAhead, vec![S::Noted]),
         ];
         for (kind, expected) in cases {
             assert_eq!(possible(kind), expected, "{kind}");
         }
-        assert_eq!(ending(ConcernKind::Owed, S::AcceptLoss), Some(Ending::Acts));
+        for kind in [ConcernKind::Owed, ConcernKind::TransferShort] {
+            assert_eq!(ending(kind, S::AcceptLoss), Some(Ending::Acts), "{kind}");
+        }
         assert_eq!(ending(ConcernKind::ClockAhead, S::Refund), None);
     }
 }

@@ -8,12 +8,13 @@
 //! all that moved as transferred, and what is on the road, sum to nothing.
 
 mod code;
+mod surprise;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::code::TransferCode;
+pub use self::{code::TransferCode, surprise::Surprise};
 use crate::{
     clock::Timestamp,
     fault::Fault,
@@ -23,7 +24,6 @@ use crate::{
     planted::{Bug, is_planted},
     quantity::Amount,
     stock::{SUM_MAX, StockKey},
-    verdict::ConcernKind,
 };
 
 /// Goods were put on the road.
@@ -209,15 +209,6 @@ impl Transfer {
             }
         }
         found
-    }
-
-    /// Units that came though nobody sent them, and units that are missing: what people must look at, while it lasts.
-    pub fn surprises(&self) -> [(ConcernKind, i64); 2] {
-        let totals = self.totals();
-        let sum = |of: fn(Totals) -> i64| totals.values().copied().map(of).fold(0, i64::saturating_add);
-        let excess = sum(Totals::excess);
-        let missing = if self.complete { sum(Totals::on_road) } else { 0 };
-        [(ConcernKind::TransferExcess, excess), (ConcernKind::TransferShort, missing)]
     }
 
     /// Whether nothing of it is on the road, though something was.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use outpost_schema::{
     fault::Fault,
-    id::{ConcernId, IncarnationId, UserId},
+    id::{ConcernId, IncarnationId, TransferId, UserId},
     settlement::{Ending, Settlement, ending, ends_by_itself, possible},
     stock::StockKey,
     text,
@@ -27,6 +27,7 @@ use crate::{
     error::Error,
     grants,
     server::Server,
+    transfers,
 };
 
 /// What somebody wants to do about a concern.
@@ -172,6 +173,9 @@ async fn in_doubt(tx: &Tx, concern: &Locked) -> Result<i64, Error> {
 async fn book(server: &Server, tx: &Tx, concern: &Locked, wanted: &Wanted) -> Result<(), Error> {
     let act = Act { act_id: wanted.settlement_id, note: wanted.note.as_deref(), at: server.now() };
     match wanted.settlement {
+        Settlement::AcceptLoss if concern.kind == ConcernKind::TransferShort => {
+            transfers::accept_loss(server, tx, TransferId(named(&concern.subject)?), (&wanted.by, act)).await
+        }
         Settlement::AcceptLoss => accept_loss(server, tx, concern, act).await,
         Settlement::MergeCustomers => {
             rows::merge(tx, field::<UserId>(concern, "keeper")?, field(concern, "alias")?).await

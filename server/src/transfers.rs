@@ -15,6 +15,7 @@ use crate::{
     db::{
         Tx, concerns,
         transfers::{self, WriteOff},
+        written_off::Act,
     },
     error::Error,
     server::Server,
@@ -63,25 +64,51 @@ pub async fn write_off(server: &Server, name: &str, said: &GivenUp) -> Result<Ve
 
 async fn write_off_in(server: &Server, tx: &Tx, name: &str, said: &GivenUp) -> Result<Vec<(StockKey, i64)>, Error> {
     let id = id_of(name)?;
-    let before = transfers::lock(tx, &BTreeSet::from([id])).await?.remove(&id).ok_or_else(|| none(name))?;
-    if !before.complete {
-        return Err(Error::StillOpen { code: before.code.to_string() });
+    let before = lock(tx, id).await?.ok_or_else(|| none(name))?;
+    let at = server.now();
+    let act = Act { act_id: TransferId::new(at, server.world.id_chance()).0, note: Some(&said.note), at };
+    lose(server, tx, before, (&said.by, act)).await
+}
+
+/// What never came of a transfer is lost, because whoever settles its concern says so.
+///
+/// # Errors
+/// Those of [`write_off`].
+pub(crate) async fn accept_loss(
+    server: &Server,
+    tx: &Tx,
+    id: TransferId,
+    (by, act): (&str, Act<'_>),
+) -> Result<(), Error> {
+    let before = lock(tx, id).await?.ok_or_else(|| none(&id.to_string()))?;
+    lose(server, tx, before, (by, act)).await.map(drop)
+}
+
+async fn lock(tx: &Tx, id: TransferId) -> Result<Option<Transfer>, Error> {
+    Ok(transfers::lock(tx, &BTreeSet::from([id])).await?.remove(&id))
+}
+
+async fn lose(
+    server: &Server,
+    tx: &Tx,
+    mut transfer: Transfer,
+    (by, act): (&str, Act<'_>),
+) -> Result<Vec<(StockKey, i64)>, Error> {
+    if !transfer.complete {
+        return Err(Error::StillOpen { code: transfer.code.to_string() });
     }
-    let mut after = before;
-    let lost = after.write_off();
-    let (at, note) = (server.now(), said.note.as_str());
-    let act_id = TransferId::new(at, server.world.id_chance()).0;
-    transfers::write_off(tx, &after, &WriteOff { act_id, units: &lost, by: &said.by, note, at }).await?;
-    look(server, tx, &after).await?;
-    Ok(lost)
+    let units = transfer.write_off();
+    transfers::write_off(tx, &transfer, &WriteOff { units: &units, by, act }).await?;
+    look(server, tx, &transfer).await?;
+    Ok(units)
 }
 
 /// Opens and closes the concerns of a transfer, as its sums now ask.
 async fn look(server: &Server, tx: &Tx, transfer: &Transfer) -> Result<(), Error> {
     let (mut raised, mut over) = (Vec::new(), Vec::new());
-    for (kind, units) in transfer.surprises() {
-        let (subject, detail, scope) = transfer.concern(units);
-        match units {
+    for surprise in transfer.surprises() {
+        let (kind, (subject, detail, scope)) = (surprise.kind, transfer.concern(&surprise));
+        match surprise.units() {
             0 => over.push((kind, subject)),
             _ => raised.push(Raised { kind, subject, detail, scope, seq: None }),
         }

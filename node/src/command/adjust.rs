@@ -3,7 +3,7 @@
 use outpost_schema::{
     id::DeliveryId,
     journal::Mark,
-    movement::{Cause, Received},
+    movement::{Cause, Lot, Received},
 };
 use outpost_sync::wire::Problem;
 
@@ -121,19 +121,27 @@ fn take_in(till: &Till, products: &[String], receive: &Receive, delivery: Option
     let wanted = wanted::each(till, products)?;
     let Remark { by: person, note, lot, expires } = receive.remark.clone();
     let line = |wanted: &wanted::Wanted| {
+        let Lot { lot, expires } = wanted.lot_as(lot.as_ref(), expires.as_ref());
         Ok(ReceivedLineSaid {
             product_id: wanted.offer.product.product_id,
             amount: amount(wanted.units)?,
-            lot: lot.clone(),
-            expires: expires.clone(),
+            lot,
+            expires,
         })
     };
     let lines = wanted.iter().map(line).collect::<Result<_, Failure>>()?;
     let _mark: Mark = till.post("/v1/stock/receive", &ReceivedSaid { lines, person, note, delivery })?;
     for wanted in &wanted {
-        say!("Received {} of {}", wanted.units, wanted.offer.product.name);
+        let lot = wanted.lot_as(lot.as_ref(), expires.as_ref());
+        say!("Received {} of {}{}", wanted.units, wanted.offer.product.name, told(&lot));
     }
     Ok(())
+}
+
+/// What is kept of the lot, so that whoever scans sees that it was read.
+fn told(lot: &Lot) -> String {
+    let lot_told = lot.lot.iter().map(|lot| format!(", lot {lot}"));
+    lot_told.chain(lot.expires.iter().map(|date| format!(", good until {date}"))).collect()
 }
 
 /// Sets the book right.
@@ -144,11 +152,9 @@ pub fn adjust(config: &Config, adjust: &Adjust) -> Result<(), Failure> {
     let till = Till::open(config)?;
     let wanted = changes(&till, adjust)?;
     let Remark { by: person, note, lot, expires } = adjust.remark.clone();
-    let line = |wanted: &wanted::Wanted| ChangeSaid {
-        product_id: wanted.offer.product.product_id,
-        delta: wanted.units,
-        lot: lot.clone(),
-        expires: expires.clone(),
+    let line = |wanted: &wanted::Wanted| {
+        let Lot { lot, expires } = wanted.lot_as(lot.as_ref(), expires.as_ref());
+        ChangeSaid { product_id: wanted.offer.product.product_id, delta: wanted.units, lot, expires }
     };
     let said = AdjustSaid { cause: adjust.cause, lines: wanted.iter().map(line).collect(), person, note };
     let _mark: Mark = till.post("/v1/stock/adjust", &said)?;
@@ -170,7 +176,7 @@ fn changes(till: &Till, adjust: &Adjust) -> Result<Vec<wanted::Wanted>, Failure>
         let (code, units) = wanted::split(text, '=').ok_or_else(|| {
             Failure::usage("bad_change", format!("{text:?} is no change; write it like TEA=-3 or TEA=2"))
         })?;
-        Ok(wanted::Wanted { offer: wanted::product(till, code)?, units, price: None })
+        Ok(wanted::Wanted::plain(wanted::product(till, code)?, units))
     };
     adjust.products.iter().map(change).collect()
 }

@@ -1,6 +1,6 @@
 //! What a person types for a product: its barcode or sku, and how many.
 
-use outpost_schema::{catalogue::Product, id::ProductId, money::Money};
+use outpost_schema::{catalogue::Product, id::ProductId, money::Money, movement::Lot, scan::Scan};
 use outpost_sync::wire::Problem;
 
 use super::{Failure, till::Till};
@@ -15,56 +15,86 @@ pub(super) struct Wanted {
     pub(super) units: i64,
     /// The price that a label tells, if it is another than the product's.
     pub(super) price: Option<Money>,
+    /// Which of the goods it is, as far as the code says so.
+    pub(super) lot: Lot,
 }
 
-/// The products of `CODE` or `CODExN`. A code that itself ends like that is tried whole first.
+impl Wanted {
+    pub(super) fn plain(offer: OfferShown, units: i64) -> Self {
+        Self { offer, units, price: None, lot: Lot::default() }
+    }
+
+    /// What somebody said of the lot, else what the code says of it.
+    pub(super) fn lot_as(&self, lot: Option<&String>, expires: Option<&String>) -> Lot {
+        let said = |said: Option<&String>, read: &Option<String>| said.or(read.as_ref()).cloned();
+        Lot { lot: said(lot, &self.lot.lot), expires: said(expires, &self.lot.expires) }
+    }
+}
+
+/// The products of `CODE` or `CODExN`. A sku or barcode that itself ends like that is meant whole; of anything else the
+/// number is taken off first, or it would be read as the end of a scan's lot.
 pub(super) fn each(till: &Till, typed: &[String]) -> Result<Vec<Wanted>, Failure> {
     typed.iter().map(|text| one(till, text)).collect()
 }
 
 fn one(till: &Till, text: &str) -> Result<Wanted, Failure> {
     if let Some(offer) = exactly(till, text)? {
-        return Ok(Wanted { offer, units: 1, price: None });
+        return Ok(Wanted::plain(offer, 1));
     }
-    let shown: Result<ScanShown, Failure> = till.get("/v1/scan", &[("code", text)]);
+    if let Some((code, units)) = split(text, 'x') {
+        return several(till, code, units);
+    }
+    let shown = scan(till, text);
     if let Ok(shown) = &shown
-        && let [found] = shown.found.as_slice()
+        && let Some(wanted) = meant(shown)?
     {
-        return labelled(found);
+        return Ok(wanted);
     }
-    let (code, units) = split(text, 'x').unwrap_or((text, 1));
-    if code != text && is_labelled(till, code)? {
-        return Err(Failure::usage(
-            "label_times",
-            format!("{code:?} is a label that says itself how much it is; write it once for each piece"),
-        ));
-    }
-    match (product(till, code), shown) {
-        (Ok(offer), _) => Ok(Wanted { offer, units, price: None }),
+    match (product(till, text), shown) {
+        (Ok(offer), _) => Ok(Wanted::plain(offer, 1)),
         // What is wrong with the code says more than that nothing is called so.
         (Err(_), Err(unread)) => Err(unread),
         (Err(unknown), Ok(_)) => Err(unknown),
     }
 }
 
-/// Whether a code says more than which product it is: an amount or a price of its own.
-fn is_labelled(till: &Till, code: &str) -> Result<bool, Failure> {
-    if exactly(till, code)?.is_some() {
-        return Ok(false);
+/// So many of what a code means, if it says no amount itself.
+fn several(till: &Till, code: &str, units: i64) -> Result<Wanted, Failure> {
+    if let Some(offer) = exactly(till, code)? {
+        return Ok(Wanted::plain(offer, units));
     }
-    let shown: Result<ScanShown, Failure> = till.get("/v1/scan", &[("code", code)]);
-    let says_more = |found: &FoundShown| {
-        found.problem.is_some()
-            || found.line.as_ref().is_some_and(|line| line.price.is_some() || line.quantity.units() != 1)
-    };
-    Ok(shown.is_ok_and(|shown| shown.found.iter().any(says_more)))
+    let shown = scan(till, code).ok();
+    match shown.as_ref().map(meant).transpose()?.flatten() {
+        Some(one) if one.units == 1 && one.price.is_none() => Ok(Wanted { units, ..one }),
+        Some(_) => Err(Failure::usage(
+            "label_times",
+            format!("{code:?} is a label that says itself how much it is; write it once for each piece"),
+        )),
+        None => Ok(Wanted::plain(product(till, code)?, units)),
+    }
+}
+
+fn scan(till: &Till, code: &str) -> Result<ScanShown, Failure> {
+    till.get("/v1/scan", &[("code", code)])
+}
+
+/// The one product that a scan means, with what else it says; none if it means none, or several.
+fn meant(shown: &ScanShown) -> Result<Option<Wanted>, Failure> {
+    match shown.found.as_slice() {
+        [found] => labelled(found, &shown.scan).map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// The product of a GS1 code or a label, with the amount and price that it tells. A label that cannot be sold by is
 /// not sold by some other amount.
-fn labelled(found: &FoundShown) -> Result<Wanted, Failure> {
+fn labelled(found: &FoundShown, scan: &Scan) -> Result<Wanted, Failure> {
+    let expires = scan.expiry.as_ref().or(scan.sell_by.as_ref()).or(scan.best_before.as_ref());
+    let lot = Lot { lot: scan.lot.clone(), expires: expires.cloned() };
     match (&found.line, &found.problem) {
-        (Some(line), _) => Ok(Wanted { offer: found.offer.clone(), units: line.quantity.units(), price: line.price }),
+        (Some(line), _) => {
+            Ok(Wanted { offer: found.offer.clone(), units: line.quantity.units(), price: line.price, lot })
+        }
         (None, Some(problem)) => Err(problem.clone().into()),
         (None, None) => Err(not_found(&found.offer.product.name)),
     }

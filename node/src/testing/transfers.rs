@@ -108,7 +108,7 @@ fn a_box_that_nobody_told_of_is_taken_in_and_fits_what_is_told_later() {
     shop.tell_as_of(1, &[], vec![Aggregate::Transfer(Box::new(image))]);
     assert_eq!((on_road(&shop, &code), shop.count("pending_ops")), (1, 1));
     let known = shop.node.transfer(code.transfer_id()).expect("readable").expect("known");
-    assert!(known.complete && known.surprises()[1].1 == 1, "one is missing");
+    assert!(known.complete && known.surprises()[1].units() == 1, "one is missing");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod goods;
 mod holds;
 mod outlook;
 mod people;
+mod raised;
 mod returns;
 mod room;
 mod sales;
@@ -24,10 +25,12 @@ pub mod write_off;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-use uuid::Uuid;
-
-pub use self::{counts::Past, decide::settle, touched::Touched};
+pub use self::{
+    counts::Past,
+    decide::settle,
+    raised::{Raised, brought_up_to_date, each_once, named},
+    touched::Touched,
+};
 use crate::{
     cart::SoldUnits,
     clock::Timestamp,
@@ -222,21 +225,6 @@ pub struct Brought {
     pub mark: Mark,
     /// Its sort.
     pub kind: OpKind,
-}
-
-/// A concern to open, or to bring up to date if one of its kind and subject is open.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Raised {
-    /// Its sort.
-    pub kind: ConcernKind,
-    /// What it is about.
-    pub subject: String,
-    /// Its figures.
-    pub detail: Value,
-    /// Whose feed tells of it.
-    pub scope: Uuid,
-    /// The op that raised it.
-    pub seq: Option<i64>,
 }
 
 /// What there is to write.

@@ -3,7 +3,10 @@
 
 use serde_json::json;
 
-use super::decide::{At, Batch, Decision, nothing_lacked};
+use super::{
+    decide::{At, Batch, Decision, nothing_lacked},
+    raised::PARTS,
+};
 use crate::{
     id::OrderId,
     money::Money,
@@ -78,22 +81,17 @@ impl Batch<'_> {
 
     fn look_at_excess(&mut self, seq: i64, back: &Return, excess: &Excess) {
         let (subject, scope) = (back.order_id.to_string(), back.warehouse_id.0);
-        let detail = json!({
-            "order": back.order_id, "receipt": back.order_receipt.to_string(), "return": back.receipt.to_string(),
-            "node": back.node_id,
-        });
-        let with = |name: &str, value: serde_json::Value| {
-            let mut detail = detail.clone();
-            detail[name] = value;
-            detail
+        let with_part = |name: &str, value: serde_json::Value| {
+            let part = json!({ "return": back.receipt.to_string(), "node": back.node_id, name: value });
+            json!({ "order": back.order_id, "receipt": back.order_receipt.to_string(), PARTS: [part] })
         };
         if !excess.units.is_empty() {
-            let units = with("units", json!(excess.units));
-            self.raise(ConcernKind::ReturnedTwice, subject.clone(), units, scope, Some(seq));
+            let detail = with_part("units", json!(excess.units));
+            self.raise(ConcernKind::ReturnedTwice, subject.clone(), detail, scope, Some(seq));
         }
         if excess.money > Money::ZERO {
-            let money = with("money", json!(excess.money));
-            self.raise(ConcernKind::RefundedTooMuch, subject, money, scope, Some(seq));
+            let detail = with_part("money", json!(excess.money));
+            self.raise(ConcernKind::RefundedTooMuch, subject, detail, scope, Some(seq));
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{
     KnownOrder,
     decide::{At, Batch, Decision, nothing_lacked},
     holds::take,
+    raised::PARTS,
 };
 use crate::{
     cart::Sold,
@@ -178,7 +179,8 @@ impl Batch<'_> {
             }
         }
         if !twice.is_empty() {
-            let detail = json!({ "cart": sold.cart_id, "order": order.order_id, "units": twice });
+            let part = json!({ "order": order.order_id, "receipt": order.receipt.to_string(), "units": twice });
+            let detail = json!({ "cart": sold.cart_id, PARTS: [part] });
             let scope = order.warehouse_id.0;
             self.raise(ConcernKind::CartSoldTwice, sold.cart_id.to_string(), detail, scope, Some(seq));
         }

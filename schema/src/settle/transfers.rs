@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-
 use super::decide::{At, Batch, Decision, nothing_lacked};
 use crate::{
-    id::{TransferId, WarehouseId},
+    id::WarehouseId,
     movement::{Remark, Why},
     planted::{Bug, is_planted},
     stock::{Reason, StockKey},
@@ -99,24 +97,14 @@ impl Batch<'_> {
     }
 
     fn look_at_transfer(&mut self, before: &Transfer, after: &Transfer) {
-        for ((kind, was), (_, is)) in before.surprises().into_iter().zip(after.surprises()) {
-            if is > 0 {
-                let (subject, detail, scope) = after.concern(is);
-                self.raise(kind, subject, detail, scope, None);
-            } else if was > 0 {
-                self.settled.closed.push((kind, after.transfer_id.to_string()));
+        for (was, is) in before.surprises().into_iter().zip(after.surprises()) {
+            if is.units() > 0 {
+                let (subject, detail, scope) = after.concern(&is);
+                self.raise(is.kind, subject, detail, scope, None);
+            } else if was.units() > 0 {
+                self.settled.closed.push((is.kind, after.transfer_id.to_string()));
             }
         }
-    }
-}
-
-impl Transfer {
-    /// What a concern about so many of its units is about, what it says, and whose feed tells of it.
-    pub fn concern(&self, units: i64) -> (String, serde_json::Value, uuid::Uuid) {
-        let TransferId(id) = self.transfer_id;
-        let place = self.route.map(|route| route.to_id).or_else(|| self.places().first().copied());
-        let detail = json!({ "transfer": id, "code": self.code.to_string(), "route": self.route, "units": units });
-        (id.to_string(), detail, place.map_or(id, |place| place.0))
     }
 }
 

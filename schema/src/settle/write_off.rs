@@ -7,12 +7,47 @@
 //! its own device has told: so what that device knows of it may be too much, and never too little. To grant the
 //! units once more instead would count them twice after a restore, when the grant is reported and the op comes again.
 
-use super::decide::Batch;
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::{Raised, decide::Batch, named};
 use crate::{
-    id::IncarnationId,
+    id::{IncarnationId, NodeId, ProductId},
     planted::{Bug, is_planted},
     stock::{Allotment, Level, Reason, StockKey},
+    verdict::ConcernKind,
 };
+
+/// What is still written off with a life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Whose.
+    pub life: IncarnationId,
+    /// The device.
+    pub node_id: NodeId,
+    /// Units of each product, over all places; each above 0.
+    pub products: BTreeMap<ProductId, i64>,
+}
+
+impl Missing {
+    /// Units of all products.
+    pub fn units(&self) -> i64 {
+        self.products.values().sum()
+    }
+
+    /// What people must look at as long as something is missing.
+    pub fn concern(&self) -> Raised {
+        let products = named(self.products.iter().map(|(product_id, units)| (*product_id, *units)));
+        Raised {
+            kind: ConcernKind::WrittenOff,
+            subject: self.life.to_string(),
+            detail: json!({ "node": self.node_id, "life": self.life, "units": self.units(), "products": products }),
+            scope: self.node_id.0,
+            seq: None,
+        }
+    }
+}
 
 /// A row after the open units of a life were written off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{moment, nodes::by_whom, print_json, say, table};
 use crate::{
-    db::office::{self, ConcernShown, ConcernsWanted},
+    db::office::{self, ConcernShown, ConcernsWanted, Touched},
     error::Error,
     server::Server,
     settle::{self, Settled, Wanted},
@@ -110,7 +110,7 @@ async fn show(server: &Server, concern_id: ConcernId, json: bool) -> Result<(), 
     Ok(())
 }
 
-fn told(ConcernShown { concern, touches }: &ConcernShown) -> Vec<String> {
+fn told(ConcernShown { concern, touches, waits_for }: &ConcernShown) -> Vec<String> {
     let over = concern.closed_at.map_or_else(|| "open".to_owned(), |at| format!("over since {}", moment(at)));
     let mut lines = vec![
         format!("{}: {}", concern.kind, concern.sentence),
@@ -120,6 +120,8 @@ fn told(ConcernShown { concern, touches }: &ConcernShown) -> Vec<String> {
     // An order that the figures name may wait for the goods, too.
     let once: BTreeMap<_, _> = touches.iter().map(|touched| ((&touched.what, touched.id), &touched.name)).collect();
     lines.extend(once.into_iter().map(|((what, id), name)| format!("touches {what} {name} ({id})")));
+    let waits = |device: &Touched| format!("nothing is withdrawn before {} is heard, or given up", device.name);
+    lines.extend(waits_for.iter().map(waits));
     lines.extend(concern.settlements.iter().map(made));
     if concern.closed_at.is_none() {
         lines.push("it can be settled by:".to_owned());

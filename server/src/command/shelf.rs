@@ -118,13 +118,16 @@ pub(super) async fn movements(of: Of, all: bool, server: &Server) -> Result<(), 
         return print_json(&found);
     }
     let row = |moved: &MovementSeen| {
-        let who = moved.node.clone().unwrap_or_else(|| "head office".to_owned());
+        let device = moved.node.clone().unwrap_or_else(|| "head office".to_owned());
+        let who = moved.person.as_ref().map_or_else(|| device.clone(), |person| format!("{person} ({device})"));
         let note = moved.receipt.clone().or_else(|| moved.note.clone()).unwrap_or_default();
+        let (lot, expires) = (moved.lot.clone().unwrap_or_default(), moved.expires.clone().unwrap_or_default());
         let (delta, reason) = (format!("{:+}", moved.delta), moved.reason.to_string());
-        [moment(moved.moved_at), moved.warehouse.clone(), delta, reason, who, note]
+        [moment(moved.moved_at), moved.warehouse.clone(), delta, reason, who, lot, expires, note]
     };
     let rows: Vec<_> = found.iter().map(row).collect();
-    table::print(["at (UTC)", "warehouse", "units", "why", "by", "note"], &rows, "nothing ever moved it");
+    let columns = ["at (UTC)", "warehouse", "units", "why", "by", "lot", "good until", "note"];
+    table::print(columns, &rows, "nothing ever moved it");
     if !all && rows.len() as i64 == ROWS_MAX {
         println!("the newest {ROWS_MAX}; all of them with --all");
     }

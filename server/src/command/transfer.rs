@@ -138,7 +138,7 @@ fn units(transfer: &Transfer) -> (i64, i64, i64) {
 }
 
 fn state(transfer: &Transfer) -> &'static str {
-    let [(_, excess), (_, missing)] = transfer.surprises();
+    let [excess, missing] = transfer.surprises().map(|surprise| surprise.units());
     match (transfer.route, excess, missing) {
         (None, ..) => "came before it was told",
         (Some(_), 1.., _) => "too much came",

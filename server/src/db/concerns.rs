@@ -1,12 +1,12 @@
 //! What people must look at: one open row per kind and subject.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use outpost_schema::{
     clock::Timestamp,
     feed,
     id::{ConcernId, IncarnationId},
-    settle::Raised,
+    settle::{Raised, each_once},
     stock::{Level, StockKey},
     verdict::{Concern, ConcernKind},
     world::World,
@@ -17,9 +17,11 @@ use uuid::Uuid;
 use super::Tx;
 use crate::error::Error;
 
-/// Opens concerns; one that is open already is brought up to date, and of two with one kind and subject
-/// the later counts: a clock that is ahead is noticed by an entry and by a cart of one push. `by` is whose
-/// ops raised them.
+/// Opens concerns; one that is open already is brought up to date: a clock that is ahead is noticed by an entry and
+/// by a cart of one push. What happened one after the other is all told ([`brought_up_to_date`], said again in SQL
+/// because two pushes may do it at once). `by` is whose ops raised them.
+///
+/// [`brought_up_to_date`]: outpost_schema::settle::brought_up_to_date
 ///
 /// # Errors
 /// If Postgres fails.
@@ -33,8 +35,7 @@ pub async fn open(
     if raised.is_empty() {
         return Ok(());
     }
-    let of_each: BTreeMap<_, _> = raised.iter().map(|concern| ((concern.kind, &concern.subject), concern)).collect();
-    let raised: Vec<&Raised> = of_each.into_values().collect();
+    let raised = each_once(raised);
     let ids: Vec<_> = raised.iter().map(|_| ConcernId::new(now, world.id_chance())).collect();
     let kinds: Vec<_> = raised.iter().map(|concern| concern.kind).collect();
     let subjects: Vec<_> = raised.iter().map(|concern| &concern.subject).collect();
@@ -48,7 +49,11 @@ pub async fn open(
          from unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::uuid[], $6::uuid[], $7::bigint[])
               as r (concern_id, kind, subject, detail, scope, incarnation_id, seq)
          order by kind, subject
-         on conflict (kind, subject) where closed_at is null do update set detail = excluded.detail",
+         on conflict (kind, subject) where closed_at is null do update set detail = case
+             when jsonb_typeof(excluded.detail -> 'parts') = 'array' then excluded.detail || jsonb_build_object('parts',
+                 coalesce(concerns.detail -> 'parts', jsonb_build_array(concerns.detail)) || (excluded.detail -> 'parts'))
+             else excluded.detail
+         end",
         &[&ids, &kinds, &subjects, &details, &scopes, &incarnations, &seqs, &now],
     )
     .await?;

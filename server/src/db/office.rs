@@ -20,6 +20,10 @@ pub use self::returns::{ReturnSeen, returns};
 use super::{Tx, nodes::Report};
 use crate::error::Error;
 
+/// The receipt of a row `o` of orders or returns, as [`outpost_schema::order::Receipt`] writes it.
+pub(in crate::db) const RECEIPT: &str =
+    "o.receipt_prefix || '-' || lpad(o.receipt_number::text, greatest(6, length(o.receipt_number::text)), '0')";
+
 /// A device, as head office sees it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NodeSeen {
@@ -272,7 +276,7 @@ pub async fn orders(
     status: Option<OrderStatus>,
     limit: i64,
 ) -> Result<Vec<OrderSeen>, Error> {
-    let sql = "select o.order_id, o.receipt_prefix || '-' || lpad(o.receipt_number::text, greatest(6, length(o.receipt_number::text)), '0') as receipt,
+    let sql = format!("select o.order_id, {RECEIPT} as receipt,
             n.name as node, w.name as warehouse, o.fulfilment, o.status, o.total_amount,
             (select count(*) from order_items i where i.order_id = o.order_id) as lines,
             (select coalesce(sum(l.quantity), 0)::bigint from returns r join return_lines l using (return_id)
@@ -285,8 +289,8 @@ pub async fn orders(
         join warehouses w on w.warehouse_id = o.warehouse_id
         where ($1::uuid is null or (o.created_at, o.order_id) < (select b.created_at, b.order_id from orders b where b.order_id = $1))
             and ($2::text is null or o.status = $2)
-        order by o.created_at desc, o.order_id desc limit $3";
-    tx.query(sql, &[&before, &status, &limit]).await?.iter().map(order).collect()
+        order by o.created_at desc, o.order_id desc limit $3");
+    tx.query(&sql, &[&before, &status, &limit]).await?.iter().map(order).collect()
 }
 
 fn order(row: &Row) -> Result<OrderSeen, Error> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::Tx;
+use super::{Tx, office::RECEIPT};
 use crate::error::Error;
 
 /// Of what sort a promise is.
@@ -67,7 +67,8 @@ pub async fn promises(
     warehouse_id: Option<WarehouseId>,
     limit: i64,
 ) -> Result<Vec<Promise>, Error> {
-    let sql = "select p.sort, p.warehouse_id, w.name as warehouse, p.id, p.name, p.units, p.since, p.until from (
+    let sql = format!(
+        "select p.sort, p.warehouse_id, w.name as warehouse, p.id, p.name, p.units, p.since, p.until from (
             select 0 as sort, a.warehouse_id, a.incarnation_id as id, n.name,
                 granted + received - consumed - returned - reclaimed as units, null::timestamptz as since,
                 null::timestamptz as until
@@ -77,15 +78,16 @@ pub async fn promises(
             select 1, warehouse_id, hold_id, null, amount, created_at, expires_at
             from holds where product_id = $1 and closed_at is null
             union all
-            select 2, o.warehouse_id, o.order_id, o.receipt_prefix || '-' || lpad(o.receipt_number::text, 6, '0'),
+            select 2, o.warehouse_id, o.order_id, {RECEIPT},
                 sum(i.quantity)::bigint, o.created_at, null
             from orders o join order_items i using (order_id)
             where i.product_id = $1 and o.fulfilment = 'ship' and o.status in ('pending', 'processed')
             group by o.order_id
         ) p join warehouses w using (warehouse_id)
         where $2::uuid is null or p.warehouse_id = $2
-        order by w.name, p.sort, p.units desc, p.id limit $3";
-    tx.query(sql, &[&product_id, &warehouse_id, &limit]).await?.iter().map(promise).collect()
+        order by w.name, p.sort, p.units desc, p.id limit $3"
+    );
+    tx.query(&sql, &[&product_id, &warehouse_id, &limit]).await?.iter().map(promise).collect()
 }
 
 fn promise(row: &Row) -> Result<Promise, Error> {
@@ -125,6 +127,12 @@ pub struct MovementSeen {
     pub op: Option<String>,
     /// The receipt, if goods were sold.
     pub receipt: Option<String>,
+    /// Who did it, as people there know them.
+    pub person: Option<String>,
+    /// The maker's lot or batch.
+    pub lot: Option<String>,
+    /// Until when it is good, as the label says.
+    pub expires: Option<String>,
     /// What was noted beside it.
     pub note: Option<String>,
 }
@@ -154,10 +162,10 @@ pub async fn movements(
     older_than: Option<MovementPlace>,
     limit: i64,
 ) -> Result<Vec<MovementSeen>, Error> {
-    let sql = "select m.*, w.name as warehouse, n.name as node, p.kind as op,
-            o.receipt_prefix || '-' || lpad(o.receipt_number::text, 6, '0') as receipt
+    let sql = format!(
+        "select m.*, w.name as warehouse, n.name as node, p.kind as op, {RECEIPT} as receipt
         from (
-            select warehouse_id, delta, reason, moved_at, note, incarnation_id, coalesce(incarnation_id, act_id) as by,
+            select warehouse_id, delta, reason, moved_at, person, lot, expires, note, incarnation_id, coalesce(incarnation_id, act_id) as by,
                 coalesce(seq, 0) as seq, line
             from stock_movements
             where product_id = $1 and ($2::uuid is null or warehouse_id = $2)
@@ -171,11 +179,12 @@ pub async fn movements(
         left join ops p on p.incarnation_id = m.incarnation_id and p.seq = m.seq
         left join orders o on m.reason = 'sold' and o.incarnation_id = m.incarnation_id and o.seq = m.seq
             and o.created_at between m.moved_at - interval '10 minutes' and m.moved_at + interval '10 minutes'
-        order by m.moved_at desc, m.by desc, m.seq desc, m.line desc";
+        order by m.moved_at desc, m.by desc, m.seq desc, m.line desc"
+    );
     let place = older_than;
     let (at, by) = (place.map(|place| place.at), place.map(|place| place.by));
     let (seq, line) = (place.map(|place| place.seq), place.map(|place| place.line));
-    let rows = tx.query(sql, &[&product_id, &warehouse_id, &at, &by, &seq, &line, &limit]).await?;
+    let rows = tx.query(&sql, &[&product_id, &warehouse_id, &at, &by, &seq, &line, &limit]).await?;
     rows.iter().map(movement).collect()
 }
 
@@ -192,6 +201,9 @@ fn movement(row: &Row) -> Result<MovementSeen, Error> {
         node: row.try_get("node")?,
         op: row.try_get("op")?,
         receipt: row.try_get("receipt")?,
+        person: row.try_get("person")?,
+        lot: row.try_get("lot")?,
+        expires: row.try_get("expires")?,
         note: row.try_get("note")?,
     })
 }

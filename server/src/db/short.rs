@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_schema::{
     clock::Timestamp,
-    id::IncarnationId,
+    id::{IncarnationId, NodeId},
     sizing::Holding,
     stock::{Allotment, StockKey},
     withdrawal::Seller,
@@ -86,6 +86,26 @@ pub async fn rows(tx: &Tx, seller: Option<IncarnationId>) -> Result<BTreeSet<Sto
                    where a.incarnation_id = $1 and a.product_id = s.product_id and a.warehouse_id = s.warehouse_id
                        and a.granted + a.received - a.consumed - a.returned - a.reclaimed > 0))";
     tx.query(sql, &[&seller]).await?.iter().map(stock_key).collect()
+}
+
+/// The devices that are waited for before anything is withdrawn from a row, named as its concern names it; none if it
+/// is not short.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn waited_for(tx: &Tx, subject: &str) -> Result<Vec<(NodeId, String)>, Error> {
+    let sql = "select distinct n.node_id, n.name
+         from stock s
+         join allotments a on a.product_id = s.product_id and a.warehouse_id = s.warehouse_id
+             and a.granted + a.received - a.consumed - a.returned - a.reclaimed > 0
+         join incarnations i on i.incarnation_id = a.incarnation_id and i.given_up_at is null
+         join nodes n on n.node_id = i.node_id
+         where s.short_since is not null
+             and s.product_id = split_part($1, '/', 1)::uuid and s.warehouse_id = split_part($1, '/', 2)::uuid
+             and not (i.ended_at is not null and i.state in ('superseded', 'retired'))
+             and not coalesce(pg_visible_in_snapshot(s.short_since, i.told_upto), false)
+         order by n.name";
+    tx.query(sql, &[&subject]).await?.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
 /// Of transactions that this snapshot sees everything that the life's device did without knowing them is in the book.

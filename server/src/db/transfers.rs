@@ -12,7 +12,7 @@ use outpost_schema::{
 use tokio_postgres::Row as Found;
 use uuid::Uuid;
 
-use super::{Params, Tx};
+use super::{Params, Tx, written_off::Act};
 use crate::error::Error;
 
 const COLUMNS: &str = "t.transfer_id, t.prefix, t.number, t.from_id, t.to_id, t.sent_at, t.complete";
@@ -172,16 +172,12 @@ async fn save_rows(tx: &Tx, transfers: &[&Transfer]) -> Result<(), Error> {
 /// An act of head office that writes off what a transfer lacks.
 #[derive(Clone, Copy, Debug)]
 pub struct WriteOff<'a> {
-    /// Names its movements.
-    pub act_id: Uuid,
     /// What is given up, where it left.
     pub units: &'a [(StockKey, i64)],
     /// Who gives it up.
     pub by: &'a str,
-    /// Why.
-    pub note: &'a str,
-    /// When.
-    pub at: Timestamp,
+    /// Names its movements, and says when and why.
+    pub act: Act<'a>,
 }
 
 /// Writes a transfer after goods of it were written off, and the movements that say so: at the sender the goods come
@@ -189,11 +185,11 @@ pub struct WriteOff<'a> {
 ///
 /// # Errors
 /// If Postgres fails.
-pub async fn write_off(tx: &Tx, after: &Transfer, act: &WriteOff<'_>) -> Result<(), Error> {
+pub async fn write_off(tx: &Tx, after: &Transfer, write_off: &WriteOff<'_>) -> Result<(), Error> {
     save_rows(tx, &[after]).await?;
-    let products: Vec<_> = act.units.iter().map(|(key, _)| key.product_id).collect();
-    let warehouses: Vec<_> = act.units.iter().map(|(key, _)| key.warehouse_id).collect();
-    let units: Vec<_> = act.units.iter().map(|(_, units)| *units).collect();
+    let products: Vec<_> = write_off.units.iter().map(|(key, _)| key.product_id).collect();
+    let warehouses: Vec<_> = write_off.units.iter().map(|(key, _)| key.warehouse_id).collect();
+    let units: Vec<_> = write_off.units.iter().map(|(_, units)| *units).collect();
     tx.execute(
         "insert into stock_movements (product_id, warehouse_id, delta, reason, act_id, line, moved_at, person, note)
          select u.product_id, u.warehouse_id, u.units * m.sign, m.reason, $6, 2 * u.at::integer + m.place, $7, $8, $9
@@ -205,10 +201,10 @@ pub async fn write_off(tx: &Tx, after: &Transfer, act: &WriteOff<'_>) -> Result<
             &units,
             &Reason::Transferred,
             &Reason::Lost,
-            &act.act_id,
-            &act.at,
-            &act.by,
-            &act.note,
+            &write_off.act.act_id,
+            &write_off.act.at,
+            &write_off.by,
+            &write_off.act.note,
         ],
     )
     .await

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_schema::{
     clock::Timestamp,
-    id::{IncarnationId, NodeId},
+    id::{IncarnationId, ProductId},
+    settle::write_off::Missing,
     stock::StockKey,
 };
 use uuid::Uuid;
@@ -147,20 +148,31 @@ pub async fn reduce(
     Ok(())
 }
 
-/// Of each of these lives with its device: units that are still written off.
+/// What is still written off with each of these lives.
 ///
 /// # Errors
 /// If Postgres fails.
-pub async fn left(tx: &Tx, lives: &[IncarnationId]) -> Result<Vec<(IncarnationId, NodeId, i64)>, Error> {
+pub async fn left(tx: &Tx, lives: &[IncarnationId]) -> Result<Vec<Missing>, Error> {
     let rows = tx
         .query(
-            "select i.incarnation_id, i.node_id, coalesce(sum(w.units), 0)::bigint
-             from incarnations i left join written_off w using (incarnation_id)
+            "select i.incarnation_id, i.node_id, w.product_id, sum(w.units)::bigint
+             from incarnations i left join written_off w on w.incarnation_id = i.incarnation_id and w.units > 0
              where i.incarnation_id = any($1)
-             group by i.incarnation_id, i.node_id, i.number
+             group by i.incarnation_id, i.node_id, i.number, w.product_id
              order by i.number",
             &[&lives],
         )
         .await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
+    let mut left: Vec<Missing> = Vec::new();
+    for row in rows {
+        let life = row.try_get(0)?;
+        if left.last().is_none_or(|last| last.life != life) {
+            left.push(Missing { life, node_id: row.try_get(1)?, products: BTreeMap::new() });
+        }
+        let product: Option<ProductId> = row.try_get(2)?;
+        if let (Some(last), Some(product_id)) = (left.last_mut(), product) {
+            last.products.insert(product_id, row.try_get(3)?);
+        }
+    }
+    Ok(left)
 }

@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use outpost_schema::{
     device::IncarnationState,
     id::{IncarnationId, NodeId},
-    settle::Raised,
+    settle::write_off::Missing,
     stock::StockKey,
     verdict::ConcernKind,
 };
-use serde_json::json;
 
 use super::{Act, Done, Outcome, Signed, Undone, begin, check, keep, rows, suspend_within};
 use crate::{
@@ -78,7 +77,7 @@ async fn lose(server: &Server, tx: &Tx, device: &Device, signed: &Signed) -> Res
     let act = written_off::Act { act_id: signed.act_id, note: signed.note.as_deref(), at: server.now() };
     let lost = written_off::write_off(tx, &lives, act).await?;
     let left = written_off::left(tx, &lives).await?;
-    let told: Vec<_> = left.iter().filter(|(.., units)| *units > 0).map(written).collect();
+    let told: Vec<_> = left.iter().filter(|missing| missing.units() > 0).map(Missing::concern).collect();
     concerns::open(tx, &*server.world, None, &told, server.now()).await?;
     Ok(lost.keys)
 }
@@ -98,16 +97,6 @@ async fn nothing_is_in_doubt(server: &Server, tx: &Tx, device: &Device) -> Resul
     concerns::close(tx, &over, server.now()).await
 }
 
-fn written((life, node_id, units): &(IncarnationId, NodeId, i64)) -> Raised {
-    Raised {
-        kind: ConcernKind::WrittenOff,
-        subject: life.to_string(),
-        detail: json!({ "node": node_id, "life": life, "units": units }),
-        scope: node_id.0,
-        seq: None,
-    }
-}
-
 /// Something that was written off came back: what is told of it follows, and is over once nothing is missing.
 ///
 /// # Errors
@@ -122,8 +111,8 @@ pub async fn look_at_write_offs(
     }
     let lives: BTreeSet<_> = reduced.iter().map(|(life, _)| *life).collect();
     let left = written_off::left(tx, &lives.into_iter().collect::<Vec<_>>()).await?;
-    let (missing, over): (Vec<_>, Vec<_>) = left.iter().partition(|(.., units)| *units > 0);
-    concerns::renew(tx, &missing.into_iter().map(written).collect::<Vec<_>>()).await?;
-    let over: Vec<_> = over.into_iter().map(|(life, ..)| (ConcernKind::WrittenOff, life.to_string())).collect();
+    let (missing, over): (Vec<_>, Vec<_>) = left.iter().partition(|missing| missing.units() > 0);
+    concerns::renew(tx, &missing.into_iter().map(Missing::concern).collect::<Vec<_>>()).await?;
+    let over: Vec<_> = over.into_iter().map(|over| (ConcernKind::WrittenOff, over.life.to_string())).collect();
     concerns::close(tx, &over, server.now()).await
 }

@@ -3,7 +3,7 @@
 use outpost_schema::{
     feed::{Aggregate, Kind},
     id::ConcernId,
-    settle::Raised,
+    settle::{Raised, brought_up_to_date},
     stock::StockKey,
     verdict::{Concern, ConcernKind},
 };
@@ -19,7 +19,7 @@ impl Ledger {
             let key = (kind, subject);
             let concern = match self.concerns.get_mut(&key) {
                 Some(open) => {
-                    open.detail = detail;
+                    open.detail = brought_up_to_date(&open.detail, detail);
                     open.clone()
                 }
                 None => {

@@ -1,12 +1,15 @@
 //! Devices that are suspended, written off or reclaimed, as head office does it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_schema::{
     count::{Span, Told},
     device::IncarnationState,
     id::{IncarnationId, NodeId},
-    settle::{Past, Raised, write_off::write_off},
+    settle::{
+        Past, Raised,
+        write_off::{Missing, write_off},
+    },
     stock::{Allotment, StockKey},
     verdict::ConcernKind,
 };
@@ -58,7 +61,7 @@ impl Ledger {
         }
         let lives: BTreeSet<_> = open.iter().map(|(life, _)| *life).collect();
         for life in lives {
-            let told = self.written(life, node_id);
+            let told = self.missing(life, node_id).concern();
             self.open_concerns(vec![told]);
         }
         self.after_taking(node_id, &open);
@@ -100,14 +103,14 @@ impl Ledger {
         self.close_concerns(over.collect());
     }
 
-    fn missing(&self, life: IncarnationId) -> i64 {
-        self.known.written_off.iter().filter(|((of, _), _)| *of == life).map(|(_, units)| units).sum()
-    }
-
-    fn written(&self, life: IncarnationId, node_id: NodeId) -> Raised {
-        let (kind, subject) = (ConcernKind::WrittenOff, life.to_string());
-        let detail = json!({ "node": node_id, "life": life, "units": self.missing(life) });
-        Raised { kind, subject, detail, scope: node_id.0, seq: None }
+    fn missing(&self, life: IncarnationId, node_id: NodeId) -> Missing {
+        let mut products = BTreeMap::new();
+        for ((of, key), units) in &self.known.written_off {
+            if *of == life && *units > 0 {
+                *products.entry(key.product_id).or_default() += units;
+            }
+        }
+        Missing { life, node_id, products }
     }
 
     /// Something that was written off came back: what is told of it follows, and is over once nothing is missing.
@@ -116,11 +119,11 @@ impl Ledger {
         for life in lives {
             let subject = (ConcernKind::WrittenOff, life.to_string());
             let Some(node_id) = self.journals.get(&life).map(|journal| journal.author.node_id) else { continue };
-            if self.missing(life) == 0 {
+            let missing = self.missing(life, node_id);
+            if missing.units() == 0 {
                 self.close_concerns(vec![subject]);
             } else if self.concerns.contains_key(&subject) {
-                let told = self.written(life, node_id);
-                self.open_concerns(vec![told]);
+                self.open_concerns(vec![missing.concern()]);
             }
         }
     }

@@ -175,7 +175,8 @@ impl Ledger {
             for (product_id, of) in transfer.totals() {
                 *sums.entry(product_id).or_default() += of.on_road();
             }
-            for (kind, units) in transfer.surprises() {
+            for surprise in transfer.surprises() {
+                let (kind, units) = (surprise.kind, surprise.units());
                 let is_open = self.concerns.contains_key(&(kind, transfer.transfer_id.to_string()));
                 if is_open != (units > 0) {
                     broken.push(format!("{} has {units} of {kind:?}, and the concern says otherwise", transfer.code));

@@ -150,7 +150,7 @@ fn two_tills_that_did_not_hear_of_each_other_are_one_concern_in_either_order() {
         assert_eq!(settled.verdicts, [(1, Verdict::Accepted)], "it has happened");
         let subjects = settled.opened.iter().map(|raised| raised.subject.clone()).collect::<BTreeSet<_>>();
         assert_eq!(subjects, [sold.order_id.to_string()].into());
-        assert_eq!(settled.opened[1].detail["money"], serde_json::json!("1.25"));
+        assert_eq!(settled.opened[1].detail["parts"][0]["money"], serde_json::json!("1.25"));
         let balances: i64 = known.warehouses.iter().map(|place| known.levels[&row(&sold, 0, *place)].balance).sum();
         assert_eq!(balances, 20 - 2 + 3);
     }

@@ -2,6 +2,7 @@
 
 use outpost_schema::{
     id::{ConcernId, UserId},
+    movement::{Adjusted, Cause, Change, Lot, Remark},
     op::StatusTold,
     op::{Customer, Op},
     order::OrderStatus,
@@ -208,4 +209,30 @@ async fn a_life_in_doubt_is_not_closed_by_a_look() {
     crate::lives::begin(&shop.server, till.caller(), till.standing(), &life).await.unwrap();
     let concern = the(&shop, ConcernKind::LifeBegun).await;
     assert_eq!(settled(&shop, concern, &wanted(1, Settlement::Noted)).await.unwrap_err().code(), "in_doubt");
+}
+
+#[tokio::test]
+async fn what_is_short_says_who_is_waited_for_and_a_lost_device_says_what_was_lost() {
+    let shop = Shop::open(229).await;
+    let (place, tea) = (shop.warehouse("Market").await, shop.product().await);
+    let mut till = shop.till("Till", place, false).await;
+    let entries = [till.receive(&[(tea, 5)]), till.ask(&[(tea, 4)])];
+    till.push(&shop, &entries).await;
+    let ordered = till.order_to_ship(&[(tea, 3)]);
+    let receipt = ordered.receipt.to_string();
+    let change = Change { product_id: tea, delta: -3, lot: Lot::default() };
+    let broken =
+        Adjusted { warehouse_id: place, cause: Cause::Damaged, lines: vec![change], remark: Remark::default() };
+    let entries = [till.write(&sale(ordered)), till.write(&Op::Adjusted(broken))];
+    till.push(&shop, &entries).await;
+
+    let short = shown(&shop, the(&shop, ConcernKind::Unbacked).await).await;
+    assert_eq!(short.waits_for.iter().map(|device| device.name.as_str()).collect::<Vec<_>>(), ["Till"]);
+    assert!(short.touches.iter().any(|touched| touched.what == "order" && touched.name == receipt), "{short:?}");
+
+    let (_, bound) = devices::find(&shop.server, "Till").await.unwrap();
+    let by = Signed { act_id: Uuid::from_u128(9), by: "Ada".to_owned(), note: None };
+    devices::write_off(&shop.server, till.card.node_id, bound.units, &by).await.unwrap();
+    let lost = shown(&shop, the(&shop, ConcernKind::WrittenOff).await).await;
+    assert_eq!(lost.concern.detail["products"], serde_json::json!({ tea.to_string(): bound.units }));
 }

@@ -101,11 +101,18 @@ async fn what_two_shops_take_back_is_one_book_and_one_concern_of_each_kind() {
     assert_eq!(shop.count("payments where status = 'refunded' and return_id is null").await, 1);
     assert_eq!(shop.count("payments where return_id is not null and refunds_id is not null").await, 2);
     shop.keeps_its_laws().await;
+    let third = one.back(&order, 1, "0.50");
+    assert_eq!(one.take(&shop, &third).await, Verdict::Accepted);
+    for concern in shop.concerns().await {
+        let parts = concern.detail["parts"].as_array().unwrap();
+        let told: Vec<_> = parts.iter().map(|part| part["return"].as_str().unwrap()).collect();
+        assert_eq!(told, [away.receipt.to_string(), third.receipt.to_string()], "{}", concern.kind);
+    }
 
     // Where it was sold both are known, and where it was taken back that one is.
     let told = one.told(&shop).await;
     let returns = told.iter().filter(|told| matches!(told, Aggregate::Return(_))).count();
-    assert_eq!((returns, told.len()), (2, 3));
+    assert_eq!((returns, told.len()), (3, 4));
     let told = other.told(&shop).await;
     let [Aggregate::Return(named)] = told.as_slice() else { panic!("one return was expected: {told:?}") };
     assert_eq!((named.order_id, named.lines[0].order_item_id), (order.order_id, Some(order.items[0].order_item_id)));

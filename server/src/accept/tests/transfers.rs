@@ -6,14 +6,16 @@ use outpost_schema::{
     movement::{Received, Remark},
     op::Op,
     quantity::Amount,
+    settlement::Settlement,
     transfer::{Arrived, CameLine, Dispatched, Transfer, TransferCode},
-    verdict::Verdict,
+    verdict::{ConcernKind, Verdict},
 };
 
 use super::*;
 use crate::{
-    db::marks,
+    db::{marks, office},
     deliveries::{self, ClosedBy, Expected, ExpectedLine},
+    settle,
     transfers::{self, GivenUp},
 };
 
@@ -118,6 +120,44 @@ async fn what_never_comes_is_missing_until_it_is_written_off_or_turns_up() {
     assert_eq!(shop.concern_kinds().await, ["owed"], "it was sent, so it is no surprise that it came");
     let nameless = GivenUp { by: " ".to_owned(), ..given_up };
     assert_eq!(transfers::write_off(&shop.server, &name, &nameless).await.unwrap_err().code(), "empty");
+}
+
+#[tokio::test]
+async fn what_never_came_is_booked_as_lost_by_whoever_accepts_it() {
+    let shop = Shop::open(93).await;
+    let (depot, market, tea) = (shop.warehouse("Depot").await, shop.warehouse("Market").await, shop.product().await);
+    let (mut sender, mut receiver) = (shop.till("One", depot, true).await, shop.till("Two", market, false).await);
+    let stocked = [sender.receive(&[(tea, 5)])];
+    sender.push(&shop, &stocked).await;
+    let op = sent(&sender, market, &[(tea, 5)]);
+    shop.tells(&mut sender, op).await;
+    let op = came(&receiver, &[(tea, 3, 0)], true);
+    shop.tells(&mut receiver, op).await;
+
+    let short = shop.concerns().await.remove(0);
+    assert_eq!((short.kind, &short.detail["products"][tea.to_string()]), (ConcernKind::TransferShort, &2.into()));
+    let id = short.concern_id;
+    let shown =
+        shop.server.db.snapshot(|tx| async move { office::show_concern(&tx, id).await }).await.unwrap().unwrap();
+    let touched = |what: &str| shown.touches.iter().find(|touched| touched.what == what).map(|it| it.name.as_str());
+    assert_eq!(touched("transfer"), Some("from Depot to Market"));
+    let settlement = |number, settlement| settle::Wanted {
+        settlement_id: uuid::Uuid::from_u128(number),
+        settlement,
+        by: "Ada".to_owned(),
+        note: Some("we looked".to_owned()),
+        act: None,
+    };
+    let noted = settle::settle(&shop.server, id, &settlement(1, Settlement::Noted)).await.unwrap();
+    assert!(!noted.closed, "nobody knows where it is");
+    for again in 0..2 {
+        let lost = settle::settle(&shop.server, id, &settlement(2, Settlement::AcceptLoss)).await.unwrap();
+        assert!(lost.closed, "settled {again} times before");
+    }
+    assert_eq!((shop.moved(tea, depot, "lost").await, shop.level(tea, depot).await.0), (-2, 0));
+    assert_eq!(shop.count("stock_movements where reason = 'lost' and person = 'Ada' and note = 'we looked'").await, 1);
+    assert_eq!(shop.concern_kinds().await, Vec::<String>::new());
+    shop.keeps_its_laws().await;
 }
 
 #[tokio::test]

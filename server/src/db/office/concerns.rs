@@ -14,7 +14,9 @@ use uuid::Uuid;
 use crate::{
     db::{
         Tx,
+        office::RECEIPT,
         settlements::{self, Settled},
+        short,
     },
     error::Error,
 };
@@ -64,10 +66,11 @@ pub struct ConcernsWanted {
 /// # Errors
 /// What Postgres says.
 pub async fn concerns(tx: &Tx, wanted: ConcernsWanted) -> Result<Vec<ConcernSeen>, Error> {
-    let sql = "select c.concern_id, c.kind, c.subject, c.detail, c.opened_at, c.closed_at, n.name as node,
+    let sql = format!(
+        "select c.concern_id, c.kind, c.subject, c.detail, c.opened_at, c.closed_at, n.name as node,
             coalesce(
                 (select p.name from products p where p.product_id::text = split_part(c.subject, '/', 1)),
-                (select o.receipt_prefix || '-' || o.receipt_number from orders o
+                (select {RECEIPT} from orders o
                     where o.order_id::text = split_part(c.subject, '/', 1)),
                 (select d.name from incarnations l join nodes d using (node_id)
                     where l.incarnation_id::text = split_part(c.subject, '/', 1)),
@@ -79,9 +82,10 @@ pub async fn concerns(tx: &Tx, wanted: ConcernsWanted) -> Result<Vec<ConcernSeen
         where ($1 or c.closed_at is null)
             and ($2::uuid is null or c.concern_id = $2)
             and ($3::uuid is null or c.touches @> array[$3])
-        order by c.opened_at desc, c.concern_id desc limit $4";
+        order by c.opened_at desc, c.concern_id desc limit $4"
+    );
     let ConcernsWanted { with_closed, concern_id, about, limit } = wanted;
-    let rows = tx.query(sql, &[&with_closed, &concern_id, &about, &limit]).await?;
+    let rows = tx.query(&sql, &[&with_closed, &concern_id, &about, &limit]).await?;
     let mut seen: Vec<ConcernSeen> = rows.iter().map(concern).collect::<Result<_, _>>()?;
     let ids: Vec<ConcernId> = seen.iter().map(|concern| concern.concern_id).collect();
     for made in settlements::of_concerns(tx, &ids).await? {
@@ -112,7 +116,7 @@ fn concern(row: &Row) -> Result<ConcernSeen, Error> {
 /// Something that a concern touches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Touched {
-    /// What it is: product, warehouse, order, person, device, life.
+    /// What it is: product, warehouse, order, return, transfer, hold, cart, person, device, life.
     pub what: String,
     /// Which.
     pub id: Uuid,
@@ -128,6 +132,9 @@ pub struct ConcernShown {
     pub concern: ConcernSeen,
     /// What its figures name; for goods that are not there also the orders that wait for them, at most a hundred.
     pub touches: Vec<Touched>,
+    /// Devices that may still explain why more is promised than is there: nothing is withdrawn before they are heard or
+    /// given up.
+    pub waits_for: Vec<Touched>,
 }
 
 /// A concern, whether open or over; none if there is no such concern.
@@ -137,17 +144,40 @@ pub struct ConcernShown {
 pub async fn show_concern(tx: &Tx, concern_id: ConcernId) -> Result<Option<ConcernShown>, Error> {
     let wanted = ConcernsWanted { with_closed: true, concern_id: Some(concern_id), about: None, limit: 1 };
     let Some(concern) = concerns(tx, wanted).await?.pop() else { return Ok(None) };
-    Ok(Some(ConcernShown { concern, touches: touches(tx, concern_id).await? }))
+    let (touches, waits_for) = (touches(tx, concern_id).await?, waits_for(tx, &concern).await?);
+    Ok(Some(ConcernShown { concern, touches, waits_for }))
+}
+
+async fn waits_for(tx: &Tx, concern: &ConcernSeen) -> Result<Vec<Touched>, Error> {
+    if concern.kind != ConcernKind::Unbacked {
+        return Ok(Vec::new());
+    }
+    let waited = short::waited_for(tx, &concern.subject).await?;
+    Ok(waited.into_iter().map(|(id, name)| Touched { what: "device".to_owned(), id: id.0, name }).collect())
 }
 
 async fn touches(tx: &Tx, concern_id: ConcernId) -> Result<Vec<Touched>, Error> {
-    let sql = "with concern as (select kind, subject, touches from concerns where concern_id = $1),
+    let sql = format!(
+        "with concern as (select kind, subject, touches from concerns where concern_id = $1),
         ids as (select unnest(touches) as id from concern)
         select 'product' as what, p.product_id as id, p.name from ids join products p on p.product_id = ids.id
         union all
         select 'warehouse', w.warehouse_id, w.name from ids join warehouses w on w.warehouse_id = ids.id
         union all
-        select 'order', o.order_id, o.receipt_prefix || '-' || o.receipt_number from ids join orders o on o.order_id = ids.id
+        select 'order', o.order_id, {RECEIPT} from ids join orders o on o.order_id = ids.id
+        union all
+        select 'return', o.return_id, {RECEIPT} from ids join returns o on o.return_id = ids.id
+        union all
+        select 'transfer', t.transfer_id,
+            concat('from ', coalesce(f.name, 'nobody heard yet'), ' to ', coalesce(d.name, 'nobody heard yet'))
+        from ids join transfers t on t.transfer_id = ids.id
+        left join warehouses f on f.warehouse_id = t.from_id left join warehouses d on d.warehouse_id = t.to_id
+        union all
+        select 'hold', h.hold_id, concat(sum(h.amount), ' units, placed ', to_char(min(h.created_at), 'YYYY-MM-DD HH24:MI'))
+        from ids join holds h on h.hold_id = ids.id group by h.hold_id
+        union all
+        select 'cart', c.cart_id, coalesce(nullif(trim(concat(u.first_name, ' ', u.last_name)), ''), u.email, 'no name')
+        from ids join cart_states c on c.cart_id = ids.id left join users u on u.user_id = c.owner
         union all
         select 'person', u.user_id, coalesce(nullif(trim(concat(u.first_name, ' ', u.last_name)), ''), u.email, 'no name')
         from ids join users u on u.user_id = ids.id
@@ -157,13 +187,14 @@ async fn touches(tx: &Tx, concern_id: ConcernId) -> Result<Vec<Touched>, Error> 
         select 'life', i.incarnation_id, n.name || ', life ' || i.number
         from ids join incarnations i on i.incarnation_id = ids.id join nodes n using (node_id)
         union all
-        (select 'order', o.order_id, o.receipt_prefix || '-' || o.receipt_number
+        (select 'order', o.order_id, {RECEIPT}
          from concern c
          join order_items i on i.product_id = any (c.touches)
          join orders o on o.order_id = i.order_id and o.warehouse_id = any (c.touches)
          where c.kind in ('owed', 'unbacked') and o.fulfilment = 'ship' and o.status in ('pending', 'processed')
          order by o.created_at desc limit 100)
-        order by what, name";
+        order by what, name"
+    );
     let touched = |row: &Row| Ok(Touched { what: row.try_get(0)?, id: row.try_get(1)?, name: row.try_get(2)? });
-    tx.query(sql, &[&concern_id]).await?.iter().map(touched).collect()
+    tx.query(&sql, &[&concern_id]).await?.iter().map(touched).collect()
 }
