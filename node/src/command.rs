@@ -19,6 +19,7 @@ pub mod counting;
 pub mod deliveries;
 pub mod find;
 pub mod goods;
+pub mod hold;
 mod house;
 pub mod join;
 pub mod orders;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use outpost_node::{
     command::{
-        Failure, adjust, backup, card, carry, concerns, count, counting, deliveries, find, goods, join, orders,
+        Failure, adjust, backup, card, carry, concerns, count, counting, deliveries, find, goods, hold, join, orders,
         restore, round, salvage, scarce, sell, serve, status, stock, take_back, transfer, verify,
     },
     config::{Config, LogFormat, Settings},
@@ -60,6 +60,9 @@ enum Verb {
     GiveBack(goods::Back),
     /// Give everything back and close the journal: head office has said that this device is to go
     Retire,
+    /// Goods kept for a buyer, over the line
+    #[command(subcommand)]
+    Hold(hold::Hold),
     Orders(orders::Orders),
     /// Send and fetch now, and say what happened
     Round,
@@ -111,6 +114,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Ask(goods) => goods::run(&config, &goods, goods::Deed::Ask),
         Verb::GiveBack(back) => goods::give_back(&config, back),
         Verb::Retire => goods::retire(&config),
+        Verb::Hold(verb) => hold::run(&config, &verb),
         Verb::Orders(orders) => orders::run(&config, &orders),
         Verb::Round => round::run(&config),
         Verb::Export(export) => carry::export(&config, &export),

@@ -1,6 +1,8 @@
 //! The line to the server: [`Remote`] over HTTP. It knows bytes, limits and waits, and nothing of
 //! journals. Until enrolment exists it speaks plain HTTP, and to this machine alone.
 
+mod holds;
+
 use std::{
     sync::{
         Arc,
@@ -134,11 +136,15 @@ impl Uplink {
     fn post(&self, to: &Url, standing: Standing, body: &impl Serialize) -> RequestBuilder {
         let body = codec::encode(Form::Binary, body);
         let request = self
-            .dressed(self.client.post(to.clone()), standing)
-            .header(header::CONTENT_TYPE, Form::Binary.content_type())
-            .timeout(Duration::from_secs(PUSH_SECONDS));
+            .patient(self.client.post(to.clone()), standing)
+            .header(header::CONTENT_TYPE, Form::Binary.content_type());
         let request = if body.is_zstd { request.header(header::CONTENT_ENCODING, "zstd") } else { request };
         request.body(body.bytes)
+    }
+
+    /// With as much time as the largest body needs.
+    fn patient(&self, request: RequestBuilder, standing: Standing) -> RequestBuilder {
+        self.dressed(request, standing).timeout(Duration::from_secs(PUSH_SECONDS))
     }
 
     fn dressed(&self, request: RequestBuilder, standing: Standing) -> RequestBuilder {

@@ -4,6 +4,7 @@ pub mod carried;
 pub mod carts;
 pub mod countings;
 mod guard;
+pub mod holds;
 mod marks;
 mod metrics;
 pub mod orders;
@@ -11,7 +12,7 @@ mod page;
 pub mod people;
 mod problem;
 pub mod products;
-mod receipt;
+pub(crate) mod receipt;
 pub mod returns;
 pub mod sales;
 pub mod scan;
@@ -166,6 +167,7 @@ pub fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .merge(sales::routes())
         .merge(scan::routes())
         .merge(orders::routes())
+        .merge(holds::routes())
         .merge(returns::routes())
         .merge(people::routes())
         .merge(stock::routes())

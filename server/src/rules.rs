@@ -8,8 +8,9 @@ use outpost_schema::{
 
 use crate::{db::rules, error::Error, server::Server};
 
-/// Rules laid down at once: a transaction of well under a second.
-pub const RULES_MAX: usize = 10_000;
+/// Rules laid down at once: a threshold for each product of a large catalogue, in one transaction, so that a file of them
+/// counts whole or not at all.
+pub const RULES_MAX: usize = 200_000;
 
 /// Lays rules down, all of them or none; each takes the place of the one that was about the same. Says how many
 /// changed.

@@ -1,53 +1,12 @@
 //! Two people count two bins of one product with a handheld while a till sells, all of it with no line, on the
 //! shipped programs; then somebody approves, and head office's book says what is there.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::support::{
     Rule, Shop,
-    process::{Running, run},
+    device::{Device, head_office},
 };
-
-/// A device of the story: a folder, and head office's address.
-struct Device<'a> {
-    folder: PathBuf,
-    server: &'a str,
-}
-
-impl Device<'_> {
-    /// What a command said, and whether it did what it was told.
-    async fn says(&self, words: &str) -> (bool, String) {
-        let folder = self.folder.to_string_lossy().into_owned();
-        let arguments = ["--data", &folder, "--server", self.server].map(str::to_owned).into_iter();
-        // A word may have spaces where the command has underscores.
-        let words = words.split_whitespace().map(|word| word.replace('_', " "));
-        let done = run("outpost-node", &arguments.chain(words).collect::<Vec<_>>(), None).await;
-        let text = [done.stdout, done.stderr].concat();
-        (done.status.success(), String::from_utf8(text).expect("text"))
-    }
-
-    async fn does(&self, words: &str) -> String {
-        let (is_done, text) = self.says(words).await;
-        assert!(is_done, "{words}: {text}");
-        text
-    }
-
-    async fn refuses(&self, words: &str, code: &str) {
-        let (is_done, text) = self.says(words).await;
-        assert!(!is_done && text.contains(&format!("({code})")), "{words}: {text}");
-    }
-
-    /// It is on, and has a courier.
-    async fn serves(&self) -> Running {
-        let folder = self.folder.to_string_lossy().into_owned();
-        let arguments = ["--data", &folder, "--server", self.server, "--listen", "127.0.0.1:0", "serve"];
-        Running::start("outpost-node", &arguments, None).await
-    }
-
-    async fn mark(&self) -> String {
-        self.does("mark").await.trim().to_owned()
-    }
-}
 
 /// A till and a handheld on the high street, switched off, with twenty of tea between them that both have heard of.
 async fn till_and_handheld() -> (Shop, [PathBuf; 2]) {
@@ -58,12 +17,6 @@ async fn till_and_handheld() -> (Shop, [PathBuf; 2]) {
     shop.all_level().await;
     let folders = [0, 1].map(|_| shop.tills.remove(0).folder.clone());
     (shop, folders)
-}
-
-async fn head_office(shop: &Shop, data: &Path) -> Running {
-    let data = data.to_str().expect("a path in text");
-    let arguments = ["--database", shop.database.url(), "--listen", "127.0.0.1:0", "--data", data, "serve"];
-    Running::start("outpost-server", &arguments, None).await
 }
 
 /// What head office's book says of the tea, and whether it wants it counted again.
@@ -98,7 +51,7 @@ async fn two_people_count_two_bins_while_a_till_sells_and_the_book_says_what_is_
         let reviewed = handheld.does("counting review 1").await;
         assert!(reviewed.contains("18 counted, 20 in the book: -2 (-5.00)"), "{reviewed}");
         handheld.refuses("counting approve 1 --by Dee", "count_again").await;
-        let reason = "the_till_has_not_told_yet";
+        let reason = "the~till~has~not~told~yet";
         let booked = handheld.does(&format!("counting approve 1 --by Dee --reason {reason}")).await;
         assert!(booked.contains("18 counted, the book is corrected by -2"), "{booked}");
         handheld.does(&format!("counting approve 1 --by Dee --reason {reason}")).await;

@@ -38,6 +38,7 @@ mod restored;
 mod resume;
 mod set_aside;
 mod shown;
+mod surfaces;
 mod texts;
 mod transfers;
 mod verify;

@@ -3,6 +3,7 @@
 
 pub mod agree;
 pub mod chance;
+pub mod device;
 pub mod process;
 mod till;
 pub mod told;

@@ -1,6 +1,6 @@
 //! `sell`: a sale from the terminal, with a receipt.
 
-use outpost_schema::{money::Money, order::Fulfilment, quantity::Amount};
+use outpost_schema::{id::HoldId, money::Money, order::Fulfilment, quantity::Amount};
 
 use super::{
     Failure, status,
@@ -28,6 +28,9 @@ pub struct Sell {
     /// Take an order that is handed over later; what may not be sold here without asking is then to be confirmed
     #[arg(long)]
     pub order: bool,
+    /// A hold of the customer that the order uses up; may be repeated
+    #[arg(long, value_name = "ID", requires = "order")]
+    pub hold: Vec<HoldId>,
     /// A price agreed at the till, such as RUG=80.00; may be repeated
     #[arg(long, value_name = "CODE=AMOUNT")]
     pub price: Vec<String>,
@@ -49,7 +52,7 @@ pub fn run(config: &Config, sell: &Sell) -> Result<(), Failure> {
         to_be_confirmed: sell.order,
         shipping_address_id: None,
         billing_address_id: None,
-        holds: Vec::new(),
+        holds: sell.hold.clone(),
     };
     let sold: SoldShown = till.post("/v1/sales", &sale)?;
     say!("{}", till.text(&format!("/v1/orders/{}/receipt", sold.order.order_id))?);

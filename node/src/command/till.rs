@@ -80,6 +80,13 @@ impl Till {
         read(&self.send(request.body(body))?)
     }
 
+    /// Does something of which nothing is answered but that it is done.
+    pub(super) fn tell(&self, path: &str, body: &impl Serialize) -> Result<(), Failure> {
+        let body = serde_json::to_vec(body).expect("our own types always encode into memory");
+        let request = self.client.post(self.url(path, &[])).header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(body)).map(drop)
+    }
+
     fn url(&self, path: &str, query: &[(&str, &str)]) -> Url {
         let mut url = self.base.clone();
         url.set_path(path);

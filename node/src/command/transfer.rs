@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use outpost_schema::{catalogue::Warehouse, id::ProductId, quantity::Amount, transfer::TransferCode};
+use outpost_schema::{id::ProductId, quantity::Amount, transfer::TransferCode};
 
-use super::{Failure, sell::amount, status, till::Till, wanted};
+use super::{Failure, hold::place_called, sell::amount, status, till::Till, wanted};
 use crate::{
     config::Config,
     web::{
@@ -92,25 +92,17 @@ pub fn run(config: &Config, verb: &Transfer) -> Result<(), Failure> {
 }
 
 fn send(till: &Till, send: &Send) -> Result<(), Failure> {
-    let places: Vec<Warehouse> = till.get("/v1/places", &[])?;
-    let named = places.iter().find(|place| place.name == send.to || place.warehouse_id.to_string() == send.to);
-    let to = named.ok_or_else(|| {
-        let names: Vec<_> = places.iter().map(|place| place.name.as_str()).collect();
-        Failure::usage(
-            "unknown_warehouse",
-            format!("no place is called {:?}; use one of: {}", send.to, names.join(", ")),
-        )
-    })?;
+    let to = place_called(till, &send.to)?;
     let wanted = wanted::each(till, &send.products)?;
     let line = |wanted: &wanted::Wanted| {
         Ok(AmountSaid { product_id: wanted.offer.product.product_id, amount: amount(wanted.units)? })
     };
     let lines = wanted.iter().map(line).collect::<Result<_, Failure>>()?;
     let (person, note) = (send.by.clone(), send.note.clone());
-    let said = SendSaid { to: to.warehouse_id, lines, anyway: send.anyway, person, note };
+    let said = SendSaid { to, lines, anyway: send.anyway, person, note };
     let sent: TransferShown = till.post("/v1/transfers", &said)?;
     for wanted in &wanted {
-        say!("Sent {} of {} to {}", wanted.units, wanted.offer.product.name, to.name);
+        say!("Sent {} of {} to {}", wanted.units, wanted.offer.product.name, send.to);
     }
     say!("Write on the boxes: {}", sent.code);
     say!("{}", status::waiting(till)?);

@@ -153,7 +153,7 @@ fn shortened(text: &str, max: usize) -> String {
 }
 
 /// `2026-11-23 09:05 UTC`; days by Hinnant's civil_from_days (2013).
-pub(super) fn moment(at: Timestamp) -> String {
+pub(crate) fn moment(at: Timestamp) -> String {
     let minutes = at.micros().div_euclid(60_000_000);
     let (days, minute) = (minutes.div_euclid(1440), minutes.rem_euclid(1440));
     let shifted = days + 719_468;

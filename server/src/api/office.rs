@@ -15,11 +15,15 @@ use outpost_schema::{
     id::{OrderId, ProductId, WarehouseId},
     order::OrderStatus,
 };
+use outpost_sync::wire::HOLDS_PATH;
 use serde::Deserialize;
 
 use super::problem::Failure;
 use crate::{
-    db::office::{self, NodeSeen, OrderSeen, ReturnSeen, StockSeen, StockWanted, Totals, WarehouseSeen},
+    db::{
+        holds::{self, HoldShown, ListWanted},
+        office::{self, NodeSeen, OrderSeen, OrdersWanted, ReturnSeen, StockSeen, StockWanted, Totals, WarehouseSeen},
+    },
     grants::{self, KeptBack},
     server::Server,
 };
@@ -37,6 +41,7 @@ pub fn routes() -> Router<Arc<Server>> {
         .route("/v1/stock", get(stock))
         .route("/v1/orders", get(orders))
         .route("/v1/returns", get(returns))
+        .route(HOLDS_PATH, get(held))
         .route("/v1/nodes", get(nodes))
         .route("/v1/kept-back", get(kept_back).put(keep_back))
         .route("/v1/warehouses", get(warehouses))
@@ -69,13 +74,34 @@ async fn stock(State(server): Shared, asked: Asked<StockAsked>) -> Answer<Vec<St
 struct OrdersAsked {
     before: Option<OrderId>,
     status: Option<OrderStatus>,
+    /// Only those whose goods are not there yet.
+    #[serde(default)]
+    awaiting: bool,
     limit: Option<i64>,
 }
 
 async fn orders(State(server): Shared, asked: Asked<OrdersAsked>) -> Answer<Vec<OrderSeen>> {
-    let Query(OrdersAsked { before, status, limit }) = asked?;
-    let limit = limit.unwrap_or(100).clamp(1, ROWS_MAX);
-    Ok(Json(server.db.snapshot(|tx| async move { office::orders(&tx, before, status, limit).await }).await?))
+    let Query(OrdersAsked { before, status, awaiting, limit }) = asked?;
+    let wanted = OrdersWanted { before, status, awaiting, limit: limit.unwrap_or(100).clamp(1, ROWS_MAX) };
+    Ok(Json(server.db.snapshot(|tx| async move { office::orders(&tx, wanted).await }).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HoldsAsked {
+    warehouse_id: Option<WarehouseId>,
+    product_id: Option<ProductId>,
+    /// Only those that are past their time.
+    #[serde(default)]
+    over: bool,
+    limit: Option<i64>,
+}
+
+async fn held(State(server): Shared, asked: Asked<HoldsAsked>) -> Answer<Vec<HoldShown>> {
+    let Query(HoldsAsked { warehouse_id, product_id, over, limit }) = asked?;
+    let wanted = ListWanted { warehouse_id, product_id, over, limit: limit.unwrap_or(1_000).clamp(1, ROWS_MAX) };
+    let now = server.now();
+    Ok(Json(server.db.snapshot(|tx| async move { holds::list(&tx, wanted, now).await }).await?))
 }
 
 #[derive(Deserialize)]

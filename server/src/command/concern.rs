@@ -94,7 +94,13 @@ async fn list(server: &Server, all: bool, about: Option<Uuid>, json: bool) -> Re
             [moment(concern.opened_at), state, about, concern.node.unwrap_or_default(), concern.sentence.to_owned(), id]
         })
         .collect();
+    let is_cut = rows.len() as i64 == CONCERNS_MAX;
     table::print(["since (UTC)", "state", "about", "device", "what", "id"], &rows, "nothing: all is well");
+    if is_cut {
+        say(format_args!(
+            "the newest {CONCERNS_MAX}; --about shows those of one order, product, person, device or place"
+        ));
+    }
     Ok(())
 }
 

@@ -4,7 +4,10 @@ use outpost_schema::order::OrderStatus;
 use outpost_sync::wire::Problem;
 
 use super::{moment, print_json, table};
-use crate::{db::office, server::Server};
+use crate::{
+    db::office::{self, ConfirmationSeen, OrdersWanted},
+    server::Server,
+};
 
 /// What `orders` can do.
 #[derive(clap::Subcommand)]
@@ -14,6 +17,9 @@ pub(super) enum Verb {
         /// Only those that stand there: pending, processed, cancelled, shipped, delivered
         #[arg(long)]
         status: Option<String>,
+        /// Only those that wait for goods: taken at a till that could not promise them
+        #[arg(long)]
+        awaiting: bool,
         /// How many
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
         limit: i64,
@@ -34,7 +40,10 @@ pub(super) enum Verb {
 
 pub(super) async fn run(verb: Verb, server: &Server) -> Result<(), Problem> {
     match verb {
-        Verb::List { status, limit, json } => list(status, limit, json, server).await,
+        Verb::List { status, awaiting, limit, json } => {
+            let status: Option<OrderStatus> = status.map(|word| word.parse()).transpose()?;
+            list(OrdersWanted { before: None, status, awaiting, limit }, json, server).await
+        }
         Verb::Returns { limit, json } => returns(limit, json, server).await,
     }
 }
@@ -57,9 +66,8 @@ async fn returns(limit: i64, json: bool, server: &Server) -> Result<(), Problem>
     Ok(())
 }
 
-async fn list(status: Option<String>, limit: i64, json: bool, server: &Server) -> Result<(), Problem> {
-    let status: Option<OrderStatus> = status.map(|word| word.parse()).transpose()?;
-    let orders = server.db.snapshot(|tx| async move { office::orders(&tx, None, status, limit).await }).await?;
+async fn list(wanted: OrdersWanted, json: bool, server: &Server) -> Result<(), Problem> {
+    let orders = server.db.snapshot(|tx| async move { office::orders(&tx, wanted).await }).await?;
     if json {
         return print_json(&orders);
     }
@@ -68,7 +76,11 @@ async fn list(status: Option<String>, limit: i64, json: bool, server: &Server) -
         .map(|o| {
             let (total, lines) = (o.total_amount.to_string(), o.lines.to_string());
             let (returned, refunded) = (o.returned.to_string(), o.refunded.to_string());
-            let (at, status) = (moment(o.created_at), o.status.to_string());
+            let status = match o.confirmation {
+                Some(ConfirmationSeen::Awaited) if o.status < OrderStatus::Cancelled => "unconfirmed".to_owned(),
+                Some(ConfirmationSeen::Awaited | ConfirmationSeen::Confirmed { .. }) | None => o.status.to_string(),
+            };
+            let at = moment(o.created_at);
             [o.receipt, at, o.node, o.warehouse, status, lines, total, returned, refunded]
         })
         .collect();

@@ -185,10 +185,7 @@ pub(super) async fn threshold(verb: Threshold, server: &Server) -> Result<(), Pr
         Threshold::List { json } => rule::list(RuleSort::Low, json, server).await,
         Threshold::Import { file } => {
             let all = read(&file, server).await?;
-            let mut changed = 0;
-            for says in all.chunks(rules::RULES_MAX) {
-                changed += rules::lay_down(server, says).await?;
-            }
+            let changed = rules::lay_down(server, &all).await?;
             println!("{changed} of {} set", all.len());
             Ok(())
         }

@@ -29,7 +29,7 @@ pub enum Unheld {
     )]
     Closed,
     /// There never was one.
-    #[error("there is no hold with this id")]
+    #[error("there is no hold with this id; look with `outpost-server holds list`, or place a new one")]
     UnknownHold,
     /// Nothing to hold.
     #[error("there is no such product at this warehouse; look at the catalogue")]

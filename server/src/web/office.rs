@@ -15,7 +15,7 @@ use crate::{
     db::{
         Tx,
         nodes::Report,
-        office::{self, ConcernSeen, ConcernsWanted, NodeSeen, OrderSeen, Totals, WarehouseSeen},
+        office::{self, ConcernSeen, ConcernsWanted, NodeSeen, OrderSeen, OrdersWanted, Totals, WarehouseSeen},
     },
     error::Error,
     server::Server,
@@ -57,7 +57,7 @@ async fn look(server: Arc<Server>, tx: Tx, now: Timestamp) -> Result<Seen, Error
         nodes: office::nodes(&tx, day_of(now), server.currency).await?,
         warehouses: office::warehouses(&tx).await?,
         concerns: office::concerns(&tx, ConcernsWanted { limit: CONCERNS_SHOWN, ..ConcernsWanted::default() }).await?,
-        orders: office::orders(&tx, None, None, ORDERS_SHOWN).await?,
+        orders: office::orders(&tx, OrdersWanted { limit: ORDERS_SHOWN, ..OrdersWanted::default() }).await?,
     })
 }
 
