@@ -8,6 +8,7 @@ mod allotment;
 mod bare;
 mod bootstrap;
 mod cart;
+mod catalogue;
 mod catch_up;
 mod digest;
 mod disk;
@@ -24,8 +25,10 @@ mod postgres;
 mod push;
 #[path = "../../tests/simulation/recorded.rs"]
 mod recorded;
+mod relevance;
 mod report;
 mod sale;
+mod search;
 mod shop;
 #[path = "../../tests/simulation/tally.rs"]
 mod tally;
@@ -39,7 +42,7 @@ use clap::Parser;
 use crate::report::{Figure, Report};
 
 /// Every figure, in the order in which `all` measures them.
-const FIGURES: [&Figure; 11] = [
+const FIGURES: [&Figure; 13] = [
     &sale::FIGURE,
     &push::FIGURE,
     &holds::FIGURE,
@@ -50,6 +53,8 @@ const FIGURES: [&Figure; 11] = [
     &catch_up::FIGURE,
     &digest::FIGURE,
     &herd::FIGURE,
+    &relevance::FIGURE,
+    &search::FIGURE,
     &faults::FIGURE,
 ];
 

@@ -115,6 +115,16 @@ pub(crate) fn exact(conn: &Connection, text: &str) -> Result<Vec<Product>, Error
     Ok(exact)
 }
 
+/// Products that a code means: those that have it as barcode or sku, else those that a GS1 code or label names.
+pub(crate) fn by_code(
+    conn: &Connection,
+    text: &str,
+    (currency, now): (Currency, Timestamp),
+) -> Result<Vec<Product>, Error> {
+    let exact = exact(conn, text)?;
+    if exact.is_empty() { scan::coded(conn, text, currency, now) } else { Ok(first_of_each(exact, LIST_MAX)) }
+}
+
 fn search(
     conn: &Connection,
     text: &str,
@@ -124,12 +134,9 @@ fn search(
     if text.is_empty() {
         return catalogue::page(conn, None, None, limit as i64);
     }
-    let mut exact = exact(conn, text)?;
-    if exact.is_empty() {
-        exact = scan::coded(conn, text, currency, now)?;
-    }
-    if !exact.is_empty() {
-        return Ok(first_of_each(exact, limit));
+    let coded = by_code(conn, text, (currency, now))?;
+    if !coded.is_empty() {
+        return Ok(first_of_each(coded, limit));
     }
     let mut found = catalogue::of_name(conn, text, limit as i64)?;
     if found.len() < limit {

@@ -27,6 +27,7 @@ pub mod restore;
 pub mod round;
 pub mod salvage;
 pub mod scarce;
+pub mod search;
 pub mod sell;
 pub mod serve;
 pub mod status;

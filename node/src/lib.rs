@@ -7,6 +7,7 @@
 //! - [`node`]: what a node owns, and how it is opened
 //! - [`sell`], [`stockroom`], [`countings`], [`people`]: verbs that write
 //! - [`catalogue`], [`orders`], [`status`]: what is looked up
+//! - [`search`]: all of the catalogue by what somebody types
 //! - [`mod@line`]: the node's end of a round; [`fill`]: how it is filled from nothing or anew
 //! - [`backup`]: the whole device in a file, and back
 //! - [`db`]: the database, beneath all of these
@@ -36,6 +37,7 @@ pub mod people;
 pub mod returns;
 pub mod salvage;
 pub mod scan;
+pub mod search;
 pub mod sell;
 pub mod shortage;
 pub mod stage;

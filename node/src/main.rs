@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use outpost_node::{
     command::{
         Failure, adjust, backup, card, carry, concerns, count, counting, deliveries, find, goods, hold, join, orders,
-        restore, round, salvage, scarce, sell, serve, status, stock, take_back, transfer, verify,
+        restore, round, salvage, scarce, search, sell, serve, status, stock, take_back, transfer, verify,
     },
     config::{Config, LogFormat, Settings},
     stage,
@@ -39,6 +39,7 @@ enum Verb {
     Sell(sell::Sell),
     Return(take_back::Return),
     Find(find::Find),
+    Search(search::Search),
     Stock(stock::Stock),
     /// List of what little may be sold here without asking
     Scarce,
@@ -102,6 +103,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Sell(sell) => sell::run(&config, &sell),
         Verb::Return(back) => take_back::run(&config, &back),
         Verb::Find(find) => find::run(&config, &find),
+        Verb::Search(search) => search::run(&config, &search),
         Verb::Stock(stock) => stock::run(&config, &stock),
         Verb::Scarce => scarce::run(&config),
         Verb::Receive(wanted) => adjust::receive(&config, &wanted),

@@ -135,6 +135,10 @@ works! {
     FindingsHeard = "findings_heard": WRITTEN;
     /// The log is moved into the database.
     Checkpoint = "checkpoint": &[Begun, Done];
+    /// What changed of the catalogue is indexed.
+    Index = "index": WRITTEN;
+    /// What the index reflects for good is forgotten.
+    ForgetChanges = "forget_changes": WRITTEN;
     /// The device is copied into a file.
     Backup = "backup": &[Ready];
     /// A device that was put back is kept from selling.

@@ -16,6 +16,7 @@ pub(crate) mod receipt;
 pub mod returns;
 pub mod sales;
 pub mod scan;
+pub mod search;
 pub mod status;
 pub mod stock;
 mod take;
@@ -43,6 +44,7 @@ use crate::{
     error::Error,
     node::Node,
     returns::Caps,
+    search::Search,
     uplink::Uplink,
 };
 
@@ -76,6 +78,8 @@ pub struct App {
     pub node: Arc<Node>,
     /// Its open carts.
     pub carts: Carts,
+    /// Search in its catalogue.
+    pub search: Search,
     /// Its line.
     pub line: Line,
     /// What is given back at most for receipts that are not known here.
@@ -163,6 +167,7 @@ pub fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .route("/v1/verify", post(verify::verify))
         .merge(carried::routes())
         .merge(products::routes())
+        .merge(search::routes())
         .merge(carts::routes())
         .merge(sales::routes())
         .merge(scan::routes())

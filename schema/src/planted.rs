@@ -110,6 +110,12 @@ bugs! {
     RoadCounted,
     /// An arrival that is told again by another life of its device counts twice.
     ArrivedTwice,
+    /// The search index takes its position for one of this database's, whatever past it is from.
+    IndexPlaceTrusted,
+    /// The search index is taken for complete as it was left: what changed meanwhile is not indexed.
+    IndexTailForgotten,
+    /// The counts beside what was found are of what was found without the filters.
+    CountsUnfiltered,
 }
 
 thread_local! {

@@ -7,6 +7,7 @@ mod every;
 mod lives;
 mod office;
 mod rounds;
+mod searching;
 mod till;
 
 use std::{

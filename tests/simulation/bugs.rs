@@ -78,10 +78,15 @@ const MISTAKES: [(Bug, At, u64); 41] = [
     (Bug::WithdrawnTooEarly, At::Model, 20_000),
 ];
 
+/// Mistakes of what is derived, which no law of stock or money can notice: each is caught by the stories of
+/// `node/src/testing/searching.rs`, which switch it on.
+const TOLD: [Bug; 3] = [Bug::IndexPlaceTrusted, Bug::IndexTailForgotten, Bug::CountsUnfiltered];
+
 #[test]
 fn every_mistake_that_was_thought_of_is_looked_for() {
     for bug in Bug::ALL {
-        assert_eq!(MISTAKES.iter().filter(|(known, ..)| known == bug).count(), 1, "{bug:?}");
+        let known = MISTAKES.iter().map(|(known, ..)| known).chain(&TOLD);
+        assert_eq!(known.filter(|known| *known == bug).count(), 1, "{bug:?}");
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     courier::Courier,
     error::Error,
     node::Node,
+    search::Search,
     time::Real,
     uplink::Uplink,
     web::{self, App, Line},
@@ -54,8 +55,9 @@ impl House {
         } else {
             Line::OnCall { server }
         };
-        let refund_caps = config.refund_caps;
-        Ok(Self { app: Arc::new(App { node, carts, line, refund_caps }), name: identity.card.name, address, listener })
+        let search = if stays { Search::open } else { Search::on_call }(Arc::clone(&node));
+        let app = App { node, carts, search, line, refund_caps: config.refund_caps };
+        Ok(Self { app: Arc::new(app), name: identity.card.name, address, listener })
     }
 
     /// What is to be served, and where.

@@ -149,7 +149,11 @@ pub(crate) fn save(conn: &Connection, product: &Product) -> Result<(), Error> {
         product.created_at,
         product.updated_at
     ])?;
-    execute(conn, "delete from barcodes where product_id = ?1", &product.product_id)?;
+    // Those that stay are left alone: each that goes or comes is a change to the search index.
+    conn.prepare_cached(
+        "delete from barcodes where product_id = ?1 and barcode not in (select value from json_each(?2))",
+    )?
+    .execute(params![product.product_id, json(&product.barcodes)])?;
     let mut barcode = conn.prepare_cached(
         "insert into barcodes (barcode, product_id) values (?1, ?2) on conflict (barcode, product_id) do nothing",
     )?;

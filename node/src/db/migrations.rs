@@ -35,6 +35,7 @@ const MIGRATIONS: &[Migration] = &[
     ("0016_confirmations", include_str!("../../../migrations/node/0016_confirmations.sql")),
     ("0017_countings", include_str!("../../../migrations/node/0017_countings.sql")),
     ("0018_sizing", include_str!("../../../migrations/node/0018_sizing.sql")),
+    ("0019_search", include_str!("../../../migrations/node/0019_search.sql")),
 ];
 
 const APPLIED: &str = "create table if not exists migrations (

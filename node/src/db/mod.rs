@@ -32,6 +32,7 @@ pub(crate) mod refill;
 pub(crate) mod returns;
 pub(crate) mod rules;
 pub(crate) mod salvage;
+pub(crate) mod search;
 pub(crate) mod stock;
 pub(crate) mod transfers;
 
@@ -101,6 +102,8 @@ pub struct Db {
     door: RwLock<()>,
     checkpointer: Checkpointer,
     reserve: Reserve,
+    /// Told after each commit.
+    watch: Mutex<Option<Box<dyn Fn() + Send>>>,
     // Last, so that the folder is free only when everything else is closed.
     _lock: File,
 }
@@ -142,6 +145,7 @@ impl Db {
             door: RwLock::default(),
             checkpointer,
             reserve,
+            watch: Mutex::default(),
             _lock: lock,
         })
     }
@@ -197,7 +201,20 @@ impl Db {
         tx.commit()?;
         stage::reach(name, Moment::AfterCommit);
         self.checkpointer.note(&writer);
+        self.tell();
         Ok(made)
+    }
+
+    /// Names the one to be told after each commit, while the writer is still held: it must only note it. The last one
+    /// named is told.
+    pub(crate) fn watch(&self, watch: impl Fn() + Send + 'static) {
+        *lock_of(&self.watch) = Some(Box::new(watch));
+    }
+
+    fn tell(&self) {
+        if let Some(watch) = &*lock_of(&self.watch) {
+            watch();
+        }
     }
 
     /// Moves the log into the file now, before that is due: for whoever must know that no thread does it
@@ -251,6 +268,7 @@ impl Db {
         *writer = open_writer(&self.file)?;
         keep_log_at_close(&writer, false)?;
         stage::reach(Work::Adopt, Moment::Done);
+        self.tell();
         replaced.map(|()| Some(carts))
     }
 

@@ -60,8 +60,9 @@ const FED: [&str; 21] = [
     "carts",
 ];
 
-/// Neither fed nor carried over: what says how far the feed was read, and which tables there are.
-const LEFT: [&str; 3] = ["feed_position", "migrations", "filling"];
+/// Neither fed nor carried over: what says how far the feed was read, which tables there are, and what of the
+/// catalogue changed since the index of it was written: of another database that index knows nothing.
+const LEFT: [&str; 4] = ["feed_position", "migrations", "filling", "catalogue_changes"];
 
 /// Makes another database known to a connection, under a name.
 pub(super) fn attach(conn: &Connection, path: &Path, name: &str) -> Result<(), Error> {

@@ -192,7 +192,7 @@ fn run(card: &Card, seed: u64, loses_replies: bool) {
         if number() % 3 == 0 {
             let asks = model.book.lock().expect("lock").verdicts.len();
             let before = [TEA, CAKE].map(|product| shop.level(product));
-            _ = runtime.block_on(round::run(&shop.node, &model, 0));
+            _ = runtime.block_on(round::run(&*shop.node, &model, 0));
             let granted = shop.node.unsent().expect("waits").entries.is_empty()
                 && model
                     .book
@@ -209,9 +209,9 @@ fn run(card: &Card, seed: u64, loses_replies: bool) {
         }
     }
     while !shop.node.unsent().expect("waits").entries.is_empty() {
-        _ = runtime.block_on(round::run(&shop.node, &model, 0));
+        _ = runtime.block_on(round::run(&*shop.node, &model, 0));
     }
-    runtime.block_on(round::run(&shop.node, &model, 0)).expect("a quiet round");
+    runtime.block_on(round::run(&*shop.node, &model, 0)).expect("a quiet round");
     for product in [TEA, CAKE] {
         assert_eq!(shop.level(product), model.level(key(product)), "seed {seed}");
         assert_eq!(shop.allotment(product), model.allotment(key(product)), "seed {seed}");

@@ -257,7 +257,7 @@ fn a_node_killed_while_it_takes_over_goes_on_with_it_and_sells_before() {
             .expect("runs");
         assert!(!killed.status.success(), "it was to die at {stage}");
         let node = Node::open(folder.path(), Arc::new(Seeded::new(10))).expect("opens after the kill");
-        let shop = Shop { node, folder, pages };
+        let shop = Shop { node: Arc::new(node), folder, pages };
         shop.sell(&[(TEA, 2)]).expect("sells in between");
         let me = std::env::current_exe().expect("this program");
         let is_over = matches!(shop.node.look_at_filling().expect("reads"), outpost_sync::file::Filling::Here);
@@ -272,7 +272,7 @@ fn a_node_killed_while_it_takes_over_goes_on_with_it_and_sells_before() {
                 .expect("runs");
             assert!(again.status.success(), "{stage}: {}", String::from_utf8_lossy(&again.stdout));
             let node = Node::open(shop.folder.path(), Arc::new(Seeded::new(11))).expect("opens");
-            check_filled(&Shop { node, ..shop }, stage);
+            check_filled(&Shop { node: Arc::new(node), ..shop }, stage);
             continue;
         }
         check_filled(&shop, stage);

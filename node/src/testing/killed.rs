@@ -62,7 +62,7 @@ fn a_killed_till_has_sold_all_of_it_or_nothing() {
         let Shop { node, folder, pages } = Shop::new(&physical());
         drop(node);
         kill_at(stage, &folder);
-        let node = Node::open(folder.path(), Arc::new(Seeded::new(10))).expect("opens after the kill");
+        let node = Arc::new(Node::open(folder.path(), Arc::new(Seeded::new(10))).expect("opens after the kill"));
         let shop = Shop { node, folder, pages };
         let counts = ["journal", "orders", "order_items", "stock_movements", "pending"].map(|table| shop.count(table));
         assert_eq!(counts, [sales; 5], "{stage}");

@@ -15,6 +15,7 @@ mod pushing;
 mod returning;
 mod salvaging;
 mod scanning;
+mod searching;
 mod selling;
 mod sizing;
 mod stockroom;
@@ -90,7 +91,7 @@ pub(crate) fn home() -> Card {
 
 /// A node in a folder of its own.
 pub(crate) struct Shop {
-    pub(crate) node: Node,
+    pub(crate) node: Arc<Node>,
     pub(crate) folder: TempDir,
     pages: AtomicU64,
 }
@@ -99,7 +100,7 @@ impl Shop {
     /// A node that joined with this card and knows products, a customer and no stock.
     pub(crate) fn new(card: &Card) -> Self {
         let folder = TempDir::new().expect("a folder");
-        let node = Node::open(folder.path(), Arc::new(Seeded::new(7))).expect("opens");
+        let node = Arc::new(Node::open(folder.path(), Arc::new(Seeded::new(7))).expect("opens"));
         node.join(card).expect("joins");
         let shop = Self { node, folder, pages: AtomicU64::new(0) };
         let products = [(TEA, "Green Tea", Some("2.50")), (CAKE, "Cake", Some("3.00")), (NO_PRICE, "Odds", None)];
@@ -124,7 +125,7 @@ impl Shop {
     pub(crate) fn reopened(self) -> Self {
         let Self { node, folder, pages } = self;
         drop(node);
-        let node = Node::open(folder.path(), Arc::new(Seeded::new(8))).expect("opens again");
+        let node = Arc::new(Node::open(folder.path(), Arc::new(Seeded::new(8))).expect("opens again"));
         Self { node, folder, pages }
     }
 

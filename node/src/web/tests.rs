@@ -1,4 +1,5 @@
 mod countings;
+mod searching;
 mod transfers;
 
 use super::*;
@@ -43,7 +44,8 @@ fn shop_with(granted: i64, line: impl FnOnce(&Arc<Node>) -> Line) -> Shop {
     let node = till(folder.path(), granted);
     let carts = Carts::open(Arc::clone(&node), folder.path()).expect("open carts");
     let line = line(&node);
-    let app = Arc::new(App { node, carts, line, refund_caps: crate::returns::Caps::usual() });
+    let search = Search::on_call(Arc::clone(&node));
+    let app = Arc::new(App { node, carts, search, line, refund_caps: crate::returns::Caps::usual() });
     let router = router(Arc::clone(&app), HOST.parse().expect("an address"));
     Shop { app, router, _folder: folder }
 }
@@ -341,6 +343,7 @@ async fn a_device_that_has_not_joined_says_so() {
     let node = Arc::new(Node::open(folder.path(), world).expect("an open node"));
     let carts = Carts::open(Arc::clone(&node), folder.path()).expect("open carts");
     let app = Arc::new(App {
+        search: Search::on_call(Arc::clone(&node)),
         node,
         carts,
         line: Line::OnCall { server: String::new() },

@@ -3,14 +3,15 @@
 use outpost_node::stage;
 use outpost_server::stage as at_office;
 
-use super::{AT_TILL, backups, checks, counting, lives, office, office_stages, rounds, stages, till};
+use super::{AT_TILL, backups, checks, counting, lives, office, office_stages, rounds, searching, stages, till};
 use crate::{filling::killed as filling, migrating, support::process::program};
 
 #[test]
 fn at_every_stage_of_a_till_somebody_dies() {
     let mut told = stages(&AT_TILL);
-    for works in [&till::works()[..], &rounds::WORKS, &lives::WORKS, &checks::WORKS, &counting::WORKS, &backups::WORKS]
-    {
+    let told_by =
+        [&rounds::WORKS[..], &lives::WORKS, &checks::WORKS, &counting::WORKS, &backups::WORKS, &searching::WORKS];
+    for works in [&till::works()[..]].into_iter().chain(told_by) {
         told.extend(stages(works));
     }
     told.extend(filling::at_till());

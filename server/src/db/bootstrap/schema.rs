@@ -30,6 +30,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = embedded![
     "0016_confirmations",
     "0017_countings",
     "0018_sizing",
+    "0019_search",
 ];
 
 /// Where the node notes what was applied.

@@ -1,0 +1,359 @@
+//! How what was typed is looked for, given the words that there are: pure, over a [`Dictionary`].
+//!
+//! Three ways are tried, each only if the one before finds nothing: products with all words; with all words, of which
+//! some may be mistyped; with some of the words, those with more and rarer ones first.
+
+use std::collections::BTreeSet;
+
+use super::{
+    forms::{self, Forms},
+    typed::{Typed, Wish},
+    words,
+};
+
+/// What a form of a word counts for beside the word itself: the word that was written is rather what was meant.
+const FORM: f32 = 0.7;
+
+/// What the parts of a code count for, in whatever order and place they stand.
+const PARTS: f32 = 0.6;
+
+/// What a word counts for that begins with what was typed so far.
+const BEGUN: f32 = 0.8;
+
+/// What a word counts for that is one letter, or two, from what was typed.
+const NEAR: [f32; 2] = [0.5, 0.3];
+
+/// Letters that a word must have for one mistyped letter to be looked for, and for two.
+const NEAR_LETTERS: [usize; 2] = [4, 8];
+
+/// Words that one mistyped word may stand for.
+const NEAR_MAX: usize = 16;
+
+/// Words that a beginning may stand for, the most used ones: with each letter typed there are fewer.
+const BEGUN_MAX: usize = 64;
+
+/// Letters that a word must have to be looked for as two.
+const SPLIT_LETTERS: usize = 6;
+
+/// Words that what a person says of a product has at most. More are a title, from another shop or a supplier's list, and
+/// no two shops call a thing by all the same words.
+const SAID_MAX: usize = 6;
+
+/// Of the words, the part that a product must have at least if none has all.
+const SOME_OF: usize = 4;
+
+/// The words that products have.
+pub(crate) trait Dictionary {
+    /// In how many products a term is.
+    fn uses(&self, term: &str) -> u64;
+    /// Words within a distance of letters added, left out, changed or swapped with the next, with their uses.
+    fn near(&self, word: &str, distance: u8) -> Vec<(String, u64)>;
+    /// Words that begin so, with their uses.
+    fn begun(&self, beginning: &str) -> Vec<(String, u64)>;
+}
+
+/// One way to have something: all of these terms.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Way {
+    pub(crate) terms: Vec<String>,
+    /// What it counts for; 1 is the word itself.
+    pub(crate) weight: f32,
+}
+
+/// One thing to have, in any of these ways.
+pub(crate) type Need = Vec<Way>;
+
+/// What to look for: products that satisfy any of the alternatives.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Plan {
+    pub(crate) alternatives: Vec<Vec<Need>>,
+    /// How many of an alternative's needs a product must have; none means all.
+    pub(crate) at_least: Option<usize>,
+}
+
+/// Which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    All,
+    Mistyped,
+    Some,
+}
+
+/// The passes in their order.
+pub(crate) const PASSES: [Pass; 3] = [Pass::All, Pass::Mistyped, Pass::Some];
+
+/// Plans over a dictionary.
+pub(crate) struct Planner<'a, D> {
+    pub(crate) dictionary: &'a D,
+    pub(crate) forms: &'a mut Forms,
+}
+
+impl<D: Dictionary> Planner<'_, D> {
+    /// What to look for in a pass; none if it can find nothing that the one before did not.
+    pub(crate) fn plan(&mut self, typed: &Typed, pass: Pass) -> Option<Plan> {
+        let last = typed.wishes.len().checked_sub(1)?;
+        if pass != Pass::Some && typed.wishes.len() > SAID_MAX {
+            return None;
+        }
+        let mut needs: Vec<Need> = Vec::new();
+        for (at, wish) in typed.wishes.iter().enumerate() {
+            needs.push(self.need(wish, typed.is_open && at == last));
+        }
+        match pass {
+            Pass::All => {
+                let alternatives = self.alternatives(typed, needs);
+                (!alternatives.is_empty()).then_some(Plan { alternatives, at_least: None })
+            }
+            Pass::Mistyped => {
+                if !self.correct(typed, &mut needs) {
+                    return None;
+                }
+                let alternatives = self.alternatives(typed, needs);
+                (!alternatives.is_empty()).then_some(Plan { alternatives, at_least: None })
+            }
+            Pass::Some => {
+                self.correct_unknown(typed, &mut needs);
+                let asked = needs.len();
+                needs.retain(|need| !need.is_empty());
+                needs.extend(
+                    typed
+                        .joined
+                        .iter()
+                        .filter_map(|joined| self.known(vec![joined.word.clone()], 1.0))
+                        .map(|way| vec![way]),
+                );
+                let at_least = (asked / SOME_OF).clamp(1, needs.len().max(1));
+                (!needs.is_empty()).then(|| Plan { alternatives: vec![needs], at_least: Some(at_least) })
+            }
+        }
+    }
+
+    /// What was probably meant, if a word that nothing is called by has one near it.
+    pub(crate) fn meant(&mut self, typed: &Typed) -> Option<String> {
+        let mut is_other = false;
+        let mut said: Vec<String> = Vec::new();
+        for wish in &typed.wishes {
+            let is_unknown = self.need(wish, false).is_empty();
+            let near = if is_unknown { self.nearest(wish).into_iter().next() } else { None };
+            is_other |= near.is_some();
+            said.push(near.map_or_else(|| wish.text().to_owned(), |(word, ..)| word));
+        }
+        (is_other && typed.wishes.iter().all(|wish| !matches!(wish, Wish::Measure(_)))).then(|| said.join(" "))
+    }
+
+    /// All needs; or with some of them joined to a word that there is. What nothing has leaves none.
+    fn alternatives(&self, typed: &Typed, needs: Vec<Need>) -> Vec<Vec<Need>> {
+        let mut alternatives: Vec<Vec<Need>> = Vec::new();
+        for joined in &typed.joined {
+            let Some(way) = self.known(vec![joined.word.clone()], 1.0) else { continue };
+            let mut others = needs.clone();
+            others.splice(joined.at..joined.at + joined.count, [vec![way]]);
+            alternatives.push(others);
+        }
+        alternatives.push(needs);
+        alternatives.retain(|needs| needs.iter().all(|need| !need.is_empty()));
+        alternatives
+    }
+
+    /// The ways to have what was typed as it was typed; none, if nothing has it.
+    fn need(&mut self, wish: &Wish, is_open: bool) -> Need {
+        let mut ways = match wish {
+            Wish::Word(word) => self.word(word),
+            Wish::Code(code) => self.code(code),
+            Wish::Measure(term) => self.known(vec![term.clone()], 1.0).into_iter().collect(),
+        };
+        if is_open {
+            let begun = most_used(self.dictionary.begun(wish.text()), BEGUN_MAX);
+            ways.extend(begun.into_iter().map(|(word, _)| Way { terms: vec![word], weight: BEGUN }));
+        }
+        ways
+    }
+
+    fn word(&mut self, word: &str) -> Need {
+        let mut terms = vec![(word.to_owned(), 1.0), (forms::term(word), FORM)];
+        for stem in self.forms.stems(word) {
+            terms.extend([(forms::term(stem), FORM), (stem.clone(), FORM)]);
+        }
+        let ways: Need = terms.into_iter().filter_map(|(term, weight)| self.known(vec![term], weight)).collect();
+        if ways.is_empty() { self.split(word).into_iter().collect() } else { ways }
+    }
+
+    fn code(&self, code: &str) -> Need {
+        let mut ways: Need = self.known(vec![code.to_owned()], 1.0).into_iter().collect();
+        let parts: Vec<String> = words::parts(code).into_iter().map(str::to_owned).collect();
+        if parts.len() > 1 {
+            ways.extend(self.known(parts, PARTS));
+        }
+        ways
+    }
+
+    /// Two words that somebody wrote as one: of all places to part them the one whose rarer half is the most used.
+    fn split(&self, word: &str) -> Option<Way> {
+        if word.chars().count() < SPLIT_LETTERS {
+            return None;
+        }
+        let halves = word.char_indices().skip(2).map(|(at, _)| word.split_at(at));
+        let halves = halves.filter(|(_, second)| second.chars().count() > 1);
+        let used = |half: &str| self.dictionary.uses(half);
+        let (uses, first, second) = halves
+            .map(|(first, second)| (used(first).min(used(second)), first, second))
+            .max_by_key(|(uses, ..)| *uses)?;
+        (uses > 0).then(|| Way { terms: vec![first.to_owned(), second.to_owned()], weight: 1.0 })
+    }
+
+    fn known(&self, terms: Vec<String>, weight: f32) -> Option<Way> {
+        terms.iter().all(|term| self.dictionary.uses(term) > 0).then_some(Way { terms, weight })
+    }
+
+    /// Adds the words near those that nothing has; if something has each of them, the words near all of them. Says
+    /// whether that added anything.
+    fn correct(&self, typed: &Typed, needs: &mut [Need]) -> bool {
+        if self.correct_unknown(typed, needs) {
+            return true;
+        }
+        let mut is_other = false;
+        for (wish, need) in typed.wishes.iter().zip(needs) {
+            let near = self.near_ways(wish);
+            is_other |= !near.is_empty();
+            need.extend(near);
+        }
+        is_other
+    }
+
+    fn correct_unknown(&self, typed: &Typed, needs: &mut [Need]) -> bool {
+        let mut is_other = false;
+        for (wish, need) in typed.wishes.iter().zip(needs).filter(|(_, need)| need.is_empty()) {
+            need.extend(self.near_ways(wish));
+            is_other |= !need.is_empty();
+        }
+        is_other
+    }
+
+    fn near_ways(&self, wish: &Wish) -> Need {
+        let near = self.nearest(wish).into_iter();
+        near.map(|(word, distance, _)| Way { terms: vec![word], weight: NEAR[usize::from(distance) - 1] }).collect()
+    }
+
+    /// Words near a mistyped one, the nearest and most used first, with their distance.
+    fn nearest(&self, wish: &Wish) -> Vec<(String, u8, u64)> {
+        let Wish::Word(word) = wish else { return Vec::new() };
+        let letters = word.chars().count();
+        let mut found: Vec<(String, u8, u64)> = Vec::new();
+        let mut seen = BTreeSet::from([word.clone()]);
+        for (distance, _) in (1..).zip(NEAR_LETTERS).filter(|(_, least)| letters >= *least) {
+            let near = most_used(self.dictionary.near(word, distance), NEAR_MAX);
+            found.extend(
+                near.into_iter()
+                    .filter(|(word, _)| seen.insert(word.clone()))
+                    .map(|(word, uses)| (word, distance, uses)),
+            );
+        }
+        found.truncate(NEAR_MAX);
+        found
+    }
+}
+
+/// The words with the most uses, of equal ones the first by letter.
+fn most_used(mut words: Vec<(String, u64)>, most: usize) -> Vec<(String, u64)> {
+    words.sort_unstable_by(|(one, uses), (other, others)| others.cmp(uses).then_with(|| one.cmp(other)));
+    words.truncate(most);
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::typed, *};
+
+    /// Words with their uses; nearness is a table.
+    struct Words(&'static [(&'static str, u64)], &'static [(&'static str, u8, &'static str)]);
+
+    impl Dictionary for Words {
+        fn uses(&self, term: &str) -> u64 {
+            self.0.iter().find(|(word, _)| *word == term).map_or(0, |(_, uses)| *uses)
+        }
+
+        fn near(&self, word: &str, distance: u8) -> Vec<(String, u64)> {
+            let near = self.1.iter().filter(|(from, at, _)| *from == word && *at <= distance);
+            near.map(|(.., to)| ((*to).to_owned(), self.uses(to))).collect()
+        }
+
+        fn begun(&self, beginning: &str) -> Vec<(String, u64)> {
+            let begun = self.0.iter().filter(|(word, _)| word.starts_with(beginning));
+            begun.map(|(word, uses)| ((*word).to_owned(), *uses)).collect()
+        }
+    }
+
+    const SHOP: Words = Words(
+        &[
+            ("coca", 9),
+            ("cola", 20),
+            ("cocacola", 3),
+            ("tea", 50),
+            ("~tea", 7),
+            ("green", 30),
+            ("milk", 10),
+            ("silk", 2),
+            ("x200", 1),
+            ("ab", 4),
+            ("40", 8),
+            ("chocolate", 12),
+            ("~chocol", 6),
+            ("=g500000", 5),
+        ],
+        &[
+            ("milc", 1, "milk"),
+            ("mlk", 1, "milk"),
+            ("milk", 1, "silk"),
+            ("chocolade", 1, "chocolate"),
+            ("cohcolatte", 2, "chocolate"),
+            ("x201", 1, "x200"),
+        ],
+    );
+
+    fn said(text: &str, pass: Pass) -> Option<String> {
+        let (typed, mut forms) = (typed::read(text, false), Forms::new());
+        let plan = Planner { dictionary: &SHOP, forms: &mut forms }.plan(&typed, pass)?;
+        let need = |need: &Need| need.iter().map(|way| way.terms.join("+")).collect::<Vec<_>>().join("|");
+        let all = |needs: &Vec<Need>| needs.iter().map(need).collect::<Vec<_>>().join(" ");
+        let alternatives = plan.alternatives.iter().map(all).collect::<Vec<_>>().join(" or ");
+        Some(plan.at_least.map_or(alternatives.clone(), |least| format!("{least} of {alternatives}")))
+    }
+
+    #[test]
+    fn each_pass_looks_for_more() {
+        use Pass::{All, Mistyped, Some as Any};
+        let cases = [
+            ("green tea", All, Some("green tea|~tea")),
+            ("teas", All, Some("~tea|tea")),
+            ("coca cola", All, Some("cocacola or coca cola")),
+            ("greentea", All, Some("green+tea")),
+            ("ab40", All, Some("ab+40")),
+            ("tea 500g", All, Some("tea|~tea =g500000")),
+            ("green milc", All, None),
+            ("green milc", Mistyped, Some("green milk")),
+            ("green milk", Mistyped, Some("green milk|silk")),
+            ("mlk", Mistyped, None),
+            ("x201", Mistyped, None),
+            ("cohcolatte", Mistyped, Some("chocolate")),
+            ("green nothing", Mistyped, None),
+            ("green nothing milc", Any, Some("1 of green milk")),
+            ("nothing", Any, None),
+            ("green tea milk silk cola coca x200", All, None),
+            ("", All, None),
+        ];
+        for (text, pass, expected) in cases {
+            assert_eq!(said(text, pass).as_deref(), expected, "{text} {pass:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_word_may_be_a_beginning_and_what_was_meant_is_told() {
+        let (typed, mut forms) = (typed::read("green mi", true), Forms::new());
+        let mut planner = Planner { dictionary: &SHOP, forms: &mut forms };
+        let plan = planner.plan(&typed, Pass::All).expect("a plan");
+        assert_eq!(plan.alternatives[0][1], [Way { terms: vec!["milk".to_owned()], weight: BEGUN }]);
+        let meant = |planner: &mut Planner<'_, Words>, text: &str| planner.meant(&typed::read(text, false));
+        assert_eq!(meant(&mut planner, "green milc").as_deref(), Some("green milk"));
+        assert_eq!(meant(&mut planner, "green milk"), None);
+    }
+}
