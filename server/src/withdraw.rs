@@ -2,7 +2,11 @@
 //! What is withdrawn, and when, is decided by [`outpost_schema::withdrawal`]; this does it, in the transaction of
 //! whatever made the row short, or that brought the last word that was waited for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use outpost_schema::{
     id::IncarnationId,
@@ -11,6 +15,7 @@ use outpost_schema::{
     withdrawal::{is_explained, withdraw},
 };
 use outpost_sync::{hold::Held, wire::Caller};
+use tokio::time::sleep;
 
 use crate::{
     db::{
@@ -99,6 +104,61 @@ async fn call_back(server: &Server, tx: &Tx, short: BTreeMap<StockKey, Short>) -
     resize(tx, &asked, now).await
 }
 
+/// How often rows that stay short are looked at again.
+const LOOK: Duration = Duration::from_secs(20);
+
+/// Rows that are looked at in one transaction.
+const LOT: i64 = 200;
+
+/// Looks again and again, for as long as it is polled.
+pub(crate) async fn keep_looking(server: Arc<Server>) {
+    loop {
+        sleep(LOOK).await;
+        if let Err(error) = look_again(&server).await {
+            tracing::warn!(code = error.code(), "what is short is looked at later: {error}");
+        }
+    }
+}
+
+/// Looks once more at every row that is short and that nobody could explain any more, lot by lot: a device that was out
+/// of reach when the last one told may be in reach by now, and what it has to spare was not asked for.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn look_again(server: &Server) -> Result<(), Error> {
+    let mut after = None;
+    loop {
+        let lot = server.db.snapshot(|tx| async move { unasked(server, &tx, after).await }).await?;
+        let Some(last) = lot.last else { return Ok(()) };
+        if !lot.keys.is_empty() {
+            let keys = &lot.keys;
+            server.db.transaction(|tx| async move { look_at_rows(server, &tx, keys).await }).await?;
+            server.ring();
+        }
+        after = Some(last);
+    }
+}
+
+/// Rows of a lot that are worth a look, and where the next lot begins; nowhere, if there is none.
+struct Lot {
+    keys: BTreeSet<StockKey>,
+    last: Option<StockKey>,
+}
+
+/// Of the next lot those rows of which somebody in reach has something that was not asked for.
+async fn unasked(server: &Server, tx: &Tx, after: Option<StockKey>) -> Result<Lot, Error> {
+    let rows = short::lot(tx, after, LOT).await?;
+    let last = rows.last().copied();
+    let mut short = short::among(tx, &rows.into_iter().collect(), None, server.now()).await?;
+    let has_unasked = |holding: &sizing::Holding| {
+        holding.is_near && holding.allotment.open() > 0 && holding.outlook.keep(holding.allotment.granted).is_none()
+    };
+    short.retain(|_, one| {
+        is_explained(one.sellers.iter().copied()) && one.holdings.iter().any(|(_, holding)| has_unasked(holding))
+    });
+    Ok(Lot { keys: short.into_keys().collect(), last })
+}
+
 /// A device asks for news behind a snapshot, and its journal is in the book to its end: what it did before it knew of
 /// what that sees explains no row any more. A device never asks for older news than before, or begins anew.
 ///
@@ -127,6 +187,10 @@ pub async fn look_at(server: &Server, tx: &Tx, seller: Option<IncarnationId>) ->
     if keys.is_empty() {
         return Ok(());
     }
-    ground::lock_stock(tx, &keys).await?;
-    grants::after_change(server, tx, &keys).await
+    look_at_rows(server, tx, &keys).await
+}
+
+async fn look_at_rows(server: &Server, tx: &Tx, keys: &BTreeSet<StockKey>) -> Result<(), Error> {
+    ground::lock_stock(tx, keys).await?;
+    grants::after_change(server, tx, keys).await
 }

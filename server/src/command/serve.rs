@@ -14,7 +14,7 @@ use tokio::{
 use super::house::House;
 use crate::{
     accept, api, bootstrap, config::Config, confirm, db::nodes, epoch::high_water, hold, horizon, server::Server,
-    wake::Task, web,
+    wake::Task, web, withdraw,
 };
 
 /// How long requests may take to end once the server was told to stop: longer than any that works,
@@ -39,9 +39,10 @@ pub(super) async fn run(config: &Config) -> Result<(), Problem> {
     let following = Task::start(high_water::follow(Arc::clone(server), mark.clone()));
     let swept = Task::start(hold::keep_swept(Arc::clone(server)));
     let confirming = Task::start(confirm::keep_confirmed(Arc::clone(server)));
+    let looking = Task::start(withdraw::keep_looking(Arc::clone(server)));
     greet(server, listener.local_addr().unwrap_or(config.listen)).await?;
     let served = answer(listener, Arc::clone(server), told_to_stop).await;
-    drop((horizon, following, swept, confirming));
+    drop((horizon, following, swept, confirming, looking));
     if let Err(error) = high_water::note(server, &mark, None).await {
         tracing::warn!(code = error.code(), "how far the database has come could not be noted at the end: {error}");
     }

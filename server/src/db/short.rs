@@ -108,6 +108,18 @@ pub async fn waited_for(tx: &Tx, subject: &str) -> Result<Vec<(NodeId, String)>,
     tx.query(sql, &[&subject]).await?.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
+/// The next rows that are short, behind one, in the order of warehouses.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn lot(tx: &Tx, after: Option<StockKey>, limit: i64) -> Result<Vec<StockKey>, Error> {
+    let sql = "select product_id, warehouse_id from stock
+               where short_since is not null and ($1::uuid is null or (warehouse_id, product_id) > ($1, $2::uuid))
+               order by warehouse_id, product_id limit $3";
+    let (warehouse, product) = after.map(|key| (key.warehouse_id, key.product_id)).unzip();
+    tx.query(sql, &[&warehouse, &product, &limit]).await?.iter().map(stock_key).collect()
+}
+
 /// Of transactions that this snapshot sees everything that the life's device did without knowing them is in the book.
 ///
 /// # Errors

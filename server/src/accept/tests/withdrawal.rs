@@ -21,6 +21,7 @@ use crate::{
     give_up,
     hold::{Desk, Unheld, allot, extend, standing::By},
     lives,
+    withdraw::look_again,
 };
 
 /// A depot with ten, of which a till may sell four, and a handheld that looks after the shelves.
@@ -152,7 +153,7 @@ async fn whoever_counted_on_a_withdrawn_hold_is_named_by_its_concern() {
     let shown = |tx| async move { office::show_concern(&tx, told.concern_id).await };
     let shown = depot.shop.server.db.snapshot(shown).await.unwrap().unwrap();
     let touched: Vec<_> = shown.touches.iter().map(|touched| touched.what.as_str()).collect();
-    assert_eq!((touched, shown.concern.about.as_deref()), (vec!["product", "warehouse"], Some("Tea")));
+    assert_eq!((touched, shown.concern.about.as_deref()), (vec!["hold", "product", "warehouse"], Some("Tea")));
     depot.shop.keeps_its_laws().await;
 }
 
@@ -170,6 +171,35 @@ async fn what_holds_do_not_cover_is_asked_back_from_whoever_is_in_reach_and_the_
     let back = [depot.till.write(&back)];
     depot.till.push(&depot.shop, &back).await;
     assert_eq!((depot.level().await, depot.shop.concern_kinds().await), ((2, 2), Vec::<String>::new()));
+    depot.shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn who_was_out_of_reach_when_the_last_one_told_is_asked_once_it_is_heard() {
+    let mut depot = Depot::open(204).await;
+    let mut other = depot.shop.till("Other", depot.place, false).await;
+    let asked = [other.ask(&[(depot.tea, 4)])];
+    other.push(&depot.shop, &asked).await;
+    depot.break_some(9).await;
+    std::mem::swap(&mut depot.till, &mut other);
+    let page = depot.pull(None).await;
+    depot.pull(Some(&page)).await;
+    depot.shop.world.pass(3_600);
+    std::mem::swap(&mut depot.till, &mut other);
+    depot.till.push(&depot.shop, &[]).await;
+    let page = depot.pull(None).await;
+    depot.pull(Some(&page)).await;
+    assert_eq!((depot.level().await, depot.told().await.keep), ((1, 8), Some(0)), "all that is in reach");
+    look_again(&depot.shop.server).await.unwrap();
+    std::mem::swap(&mut depot.till, &mut other);
+    assert_eq!(depot.told().await.keep, None, "it would not hear");
+
+    depot.till.push(&depot.shop, &[]).await;
+    look_again(&depot.shop.server).await.unwrap();
+    let keep = depot.told().await.keep;
+    assert!(keep.is_some_and(|keep| keep < 4), "{keep:?}");
+    look_again(&depot.shop.server).await.unwrap();
+    assert_eq!((depot.told().await.keep, depot.level().await), (keep, (1, 8)), "once");
     depot.shop.keeps_its_laws().await;
 }
 
