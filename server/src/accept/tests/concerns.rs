@@ -90,7 +90,7 @@ async fn a_concern_names_what_it_touches_and_is_found_from_there() {
     let concern = the(&shop, ConcernKind::Unbacked).await;
     let shown = shown(&shop, concern).await;
     let touched: Vec<_> = shown.touches.iter().map(|touched| (touched.what.as_str(), touched.name.as_str())).collect();
-    let number = format!("{}-{}", receipt.prefix, receipt.number);
+    let number = receipt.to_string();
     assert_eq!(touched, [("order", number.as_str()), ("product", "Tea"), ("warehouse", "Market")]);
     assert_eq!(shown.touches[0].id, order_id.0, "the order that waits for goods");
     for (about, found) in [(tea.0, 1), (place.0, 1), (till.card.node_id.0, 0)] {
