@@ -18,7 +18,7 @@ pub enum Choice {
     AskForMore,
     /// Take an order that is to be confirmed: it is promised as soon as head office has the goods for it.
     OrderToBeConfirmed,
-    /// Send the customer, or the order, to another place.
+    /// Have it held at another place, and send the customer there.
     SellElsewhere,
 }
 
@@ -97,7 +97,7 @@ impl Shortage {
                 format!("{} ({})", place.name.as_deref().unwrap_or("another place"), place.available)
             };
             let places: Vec<String> = self.elsewhere.iter().take(PLACES_NAMED).map(place).collect();
-            cures.push(format!("sell it from {}", places.join(", ")));
+            cures.push(format!("have it held at {} for the customer", places.join(", ")));
         }
         format!("{told}: {}", cures.join(", or "))
     }

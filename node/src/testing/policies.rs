@@ -136,7 +136,7 @@ fn a_cashier_is_told_why_and_what_can_be_done() {
     assert_eq!(
         shortage.sentence(),
         "only 1 of Green Tea may be sold here without asking; 6 more are on hand and promised to others; 3 more are on \
-         hand and free: ask for stock when the line is up, or take an order to be confirmed, or sell it from High Street (7)"
+         hand and free: ask for stock when the line is up, or take an order to be confirmed, or have it held at High Street (7) for the customer"
     );
     let none = shop.node.shortage(CHEESE, 0).expect("reads");
     assert_eq!((none.left, none.choices), (0, vec![Choice::AskForMore, Choice::OrderToBeConfirmed]));
