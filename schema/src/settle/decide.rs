@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Author, Known, Moved, Raised, Settled, Touched, carried, decode, write_off};
+use super::{Author, Known, Moved, Raised, Settled, Touched, brought_up_to_date, carried, decode, write_off};
 use crate::{
     clock::Timestamp,
     count::Told,
@@ -194,7 +194,12 @@ impl Batch<'_> {
         scope: Uuid,
         seq: Option<i64>,
     ) {
-        self.settled.opened.retain(|raised| raised.kind != kind || raised.subject != subject);
+        let is_it = |raised: &Raised| raised.kind == kind && raised.subject == subject;
+        let place = self.settled.opened.iter().position(is_it);
+        let detail = match place.map(|place| self.settled.opened.remove(place)) {
+            Some(told) => brought_up_to_date(&told.detail, detail),
+            None => detail,
+        };
         self.settled.opened.push(Raised { kind, subject, detail, scope, seq });
     }
 

@@ -9,8 +9,9 @@ impl Batch<'_> {
     /// Ends what these holds have open at the order's warehouse, and says how much that covers of each row. What
     /// they hold elsewhere stays for the order that is made there; what the order does not need is free again.
     ///
-    /// Nothing is covered of a life that is granted nothing more, nor while the server may have forgotten what it
-    /// granted: these take what they sold from their own allotment alone.
+    /// Nothing is covered of a life that is granted nothing more, suspended or over, nor while the server may have
+    /// forgotten what it granted: these take what they sold from their own allotment alone, or from what was written off
+    /// with it.
     pub(super) fn use_up(&mut self, order: &Order, holds: &[HoldId]) -> BTreeMap<StockKey, i64> {
         let is_used =
             |(hold_id, key): &(HoldId, StockKey)| holds.contains(hold_id) && key.warehouse_id == order.warehouse_id;
@@ -26,7 +27,8 @@ impl Batch<'_> {
                 *covered.entry(key).or_default() += units;
             }
         }
-        let is_granted = self.elder.is_none() && !self.author.is_superseded && !self.known.is_recovering;
+        let is_told_off = self.author.is_superseded || self.known.is_suspended;
+        let is_granted = self.elder.is_none() && !is_told_off && !self.known.is_recovering;
         if is_granted { covered } else { BTreeMap::new() }
     }
 }

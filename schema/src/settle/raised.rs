@@ -29,7 +29,7 @@ pub struct Raised {
     pub seq: Option<i64>,
 }
 
-/// What an open concern says once more of it is told: the newer figures, with the [`PARTS`] of both. `db/concerns.rs`
+/// What an open concern says once more of it is told: the newer figures, with the parts of both. `db/concerns.rs`
 /// of the server says the same in SQL.
 pub fn brought_up_to_date(told: &Value, mut newer: Value) -> Value {
     if let Some(more) = newer.get_mut(PARTS).and_then(Value::as_array_mut) {

@@ -19,7 +19,8 @@ use crate::error::Error;
 
 /// Opens concerns; one that is open already is brought up to date: a clock that is ahead is noticed by an entry and
 /// by a cart of one push. What happened one after the other is all told ([`brought_up_to_date`], said again in SQL
-/// because two pushes may do it at once). `by` is whose ops raised them.
+/// because two pushes may do it at once). What says the same as before is told to nobody again. `by` is whose ops
+/// raised them.
 ///
 /// [`brought_up_to_date`]: outpost_schema::settle::brought_up_to_date
 ///
@@ -53,7 +54,7 @@ pub async fn open(
              when jsonb_typeof(excluded.detail -> 'parts') = 'array' then excluded.detail || jsonb_build_object('parts',
                  coalesce(concerns.detail -> 'parts', jsonb_build_array(concerns.detail)) || (excluded.detail -> 'parts'))
              else excluded.detail
-         end",
+         end where concerns.detail is distinct from excluded.detail",
         &[&ids, &kinds, &subjects, &details, &scopes, &incarnations, &seqs, &now],
     )
     .await?;
@@ -71,7 +72,7 @@ pub async fn renew(tx: &Tx, told: &[Raised]) -> Result<(), Error> {
     tx.execute(
         "update concerns c set detail = t.detail
          from unnest($1::text[], $2::text[], $3::jsonb[]) as t (kind, subject, detail)
-         where c.kind = t.kind and c.subject = t.subject and c.closed_at is null",
+         where c.kind = t.kind and c.subject = t.subject and c.closed_at is null and c.detail <> t.detail",
         &[&kinds, &subjects, &details],
     )
     .await?;

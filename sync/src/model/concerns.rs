@@ -18,6 +18,7 @@ impl Ledger {
             self.ever.insert(kind);
             let key = (kind, subject);
             let concern = match self.concerns.get_mut(&key) {
+                Some(open) if open.detail == detail => continue,
                 Some(open) => {
                     open.detail = brought_up_to_date(&open.detail, detail);
                     open.clone()

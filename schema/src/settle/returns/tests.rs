@@ -157,6 +157,16 @@ fn two_tills_that_did_not_hear_of_each_other_are_one_concern_in_either_order() {
 }
 
 #[test]
+fn what_goes_beyond_the_order_twice_in_one_push_is_told_twice() {
+    let (mut known, sold) = shops();
+    let here = author(HERE, &[]);
+    told(&mut known, &here, &[sale(&sold), returned(back(1, &sold, &[(0, 2)], None))]);
+    let settled = told(&mut known, &here, &[2, 3].map(|number| returned(back(number, &sold, &[(0, 1)], None))));
+    assert_eq!(concerns(&settled), [ConcernKind::ReturnedTwice]);
+    assert_eq!(settled.opened[0].detail["parts"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
 fn a_return_by_receipt_finds_its_order() {
     let (mut known, sold) = shops();
     told(&mut known, &author(HERE, &[]), &[sale(&sold)]);

@@ -54,6 +54,13 @@ fn who_had_nothing_allotted_owes_nothing_afterwards() {
 }
 
 #[test]
+fn who_is_suspended_takes_what_it_sold_from_its_own_and_the_hold_is_free() {
+    let mut known = Known { is_suspended: true, ..holding(4) };
+    run(&mut known, &author(), &[using(100, 4, Fulfilment::Ship)]);
+    assert_eq!((known.levels[&key()].promised, known.allotments[&key()].open()), (4, 0), "only the order is promised");
+}
+
+#[test]
 fn a_hold_that_is_over_is_no_reason_to_refuse_an_order() {
     let mut known = known(3, 0);
     let settled = run(&mut known, &author(), &[using(100, 4, Fulfilment::Ship)]);
