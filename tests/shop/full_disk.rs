@@ -135,6 +135,33 @@ async fn without_room_for_a_copy_nothing_is_migrated() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_room_for_an_index_the_database_answers_and_later_the_index_does() {
+    let Some(disk) = Disk::of(4 * RESERVE_BYTES) else { return };
+    let (_shop, tea, folder) = a_till_on(&disk).await;
+    let data = folder.to_string_lossy().into_owned();
+    let search = |text: &str| ["--data", &data, "search", text].map(str::to_owned);
+    let said = async |text: &str| {
+        let searched = run("outpost-node", &search(text), None).await;
+        assert!(searched.status.success(), "{}", String::from_utf8_lossy(&searched.stderr));
+        String::from_utf8_lossy(&searched.stdout).into_owned()
+    };
+    // Its power goes, so that its log and all that it needs to start has its room already.
+    let offline = Running::start("outpost-node", &serve(&folder, "http://127.0.0.1:9"), None).await;
+    assert_eq!(sell(&offline.url, tea).await.0, 201);
+    offline.kill().await;
+    drop(fs::remove_dir_all(folder.join(outpost_node::search::FOLDER)));
+    disk.fill();
+    let told = said("tea of").await;
+    assert!(
+        told.contains("the disk is full, so the search index stays") && told.contains("1 by their names"),
+        "{told}"
+    );
+    disk.free();
+    let told = said("hosue tea").await;
+    assert!(told.contains("1 found:") && !told.contains("disk is full"), "{told}");
+}
+
 /// A shop with one till that sells what is in the hand, its folder on that disk.
 async fn a_till_on(disk: &Disk) -> (Shop, ProductId, PathBuf) {
     let mut shop = Shop::open(0).await;

@@ -23,6 +23,7 @@ mod damaged;
 mod examples;
 mod facts;
 mod filling;
+mod found;
 mod full_disk;
 mod golden;
 mod herd;
