@@ -6,6 +6,7 @@
 mod audit;
 mod bad_day;
 mod baskets;
+mod finding;
 mod line;
 mod lost;
 mod machine;

@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use crate::{
     bad_day,
     baskets::{Basket, priced},
-    lost,
+    finding, lost,
     plan::Plan,
     report::{chapter, note, progress},
     stockroom,
@@ -122,6 +122,8 @@ pub async fn live(town: &mut Town, plan: &Plan, ledger: &Ledger) -> Done {
     note(&ledger.wrinkles());
     one_email_twice(town).await?;
     show_waiting(town).await?;
+
+    finding::live(town, plan).await?;
 
     chapter("The kiosk loses power in the middle of a sale");
     lose_power(town, plan, ledger).await?;

@@ -70,6 +70,11 @@ impl Till {
         Ok(product_id)
     }
 
+    /// Searches the catalogue for what somebody typed.
+    pub async fn search(&self, text: &str) -> Said<Value> {
+        self.get(&format!("/v1/products/search?limit=3&text={}", text.replace(' ', "+"))).await
+    }
+
     /// Sells some lines for cash, to the cent.
     pub async fn sell(&self, lines: &[Line], total: Money) -> Said<Sale> {
         let lines: Vec<Value> = lines
