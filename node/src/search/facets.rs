@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Filter,
     entry::BETWEEN,
-    gather::Counts,
+    gather::{Counts, Tally},
     view::{Names, View},
 };
 
@@ -88,9 +88,8 @@ pub(super) fn facets(view: &View, counts: &Counts, filter: &Filter) -> Facets {
 }
 
 /// What was counted at all, with its name.
-fn numbered<'a>(names: &'a Names, counts: &[u32]) -> Vec<(&'a str, u64)> {
-    let counted = (0..).zip(counts).filter(|(_, count)| **count > 0);
-    counted.map(|(number, count)| (names.label(number), u64::from(*count))).collect()
+fn numbered<'a>(names: &'a Names, tally: &Tally) -> Vec<(&'a str, u64)> {
+    tally.met().map(|(number, count)| (names.label(number), u64::from(count))).collect()
 }
 
 fn most(mut counted: Vec<(&str, u64)>, most: usize) -> Vec<ValueCount> {

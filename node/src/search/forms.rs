@@ -57,6 +57,11 @@ pub(crate) fn term(stem: &str) -> String {
     format!("{SIGN}{stem}")
 }
 
+/// The stem that a term stands for, if it is the term of one.
+pub(crate) fn stem(term: &str) -> Option<&str> {
+    term.strip_prefix(SIGN)
+}
+
 /// Whether a term of the index is a word as somebody wrote it.
 pub(crate) fn is_written(term: &str) -> bool {
     !term.starts_with([SIGN, '='])

@@ -68,17 +68,17 @@ impl Sieve {
             failed |= BRAND;
         }
         if let Some((from, to)) = self.price
-            && !columns.price.first(doc).is_some_and(|price| (from..=to).contains(&price))
+            && !columns.price(doc).is_some_and(|price| (from..=to).contains(&price))
         {
             failed |= PRICE;
         }
         if let Some(stock) = self.stock
-            && columns.standing.first(doc).unwrap_or(0) & stock == 0
+            && columns.standing(doc) & stock == 0
         {
             failed |= STOCK;
         }
         for (place, (_, wanted)) in self.attributes.iter().enumerate() {
-            if !columns.attribute.all(doc).any(|value| wanted.contains(&value)) {
+            if !columns.attribute.all(doc).iter().any(|value| wanted.contains(value)) {
                 failed |= attribute_bit(place);
             }
         }
@@ -86,12 +86,44 @@ impl Sieve {
     }
 }
 
+/// How many there are of each value. Only those that were met are ever looked at: a catalogue has a hundred thousand
+/// brands, and what is found has a few.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    counts: Vec<u32>,
+    met: Vec<u32>,
+}
+
+impl Tally {
+    fn of(values: usize) -> Self {
+        Self { counts: vec![0; values], met: Vec::new() }
+    }
+
+    fn up(&mut self, value: u32, by: u32) {
+        if let Some(count) = self.counts.get_mut(value as usize) {
+            if *count == 0 {
+                self.met.push(value);
+            }
+            *count += by;
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        other.met().for_each(|(value, count)| self.up(value, count));
+    }
+
+    /// The values that there are, with how many of each.
+    pub(super) fn met(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.met.iter().filter_map(|value| Some((*value, *self.counts.get(*value as usize)?)))
+    }
+}
+
 /// How many there are by each value.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counts {
-    pub(super) categories: Vec<u32>,
-    pub(super) brands: Vec<u32>,
-    pub(super) attributes: Vec<u32>,
+    pub(super) categories: Tally,
+    pub(super) brands: Tally,
+    pub(super) attributes: Tally,
     /// Lowest and highest.
     pub(super) price: Option<(i64, i64)>,
     pub(super) here: u64,
@@ -100,18 +132,13 @@ pub(super) struct Counts {
 
 impl Counts {
     fn add(&mut self, other: &Self) {
-        add_all(&mut self.categories, &other.categories);
-        add_all(&mut self.brands, &other.brands);
-        add_all(&mut self.attributes, &other.attributes);
+        self.categories.add(&other.categories);
+        self.brands.add(&other.brands);
+        self.attributes.add(&other.attributes);
         self.price = wider(self.price, other.price);
         self.here += other.here;
         self.anywhere += other.anywhere;
     }
-}
-
-fn add_all(sums: &mut Vec<u32>, more: &[u32]) {
-    sums.resize(sums.len().max(more.len()), 0);
-    sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
 }
 
 fn wider(one: Option<(i64, i64)>, other: Option<(i64, i64)>) -> Option<(i64, i64)> {
@@ -150,8 +177,6 @@ pub(super) struct Gather<'a> {
     /// How many of the first are named.
     pub(super) most: usize,
     pub(super) is_counted: bool,
-    /// Which name each attribute has, by number.
-    pub(super) name_of: &'a Arc<[u32]>,
     /// How many brands, categories and attributes there are.
     pub(super) values: [usize; 3],
 }
@@ -174,12 +199,12 @@ impl Collector for Gather<'_> {
             columns.ok_or_else(|| tantivy::TantivyError::InternalError("a part without columns".to_owned()))?;
         let [brands, categories, attributes] = self.values;
         let counts = self.is_counted.then(|| Counts {
-            categories: vec![0; categories],
-            brands: vec![0; brands],
-            attributes: vec![0; attributes],
+            categories: Tally::of(categories),
+            brands: Tally::of(brands),
+            attributes: Tally::of(attributes),
             ..Counts::default()
         });
-        let (sieve, name_of) = (self.sieve.clone(), Arc::clone(self.name_of));
+        let (sieve, name_of) = (self.sieve.clone(), Arc::clone(&self.view.name_of));
         Ok(InPart {
             columns,
             sieve,
@@ -198,15 +223,22 @@ impl Collector for Gather<'_> {
     }
 
     fn merge_fruits(&self, parts: Vec<Part>) -> tantivy::Result<Gathered> {
-        let mut gathered = Gathered { counts: self.is_counted.then(Counts::default), ..Gathered::default() };
+        let mut gathered = Gathered::default();
         let mut top = Vec::new();
         for part in parts {
             gathered.total += part.total;
             gathered.matched |= part.matched;
             top.extend(part.top);
-            if let (Some(sum), Some(counts)) = (&mut gathered.counts, &part.counts) {
-                sum.add(counts);
-            }
+            gathered.counts = match (gathered.counts.take(), part.counts) {
+                (Some(mut sum), Some(counts)) => {
+                    sum.add(&counts);
+                    Some(sum)
+                }
+                (one, other) => one.or(other),
+            };
+        }
+        if self.is_counted {
+            gathered.counts.get_or_insert_default();
         }
         top.sort_unstable_by(|one, other| other.cmp(one));
         gathered.top = top.into_iter().take(self.most).map(|(_, Reverse(product))| product).collect();
@@ -271,15 +303,15 @@ impl InPart {
         let known = |price: i64| tantivy::i64_to_u64(price);
         match self.sort {
             Sort::Relevance => {
-                let standing = columns.standing.first(doc).unwrap_or(0);
+                let standing = columns.standing(doc);
                 let here = if standing & entry::HERE == 0 { NOT_HERE } else { 1.0 };
                 let sold = entry::sold(standing) as f32 * SOLD_ADDS;
                 // Scores are never negative, so their bits are in their order.
                 u64::from((score * here * (1.0 + sold)).max(0.0).to_bits())
             }
             // What has no price comes last either way.
-            Sort::Price => columns.price.first(doc).map_or(0, |price| u64::MAX - known(price)),
-            Sort::PriceDown => columns.price.first(doc).map_or(0, known),
+            Sort::Price => columns.price(doc).map_or(0, |price| u64::MAX - known(price)),
+            Sort::PriceDown => columns.price(doc).map_or(0, known),
             Sort::Newest => columns.created.first(doc).map_or(0, known),
             Sort::Name => {
                 let number = columns.name.as_ref().and_then(|names| names.ords().first(doc));
@@ -293,17 +325,17 @@ impl InPart {
         let columns = &self.columns;
         let passes_but = |own: u32| failed & !own == 0 || is_planted(Bug::CountsUnfiltered);
         if passes_but(CATEGORY) {
-            up(&mut counts.categories, columns.category.first(doc));
+            columns.category.first(doc).into_iter().for_each(|value| counts.categories.up(value, 1));
         }
         if passes_but(BRAND) {
-            up(&mut counts.brands, columns.brand.first(doc));
+            columns.brand.first(doc).into_iter().for_each(|value| counts.brands.up(value, 1));
         }
         if passes_but(PRICE) {
-            let price = columns.price.first(doc).map(|price| (price, price));
+            let price = columns.price(doc).map(|price| (price, price));
             counts.price = wider(counts.price, price);
         }
         if passes_but(STOCK) {
-            let standing = columns.standing.first(doc).unwrap_or(0);
+            let standing = columns.standing(doc);
             counts.here += u64::from(standing & entry::HERE != 0);
             counts.anywhere += u64::from(standing & entry::ANYWHERE != 0);
         }
@@ -311,17 +343,11 @@ impl InPart {
         let only = own.map(|(_, (name, _))| *name);
         if failed == 0 || only.is_some() || is_planted(Bug::CountsUnfiltered) {
             for value in columns.attribute.all(doc) {
-                if only.is_none() || self.name_of.get(value as usize).copied() == only {
-                    up(&mut counts.attributes, Some(value));
+                if only.is_none() || self.name_of.get(*value as usize).copied() == only {
+                    counts.attributes.up(*value, 1);
                 }
             }
         }
-    }
-}
-
-fn up(counts: &mut [u32], value: Option<u32>) {
-    if let Some(count) = value.and_then(|value| counts.get_mut(value as usize)) {
-        *count += 1;
     }
 }
 

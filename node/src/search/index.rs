@@ -17,7 +17,7 @@ use tantivy::{
         MmapDirectory,
         error::{LockError, OpenDirectoryError, OpenReadError, OpenWriteError},
     },
-    indexer::{IndexWriterOptions, LogMergePolicy},
+    indexer::{IndexWriterOptions, LogMergePolicy, NoMergePolicy},
     schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions},
 };
 
@@ -201,6 +201,13 @@ impl Shelf {
         }
     }
 
+    /// Whoever writes all of it: its parts are joined when it is done, once for all.
+    pub(super) fn filler(&self) -> Result<Writer, Trouble> {
+        let writer = self.writer()?;
+        writer.writer.set_merge_policy(Box::new(NoMergePolicy));
+        Ok(writer)
+    }
+
     /// Whoever writes it; there is one.
     pub(super) fn writer(&self) -> Result<Writer, Trouble> {
         let options = IndexWriterOptions::builder()
@@ -209,10 +216,9 @@ impl Shelf {
             .memory_budget_per_thread(WRITER_BYTES)
             .build();
         let writer: IndexWriter = self.index.writer_with_options(options)?;
-        let mut merging = LogMergePolicy::default();
-        merging.set_del_docs_ratio_before_merge(DELETED_RATIO);
-        writer.set_merge_policy(Box::new(merging));
-        Ok(Writer { writer, fields: self.fields })
+        let writer = Writer { writer, fields: self.fields };
+        writer.join_by_size();
+        Ok(writer)
     }
 }
 
@@ -263,6 +269,23 @@ impl Writer {
         prepared.commit()?;
         stage::reach(Work::Index, Moment::AfterCommit);
         Ok(())
+    }
+}
+
+impl Writer {
+    /// Joins all parts to one, which every search looks up in less time. It stays the same commit. From then on parts
+    /// are joined by how large they are.
+    pub(super) fn join(&mut self) -> Result<(), Trouble> {
+        let parts = self.writer.index().searchable_segment_ids()?;
+        let joined = if parts.len() > 1 { self.writer.merge(&parts).wait().map(drop) } else { Ok(()) };
+        self.join_by_size();
+        Ok(joined?)
+    }
+
+    fn join_by_size(&self) {
+        let mut merging = LogMergePolicy::default();
+        merging.set_del_docs_ratio_before_merge(DELETED_RATIO);
+        self.writer.set_merge_policy(Box::new(merging));
     }
 }
 

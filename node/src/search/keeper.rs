@@ -245,7 +245,20 @@ impl Keeper {
             self.refresh(desk.shelf.as_ref().unwrap_or(&shelf), &tree)?;
             self.forget(upto)?;
         }
+        if kept.is_anew {
+            self.join(desk, &tree)?;
+        }
         Ok(kept)
+    }
+
+    /// What was written in many parts is searched already, and made one.
+    fn join(&self, desk: &mut Desk, tree: &Tree) -> Result<(), NotIndexed> {
+        self.go_on()?;
+        if let Some(Err(trouble)) = desk.writer.as_mut().map(super::index::Writer::join) {
+            tracing::warn!(%trouble, "the search index stays in many parts");
+        }
+        let shelf = desk.shelf.as_ref().ok_or_else(doubted)?;
+        Ok(self.refresh(shelf, tree)?)
     }
 
     fn refresh(&self, shelf: &Shelf, tree: &Tree) -> Result<(), Trouble> {
@@ -310,7 +323,9 @@ impl Round<'_> {
     fn everything(&self, desk: &mut Desk) -> Result<Kept, NotIndexed> {
         self.keeper.show(None);
         (desk.writer, desk.shelf) = (None, None);
-        desk.shelf = Some(Shelf::anew(self.keeper.node.db().folder())?);
+        let shelf = Shelf::anew(self.keeper.node.db().folder())?;
+        desk.writer = Some(shelf.filler()?);
+        desk.shelf = Some(shelf);
         let (mut after, mut products) = (None, 0);
         loop {
             let page = self.keeper.node.db().read(|conn| search::page(conn, self.here, after, PAGE))?;

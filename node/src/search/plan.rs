@@ -3,7 +3,7 @@
 //! Three ways are tried, each only if the one before finds nothing: products with all words; with all words, of which
 //! some may be mistyped; with some of the words, those with more and rarer ones first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{
     forms::{self, Forms},
@@ -84,11 +84,21 @@ pub(crate) const PASSES: [Pass; 3] = [Pass::All, Pass::Mistyped, Pass::Some];
 
 /// Plans over a dictionary.
 pub(crate) struct Planner<'a, D> {
-    pub(crate) dictionary: &'a D,
-    pub(crate) forms: &'a mut Forms,
+    dictionary: &'a D,
+    forms: &'a mut Forms,
+    /// Words near those that were looked up: several passes ask for the same.
+    known_near: HashMap<String, Vec<Near>>,
 }
 
-impl<D: Dictionary> Planner<'_, D> {
+/// A word near another one, with its distance and its uses.
+type Near = (String, u8, u64);
+
+impl<'a, D: Dictionary> Planner<'a, D> {
+    /// Plans with these words, and finds forms with these stems.
+    pub(crate) fn new(dictionary: &'a D, forms: &'a mut Forms) -> Self {
+        Self { dictionary, forms, known_near: HashMap::new() }
+    }
+
     /// What to look for in a pass; none if it can find nothing that the one before did not.
     pub(crate) fn plan(&mut self, typed: &Typed, pass: Pass) -> Option<Plan> {
         let last = typed.wishes.len().checked_sub(1)?;
@@ -163,7 +173,7 @@ impl<D: Dictionary> Planner<'_, D> {
             Wish::Measure(term) => self.known(vec![term.clone()], 1.0).into_iter().collect(),
         };
         if is_open {
-            let begun = most_used(self.dictionary.begun(wish.text()), BEGUN_MAX);
+            let begun = begun_most(self.dictionary.begun(wish.text()));
             ways.extend(begun.into_iter().map(|(word, _)| Way { terms: vec![word], weight: BEGUN }));
         }
         ways
@@ -207,7 +217,7 @@ impl<D: Dictionary> Planner<'_, D> {
 
     /// Adds the words near those that nothing has; if something has each of them, the words near all of them. Says
     /// whether that added anything.
-    fn correct(&self, typed: &Typed, needs: &mut [Need]) -> bool {
+    fn correct(&mut self, typed: &Typed, needs: &mut [Need]) -> bool {
         if self.correct_unknown(typed, needs) {
             return true;
         }
@@ -220,7 +230,7 @@ impl<D: Dictionary> Planner<'_, D> {
         is_other
     }
 
-    fn correct_unknown(&self, typed: &Typed, needs: &mut [Need]) -> bool {
+    fn correct_unknown(&mut self, typed: &Typed, needs: &mut [Need]) -> bool {
         let mut is_other = false;
         for (wish, need) in typed.wishes.iter().zip(needs).filter(|(_, need)| need.is_empty()) {
             need.extend(self.near_ways(wish));
@@ -229,17 +239,26 @@ impl<D: Dictionary> Planner<'_, D> {
         is_other
     }
 
-    fn near_ways(&self, wish: &Wish) -> Need {
+    fn near_ways(&mut self, wish: &Wish) -> Need {
         let near = self.nearest(wish).into_iter();
         near.map(|(word, distance, _)| Way { terms: vec![word], weight: NEAR[usize::from(distance) - 1] }).collect()
     }
 
     /// Words near a mistyped one, the nearest and most used first, with their distance.
-    fn nearest(&self, wish: &Wish) -> Vec<(String, u8, u64)> {
+    fn nearest(&mut self, wish: &Wish) -> Vec<Near> {
         let Wish::Word(word) = wish else { return Vec::new() };
+        if let Some(known) = self.known_near.get(word) {
+            return known.clone();
+        }
+        let found = self.looked_up(word);
+        self.known_near.insert(word.clone(), found.clone());
+        found
+    }
+
+    fn looked_up(&self, word: &str) -> Vec<Near> {
         let letters = word.chars().count();
-        let mut found: Vec<(String, u8, u64)> = Vec::new();
-        let mut seen = BTreeSet::from([word.clone()]);
+        let mut found: Vec<Near> = Vec::new();
+        let mut seen = BTreeSet::from([word.to_owned()]);
         for (distance, _) in (1..).zip(NEAR_LETTERS).filter(|(_, least)| letters >= *least) {
             let near = most_used(self.dictionary.near(word, distance), NEAR_MAX);
             found.extend(
@@ -253,10 +272,20 @@ impl<D: Dictionary> Planner<'_, D> {
     }
 }
 
+/// Of what a beginning begins, what it may stand for.
+pub(crate) fn begun_most(words: Vec<(String, u64)>) -> Vec<(String, u64)> {
+    most_used(words, BEGUN_MAX)
+}
+
 /// The words with the most uses, of equal ones the first by letter.
 fn most_used(mut words: Vec<(String, u64)>, most: usize) -> Vec<(String, u64)> {
-    words.sort_unstable_by(|(one, uses), (other, others)| others.cmp(uses).then_with(|| one.cmp(other)));
-    words.truncate(most);
+    let order =
+        |(one, uses): &(String, u64), (other, others): &(String, u64)| others.cmp(uses).then_with(|| one.cmp(other));
+    if words.len() > most {
+        words.select_nth_unstable_by(most, order);
+        words.truncate(most);
+    }
+    words.sort_unstable_by(order);
     words
 }
 
@@ -312,7 +341,7 @@ mod tests {
 
     fn said(text: &str, pass: Pass) -> Option<String> {
         let (typed, mut forms) = (typed::read(text, false), Forms::new());
-        let plan = Planner { dictionary: &SHOP, forms: &mut forms }.plan(&typed, pass)?;
+        let plan = Planner::new(&SHOP, &mut forms).plan(&typed, pass)?;
         let need = |need: &Need| need.iter().map(|way| way.terms.join("+")).collect::<Vec<_>>().join("|");
         let all = |needs: &Vec<Need>| needs.iter().map(need).collect::<Vec<_>>().join(" ");
         let alternatives = plan.alternatives.iter().map(all).collect::<Vec<_>>().join(" or ");
@@ -349,7 +378,7 @@ mod tests {
     #[test]
     fn the_last_word_may_be_a_beginning_and_what_was_meant_is_told() {
         let (typed, mut forms) = (typed::read("green mi", true), Forms::new());
-        let mut planner = Planner { dictionary: &SHOP, forms: &mut forms };
+        let mut planner = Planner::new(&SHOP, &mut forms);
         let plan = planner.plan(&typed, Pass::All).expect("a plan");
         assert_eq!(plan.alternatives[0][1], [Way { terms: vec!["milk".to_owned()], weight: BEGUN }]);
         let meant = |planner: &mut Planner<'_, Words>, text: &str| planner.meant(&typed::read(text, false));

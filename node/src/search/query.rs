@@ -43,7 +43,7 @@ pub(super) fn look(view: &View, typed: &Typed, wanted: &Wanted) -> tantivy::Resu
         return Ok(Looked { how: How::Everything, gathered, plan: None, meant: None });
     }
     let mut forms = Forms::new();
-    let mut planner = Planner { dictionary: view, forms: &mut forms };
+    let mut planner = Planner::new(view, &mut forms);
     for pass in plan::PASSES {
         let Some(plan) = planner.plan(typed, pass) else { continue };
         let query = query(&plan, view.fields);
@@ -62,21 +62,13 @@ pub(super) fn look(view: &View, typed: &Typed, wanted: &Wanted) -> tantivy::Resu
 }
 
 fn gather(view: &View, query: &dyn Query, wanted: &Wanted) -> tantivy::Result<Gathered> {
-    let (sieve, name_of, values) = {
+    let (sieve, values) = {
         let book = view.book();
         let values = [book.brands.len(), book.categories.len(), book.attributes.len()];
-        (sieve(view, &book, &wanted.filter), Arc::from(book.name_of.as_slice()), values)
+        (sieve(view, &book, &wanted.filter), values)
     };
     let most = wanted.offset.min(OFFSET_MAX) + wanted.limit.min(PAGE_MAX);
-    let gather = Gather {
-        view,
-        sieve: &sieve,
-        sort: wanted.sort,
-        most,
-        is_counted: wanted.has_facets,
-        name_of: &name_of,
-        values,
-    };
+    let gather = Gather { view, sieve: &sieve, sort: wanted.sort, most, is_counted: wanted.has_facets, values };
     view.searcher.search(query, &gather)
 }
 

@@ -66,6 +66,8 @@ pub(super) fn hits(
 /// Marks what was looked for.
 struct Marker<'a> {
     terms: HashSet<&'a str>,
+    /// What the stems among them begin with: a word that begins otherwise is no form of any, and is not stemmed.
+    stems_begin: HashSet<char>,
     /// What a word may begin with to be marked.
     begun: Option<&'a str>,
     forms: Forms,
@@ -74,9 +76,10 @@ struct Marker<'a> {
 impl<'a> Marker<'a> {
     fn new(plan: &'a Plan, typed: &'a Typed) -> Self {
         let ways = plan.alternatives.iter().flatten().flatten();
-        let terms = ways.flat_map(|way| &way.terms).map(String::as_str).collect();
+        let terms: HashSet<&str> = ways.flat_map(|way| &way.terms).map(String::as_str).collect();
+        let stems_begin = terms.iter().filter_map(|term| forms::stem(term)?.chars().next()).collect();
         let begun = typed.wishes.last().filter(|_| typed.is_open).map(super::typed::Wish::text);
-        Self { terms, begun, forms: Forms::new() }
+        Self { terms, stems_begin, begun, forms: Forms::new() }
     }
 
     fn mark(&mut self, name: &str) -> Vec<Part> {
@@ -99,7 +102,8 @@ impl<'a> Marker<'a> {
         has(&word.text)
             || self.begun.is_some_and(|begun| word.text.starts_with(begun))
             || words::parts(&word.text).into_iter().any(has)
-            || self.forms.stems(&word.text).iter().any(|stem| has(&forms::term(stem)))
+            || word.text.starts_with(|first| self.stems_begin.contains(&first))
+                && self.forms.stems(&word.text).iter().any(|stem| has(&forms::term(stem)))
     }
 
     /// Measures, and chunks that are looked for as one word.

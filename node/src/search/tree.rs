@@ -13,12 +13,18 @@ const DEPTH_MAX: usize = 32;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
     all: HashMap<CategoryId, Category>,
+    /// Those that lie in each.
+    children: HashMap<CategoryId, Vec<CategoryId>>,
 }
 
 impl Tree {
     /// Of these.
     pub(super) fn new(categories: Vec<Category>) -> Self {
-        Self { all: categories.into_iter().map(|category| (category.category_id, category)).collect() }
+        let mut children: HashMap<CategoryId, Vec<CategoryId>> = HashMap::new();
+        for Category { category_id, parent_id, .. } in &categories {
+            parent_id.iter().for_each(|parent| children.entry(*parent).or_default().push(*category_id));
+        }
+        Self { all: categories.into_iter().map(|category| (category.category_id, category)).collect(), children }
     }
 
     /// The category.
@@ -39,7 +45,13 @@ impl Tree {
 
     /// A category and all within it.
     pub(super) fn within(&self, id: CategoryId) -> BTreeSet<CategoryId> {
-        self.all.keys().copied().filter(|one| *one == id || self.up(*one).any(|up| up.category_id == id)).collect()
+        let (mut within, mut next) = (BTreeSet::new(), vec![id]);
+        while let Some(one) = next.pop() {
+            if within.insert(one) {
+                next.extend(self.children.get(&one).into_iter().flatten());
+            }
+        }
+        within
     }
 
     /// How many there are in each category and all within it, by how many there are in each alone.

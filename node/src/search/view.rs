@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLockReadGuard},
+    sync::{Arc, Mutex, PoisonError, RwLockReadGuard},
 };
 
 use outpost_schema::id::ProductId;
@@ -21,7 +21,7 @@ use super::{
     entry::BETWEEN,
     forms,
     index::{Fields, Shared, Shelf, Trouble},
-    plan::Dictionary,
+    plan::{self, Dictionary},
     tree::Tree,
     words::fold,
 };
@@ -109,42 +109,88 @@ pub(super) fn fold_all(text: &str) -> String {
         .join(" ")
 }
 
-/// A column of texts, and the number that each of its own numbers stands for.
+/// Beginnings of so few letters begin many words, and are typed again and again.
+const REMEMBERED_LETTERS: usize = 3;
+
+/// Beginnings that are remembered.
+const REMEMBERED_MAX: usize = 2_000;
+
+/// No value; no number goes so far.
+const NONE: u32 = u32::MAX;
+
+/// No price; no price goes so far down.
+const NO_PRICE: i64 = i64::MIN;
+
+/// One value of each document. Columns are unpacked, because a walk over everything that matches asks for each document:
+/// that is some 30 bytes a product.
 #[derive(Debug, Default)]
-pub(super) struct Numbered {
-    column: Option<Column<u64>>,
+pub(super) struct Numbered(Vec<u32>);
+
+impl Numbered {
+    /// The value of a document.
+    pub(super) fn first(&self, doc: DocId) -> Option<u32> {
+        self.0.get(doc as usize).copied().filter(|number| *number != NONE)
+    }
+}
+
+/// Several values of each document.
+#[derive(Debug, Default)]
+pub(super) struct Several {
+    /// Where those of each document begin, and where the last ones end.
+    starts: Vec<u32>,
     numbers: Vec<u32>,
 }
 
-impl Numbered {
-    /// Reads all values before the book is written in, so that nobody waits for the disk who looks something up.
-    fn open(
-        readers: &FastFieldReaders,
+impl Several {
+    /// Every value of a document.
+    pub(super) fn all(&self, doc: DocId) -> &[u32] {
+        let start = |doc: usize| self.starts.get(doc).map_or(self.numbers.len(), |start| *start as usize);
+        &self.numbers[start(doc as usize)..start(doc as usize + 1)]
+    }
+}
+
+/// Reads texts and numbers them.
+struct Texts<'a> {
+    readers: &'a FastFieldReaders,
+    book: &'a Shared<Book>,
+    /// How many documents there are.
+    documents: DocId,
+}
+
+impl Texts<'_> {
+    /// A column, and the number that each of its own numbers stands for. All values are read before the book is written
+    /// in, so that nobody waits for the disk who looks something up.
+    fn column(
+        &self,
         field: &str,
-        book: &Shared<Book>,
         number: fn(&mut Book, &str) -> u32,
-    ) -> Result<Self, Trouble> {
-        let Some(column) = readers.str(field)? else { return Ok(Self::default()) };
+    ) -> Result<Option<(Column<u64>, Vec<u32>)>, Trouble> {
+        let Some(column) = self.readers.str(field)? else { return Ok(None) };
         let mut texts = Vec::with_capacity(column.num_terms());
         let mut values = column.dictionary().stream().map_err(|error| Trouble::io(&error))?;
         while values.advance() {
             texts.push(String::from_utf8_lossy(values.key()).into_owned());
         }
-        let mut book = book.write().unwrap_or_else(PoisonError::into_inner);
+        let mut book = self.book.write().unwrap_or_else(PoisonError::into_inner);
         let numbers = texts.iter().map(|text| number(&mut book, text)).collect();
-        Ok(Self { column: Some(column.ords().clone()), numbers })
+        Ok(Some((column.ords().clone(), numbers)))
     }
 
-    /// The first value of a document.
-    pub(super) fn first(&self, doc: DocId) -> Option<u32> {
-        let own = self.column.as_ref()?.first(doc)?;
-        self.numbers.get(own as usize).copied()
+    fn one(&self, field: &str, number: fn(&mut Book, &str) -> u32) -> Result<Numbered, Trouble> {
+        let Some((column, numbers)) = self.column(field, number)? else { return Ok(Numbered::default()) };
+        let known = |own: u64| numbers.get(own as usize).copied();
+        Ok(Numbered((0..self.documents).map(|doc| column.first(doc).and_then(known).unwrap_or(NONE)).collect()))
     }
 
-    /// Every value of a document.
-    pub(super) fn all(&self, doc: DocId) -> impl Iterator<Item = u32> + '_ {
-        let own = self.column.iter().flat_map(move |column| column.values_for_doc(doc));
-        own.filter_map(|own| self.numbers.get(own as usize).copied())
+    fn several(&self, field: &str, number: fn(&mut Book, &str) -> u32) -> Result<Several, Trouble> {
+        let Some((column, numbers)) = self.column(field, number)? else { return Ok(Several::default()) };
+        let mut several = Several::default();
+        for doc in 0..self.documents {
+            several.starts.push(u32::try_from(several.numbers.len()).unwrap_or(NONE));
+            let own = column.values_for_doc(doc);
+            several.numbers.extend(own.filter_map(|own| numbers.get(own as usize).copied()));
+        }
+        Ok(several)
     }
 }
 
@@ -153,10 +199,10 @@ impl Numbered {
 pub(super) struct Columns {
     pub(super) brand: Numbered,
     pub(super) category: Numbered,
-    pub(super) attribute: Numbered,
-    pub(super) price: Column<i64>,
+    pub(super) attribute: Several,
+    prices: Vec<i64>,
+    standings: Vec<u8>,
     pub(super) created: Column<i64>,
-    pub(super) standing: Column<u64>,
     pub(super) name: Option<StrColumn>,
     id_high: Column<u64>,
     id_low: Column<u64>,
@@ -167,23 +213,36 @@ pub(super) struct Columns {
 
 impl Columns {
     fn open(part: &SegmentReader, book: &Shared<Book>) -> Result<Self, Trouble> {
-        let readers = part.fast_fields();
-        let brand = Numbered::open(readers, "brand", book, Book::brand)?;
+        let (readers, documents) = (part.fast_fields(), part.max_doc());
+        let texts = Texts { readers, book, documents };
+        let brand = texts.one("brand", Book::brand)?;
         let mut brands: HashMap<u32, u32> = HashMap::new();
-        (0..part.max_doc()).filter_map(|doc| brand.first(doc)).for_each(|brand| *brands.entry(brand).or_default() += 1);
+        (0..documents).filter_map(|doc| brand.first(doc)).for_each(|brand| *brands.entry(brand).or_default() += 1);
+        let (price, standing) = (readers.i64("price")?, readers.u64("standing")?);
+        let said = |doc| standing.first(doc).and_then(|standing| u8::try_from(standing).ok()).unwrap_or(0);
         Ok(Self {
             brand,
-            category: Numbered::open(readers, "category", book, Book::category)?,
-            attribute: Numbered::open(readers, "attribute", book, Book::attribute)?,
-            price: readers.i64("price")?,
+            category: texts.one("category", Book::category)?,
+            attribute: texts.several("attribute", Book::attribute)?,
+            prices: (0..documents).map(|doc| price.first(doc).unwrap_or(NO_PRICE)).collect(),
+            standings: (0..documents).map(said).collect(),
             created: readers.i64("created")?,
-            standing: readers.u64("standing")?,
             name: readers.str("name")?,
             id_high: readers.u64("id_high")?,
             id_low: readers.u64("id_low")?,
             digest: readers.u64("digest")?,
             brands,
         })
+    }
+
+    /// The price of a document, in 1/10,000.
+    pub(super) fn price(&self, doc: DocId) -> Option<i64> {
+        self.prices.get(doc as usize).copied().filter(|price| *price != NO_PRICE)
+    }
+
+    /// How a document stands; see [`super::entry`].
+    pub(super) fn standing(&self, doc: DocId) -> u64 {
+        self.standings.get(doc as usize).copied().map_or(0, u64::from)
     }
 
     /// The product of a document.
@@ -199,7 +258,11 @@ pub(super) struct View {
     pub(super) fields: Fields,
     pub(super) parts: HashMap<SegmentId, Arc<Columns>>,
     pub(super) tree: Tree,
+    /// Which name each attribute has, by number.
+    pub(super) name_of: Arc<[u32]>,
     book: Shared<Book>,
+    /// What short beginnings begin, once it was asked.
+    begun: Mutex<HashMap<String, Vec<(String, u64)>>>,
 }
 
 impl View {
@@ -217,7 +280,8 @@ impl View {
             };
             parts.insert(part.segment_id(), columns);
         }
-        Ok(Self { searcher, fields: shelf.fields, parts, tree, book })
+        let name_of = Arc::from(book.read().unwrap_or_else(PoisonError::into_inner).name_of.as_slice());
+        Ok(Self { searcher, fields: shelf.fields, parts, tree, name_of, book, begun: Mutex::default() })
     }
 
     /// The values by their numbers.
@@ -229,8 +293,7 @@ impl View {
     pub(super) fn products(&self) -> impl Iterator<Item = (ProductId, u64, u64)> + '_ {
         let parts = self.searcher.segment_readers().iter();
         parts.filter_map(|part| Some((part, self.parts.get(&part.segment_id())?))).flat_map(|(part, columns)| {
-            let first = |column: &Column<u64>, doc| column.first(doc).unwrap_or(0);
-            let said = move |doc| (columns.product(doc), first(&columns.standing, doc), first(&columns.digest, doc));
+            let said = move |doc| (columns.product(doc), columns.standing(doc), columns.digest.first(doc).unwrap_or(0));
             part.doc_ids_alive().map(said)
         })
     }
@@ -240,38 +303,57 @@ impl View {
         self.parts.values().filter_map(|part| part.brands.get(&brand)).sum()
     }
 
-    /// The written words that an automaton takes, with their uses. What cannot be read has none: the walk over what
-    /// matches then says what is wrong.
-    fn words(&self, looked_for: impl Fn(Term) -> FuzzyTermQuery, word: &str) -> Vec<(String, u64)> {
-        let mut sum: HashMap<String, u64> = HashMap::new();
-        for field in self.fields.of_terms() {
-            if let Err(error) = self.collect(field, &looked_for(Term::from_field_text(field, word)), &mut sum) {
-                tracing::warn!(%error, "the words of the search index cannot be read");
-            }
-        }
-        sum.into_iter().collect()
-    }
-
-    fn collect(
-        &self,
-        field: Field,
-        looked_for: &FuzzyTermQuery,
-        sum: &mut HashMap<String, u64>,
-    ) -> tantivy::Result<()> {
-        let automaton = looked_for.automaton()?;
-        for part in self.searcher.segment_readers() {
+    fn near_words(&self, word: &str, distance: u8) -> tantivy::Result<Uses> {
+        let mut uses = Uses::default();
+        let term = Term::from_field_text(self.fields.called, word);
+        let automaton = FuzzyTermQuery::new(term, distance, true).automaton()?;
+        for (field, part) in self.dictionaries() {
             let terms = part.inverted_index(field)?;
             let mut found = terms.terms().search(&automaton).into_stream()?;
             while found.advance() {
-                if let Ok(word) = str::from_utf8(found.key())
-                    && forms::is_written(word)
-                {
-                    *sum.entry(word.to_owned()).or_default() += u64::from(found.value().doc_freq);
-                }
+                uses.add(found.key(), found.value().doc_freq);
             }
         }
-        Ok(())
+        Ok(uses)
     }
+
+    fn begun_words(&self, beginning: &str) -> tantivy::Result<Uses> {
+        let mut uses = Uses::default();
+        for (field, part) in self.dictionaries() {
+            let terms = part.inverted_index(field)?;
+            let mut found = terms.terms().range().ge(beginning).into_stream()?;
+            while found.advance() && found.key().starts_with(beginning.as_bytes()) {
+                uses.add(found.key(), found.value().doc_freq);
+            }
+        }
+        Ok(uses)
+    }
+
+    fn dictionaries(&self) -> impl Iterator<Item = (Field, &SegmentReader)> {
+        let parts = self.searcher.segment_readers();
+        self.fields.of_terms().into_iter().flat_map(move |field| parts.iter().map(move |part| (field, part)))
+    }
+}
+
+/// Written words, with how many products each is in.
+#[derive(Default)]
+struct Uses(HashMap<String, u64>);
+
+impl Uses {
+    fn add(&mut self, term: &[u8], documents: u32) {
+        let Some(word) = str::from_utf8(term).ok().filter(|word| forms::is_written(word)) else { return };
+        let uses = u64::from(documents);
+        match self.0.get_mut(word) {
+            Some(sum) => *sum += uses,
+            None => _ = self.0.insert(word.to_owned(), uses),
+        }
+    }
+}
+
+/// What cannot be read has no words: the walk over what matches then says what is wrong.
+fn readable(uses: tantivy::Result<Uses>) -> Vec<(String, u64)> {
+    let uses = uses.inspect_err(|error| tracing::warn!(%error, "the words of the search index cannot be read"));
+    uses.unwrap_or_default().0.into_iter().collect()
 }
 
 impl std::fmt::Debug for View {
@@ -287,10 +369,22 @@ impl Dictionary for View {
     }
 
     fn near(&self, word: &str, distance: u8) -> Vec<(String, u64)> {
-        self.words(|term| FuzzyTermQuery::new(term, distance, true), word)
+        readable(self.near_words(word, distance))
     }
 
     fn begun(&self, beginning: &str) -> Vec<(String, u64)> {
-        self.words(|term| FuzzyTermQuery::new_prefix(term, 0, true), beginning)
+        let words = || plan::begun_most(readable(self.begun_words(beginning)));
+        if beginning.chars().count() > REMEMBERED_LETTERS {
+            return words();
+        }
+        let known = self.begun.lock().unwrap_or_else(PoisonError::into_inner).get(beginning).cloned();
+        known.unwrap_or_else(|| {
+            let words = words();
+            let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+            if begun.len() < REMEMBERED_MAX {
+                begun.insert(beginning.to_owned(), words.clone());
+            }
+            words
+        })
     }
 }
