@@ -149,6 +149,12 @@ impl Several {
     }
 }
 
+/// How a text is numbered.
+type Number = fn(&mut Book, &str) -> u32;
+
+/// A column, and the number in the book of each of its own.
+type Known = (Column<u64>, Vec<u32>);
+
 /// Reads texts and numbers them.
 struct Texts<'a> {
     readers: &'a FastFieldReaders,
@@ -160,11 +166,7 @@ struct Texts<'a> {
 impl Texts<'_> {
     /// A column, and the number that each of its own numbers stands for. All values are read before the book is written
     /// in, so that nobody waits for the disk who looks something up.
-    fn column(
-        &self,
-        field: &str,
-        number: fn(&mut Book, &str) -> u32,
-    ) -> Result<Option<(Column<u64>, Vec<u32>)>, Trouble> {
+    fn column(&self, field: &str, number: Number) -> Result<Option<Known>, Trouble> {
         let Some(column) = self.readers.str(field)? else { return Ok(None) };
         let mut texts = Vec::with_capacity(column.num_terms());
         let mut values = column.dictionary().stream().map_err(|error| Trouble::io(&error))?;
@@ -176,13 +178,13 @@ impl Texts<'_> {
         Ok(Some((column.ords().clone(), numbers)))
     }
 
-    fn one(&self, field: &str, number: fn(&mut Book, &str) -> u32) -> Result<Numbered, Trouble> {
+    fn one(&self, field: &str, number: Number) -> Result<Numbered, Trouble> {
         let Some((column, numbers)) = self.column(field, number)? else { return Ok(Numbered::default()) };
         let known = |own: u64| numbers.get(own as usize).copied();
         Ok(Numbered((0..self.documents).map(|doc| column.first(doc).and_then(known).unwrap_or(NONE)).collect()))
     }
 
-    fn several(&self, field: &str, number: fn(&mut Book, &str) -> u32) -> Result<Several, Trouble> {
+    fn several(&self, field: &str, number: Number) -> Result<Several, Trouble> {
         let Some((column, numbers)) = self.column(field, number)? else { return Ok(Several::default()) };
         let mut several = Several::default();
         for doc in 0..self.documents {
