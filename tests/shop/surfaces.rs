@@ -51,6 +51,7 @@ async fn goods_are_held_over_the_line_and_sold_without_it_once_they_are_allotted
     let promises = office.does("stock promises TEA").await;
     assert!(promises.contains("hold") && promises.contains('3'), "{promises}");
     till.refuses("hold place TEAx99", "nothing_left").await;
+    till.refuses("hold release 01900000-0000-7000-8000-000000000009", "unknown_hold").await;
 
     assert!(till.does(&format!("hold allot {hold}")).await.contains("may be sold here now"));
     till.refuses(&format!("hold release {hold}"), "hold_closed").await;

@@ -151,12 +151,22 @@ async fn line(app: &Arc<App>) -> Result<(Uplink, Standing), Failed> {
 /// Head office says no, or cannot be heard: then nobody knows whether it was done, and a repeat is answered.
 fn refused(trouble: Trouble) -> Failed {
     match trouble {
-        Trouble::Told(problem) => Failed { status: StatusCode::CONFLICT, problem, detail: None },
+        Trouble::Told(problem) => Failed { status: status_of(&problem.code), problem, detail: None },
         Trouble::Busy(problem, _) | Trouble::Garbled(problem) => Failed::line(problem),
         Trouble::Cut(why) => {
             let sentence =
                 format!("head office cannot be reached ({why}), and only it can hold anything; try again later");
             Failed::line(Problem::new("line_cut", sentence))
         }
+    }
+}
+
+/// As head office itself calls it: what is not there, what cannot be wanted, and what cannot be had now.
+fn status_of(code: &str) -> StatusCode {
+    match code {
+        "unknown_hold" | "unknown_stock" => StatusCode::NOT_FOUND,
+        "bad_seconds" | "bad_lines" => StatusCode::UNPROCESSABLE_ENTITY,
+        "recovering" | "database_away" | "internal" => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::CONFLICT,
     }
 }

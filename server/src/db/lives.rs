@@ -24,6 +24,14 @@ pub struct Elder {
     pub epoch: Option<EpochId>,
 }
 
+/// What a life begins as after the newest one, `l`, of a device `n`: a closed device stays closed, and a suspended one
+/// suspended, also where its newest life was frozen before it was.
+const NEXT: &str = "case
+    when n.retired_at is not null then 'retired'
+    when exists (select from concerns c
+                 where c.kind = 'suspended' and c.subject = n.node_id::text and c.closed_at is null) then 'suspended'
+    else life_after(l.state) end";
+
 /// Locks the caller's device, so that its lives are numbered one after another; none if it has no such life.
 ///
 /// # Errors
@@ -31,14 +39,16 @@ pub struct Elder {
 pub async fn lock_elder(tx: &Tx, caller: Caller) -> Result<Option<Elder>, Error> {
     let row = tx
         .query_opt(
-            "select n.prefix, (select max(number) from incarnations where node_id = n.node_id) as lives,
+            &format!(
+                "select n.prefix, (select max(number) from incarnations where node_id = n.node_id) as lives,
                     (select epoch_id from epochs where number > (select min(number) from epochs)
                      order by number desc limit 1) as epoch,
-                    (select life_after(state) from incarnations where node_id = n.node_id order by number desc limit 1)
+                    (select {NEXT} from incarnations l where l.node_id = n.node_id order by l.number desc limit 1)
              from nodes n
              where n.node_id = $1
                and exists (select from incarnations where node_id = n.node_id and incarnation_id = $2)
-             for no key update of n",
+             for no key update of n"
+            ),
             &[&caller.node_id, &caller.incarnation_id],
         )
         .await?;
@@ -66,14 +76,17 @@ pub async fn device(tx: &Tx, life: IncarnationId) -> Result<Option<NodeId>, Erro
 pub async fn begin_forgotten(tx: &Tx, card: &Card, now: Timestamp) -> Result<bool, Error> {
     let begun = tx
         .execute(
-            "with elder as (
-                 select incarnation_id, number, state from incarnations where node_id = $2 order by number desc limit 1
-             ), over as (
-                 update incarnations i set state = 'superseded' from elder e
-                 where i.incarnation_id = e.incarnation_id and i.state in ('active', 'suspended')
-             )
-             insert into incarnations (incarnation_id, node_id, number, prefix, after_id, created_at, state)
-             select $1, $2, e.number + 1, $3, e.incarnation_id, $4, life_after(e.state) from elder e",
+            &format!(
+                "with elder as (
+                     select incarnation_id, node_id, number, state from incarnations where node_id = $2
+                     order by number desc limit 1
+                 ), over as (
+                     update incarnations i set state = 'superseded' from elder e
+                     where i.incarnation_id = e.incarnation_id and i.state in ('active', 'suspended')
+                 )
+                 insert into incarnations (incarnation_id, node_id, number, prefix, after_id, created_at, state)
+                 select $1, $2, l.number + 1, $3, l.incarnation_id, $4, {NEXT} from elder l join nodes n using (node_id)"
+            ),
             &[&card.incarnation_id, &card.node_id, &card.prefix, &now],
         )
         .await?;

@@ -72,7 +72,10 @@ async fn take_away_within(server: &Server, tx: &Tx, of: (NodeId, Act), agreed: i
 }
 
 async fn lose(server: &Server, tx: &Tx, device: &Device, signed: &Signed) -> Result<BTreeSet<StockKey>, Error> {
-    suspend_within(server, tx, device, signed).await?;
+    // One that is closed sells nothing as it is, and nobody could end the concern.
+    if device.retired_at.is_none() {
+        suspend_within(server, tx, device, signed).await?;
+    }
     let lives = device.incarnations();
     let act = written_off::Act { act_id: signed.act_id, note: signed.note.as_deref(), at: server.now() };
     let lost = written_off::write_off(tx, &lives, act).await?;

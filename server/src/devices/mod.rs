@@ -26,6 +26,7 @@ use crate::{
     error::Error,
     grants,
     server::Server,
+    withdraw,
 };
 
 /// Who does it, and why.
@@ -228,6 +229,11 @@ fn suspended(device: &Device, signed: &Signed, is_retired: bool) -> Raised {
 async fn resume_within(server: &Server, tx: &Tx, device: &Device) -> Result<(), Error> {
     rows::set_state(tx, device.node_id, IncarnationState::Suspended, IncarnationState::Active).await?;
     concerns::close(tx, &[(ConcernKind::Suspended, device.node_id.to_string())], server.now()).await?;
+    // What it has to spare of rows that are short it is asked for from now on.
+    let newest = device.lives.last().map(|life| life.incarnation_id);
+    if let Some(life) = newest {
+        withdraw::look_at(server, tx, Some(life)).await?;
+    }
     for home in rows::homes(tx, device.node_id).await? {
         grants::top_up_warehouse(server, tx, home).await?;
     }

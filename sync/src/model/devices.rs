@@ -30,6 +30,8 @@ impl Ledger {
     pub(super) fn resume(&mut self, node_id: NodeId) {
         self.set_state(node_id, IncarnationState::Suspended, IncarnationState::Active);
         self.close_concerns(vec![(ConcernKind::Suspended, node_id.to_string())]);
+        // What it has to spare of rows that are short it is asked for from now on.
+        self.look_at_short_rows();
         let homes = self.homes.iter().filter(|(_, of)| **of == node_id).map(|(home, _)| *home);
         homes.collect::<Vec<_>>().into_iter().for_each(|home| self.top_up_warehouse(home));
     }

@@ -122,7 +122,8 @@ impl Ledger {
         }
         let newest = self.lives(author.node_id).max_by_key(|journal| journal.number);
         let (number, after) = newest.map_or((0, None), |journal| (journal.number, Some(journal.author.incarnation_id)));
-        let mut state = IncarnationState::Active;
+        let told_off = self.concerns.contains_key(&(ConcernKind::Suspended, author.node_id.to_string()));
+        let mut state = if told_off { IncarnationState::Suspended } else { IncarnationState::Active };
         if let Some(elder) = after.and_then(|elder| self.journals.get_mut(&elder)) {
             if elder.is_suspended() {
                 state = IncarnationState::Suspended;

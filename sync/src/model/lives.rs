@@ -43,7 +43,9 @@ impl Ledger {
         let number = self.lives(node_id).map(|journal| journal.number).max().unwrap_or_default() + 1;
         // A suspended device stays suspended.
         let newest = self.lives(node_id).max_by_key(|journal| journal.number);
-        let is_suspended = newest.is_some_and(Journal::is_suspended);
+        let told_off = self.concerns.contains_key(&(ConcernKind::Suspended, node_id.to_string()));
+        // Also where its newest life was frozen before it was.
+        let is_suspended = told_off || newest.is_some_and(Journal::is_suspended);
         let Some(journal) = self.journals.get_mut(&elder) else { return String::new() };
         journal.supersede();
         let in_doubt = journal.open_units();

@@ -130,7 +130,20 @@ async fn a_suspended_home_gets_nothing_until_it_is_resumed() {
 
 #[tokio::test]
 async fn whoever_begins_another_life_stays_suspended() {
+    begins_another_life_suspended("active").await;
+}
+
+#[tokio::test]
+async fn a_device_whose_journal_was_frozen_before_it_was_suspended_stays_suspended_too() {
+    begins_another_life_suspended("frozen").await;
+}
+
+/// A till that is suspended while its newest life is this.
+async fn begins_another_life_suspended(state: &str) {
     let lent = Lent::open(202).await;
+    let life = lent.till.caller().incarnation_id;
+    let sql = format!("update incarnations set state = '{state}' where incarnation_id = '{life}'");
+    lent.shop.client.execute(&sql, &[]).await.unwrap();
     devices::suspend(&lent.shop.server, lent.node(), &signed(1)).await.unwrap();
     let wanted = outpost_sync::wire::LifeWanted {
         incarnation_id: outpost_schema::id::IncarnationId(Uuid::from_u128(77)),
@@ -228,6 +241,8 @@ async fn a_device_is_closed_when_it_has_told_all_and_given_all_back() {
     let kinds = lent.shop.concern_kinds().await;
     assert_eq!(kinds, ["owed"], "and of what waited, what was sold of nothing");
     assert_eq!(code(devices::resume(&lent.shop.server, node, &signed(2)).await), "retired");
+    devices::write_off(&lent.shop.server, node, 0, &signed(3)).await.unwrap();
+    assert_eq!(lent.shop.concern_kinds().await, ["owed"], "nobody could end a suspension of what is closed");
 
     // Its name stays taken, and a fact of it is one all the same.
     let wanted = crate::nodes::NodeWanted {

@@ -204,6 +204,21 @@ async fn who_was_out_of_reach_when_the_last_one_told_is_asked_once_it_is_heard()
 }
 
 #[tokio::test]
+async fn a_device_that_was_suspended_meanwhile_is_asked_back_for_what_is_short_once_it_goes_on() {
+    let mut depot = Depot::open(203).await;
+    let before = depot.pull(None).await;
+    let signed = |act| Signed { act_id: Uuid::from_u128(act), by: "Ada".to_owned(), note: None };
+    let node = depot.till.card.node_id;
+    devices::suspend(&depot.shop.server, node, &signed(1)).await.unwrap();
+    depot.break_some(8).await;
+    let after = depot.pull(Some(&before)).await;
+    depot.pull(Some(&after)).await;
+    assert_eq!((depot.level().await, depot.told().await.keep), ((2, 4), None));
+    devices::resume(&depot.shop.server, node, &signed(2)).await.unwrap();
+    assert_eq!(depot.told().await.keep, Some(2));
+}
+
+#[tokio::test]
 async fn who_is_out_of_reach_is_waited_for_until_it_is_given_up() {
     let mut depot = Depot::open(193).await;
     let hold = depot.hold(6).await;
