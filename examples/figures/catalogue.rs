@@ -7,15 +7,15 @@ use outpost_node::{Node, time::Real};
 use outpost_schema::{
     catalogue::{Category, Product},
     feed::{Aggregate, Stock},
-    id::{CategoryId, EpochId, ProductId},
+    id::{CategoryId, ProductId},
     quantity::Unit,
 };
-use outpost_sync::{round::Local as _, wire::Page};
+use outpost_sync::round::Local as _;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
-    goods::{THEN, warehouse_id},
+    goods::{THEN, page_of, warehouse_id},
     report::Outcome,
     till,
 };
@@ -112,17 +112,5 @@ fn some(product_id: ProductId) -> Stock {
 pub fn tell(node: &Node, aggregates: Vec<Aggregate>) -> Outcome {
     let asked = node.cursor()?;
     let next = asked.as_deref().and_then(|cursor| cursor.parse::<u64>().ok()).unwrap_or(0) + 1;
-    let page = Page {
-        epoch: EpochId(Uuid::from_u128(1)),
-        cursor: next.to_string(),
-        level: false,
-        seen: "1:1:".to_owned(),
-        aggregates,
-        acked: Vec::new(),
-        others: Vec::new(),
-        server_time: THEN,
-        protocol: outpost_sync::wire::PROTOCOL,
-        recovering: false,
-    };
-    Ok(node.apply(asked.as_deref(), &page)?)
+    Ok(node.apply(asked.as_deref(), &page_of(aggregates, next.to_string(), false))?)
 }

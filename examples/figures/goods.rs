@@ -125,14 +125,15 @@ pub fn pages() -> impl Iterator<Item = (Option<String>, Page)> {
         let mut told = vec![Aggregate::Warehouse(warehouse)];
         told.extend(numbers.flat_map(|number| aggregates(number, &mut chance)));
         let asked = (page > 0).then(|| format!("page {page}"));
-        (asked, page_of(told, page + 1, (page + 1) * A_PAGE >= PRODUCTS))
+        (asked, page_of(told, format!("page {}", page + 1), (page + 1) * A_PAGE >= PRODUCTS))
     })
 }
 
-fn page_of(aggregates: Vec<Aggregate>, next: usize, level: bool) -> Page {
+/// A page of these.
+pub fn page_of(aggregates: Vec<Aggregate>, cursor: String, level: bool) -> Page {
     Page {
         epoch: EpochId(spread(5, 0)),
-        cursor: format!("page {next}"),
+        cursor,
         level,
         seen: "1:1:".to_owned(),
         aggregates,

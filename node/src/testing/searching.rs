@@ -224,17 +224,22 @@ fn what_changes_is_found_as_it_is_and_nothing_else_is_indexed() {
     agrees(&search);
 }
 
+/// What differs once the index has caught up, with a mistake in that.
+fn differences_after(shop: &Shop, bug: Option<Bug>) -> usize {
+    planted::plant(bug);
+    let search = search(shop);
+    search.catch_up().expect("catches up");
+    planted::plant(None);
+    search.differences().expect("compares").len()
+}
+
 /// What is left out of an index that was not kept while the shop went on.
 fn tail(bug: Option<Bug>) -> usize {
     let shop = grocer();
     search(&shop).catch_up().expect("builds");
     let shop = shop.reopened();
     tell(&shop, good(106, "Matcha", "Ada", "9.00", DRINKS));
-    planted::plant(bug);
-    let search = search(&shop);
-    search.catch_up().expect("catches up");
-    planted::plant(None);
-    search.differences().expect("compares").len()
+    differences_after(&shop, bug)
 }
 
 #[test]
@@ -259,11 +264,7 @@ fn put_back(bug: Option<Bug>) -> usize {
     let shop = Shop { node, folder, pages };
     // As far as the index is, but it is another past.
     tell(&shop, good(107, "Rooibos", "Ada", "9.00", DRINKS));
-    planted::plant(bug);
-    let search = search(&shop);
-    search.catch_up().expect("catches up");
-    planted::plant(None);
-    search.differences().expect("compares").len()
+    differences_after(&shop, bug)
 }
 
 #[test]
