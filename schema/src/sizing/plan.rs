@@ -36,14 +36,16 @@ pub struct Move {
 
 /// Says what is granted of `available` units, and who else is asked to give back because that is not enough.
 ///
-/// What all near holders have and what is available is shared by [`shares`]; whoever is low and has less than its
-/// share is topped up, and whoever has more than that is asked: above the high mark of its share, or down to it if
-/// somebody waits. Nothing moves where everybody is between the marks, so doing as it says once leaves nothing to do.
+/// What all near holders have and what is available is shared by [`shares`]; whoever is low is topped up, while it is
+/// scarce to its share of a part only, and whoever has more than its share of all is asked: above the high mark of that,
+/// or down to it if somebody waits. Nothing moves where everybody is between the marks, so doing as it says once leaves
+/// nothing to do.
 pub fn plan(available: i64, holders: &[Holder]) -> Vec<Move> {
     let near = |holder: &&Holder| holder.is_near;
     let pool = holders.iter().filter(near).map(|holder| holder.open).sum::<i64>() + available.max(0);
-    let fair = shares(pool, &holders.iter().map(Holder::claim).collect::<Vec<_>>());
-    let lacks: Vec<Claim> = holders.iter().zip(&fair).map(|(holder, fair)| holder.lack(*fair)).collect();
+    let claims: Vec<Claim> = holders.iter().map(Holder::claim).collect();
+    let (fair, ready) = (shares(pool, &claims), shares(to_share(pool, holders), &claims));
+    let lacks: Vec<Claim> = holders.iter().zip(&ready).map(|(holder, ready)| holder.lack(*ready)).collect();
     let missing = lacks.iter().map(|lack| lack.most).sum::<i64>() - available.max(0);
     let more = if is_planted(Bug::RecalledCountedFree) { missing.max(0) } else { 0 };
     let granted = shares(available + more, &lacks);
@@ -53,6 +55,15 @@ pub fn plan(available: i64, holders: &[Holder]) -> Vec<Move> {
     let urgent: i64 = holders.iter().zip(&granted).filter(|(holder, _)| holder.is_near).map(unmet).sum();
     recall(missing - coming, urgent - coming, holders, &fair, &mut moves);
     moves
+}
+
+/// Up to what of a pool it is topped up: all, if everybody can be full of it. While it is scarce a third stays at head
+/// office, which sells it to whoever asks: so it lies behind no cut line while somebody elsewhere is refused. Whoever
+/// waits has a share in all there is.
+fn to_share(pool: i64, holders: &[Holder]) -> i64 {
+    let wanted: i64 = holders.iter().map(|holder| holder.claim().most).sum();
+    let waited_for: i64 = holders.iter().filter(|holder| holder.is_near).map(Holder::waited_for).sum();
+    if wanted <= pool { pool } else { (pool * 2 / 3).max(waited_for.min(pool)) }
 }
 
 /// Says what each keeps at most of a row of which so many units more are promised than are there: what near holders
@@ -72,15 +83,20 @@ impl Holder {
     /// Its claim to what there is. Whoever waits wants what it has, too: if only what is missing counted, each unit that
     /// came would make its claim smaller, and two who wait would hand one unit to and fro.
     fn claim(&self) -> Claim {
-        let wanted = if self.asked > 0 { self.open + self.asked } else { 0 };
+        let wanted = self.waited_for();
         let most = if self.is_near { self.marks.full.max(wanted) } else { 0 };
         Claim { weight: self.weight.saturating_add(wanted.saturating_mul(super::PARTS)), most }
     }
 
+    /// What somebody at its till waits to have there; nothing if nobody does.
+    fn waited_for(&self) -> i64 {
+        if self.asked > 0 { self.open + self.asked } else { 0 }
+    }
+
     /// What it lacks of its share, if it is to be topped up.
-    fn lack(&self, fair: i64) -> Claim {
-        let is_due = self.is_near && (self.asked > 0 || self.open < Marks::around(fair).low);
-        Claim { most: if is_due { (fair - self.open).max(0) } else { 0 }, ..self.claim() }
+    fn lack(&self, ready: i64) -> Claim {
+        let is_due = self.is_near && (self.asked > 0 || self.open < Marks::around(ready).low);
+        Claim { most: if is_due { (ready - self.open).max(0) } else { 0 }, ..self.claim() }
     }
 }
 

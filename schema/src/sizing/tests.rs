@@ -118,6 +118,16 @@ fn whoever_is_low_is_topped_up_and_the_others_are_left_alone() {
 }
 
 #[test]
+fn while_units_are_scarce_a_third_of_them_waits_at_head_office_for_whoever_asks() {
+    let both = [holder(0, 8), holder(0, 8)];
+    assert_eq!(grants(&plan(16, &both)), [8, 8], "there is enough");
+    assert_eq!(grants(&plan(9, &both)), [3, 3]);
+    assert_eq!(grants(&plan(1, &both)), [0, 0], "the last unit goes where it is sold");
+    let waiting = Holder { asked: 1, ..holder(0, 8) };
+    assert_eq!(grants(&plan(1, &[both[0], waiting])), [0, 1], "to somebody who waits");
+}
+
+#[test]
 fn when_units_run_short_whoever_has_far_too_many_is_asked() {
     let moves = plan(1, &[holder(0, 8), holder(30, 8), holder(10, 8)]);
     assert_eq!((grants(&moves), keeps(&moves)), (vec![1, 0, 0], vec![None, Some(23), None]));
