@@ -107,6 +107,7 @@ impl Town {
         plan.write_stock([&files[0], &files[1], &files[2]])?;
         let rejects = self.data.join("rejected.csv");
         let rejects = rejects.to_str().ok_or("the data folder's path is not UTF-8")?;
+        show_office(&self.data, &["synonyms", "add", "courgette", "zucchini"])?;
         show_office(
             &self.data,
             &["import", "products", &plan::catalogue(), "--in-store-barcodes", "--rejects", rejects],

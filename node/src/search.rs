@@ -13,6 +13,7 @@ mod forms;
 mod gather;
 mod index;
 mod keeper;
+mod meanings;
 mod measure;
 mod past;
 mod plan;
@@ -33,10 +34,11 @@ use std::{
 use outpost_schema::{
     id::{CategoryId, ProductId},
     money::{Currency, Money},
+    planted::{Bug, is_planted},
 };
 use serde::{Deserialize, Serialize};
 
-use self::{bell::Bell, gather::Gathered, keeper::Keeper, past::Past, view::View};
+use self::{bell::Bell, forms::Forms, gather::Gathered, keeper::Keeper, meanings::Meanings, past::Past, view::View};
 pub use self::{
     facets::{CategoryCount, Facets, PriceRange, StockCount, ValueCount},
     index::{FOLDER, Trouble},
@@ -44,7 +46,12 @@ pub use self::{
     shown::{Hit, Part},
     suggest::Suggested,
 };
-use crate::{catalogue, db::identity, error::Error, node::Node};
+use crate::{
+    catalogue,
+    db::{identity, synonyms},
+    error::Error,
+    node::Node,
+};
 
 /// Products on a page at most.
 pub const PAGE_MAX: usize = 200;
@@ -126,7 +133,7 @@ pub enum How {
     Code,
     /// Nothing was typed: everything.
     Everything,
-    /// Products that have all words.
+    /// Products that have all words, or what means the same.
     AllWords,
     /// Nothing has all words; with a letter or two changed, these have.
     Mistyped,
@@ -163,6 +170,8 @@ pub struct Search {
     keeper: Arc<Keeper>,
     bell: Arc<Bell>,
     past: Past,
+    /// What words mean besides, and the mark that the database's synonyms had then.
+    meanings: Mutex<Option<([u8; 8], Arc<Meanings>)>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     is_on_call: bool,
 }
@@ -190,7 +199,8 @@ impl Search {
 
     fn new(node: Arc<Node>, is_on_call: bool) -> Self {
         let keeper = Arc::new(Keeper::new(node));
-        Self { keeper, bell: Arc::default(), past: Past::default(), thread: Mutex::default(), is_on_call }
+        let (meanings, thread) = (Mutex::default(), Mutex::default());
+        Self { keeper, bell: Arc::default(), past: Past::default(), meanings, thread, is_on_call }
     }
 
     /// Indexes what changed, now; for whoever does not let a thread do it.
@@ -215,7 +225,10 @@ impl Search {
             return Ok(found);
         }
         let found = match self.keeper.view() {
-            Some(view) => self.guarded(|| indexed(self.keeper.node(), &view, wanted))?,
+            Some(view) => {
+                let meanings = self.meanings()?;
+                self.guarded(|| indexed(self.keeper.node(), &view, &meanings, wanted))?
+            }
             None => None,
         };
         let mut found = found.map_or_else(|| self.plain(text, wanted), Ok)?;
@@ -246,6 +259,22 @@ impl Search {
     /// If the database cannot be read.
     pub fn differences(&self) -> Result<Vec<ProductId>, Error> {
         self.keeper.differences()
+    }
+
+    /// What words mean besides, as the database says now.
+    fn meanings(&self) -> Result<Arc<Meanings>, Error> {
+        let db = self.keeper.node().db();
+        let mark = db.read(synonyms::mark)?;
+        let mut known = self.meanings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((kept, meanings)) = &*known
+            && (*kept == mark || is_planted(Bug::SynonymsRemembered))
+        {
+            return Ok(Arc::clone(meanings));
+        }
+        let (mark, groups) = db.read(|conn| Ok((synonyms::mark(conn)?, synonyms::all(conn)?)))?;
+        let meanings = Arc::new(Meanings::of(&groups, &mut Forms::new()));
+        *known = Some((mark, Arc::clone(&meanings)));
+        Ok(meanings)
     }
 
     /// What has this very code.
@@ -334,9 +363,9 @@ enum NotFound {
 }
 
 /// Finds in the index, pass after pass.
-fn indexed(node: &Node, view: &View, wanted: &Wanted) -> Result<Found, NotFound> {
+fn indexed(node: &Node, view: &View, meanings: &Meanings, wanted: &Wanted) -> Result<Found, NotFound> {
     let typed = typed::read(&wanted.text, wanted.is_typing);
-    let looked = query::look(view, &typed, wanted)?;
+    let looked = query::look(view, meanings, &typed, wanted)?;
     let Gathered { total, top, counts, .. } = looked.gathered;
     let shown = top.into_iter().skip(wanted.offset.min(OFFSET_MAX));
     let hits = shown::hits(node, shown, looked.plan.as_ref(), &typed)?;

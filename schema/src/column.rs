@@ -10,7 +10,8 @@ use crate::{
     device::{IncarnationState, LifeReason, NodeKind},
     id::{
         AddressId, BackupId, CartId, CategoryId, ConcernId, DeliveryId, EpochId, HoldId, IncarnationId, NodeId,
-        OrderId, OrderItemId, PaymentId, ProductId, ReturnId, ReviewId, RuleId, TransferId, UserId, WarehouseId,
+        OrderId, OrderItemId, PaymentId, ProductId, ReturnId, ReviewId, RuleId, SynonymsId, TransferId, UserId,
+        WarehouseId,
     },
     journal::Hash,
     money::{Currency, Money},
@@ -83,7 +84,7 @@ mod sqlite {
 
     ids! {
         AddressId BackupId CartId CategoryId ConcernId DeliveryId EpochId HoldId IncarnationId NodeId OrderId
-        OrderItemId PaymentId ProductId ReturnId ReviewId RuleId TransferId UserId WarehouseId
+        OrderItemId PaymentId ProductId ReturnId ReviewId RuleId SynonymsId TransferId UserId WarehouseId
     }
 
     integers! {
@@ -179,7 +180,7 @@ mod postgres {
 
     ids! {
         AddressId BackupId CartId CategoryId ConcernId DeliveryId EpochId HoldId IncarnationId NodeId OrderId
-        OrderItemId PaymentId ProductId ReturnId ReviewId RuleId TransferId UserId WarehouseId
+        OrderItemId PaymentId ProductId ReturnId ReviewId RuleId SynonymsId TransferId UserId WarehouseId
     }
 
     words! {

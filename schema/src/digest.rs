@@ -30,7 +30,7 @@ pub const FORM: u16 = 1;
 
 /// What is compared, in the order of a walk. A late verdict is not: it is part of the node's own
 /// journal, which has a chain of hashes, and no image of anything.
-pub const COMPARED: [Kind; 16] = [
+pub const COMPARED: [Kind; 17] = [
     Kind::Warehouse,
     Kind::Category,
     Kind::Product,
@@ -47,6 +47,7 @@ pub const COMPARED: [Kind; 16] = [
     Kind::Return,
     Kind::Rule,
     Kind::Confirmation,
+    Kind::Synonyms,
 ];
 
 /// The digest of one aggregate.
@@ -96,7 +97,8 @@ pub const fn counts(aggregate: &Aggregate) -> bool {
         | Aggregate::Delivery(_)
         | Aggregate::Return(_)
         | Aggregate::Rule(_)
-        | Aggregate::Confirmation(_) => true,
+        | Aggregate::Confirmation(_)
+        | Aggregate::Synonyms(_) => true,
     }
 }
 
@@ -248,6 +250,7 @@ fn canonical(mut aggregate: Aggregate) -> Aggregate {
         | Aggregate::Delivery(_)
         | Aggregate::Rule(_)
         | Aggregate::Confirmation(_)
+        | Aggregate::Synonyms(_)
         | Aggregate::Gone(_) => {}
     }
     aggregate

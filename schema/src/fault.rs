@@ -41,6 +41,43 @@ pub enum Fault {
     /// A scan that cannot be read, or a label that cannot be sold by.
     #[error(transparent)]
     Unread(#[from] crate::scan::Unread),
+    /// A synonym that is a number or a code, or has one in it.
+    #[error("{phrase:?} has a digit; a number or a code means itself alone, so leave it out")]
+    SynonymWithDigits {
+        /// What was given.
+        phrase: String,
+    },
+    /// A group in which nothing means the same as anything.
+    #[error(
+        "synonyms are two words or more, such as `soft drink, soda, pop`; or one way, such as `trainers => sneakers`"
+    )]
+    NotSynonyms,
+    /// One phrase twice in a group.
+    #[error("{phrase:?} stands in this group twice; say it once")]
+    SynonymTwice {
+        /// Which.
+        phrase: String,
+    },
+    /// One phrase in more groups than a search looks at.
+    #[error(
+        "{phrase:?} would stand in more than {max} groups of synonyms; take it out of one first, or join two of them"
+    )]
+    SynonymTooOften {
+        /// Which.
+        phrase: String,
+        /// How many there may be.
+        max: usize,
+    },
+    /// More of something than there may be.
+    #[error("there are {count} {what}; the limit is {max}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many were given.
+        count: usize,
+        /// How many are allowed.
+        max: usize,
+    },
     /// Two rules about the same thing.
     #[error("two of these rules are about the same; say it once")]
     RuleTwice,
@@ -150,6 +187,11 @@ impl Fault {
             Self::NotABarcode => "not_a_barcode",
             Self::WrongCheckDigit => "wrong_check_digit",
             Self::Unread(unread) => unread.code(),
+            Self::SynonymWithDigits { .. } => "synonym_with_digits",
+            Self::NotSynonyms => "not_synonyms",
+            Self::SynonymTwice { .. } => "synonym_twice",
+            Self::SynonymTooOften { .. } => "synonym_too_often",
+            Self::TooMany { .. } => "too_many",
             Self::RuleTwice => "rule_twice",
             Self::Empty { .. } => "empty",
             Self::TooLong { .. } => "too_long",

@@ -18,6 +18,7 @@ use crate::{
     returned::Return,
     rule::Rule,
     stock::StockKey,
+    synonym::Synonyms,
     transfer::Transfer,
     verdict::{Concern, Verdict},
 };
@@ -66,11 +67,13 @@ pub enum Kind {
     Rule,
     /// [`Confirmation`], key: the order.
     Confirmation,
+    /// [`Synonyms`], key: the group's id.
+    Synonyms,
 }
 
 impl Kind {
     /// Every kind, by number.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Warehouse,
         Self::Category,
         Self::Product,
@@ -88,6 +91,7 @@ impl Kind {
         Self::Return,
         Self::Rule,
         Self::Confirmation,
+        Self::Synonyms,
     ];
 
     /// The number that the feed's table and cursors hold; never reused.
@@ -110,6 +114,7 @@ impl Kind {
             Self::Return => 13,
             Self::Rule => 20,
             Self::Confirmation => 21,
+            Self::Synonyms => 22,
         }
     }
 
@@ -137,7 +142,8 @@ impl Kind {
             | Self::Delivery
             | Self::Return
             | Self::Rule
-            | Self::Confirmation => 1,
+            | Self::Confirmation
+            | Self::Synonyms => 1,
             Self::Stock | Self::Verdict => 2,
             Self::Allotment => 3,
         }
@@ -264,6 +270,8 @@ pub enum Aggregate {
     Rule(Box<Rule>),
     /// See [`Kind::Confirmation`].
     Confirmation(Confirmation),
+    /// See [`Kind::Synonyms`].
+    Synonyms(Box<Synonyms>),
     /// It is no longer there, or no longer in this node's scope.
     Gone(Key),
 }
@@ -296,6 +304,7 @@ impl Aggregate {
             Self::Return(back) => one(Kind::Return, back.return_id.0),
             Self::Rule(rule) => one(Kind::Rule, rule.rule_id.0),
             Self::Confirmation(one_of) => one(Kind::Confirmation, one_of.order_id.0),
+            Self::Synonyms(synonyms) => one(Kind::Synonyms, synonyms.synonyms_id.0),
             Self::Gone(key) => key.clone(),
         }
     }

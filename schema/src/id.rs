@@ -95,6 +95,8 @@ ids! {
     DeliveryId,
     /// Something that head office laid down.
     RuleId,
+    /// A group of synonyms.
+    SynonymsId,
 }
 
 impl UserId {

@@ -32,6 +32,7 @@ pub mod settle;
 pub mod settlement;
 pub mod sizing;
 pub mod stock;
+pub mod synonym;
 pub mod text;
 pub mod transfer;
 pub mod verdict;

@@ -116,6 +116,8 @@ bugs! {
     IndexTailForgotten,
     /// The counts beside what was found are of what was found without the filters.
     CountsUnfiltered,
+    /// What words mean besides is searched for as it was when somebody first searched.
+    SynonymsRemembered,
 }
 
 thread_local! {

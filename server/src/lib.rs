@@ -38,6 +38,7 @@ pub mod rules;
 pub mod server;
 pub mod settle;
 pub mod stage;
+pub mod synonyms;
 pub mod testing;
 pub mod time;
 pub mod transfers;

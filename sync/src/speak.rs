@@ -87,6 +87,7 @@ impl Since for Kind {
             Self::Transfer | Self::Delivery => 3,
             Self::Return => 3,
             Self::Rule | Self::Confirmation => 4,
+            Self::Synonyms => 5,
         }
     }
 }
@@ -154,6 +155,7 @@ impl Since for Aggregate {
             Self::Return(_) => Kind::Return.since(),
             Self::Rule(_) => Kind::Rule.since(),
             Self::Confirmation(_) => Kind::Confirmation.since(),
+            Self::Synonyms(_) => Kind::Synonyms.since(),
             Self::Gone(key) => key.kind.since(),
         }
     }
@@ -277,6 +279,7 @@ mod tests {
             "suspended",
             "written_off",
         ];
+        const FOURTH: [&str; 1] = ["hold_withdrawn"];
         let concerns = ConcernKind::WORDS.iter().map(|(kind, word)| (*word, kind.since()));
         let refusals = Refusal::WORDS.iter().map(|(refusal, word)| (*word, refusal.since()));
         for (word, since) in concerns.chain(refusals) {
@@ -286,6 +289,8 @@ mod tests {
                 2
             } else if THIRD.contains(&word) {
                 3
+            } else if FOURTH.contains(&word) {
+                4
             } else {
                 PROTOCOL
             };

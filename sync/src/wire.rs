@@ -26,7 +26,7 @@ pub use self::{
 
 /// The newest protocol this program speaks. It is raised with every word, and every field of what is
 /// fed, that the one before does not know; see [`crate::speak`].
-pub const PROTOCOL: u16 = 4;
+pub const PROTOCOL: u16 = 5;
 /// The oldest protocol that this program still speaks.
 pub const PROTOCOL_OLDEST: u16 = 1;
 

@@ -40,6 +40,7 @@ mod resume;
 mod set_aside;
 mod shown;
 mod surfaces;
+mod synonyms;
 mod texts;
 mod transfers;
 mod verify;

@@ -18,10 +18,11 @@ use outpost_schema::{
     returned::Condition,
     rule::{Goods, Says},
     stock::SalePolicy,
+    synonym::Group,
 };
 use outpost_server::{
     publish::{self, ProductNew},
-    rules,
+    rules, synonyms,
 };
 use outpost_sync::{
     round::{Local as _, Remote as _},
@@ -112,7 +113,7 @@ fn one_broke(till: &Till, order: &Order) {
     till.node.take_back(&wanted, Caps::usual()).expect("taken back");
 }
 
-/// A rule of each sort, and an order that was confirmed.
+/// A rule of each sort, synonyms, and an order that was confirmed.
 pub async fn lay_rules_down(shop: &Shop, product_id: ProductId, warehouse_id: WarehouseId) {
     let rules = [
         Says::Labels { layout: "21IIIIIPPPPPC".parse().expect("a layout") },
@@ -120,6 +121,8 @@ pub async fn lay_rules_down(shop: &Shop, product_id: ProductId, warehouse_id: Wa
         Says::LowAt { product_id: Some(product_id), warehouse_id: Some(warehouse_id), units: 3 },
     ];
     rules::lay_down(&shop.server, &rules).await.expect("laid down");
+    let groups = ["soft drink, soda, pop", "trainers => sneakers"].map(|line| line.parse::<Group>().expect("a group"));
+    synonyms::add(&shop.server, &groups).await.expect("entered");
     let sql = "insert into order_confirmations (order_id, warehouse_id, asked_at, confirmed_at)
         select order_id, warehouse_id, created_at, created_at from orders order by order_id limit 1";
     assert_eq!(shop.client().await.execute(sql, &[]).await.expect("noted"), 1);

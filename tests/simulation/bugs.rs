@@ -79,8 +79,9 @@ const MISTAKES: [(Bug, At, u64); 41] = [
 ];
 
 /// Mistakes of what is derived, which no law of stock or money can notice: each is caught by the stories of
-/// `node/src/testing/searching.rs`, which switch it on.
-const TOLD: [Bug; 3] = [Bug::IndexPlaceTrusted, Bug::IndexTailForgotten, Bug::CountsUnfiltered];
+/// `node/src/testing/searching.rs` and `node/src/testing/synonyms.rs`, which switch it on.
+const TOLD: [Bug; 4] =
+    [Bug::IndexPlaceTrusted, Bug::IndexTailForgotten, Bug::CountsUnfiltered, Bug::SynonymsRemembered];
 
 #[test]
 fn every_mistake_that_was_thought_of_is_looked_for() {

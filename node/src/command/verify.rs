@@ -138,6 +138,7 @@ const fn plural(kind: Kind) -> &'static str {
         Kind::Delivery => "deliveries",
         Kind::Rule => "rules",
         Kind::Confirmation => "orders to be confirmed",
+        Kind::Synonyms => "groups of synonyms",
         Kind::Verdict => "verdicts",
     }
 }

@@ -163,7 +163,7 @@ pub(crate) fn save(conn: &Connection, product: &Product) -> Result<(), Error> {
     Ok(())
 }
 
-fn json<T: serde::Serialize>(value: &T) -> String {
+pub(super) fn json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("our own types always encode into memory")
 }
 

@@ -22,7 +22,8 @@ use rusqlite::{Connection, Row, ToSql, params, params_from_iter, types::Type};
 use uuid::Uuid;
 
 use super::{
-    catalogue, concerns, confirmations, deliveries, identity, journal, orders, people, returns, rules, transfers,
+    catalogue, concerns, confirmations, deliveries, identity, journal, orders, people, returns, rules, synonyms,
+    transfers,
 };
 use crate::error::Error;
 
@@ -72,6 +73,9 @@ pub(crate) fn rows(conn: &Connection, range: &KeyRange, limit: usize) -> Result<
         Kind::Confirmation => read.plain(confirmations::COLUMNS, "order_confirmations", |row| {
             Ok(Aggregate::Confirmation(confirmations::of_row(row)?))
         }),
+        Kind::Synonyms => {
+            read.plain(synonyms::COLUMNS, "synonyms", |row| Ok(Aggregate::Synonyms(Box::new(synonyms::of_row(row)?))))
+        }
         Kind::Rule => read.plain(rules::COLUMNS, "rules", |row| Ok(Aggregate::Rule(Box::new(rules::of_row(row)?)))),
         // Part of the journal, and no image.
         Kind::Verdict => Ok(Fed { rows: BTreeMap::new(), upto: None }),
@@ -440,6 +444,7 @@ impl Own {
             | Kind::Return
             | Kind::Rule
             | Kind::Confirmation
+            | Kind::Synonyms
             | Kind::Verdict => {
                 let keys = self.0.iter().filter(|key| key.kind == range.kind && range.has(&key.ids));
                 Ok(keys.map(|key| key.ids.clone()).collect())

@@ -7,7 +7,7 @@ use outpost_schema::{
     feed::{Aggregate, Granted, Key, Kind},
     id::{
         AddressId, CartId, CategoryId, ConcernId, DeliveryId, IncarnationId, OrderId, ProductId, ReturnId, ReviewId,
-        RuleId, TransferId, UserId, WarehouseId,
+        RuleId, SynonymsId, TransferId, UserId, WarehouseId,
     },
     stock::StockKey,
 };
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     carts, catalogue, checks, concerns, confirmations, deliveries, epochs, filling, heard, identity, journal, orders,
-    pending_ops, people, returns, rules, stock, transfers,
+    pending_ops, people, returns, rules, stock, synonyms, transfers,
 };
 use crate::error::Error;
 
@@ -197,6 +197,7 @@ impl<'a> Inbox<'a> {
             }
             Aggregate::Concern(concern) => concerns::save(conn, concern),
             Aggregate::Confirmation(told) => confirmations::save(conn, told),
+            Aggregate::Synonyms(synonyms) => synonyms::save(conn, synonyms),
             Aggregate::Rule(rule) => rules::save(conn, rule),
             Aggregate::Verdict(ruling) => {
                 journal::note_verdict(conn, ruling.incarnation_id, ruling.seq, &ruling.verdict)
@@ -244,6 +245,7 @@ impl<'a> Inbox<'a> {
             }
             Kind::Return => returns::forget(conn, ReturnId(id(0))),
             Kind::Confirmation => confirmations::forget(conn, OrderId(id(0))),
+            Kind::Synonyms => synonyms::forget(conn, SynonymsId(id(0))),
             Kind::Rule => rules::forget(conn, RuleId(id(0))),
             // An answer once given is part of the journal.
             Kind::Verdict => Ok(()),

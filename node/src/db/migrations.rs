@@ -36,6 +36,7 @@ const MIGRATIONS: &[Migration] = &[
     ("0017_countings", include_str!("../../../migrations/node/0017_countings.sql")),
     ("0018_sizing", include_str!("../../../migrations/node/0018_sizing.sql")),
     ("0019_search", include_str!("../../../migrations/node/0019_search.sql")),
+    ("0020_synonyms", include_str!("../../../migrations/node/0020_synonyms.sql")),
 ];
 
 const APPLIED: &str = "create table if not exists migrations (

@@ -34,6 +34,7 @@ pub(crate) mod rules;
 pub(crate) mod salvage;
 pub(crate) mod search;
 pub(crate) mod stock;
+pub(crate) mod synonyms;
 pub(crate) mod transfers;
 
 use std::{

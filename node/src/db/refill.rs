@@ -36,7 +36,7 @@ const STOCK: usize = GROUPS.len();
 const CARTS: usize = STOCK + 1;
 
 /// What the server fills. Every other table is this node's own.
-const FED: [&str; 21] = [
+const FED: [&str; 24] = [
     "warehouses",
     "categories",
     "products",
@@ -58,11 +58,14 @@ const FED: [&str; 21] = [
     "delivery_lines",
     "cart_states",
     "carts",
+    "rules",
+    "order_confirmations",
+    "synonyms",
 ];
 
 /// Neither fed nor carried over: what says how far the feed was read, which tables there are, and what of the
-/// catalogue changed since the index of it was written: of another database that index knows nothing.
-const LEFT: [&str; 4] = ["feed_position", "migrations", "filling", "catalogue_changes"];
+/// catalogue and of synonyms changed since somebody read them: of another database nobody knows anything.
+const LEFT: [&str; 5] = ["feed_position", "migrations", "filling", "catalogue_changes", "synonyms_mark"];
 
 /// Makes another database known to a connection, under a name.
 pub(super) fn attach(conn: &Connection, path: &Path, name: &str) -> Result<(), Error> {

@@ -44,6 +44,16 @@ impl Forms {
             stems.filter(|stem| !stem.is_empty() && stem != word).collect()
         })
     }
+
+    /// Whether two folded words are one, or forms of one.
+    pub(crate) fn are_of_one(&mut self, word: &str, other: &str) -> bool {
+        if word == other {
+            return true;
+        }
+        let stems = self.stems(word).clone();
+        let others = self.stems(other);
+        stems.contains(other) || others.contains(word) || !stems.is_disjoint(others)
+    }
 }
 
 impl std::fmt::Debug for Forms {

@@ -1,12 +1,17 @@
 //! How what was typed is looked for, given the words that there are: pure, over a [`Dictionary`].
 //!
 //! Three ways are tried, each only if the one before finds nothing: products with all words; with all words, of which
-//! some may be mistyped; with some of the words, those with more and rarer ones first.
+//! some may be mistyped; with some of the words, those with more and rarer ones first. Each looks for the words as they were
+//! typed, and below them for what they mean besides, as head office says.
+
+mod besides;
 
 use std::collections::{BTreeSet, HashMap};
 
+use self::besides::Other;
 use super::{
     forms::{self, Forms},
+    meanings::Meant,
     typed::{Typed, Wish},
     words,
 };
@@ -22,6 +27,10 @@ const BEGUN: f32 = 0.8;
 
 /// What a word counts for that is one letter, or two, from what was typed.
 const NEAR: [f32; 2] = [0.5, 0.3];
+
+/// What a product counts for that has other words in the place of those that were typed: however well it matches, it
+/// stands below every product that has the words themselves.
+const BELOW: f32 = 1e-9;
 
 /// Letters that a word must have for one mistyped letter to be looked for, and for two.
 const NEAR_LETTERS: [usize; 2] = [4, 8];
@@ -52,23 +61,37 @@ pub(crate) trait Dictionary {
     fn begun(&self, beginning: &str) -> Vec<(String, u64)>;
 }
 
-/// One way to have something: all of these terms.
+/// One way to have something: all of these words, each by any of its terms.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Way {
-    pub(crate) terms: Vec<String>,
+    pub(crate) terms: Vec<Vec<String>>,
     /// What it counts for; 1 is the word itself.
     pub(crate) weight: f32,
+}
+
+impl Way {
+    /// By these terms.
+    pub(crate) fn of(terms: Vec<String>, weight: f32) -> Self {
+        Self { terms: terms.into_iter().map(|term| vec![term]).collect(), weight }
+    }
 }
 
 /// One thing to have, in any of these ways.
 pub(crate) type Need = Vec<Way>;
 
+/// Needs, and what all of them count for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Alternative {
+    pub(crate) needs: Vec<Need>,
+    /// How many of them a product must have; none means all.
+    pub(crate) at_least: Option<usize>,
+    pub(crate) weight: f32,
+}
+
 /// What to look for: products that satisfy any of the alternatives.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Plan {
-    pub(crate) alternatives: Vec<Vec<Need>>,
-    /// How many of an alternative's needs a product must have; none means all.
-    pub(crate) at_least: Option<usize>,
+    pub(crate) alternatives: Vec<Alternative>,
 }
 
 /// Which way.
@@ -88,15 +111,19 @@ pub(crate) struct Planner<'a, D> {
     forms: &'a mut Forms,
     /// Words near those that were looked up: several passes ask for the same.
     known_near: HashMap<String, Vec<Near>>,
+    /// What wishes mean besides, as far as products have it.
+    others: Vec<Other>,
 }
 
 /// A word near another one, with its distance and its uses.
 type Near = (String, u8, u64);
 
 impl<'a, D: Dictionary> Planner<'a, D> {
-    /// Plans with these words, and finds forms with these stems.
-    pub(crate) fn new(dictionary: &'a D, forms: &'a mut Forms) -> Self {
-        Self { dictionary, forms, known_near: HashMap::new() }
+    /// Plans with these words, finds forms with these stems, and looks for what is meant besides.
+    pub(crate) fn new(dictionary: &'a D, forms: &'a mut Forms, meant: &[Meant]) -> Self {
+        let mut planner = Self { dictionary, forms, known_near: HashMap::new(), others: Vec::new() };
+        planner.learn(meant);
+        planner
     }
 
     /// What to look for in a pass; none if it can find nothing that the one before did not.
@@ -110,40 +137,32 @@ impl<'a, D: Dictionary> Planner<'a, D> {
             needs.push(self.need(wish, typed.is_open && at == last));
         }
         match pass {
-            Pass::All => {
-                let alternatives = self.alternatives(typed, needs);
-                (!alternatives.is_empty()).then_some(Plan { alternatives, at_least: None })
-            }
-            Pass::Mistyped => {
-                if !self.correct(typed, &mut needs) {
-                    return None;
-                }
-                let alternatives = self.alternatives(typed, needs);
-                (!alternatives.is_empty()).then_some(Plan { alternatives, at_least: None })
-            }
-            Pass::Some => {
-                self.correct_unknown(typed, &mut needs);
-                let asked = needs.len();
-                needs.retain(|need| !need.is_empty());
-                needs.extend(
-                    typed
-                        .joined
-                        .iter()
-                        .filter_map(|joined| self.known(vec![joined.word.clone()], 1.0))
-                        .map(|way| vec![way]),
-                );
-                let at_least = (asked / SOME_OF).clamp(1, needs.len().max(1));
-                (!needs.is_empty()).then(|| Plan { alternatives: vec![needs], at_least: Some(at_least) })
-            }
+            Pass::All => {}
+            Pass::Mistyped if !self.correct(typed, &mut needs) => return None,
+            Pass::Mistyped => {}
+            Pass::Some => _ = self.correct_unknown(typed, &mut needs),
         }
+        let asked = needs.len();
+        let (besides, as_typed) = match pass {
+            Pass::All | Pass::Mistyped => (self.besides(typed, &needs), self.alternatives(typed, needs)),
+            Pass::Some => (self.some_besides(typed, &needs), vec![self.some_of(typed, needs)]),
+        };
+        let weighted = as_typed.into_iter().map(|needs| (needs, 1.0));
+        let weighted = weighted.chain(besides.into_iter().map(|needs| (needs, BELOW)));
+        let alternatives = weighted.filter(|(needs, _)| !needs.is_empty()).map(|(needs, weight)| {
+            let at_least = (pass == Pass::Some).then(|| (asked / SOME_OF).clamp(1, needs.len()));
+            Alternative { needs, at_least, weight }
+        });
+        let alternatives: Vec<_> = alternatives.collect();
+        (!alternatives.is_empty()).then_some(Plan { alternatives })
     }
 
     /// What was probably meant, if a word that nothing is called by has one near it.
     pub(crate) fn meant(&mut self, typed: &Typed) -> Option<String> {
         let mut is_other = false;
         let mut said: Vec<String> = Vec::new();
-        for wish in &typed.wishes {
-            let is_unknown = self.need(wish, false).is_empty();
+        for (at, wish) in typed.wishes.iter().enumerate() {
+            let is_unknown = !self.is_other(at) && self.need(wish, false).is_empty();
             let near = if is_unknown { self.nearest(wish).into_iter().next() } else { None };
             is_other |= near.is_some();
             said.push(near.map_or_else(|| wish.text().to_owned(), |(word, ..)| word));
@@ -165,6 +184,14 @@ impl<'a, D: Dictionary> Planner<'a, D> {
         alternatives
     }
 
+    /// What there is of the needs, and of their neighbours as one word.
+    fn some_of(&self, typed: &Typed, mut needs: Vec<Need>) -> Vec<Need> {
+        needs.retain(|need| !need.is_empty());
+        let joined = typed.joined.iter().filter_map(|joined| self.known(vec![joined.word.clone()], 1.0));
+        needs.extend(joined.map(|way| vec![way]));
+        needs
+    }
+
     /// The ways to have what was typed as it was typed; none, if nothing has it.
     fn need(&mut self, wish: &Wish, is_open: bool) -> Need {
         let mut ways = match wish {
@@ -174,18 +201,25 @@ impl<'a, D: Dictionary> Planner<'a, D> {
         };
         if is_open {
             let begun = begun_most(self.dictionary.begun(wish.text()));
-            ways.extend(begun.into_iter().map(|(word, _)| Way { terms: vec![word], weight: BEGUN }));
+            ways.extend(begun.into_iter().map(|(word, _)| Way::of(vec![word], BEGUN)));
         }
         ways
     }
 
     fn word(&mut self, word: &str) -> Need {
+        let way = |(term, weight)| Way { terms: vec![vec![term]], weight };
+        let ways: Need = self.forms_of(word).into_iter().map(way).collect();
+        if ways.is_empty() { self.split(word).into_iter().collect() } else { ways }
+    }
+
+    /// The terms of a word and of its forms, as far as products have them.
+    fn forms_of(&mut self, word: &str) -> Vec<(String, f32)> {
         let mut terms = vec![(word.to_owned(), 1.0), (forms::term(word), FORM)];
         for stem in self.forms.stems(word) {
             terms.extend([(forms::term(stem), FORM), (stem.clone(), FORM)]);
         }
-        let ways: Need = terms.into_iter().filter_map(|(term, weight)| self.known(vec![term], weight)).collect();
-        if ways.is_empty() { self.split(word).into_iter().collect() } else { ways }
+        terms.retain(|(term, _)| self.dictionary.uses(term) > 0);
+        terms
     }
 
     fn code(&self, code: &str) -> Need {
@@ -208,11 +242,11 @@ impl<'a, D: Dictionary> Planner<'a, D> {
         let (uses, first, second) = halves
             .map(|(first, second)| (used(first).min(used(second)), first, second))
             .max_by_key(|(uses, ..)| *uses)?;
-        (uses > 0).then(|| Way { terms: vec![first.to_owned(), second.to_owned()], weight: 1.0 })
+        (uses > 0).then(|| Way::of(vec![first.to_owned(), second.to_owned()], 1.0))
     }
 
     fn known(&self, terms: Vec<String>, weight: f32) -> Option<Way> {
-        terms.iter().all(|term| self.dictionary.uses(term) > 0).then_some(Way { terms, weight })
+        terms.iter().all(|term| self.dictionary.uses(term) > 0).then(|| Way::of(terms, weight))
     }
 
     /// Adds the words near those that nothing has; if something has each of them, the words near all of them. Says
@@ -232,7 +266,10 @@ impl<'a, D: Dictionary> Planner<'a, D> {
 
     fn correct_unknown(&mut self, typed: &Typed, needs: &mut [Need]) -> bool {
         let mut is_other = false;
-        for (wish, need) in typed.wishes.iter().zip(needs).filter(|(_, need)| need.is_empty()) {
+        for (at, (wish, need)) in typed.wishes.iter().zip(needs).enumerate() {
+            if !need.is_empty() || self.is_other(at) {
+                continue;
+            }
             need.extend(self.near_ways(wish));
             is_other |= !need.is_empty();
         }
@@ -241,7 +278,7 @@ impl<'a, D: Dictionary> Planner<'a, D> {
 
     fn near_ways(&mut self, wish: &Wish) -> Need {
         let near = self.nearest(wish).into_iter();
-        near.map(|(word, distance, _)| Way { terms: vec![word], weight: NEAR[usize::from(distance) - 1] }).collect()
+        near.map(|(word, distance, _)| Way::of(vec![word], NEAR[usize::from(distance) - 1])).collect()
     }
 
     /// Words near a mistyped one, the nearest and most used first, with their distance.
@@ -290,99 +327,4 @@ fn most_used(mut words: Vec<(String, u64)>, most: usize) -> Vec<(String, u64)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{super::typed, *};
-
-    /// Words with their uses; nearness is a table.
-    struct Words(&'static [(&'static str, u64)], &'static [(&'static str, u8, &'static str)]);
-
-    impl Dictionary for Words {
-        fn uses(&self, term: &str) -> u64 {
-            self.0.iter().find(|(word, _)| *word == term).map_or(0, |(_, uses)| *uses)
-        }
-
-        fn near(&self, word: &str, distance: u8) -> Vec<(String, u64)> {
-            let near = self.1.iter().filter(|(from, at, _)| *from == word && *at <= distance);
-            near.map(|(.., to)| ((*to).to_owned(), self.uses(to))).collect()
-        }
-
-        fn begun(&self, beginning: &str) -> Vec<(String, u64)> {
-            let begun = self.0.iter().filter(|(word, _)| word.starts_with(beginning));
-            begun.map(|(word, uses)| ((*word).to_owned(), *uses)).collect()
-        }
-    }
-
-    const SHOP: Words = Words(
-        &[
-            ("coca", 9),
-            ("cola", 20),
-            ("cocacola", 3),
-            ("tea", 50),
-            ("~tea", 7),
-            ("green", 30),
-            ("milk", 10),
-            ("silk", 2),
-            ("x200", 1),
-            ("ab", 4),
-            ("40", 8),
-            ("chocolate", 12),
-            ("~chocol", 6),
-            ("=g500000", 5),
-        ],
-        &[
-            ("milc", 1, "milk"),
-            ("mlk", 1, "milk"),
-            ("milk", 1, "silk"),
-            ("chocolade", 1, "chocolate"),
-            ("cohcolatte", 2, "chocolate"),
-            ("x201", 1, "x200"),
-        ],
-    );
-
-    fn said(text: &str, pass: Pass) -> Option<String> {
-        let (typed, mut forms) = (typed::read(text, false), Forms::new());
-        let plan = Planner::new(&SHOP, &mut forms).plan(&typed, pass)?;
-        let need = |need: &Need| need.iter().map(|way| way.terms.join("+")).collect::<Vec<_>>().join("|");
-        let all = |needs: &Vec<Need>| needs.iter().map(need).collect::<Vec<_>>().join(" ");
-        let alternatives = plan.alternatives.iter().map(all).collect::<Vec<_>>().join(" or ");
-        Some(plan.at_least.map_or(alternatives.clone(), |least| format!("{least} of {alternatives}")))
-    }
-
-    #[test]
-    fn each_pass_looks_for_more() {
-        use Pass::{All, Mistyped, Some as Any};
-        let cases = [
-            ("green tea", All, Some("green tea|~tea")),
-            ("teas", All, Some("~tea|tea")),
-            ("coca cola", All, Some("cocacola or coca cola")),
-            ("greentea", All, Some("green+tea")),
-            ("ab40", All, Some("ab+40")),
-            ("tea 500g", All, Some("tea|~tea =g500000")),
-            ("green milc", All, None),
-            ("green milc", Mistyped, Some("green milk")),
-            ("green milk", Mistyped, Some("green milk|silk")),
-            ("mlk", Mistyped, None),
-            ("x201", Mistyped, None),
-            ("cohcolatte", Mistyped, Some("chocolate")),
-            ("green nothing", Mistyped, None),
-            ("green nothing milc", Any, Some("1 of green milk")),
-            ("nothing", Any, None),
-            ("green tea milk silk cola coca x200", All, None),
-            ("", All, None),
-        ];
-        for (text, pass, expected) in cases {
-            assert_eq!(said(text, pass).as_deref(), expected, "{text} {pass:?}");
-        }
-    }
-
-    #[test]
-    fn the_last_word_may_be_a_beginning_and_what_was_meant_is_told() {
-        let (typed, mut forms) = (typed::read("green mi", true), Forms::new());
-        let mut planner = Planner::new(&SHOP, &mut forms);
-        let plan = planner.plan(&typed, Pass::All).expect("a plan");
-        assert_eq!(plan.alternatives[0][1], [Way { terms: vec!["milk".to_owned()], weight: BEGUN }]);
-        let meant = |planner: &mut Planner<'_, Words>, text: &str| planner.meant(&typed::read(text, false));
-        assert_eq!(meant(&mut planner, "green milc").as_deref(), Some("green milk"));
-        assert_eq!(meant(&mut planner, "green milk"), None);
-    }
-}
+mod tests;

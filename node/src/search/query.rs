@@ -13,7 +13,8 @@ use super::{
     forms::Forms,
     gather::{Gather, Gathered, Sieve},
     index::Fields,
-    plan::{self, Need, Pass, Plan, Planner, Way},
+    meanings::Meanings,
+    plan::{self, Alternative, Need, Pass, Plan, Planner, Way},
     typed::Typed,
     view::{Book, View, fold_all},
 };
@@ -33,7 +34,7 @@ pub(super) struct Looked {
 }
 
 /// Looks, pass after pass, until something matches what was typed. Filters come after: what they leave may be nothing.
-pub(super) fn look(view: &View, typed: &Typed, wanted: &Wanted) -> tantivy::Result<Looked> {
+pub(super) fn look(view: &View, meanings: &Meanings, typed: &Typed, wanted: &Wanted) -> tantivy::Result<Looked> {
     let nothing = |meant| Looked { how: How::Nothing, gathered: Gathered::default(), plan: None, meant };
     if typed.wishes.is_empty() {
         if !wanted.text.trim().is_empty() {
@@ -43,7 +44,8 @@ pub(super) fn look(view: &View, typed: &Typed, wanted: &Wanted) -> tantivy::Resu
         return Ok(Looked { how: How::Everything, gathered, plan: None, meant: None });
     }
     let mut forms = Forms::new();
-    let mut planner = Planner::new(view, &mut forms);
+    let meant = meanings.of_typed(typed, &mut forms);
+    let mut planner = Planner::new(view, &mut forms, &meant);
     for pass in plan::PASSES {
         let Some(plan) = planner.plan(typed, pass) else { continue };
         let query = query(&plan, view.fields);
@@ -104,15 +106,20 @@ fn sieve(view: &View, book: &Book, filter: &Filter) -> Sieve {
 }
 
 fn query(plan: &Plan, fields: Fields) -> Box<dyn Query> {
-    let mut alternatives: Vec<Box<dyn Query>> = Vec::new();
-    for needs in &plan.alternatives {
-        let needs = needs.iter().map(|need| one_need(need, fields)).collect();
-        alternatives.push(match plan.at_least {
-            None => Box::new(BooleanQuery::intersection(needs)),
-            Some(least) => Box::new(BooleanQuery::union_with_minimum_required_clauses(needs, least)),
-        });
+    any(plan.alternatives.iter().map(|alternative| one_alternative(alternative, fields)).collect())
+}
+
+fn one_alternative(alternative: &Alternative, fields: Fields) -> Box<dyn Query> {
+    let needs = alternative.needs.iter().map(|need| one_need(need, fields)).collect();
+    let query = match alternative.at_least {
+        None => BooleanQuery::intersection(needs),
+        Some(least) => BooleanQuery::union_with_minimum_required_clauses(needs, least),
+    };
+    if alternative.weight < 1.0 {
+        Box::new(BoostQuery::new(Box::new(query), alternative.weight))
+    } else {
+        Box::new(query)
     }
-    any(alternatives)
 }
 
 fn one_need(need: &Need, fields: Fields) -> Box<dyn Query> {
@@ -127,9 +134,10 @@ fn one_way(way: &Way, fields: Fields) -> Box<dyn Query> {
     let term = |text: &String| -> Box<dyn Query> {
         Box::new(BooleanQuery::union(vec![in_field(fields.called, text, CALLED), in_field(fields.said, text, SAID)]))
     };
+    let word = |terms: &Vec<String>| any(terms.iter().map(term).collect());
     match way.terms.as_slice() {
-        [one] => term(one),
-        several => Box::new(BooleanQuery::intersection(several.iter().map(term).collect())),
+        [one] => word(one),
+        several => Box::new(BooleanQuery::intersection(several.iter().map(word).collect())),
     }
 }
 

@@ -75,8 +75,8 @@ struct Marker<'a> {
 
 impl<'a> Marker<'a> {
     fn new(plan: &'a Plan, typed: &'a Typed) -> Self {
-        let ways = plan.alternatives.iter().flatten().flatten();
-        let terms: HashSet<&str> = ways.flat_map(|way| &way.terms).map(String::as_str).collect();
+        let ways = plan.alternatives.iter().flat_map(|one| &one.needs).flatten();
+        let terms: HashSet<&str> = ways.flat_map(|way| &way.terms).flatten().map(String::as_str).collect();
         let stems_begin = terms.iter().filter_map(|term| forms::stem(term)?.chars().next()).collect();
         let begun = typed.wishes.last().filter(|_| typed.is_open).map(super::typed::Wish::text);
         Self { terms, stems_begin, begun, forms: Forms::new() }
@@ -135,13 +135,16 @@ fn push(parts: &mut Vec<Part>, text: &str, is_match: bool) {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{plan::Way, typed},
+        super::{
+            plan::{Alternative, Way},
+            typed,
+        },
         *,
     };
 
     fn marked(name: &str, terms: &[&str], typing: &str) -> String {
-        let ways = vec![vec![Way { terms: terms.iter().map(|term| (*term).to_owned()).collect(), weight: 1.0 }]];
-        let plan = Plan { alternatives: vec![ways], at_least: None };
+        let needs = vec![vec![Way::of(terms.iter().map(|term| (*term).to_owned()).collect(), 1.0)]];
+        let plan = Plan { alternatives: vec![Alternative { needs, at_least: None, weight: 1.0 }] };
         let typed = typed::read(typing, true);
         let parts = Marker::new(&plan, &typed).mark(name);
         assert_eq!(parts.iter().map(|part| part.text.as_str()).collect::<String>(), name);

@@ -37,6 +37,8 @@ pub(crate) struct Joined {
 pub(crate) struct Typed {
     /// In order, each once.
     pub(crate) wishes: Vec<Wish>,
+    /// Whether each of them is a word of its own: no number, no amount, and no part of a code such as KX-TS108W.
+    pub(crate) is_plain: Vec<bool>,
     /// Neighbours that may be one word.
     pub(crate) joined: Vec<Joined>,
     /// Whether the last wish may be the beginning of a word.
@@ -59,6 +61,9 @@ pub(crate) fn read(text: &str, is_typing: bool) -> Typed {
     found.truncate(WORDS_MAX);
     let ends_in_word = found.last().is_some_and(|word| word.at.end == cut);
     let mut typed = Typed { is_open: is_typing && ends_in_word, ..Typed::default() };
+    let chunks = found.chunk_by(|_, next| next.is_joined);
+    let in_code: Vec<bool> =
+        chunks.flat_map(|chunk| vec![chunk.iter().any(|word| word.is_code); chunk.len()]).collect();
     let mut rest = found.as_slice();
     while let Some(word) = rest.first() {
         let (wish, taken) = match measure::at(rest) {
@@ -69,6 +74,8 @@ pub(crate) fn read(text: &str, is_typing: bool) -> Typed {
         };
         if !typed.wishes.contains(&wish) {
             typed.join(word, &wish);
+            let is_in_code = in_code.get(found.len() - rest.len()).copied().unwrap_or(false);
+            typed.is_plain.push(matches!(wish, Wish::Word(_)) && !is_in_code);
             typed.wishes.push(wish);
         }
         rest = rest.get(taken..).unwrap_or_default();
@@ -115,6 +122,7 @@ mod tests {
             Wish::Code("200".to_owned()),
         ];
         assert_eq!(typed.wishes, expected);
+        assert_eq!(typed.is_plain, [true, true, false, false, false], "X-200 is a code");
         assert!(!typed.is_open && read("dark cho", true).is_open && !read("dark ", true).is_open);
         assert_eq!(read("tea 500 g", true).wishes.last(), Some(&Wish::Word("g".to_owned())));
     }

@@ -19,6 +19,7 @@ mod searching;
 mod selling;
 mod sizing;
 mod stockroom;
+mod synonyms;
 mod transfers;
 mod turns;
 

@@ -94,7 +94,7 @@ async fn a_pull_says_who_calls_and_where_it_stands() {
         (NODE_HEADER, node.as_str()),
         (HEAD_HEADER, &head),
         (ACKED_HEADER, &head),
-        (PROTOCOL_HEADER, "4"),
+        (PROTOCOL_HEADER, "5"),
         ("accept-encoding", "zstd"),
     ] {
         assert_eq!(headers.get(name).and_then(|value| value.to_str().ok()), Some(value), "{name}");
@@ -224,20 +224,20 @@ async fn the_newest_protocol_that_both_speak_is_found_at_once_and_kept() {
     }
     // A server of version 1 names itself; one behind a meddling proxy names nothing; one is far ahead.
     for (make, asked, code) in [
-        ((|| strange(Some("1"))) as Make, vec!["4", "1"], "told unknown_protocol"),
-        (|| strange(None), vec!["4", "3", "2", "1"], "told unknown_protocol"),
-        (|| strange(Some("5-6")), vec!["4"], "told unknown_protocol"),
-        (|| strange(Some("1-4")), vec!["4"], "told unknown_protocol"),
+        ((|| strange(Some("1"))) as Make, vec!["5", "1"], "told unknown_protocol"),
+        (|| strange(None), vec!["5", "4", "3", "2", "1"], "told unknown_protocol"),
+        (|| strange(Some("6-7")), vec!["5"], "told unknown_protocol"),
+        (|| strange(Some("1-5")), vec!["5"], "told unknown_protocol"),
     ] {
         let (uplink, seen) = server(make).await;
         assert_eq!(super::tests::code(uplink.pull(STANDING, None, 0).await.expect_err("strange")), code);
         assert_eq!(asked_for(&seen), asked, "it asks no more often");
     }
     for (make, asked) in [
-        ((|| named("1")) as Make, ["4", "1", "1"]),
-        (|| named("1-2"), ["4", "2", "2"]),
-        (|| named("2-5"), ["4", "4", "4"]),
-        (|| named("nonsense"), ["4", "4", "4"]),
+        ((|| named("1")) as Make, ["5", "1", "1"]),
+        (|| named("1-2"), ["5", "2", "2"]),
+        (|| named("2-6"), ["5", "5", "5"]),
+        (|| named("nonsense"), ["5", "5", "5"]),
     ] {
         let (uplink, seen) = server(make).await;
         for _ in 0..3 {

@@ -91,6 +91,7 @@ fn name_of(app: &App, key: &Key) -> Result<String, Error> {
         Kind::Delivery => other("delivery"),
         Kind::Rule => other("rule"),
         Kind::Confirmation => other("confirmation of the order"),
+        Kind::Synonyms => other("group of synonyms"),
         Kind::Verdict => other("verdict"),
     })
 }

@@ -8,7 +8,7 @@ use crate::{
     feed::{Confirmation, Granted, Stock},
     id::{
         AddressId, CartId, CategoryId, ConcernId, DeliveryId, IncarnationId, NodeId, OrderId, ProductId, ReviewId,
-        RuleId, UserId, WarehouseId,
+        RuleId, SynonymsId, UserId, WarehouseId,
     },
     op::{Cancel, Customer, Goods, Sale, StatusTold},
     order::{OrderStatus, tests::order},
@@ -16,6 +16,7 @@ use crate::{
     quantity::{Amount, Unit},
     returned::{Return, tests::back},
     rule::{Rule, Says},
+    synonym::Synonyms,
     transfer::{Route, Row, Transfer, TransferCode},
     verdict::{Concern, ConcernKind},
 };
@@ -113,7 +114,7 @@ fn delivery() -> Delivery {
 }
 
 /// One aggregate of each kind that is compared, with the sum that it alone makes in this form.
-fn each() -> [(Aggregate, &'static str); 16] {
+fn each() -> [(Aggregate, &'static str); 17] {
     let (product_id, warehouse_id) = (ProductId(id(3)), WarehouseId(id(1)));
     let warehouse = Warehouse { warehouse_id, name: "Shop".to_owned(), home_of: Some(NodeId(id(4))), created_at: AT };
     let category = Category { category_id: CategoryId(id(2)), name: "Hot".to_owned(), parent_id: None };
@@ -140,6 +141,8 @@ fn each() -> [(Aggregate, &'static str); 16] {
     let rule = Rule { rule_id: RuleId(id(11)), says: Says::Labels { layout }, updated_at: AT };
     let confirmation =
         Confirmation { order_id: OrderId(id(12)), warehouse_id: WarehouseId(id(1)), asked_at: AT, confirmed_at: None };
+    let group = "soft drink, soda => cola".parse().expect("a group");
+    let synonyms = Synonyms { synonyms_id: SynonymsId(id(13)), group, created_at: AT };
     [
         (Aggregate::Warehouse(warehouse), "4466fa0ae55336878c4e7f7a22d0fba7"),
         (Aggregate::Category(category), "1552a00932b60dc33dc44347a8bfa8c7"),
@@ -157,6 +160,7 @@ fn each() -> [(Aggregate, &'static str); 16] {
         (Aggregate::Return(Box::new(returned())), "b5ff84ce7643ecf41ecfaf9551843a08"),
         (Aggregate::Rule(Box::new(rule)), "a2469057fd62aef0a9b6725f60848b68"),
         (Aggregate::Confirmation(confirmation), "29a925d0580bfca9763214cc05bf2eae"),
+        (Aggregate::Synonyms(Box::new(synonyms)), "b392a774ff9a1f767724798870215a6d"),
     ]
 }
 
@@ -266,7 +270,7 @@ fn a_sum_does_not_care_for_order_and_counts() {
     let all: Vec<Aggregate> = each().into_iter().map(|(aggregate, _)| aggregate).collect();
     let sum = sum_of(all.clone());
     assert_eq!(sum, sum_of(all.iter().rev().cloned()));
-    assert_eq!(sum.rows, 16);
+    assert_eq!(sum.rows, 17);
     assert_ne!(sum, sum_of(all[1..].to_vec()));
     let twice = all.iter().chain(&all[..1]).cloned();
     assert_ne!(sum, sum_of(twice), "the same one twice is no other sum of the same count");

@@ -21,6 +21,7 @@ mod pull;
 mod push;
 mod report;
 mod shelf;
+mod synonyms;
 
 use std::sync::Arc;
 
@@ -76,6 +77,7 @@ pub fn router_with(server: Arc<Server>, lane: Lane) -> Router {
         .merge(concerns::routes())
         .merge(devices::routes())
         .merge(shelf::routes())
+        .merge(synonyms::routes())
         .with_state(Arc::clone(&server));
     let api = Arc::new(Api {
         desk: Desk::open(&server),

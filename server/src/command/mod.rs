@@ -20,6 +20,7 @@ mod rule;
 mod serve;
 mod shelf;
 mod stock;
+mod synonym;
 mod table;
 mod transfer;
 mod verify;
@@ -93,6 +94,9 @@ enum Verb {
     /// How the labels of the shop's own scales are laid out
     #[command(subcommand)]
     Label(rule::Label),
+    /// Words by which customers ask for the same goods: who searches a till for one finds the others too
+    #[command(subcommand)]
+    Synonyms(synonym::Verb),
     /// What was sold
     #[command(subcommand)]
     Orders(order::Verb),
@@ -150,6 +154,7 @@ async fn act(verb: Verb, opened: &Opened, config: &Config) -> Result<ExitCode, P
         Verb::Holds(verb) => hold::run(verb, server).await,
         Verb::Policy(verb) => rule::policy(verb, server).await,
         Verb::Label(verb) => rule::label(verb, server).await,
+        Verb::Synonyms(verb) => synonym::run(verb, server).await,
         Verb::Orders(verb) => order::run(verb, server).await,
         Verb::Recovery(args) => recovery::run(&args, server).await,
         Verb::Concerns(verb) => concern::run(verb, server).await,

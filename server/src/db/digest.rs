@@ -92,6 +92,7 @@ pub async fn kept_aside(tx: &Tx, node_id: NodeId, range: &KeyRange) -> Result<BT
         | Kind::Return
         | Kind::Rule
         | Kind::Confirmation
+        | Kind::Synonyms
         | Kind::Verdict => return Ok(BTreeSet::new()),
     }
     let sql = "select a.cart_id from cart_states_aside a join incarnations i using (incarnation_id)

@@ -46,7 +46,7 @@ const CASES_MAX: usize = 5;
 /// Of each kind that lives in a table: its key, its scope, and the transaction that last wrote its row,
 /// or 0 where rows are also written for what does not travel. A late verdict is told once and never
 /// looked for: it has no aggregate of its own.
-const TABLES: [(Kind, &str); 16] = [
+const TABLES: [(Kind, &str); 17] = [
     (Kind::Warehouse, "select uuid_send(warehouse_id) as key, {everyone} as scope, xmin::text::bigint as wrote from warehouses"),
     (Kind::Category, "select uuid_send(category_id) as key, {everyone} as scope, xmin::text::bigint as wrote from categories"),
     (Kind::Product, "select uuid_send(product_id) as key, {everyone} as scope, xmin::text::bigint as wrote from products"),
@@ -95,6 +95,10 @@ const TABLES: [(Kind, &str); 16] = [
     (
         Kind::Confirmation,
         "select uuid_send(order_id) as key, warehouse_id as scope, xmin::text::bigint as wrote from order_confirmations",
+    ),
+    (
+        Kind::Synonyms,
+        "select uuid_send(synonyms_id) as key, {everyone} as scope, xmin::text::bigint as wrote from synonyms",
     ),
 ];
 

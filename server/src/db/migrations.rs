@@ -42,6 +42,7 @@ pub const MIGRATIONS: &[(&str, &str)] = embedded![
     "0019_confirmations",
     "0020_sizing",
     "0021_withdrawals",
+    "0022_synonyms",
 ];
 
 /// The lock that every migrating server takes; any number will do that nothing else uses.

@@ -45,6 +45,7 @@ pub mod settlements;
 pub mod shelf;
 pub mod short;
 pub mod sizing;
+pub mod synonyms;
 pub mod transfers;
 pub mod written_off;
 

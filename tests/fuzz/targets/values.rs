@@ -9,6 +9,7 @@ use outpost_schema::{
     op::OpKind,
     quantity::{AMOUNT_MAX, Amount},
     stock::Level,
+    synonym::{Group, PHRASE_MAX, Phrase},
     text,
     word::Word as _,
 };
@@ -108,6 +109,7 @@ pub fn text(bytes: &[u8]) {
             Err(fault) => assert_eq!(fault.code(), "unknown_word"),
         }
     }
+    synonyms(&line);
     if let Ok(id) = line.parse::<OrderId>() {
         assert_eq!(id.to_string().parse(), Ok(id));
     }
@@ -124,6 +126,19 @@ pub fn text(bytes: &[u8]) {
 fn amount(units: i64) {
     let is_within = (1..=AMOUNT_MAX).contains(&units);
     assert_eq!(Amount::new(units).map(Amount::units).ok(), is_within.then_some(units));
+}
+
+/// Synonyms read as they print, and are words whatever was written.
+fn synonyms(line: &str) {
+    if let Ok(phrase) = line.parse::<Phrase>() {
+        assert!(phrase.text().len() <= PHRASE_MAX && !phrase.text().contains(char::is_control), "{line:?}");
+        assert_eq!(phrase.text().parse(), Ok(phrase.clone()), "{line:?}");
+    }
+    for line in [line.to_owned(), format!("soda, {line}"), format!("{line} => soda, {line}")] {
+        if let Ok(group) = line.parse::<Group>() {
+            assert_eq!(group.to_string().parse(), Ok(group.clone()), "{line:?}");
+        }
+    }
 }
 
 /// What people read of any two sums is never negative.

@@ -56,6 +56,8 @@ pub enum Version {
     Third,
     /// Protocol 4.
     Fourth,
+    /// Protocol 5.
+    Fifth,
 }
 
 /// A journal with an op of every kind, and a cart beside it.
@@ -249,6 +251,11 @@ pub fn page(version: Version) -> Pulled {
             page.aggregates.push(of(json!({ "confirmation": {
                 "order_id": ORDER, "warehouse_id": PLACE, "asked_at": AT, "confirmed_at": AT } })));
         }
+        if version >= Version::Fifth {
+            page.protocol = 5;
+            page.aggregates.extend(synonyms());
+            page.aggregates.push(concern("hold_withdrawn", 94));
+        }
     }
     page
 }
@@ -264,6 +271,19 @@ fn rules() -> [Aggregate; 3] {
     says.map(|says| {
         let rule_id = id(numbers.next().unwrap_or_default());
         of(json!({ "rule": { "rule_id": rule_id, "says": says, "updated_at": AT } }))
+    })
+}
+
+/// Words that find each other, and some that are found one way.
+fn synonyms() -> [Aggregate; 2] {
+    let groups = [
+        json!({ "phrases": ["soft drink", "soda", "pop"] }),
+        json!({ "phrases": ["trainers"], "also": ["sneakers", "running shoes"] }),
+    ];
+    let mut numbers = 95..;
+    groups.map(|group| {
+        let synonyms_id = id(numbers.next().unwrap_or_default());
+        of(json!({ "synonyms": { "synonyms_id": synonyms_id, "group": group, "created_at": AT } }))
     })
 }
 
@@ -283,7 +303,7 @@ pub fn born() -> Born {
     Born { incarnation_id: IncarnationId(id(51)), prefix: "B1b".to_owned(), known: 3 }
 }
 
-/// A stall with twelve of honey receives none, sells two, and writes a customer down.
+/// A stall with twelve of honey, and with synonyms, receives none, sells two, and writes a customer down.
 pub fn a_short_day(node: &Node) {
     let card = json!({
         "node_id": id(1), "incarnation_id": INCARNATION, "name": "Beach stall", "kind": "popup", "warehouse_id": PLACE,
@@ -292,6 +312,7 @@ pub fn a_short_day(node: &Node) {
     node.join(&of(card)).expect("it joins");
     let Pulled::Page(mut page) = page(Version::First) else { unreachable!("the sample is a page") };
     page.aggregates.retain(|aggregate| !matches!(aggregate, Aggregate::Order(_) | Aggregate::Verdict(_)));
+    page.aggregates.extend(synonyms());
     page.acked.clear();
     node.apply(None, &page).expect("applied");
     sell(node, HONEY).expect("sold");

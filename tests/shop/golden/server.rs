@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::Command};
 
 use outpost_node::people::NewCustomer;
-use outpost_server::{publish, testing::TestDatabase};
+use outpost_server::{publish, synonyms, testing::TestDatabase};
 use tokio_postgres::Client;
 
 use crate::support::{Rule, Shop, amount, copy_folder, line};
@@ -14,7 +14,7 @@ const LEVEL: i32 = 19;
 /// Lines of a dump that are about the program that reads it, not about the database.
 const NOT_CONTENT: [&str; 4] = ["\\", "SET ", "SELECT pg_catalog.set_config", "--"];
 
-/// A day at head office, as SQL: sales, a customer, a parked cart, a grant, a refused ask, what is
+/// A day at head office, as SQL: sales, a customer, a parked cart, a grant, a refused ask, synonyms, what is
 /// set aside, and a copied device.
 pub async fn a_day() -> Vec<u8> {
     let mut shop = Shop::open(0).await;
@@ -32,6 +32,8 @@ pub async fn a_day() -> Vec<u8> {
     shop.tills[1].carts.add(cart, tea, amount(2), None).expect("added");
     shop.tills[1].carts.park(cart, "hat").expect("parked");
     shop.all_level().await;
+    let groups = ["soft drink, soda, pop", "trainers => sneakers"].map(|line| line.parse().expect("a group"));
+    synonyms::add(&shop.server, &groups).await.expect("entered");
     // Head office removes nuts while a till, which has not heard of it, sells some.
     let nut = shop.product("NUT", "0.10", 0).await;
     shop.all_level().await;

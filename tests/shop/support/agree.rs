@@ -15,7 +15,7 @@ const SHOWN_MAX: usize = 300;
 
 /// A table's name, then the same question to each engine: a key and a value, both as text. `{scope}`
 /// stands for the node's warehouses, `{node}` and `{life}` for itself.
-const TABLES: [(&str, &str, &str); 22] = [
+const TABLES: [(&str, &str, &str); 23] = [
     (
         "warehouses",
         "select encode(uuid_send(warehouse_id), 'hex'), name || ' ' || coalesce(encode(uuid_send(home_of), 'hex'), '-') from warehouses",
@@ -166,6 +166,11 @@ const TABLES: [(&str, &str, &str); 22] = [
         "select encode(uuid_send(concern_id), 'hex'), concat_ws(' ', kind, subject, case when closed_at is null then 'open' else 'closed' end)
          from concerns where scope = any({scope} || {node} || '00000000-0000-0000-0000-000000000000'::uuid)",
         "select lower(hex(concern_id)), kind || ' ' || subject || ' ' || case when closed_at is null then 'open' else 'closed' end from concerns",
+    ),
+    (
+        "synonyms",
+        "select encode(uuid_send(synonyms_id), 'hex'), to_json(phrases)::text || ' ' || to_json(also)::text from synonyms",
+        "select lower(hex(synonyms_id)), phrases || ' ' || also from synonyms",
     ),
     (
         "journal",

@@ -13,7 +13,7 @@ use crate::support::{Shop, Till};
 type Table = (&'static str, &'static [&'static str], &'static str, &'static [&'static str]);
 
 /// The rows are chosen so that nothing of the till's own is laid over them.
-const TABLES: [Table; 18] = [
+const TABLES: [Table; 19] = [
     ("warehouses", &["warehouse_id"], "home_of is not null", &[]),
     ("categories", &["category_id"], "parent_id is not null", &[]),
     ("products", &["product_id"], "sku = 'TEA'", &[]),
@@ -53,10 +53,11 @@ const TABLES: [Table; 18] = [
     ("cart_states", &["cart_id"], "unsent = 0", &["unsent", "updated_at"]),
     ("rules", &["rule_id"], "sort = 'low'", &[]),
     ("order_confirmations", &["order_id"], "confirmed_at is not null", &[]),
+    ("synonyms", &["synonyms_id"], "also <> '[]'", &[]),
 ];
 
 /// Everything a till keeps but when a cart was last shown and how it compares itself.
-const KEPT: [&str; 26] = [
+const KEPT: [&str; 27] = [
     "warehouses",
     "categories",
     "products",
@@ -83,6 +84,7 @@ const KEPT: [&str; 26] = [
     "cart_states",
     "rules",
     "order_confirmations",
+    "synonyms",
 ];
 
 fn open(till: &Till) -> Connection {

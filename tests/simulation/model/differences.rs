@@ -57,7 +57,8 @@ fn is_compared(told: &Aggregate, tables: &Tables) -> bool {
         | Aggregate::Delivery(_)
         | Aggregate::Return(_)
         | Aggregate::Rule(_)
-        | Aggregate::Confirmation(_) => true,
+        | Aggregate::Confirmation(_)
+        | Aggregate::Synonyms(_) => true,
     }
 }
 

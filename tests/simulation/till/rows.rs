@@ -166,6 +166,7 @@ const fn table(kind: Kind) -> Option<&'static str> {
         Kind::Delivery => Some("deliveries"),
         Kind::Rule => Some("rules"),
         Kind::Confirmation => Some("order_confirmations"),
+        Kind::Synonyms => Some("synonyms"),
         Kind::Verdict => None,
     }
 }

@@ -283,6 +283,11 @@ pub(super) const GROUPS: &[Group] = &[
         )],
         laid_over: None,
     },
+    Group {
+        key: "synonyms_id",
+        tables: &[Fed::told("synonyms", &["synonyms_id"], &["phrases", "also", "created_at"])],
+        laid_over: None,
+    },
 ];
 
 /// The rows of a range, by the name that a statement gives their table: behind `?1`, up to `?2` if

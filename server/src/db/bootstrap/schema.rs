@@ -31,6 +31,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = embedded![
     "0017_countings",
     "0018_sizing",
     "0019_search",
+    "0020_synonyms",
 ];
 
 /// Where the node notes what was applied.

@@ -345,6 +345,16 @@ pub(super) const TABLES: &[Table] = &[
         columns: &[same("order_id", Id), same("warehouse_id", Id), same("asked_at", Time), same("confirmed_at", Time)],
         from: "order_confirmations where warehouse_id = any({scope}) order by order_id",
     },
+    Table {
+        name: "synonyms",
+        columns: &[
+            same("synonyms_id", Id),
+            made("phrases", "to_json(phrases)::text", Json),
+            made("also", "to_json(also)::text", Json),
+            same("created_at", Time),
+        ],
+        from: "synonyms order by synonyms_id",
+    },
     Table { name: "file_scope", columns: &[same("warehouse_id", Id)], from: "unnest({scope}) as s (warehouse_id)" },
     Table {
         name: "file_journals",

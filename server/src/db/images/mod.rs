@@ -11,6 +11,7 @@ mod people;
 mod returns;
 mod rules;
 mod stock;
+mod synonyms;
 
 use std::collections::HashMap;
 
@@ -56,6 +57,7 @@ async fn of_kind(tx: &Tx, scopes: &Scopes, kind: Kind, keys: &[&Key]) -> Result<
         Kind::Return => returns::returns(tx, &scopes.warehouses, &column(keys, 0)).await,
         Kind::Rule => rules::rules(tx, &scopes.warehouses, &column(keys, 0)).await,
         Kind::Confirmation => orders::confirmations(tx, &scopes.warehouses, &column(keys, 0)).await,
+        Kind::Synonyms => synonyms::synonyms(tx, &column(keys, 0)).await,
         Kind::Verdict => concerns::rulings(tx, scopes.node_id, keys).await,
         Kind::Transfer => goods::transfers(tx, &scopes.warehouses, &column(keys, 0)).await,
         Kind::Delivery => goods::deliveries(tx, &scopes.warehouses, &column(keys, 0)).await,

@@ -8,10 +8,11 @@ use outpost_schema::{
     delivery::{Closing, Delivery, DeliveryLine},
     device::NodeKind,
     feed::{Aggregate, Confirmation, Granted, Key, Kind, Ruling, Stock},
-    id::{CategoryId, ConcernId, RuleId},
+    id::{CategoryId, ConcernId, RuleId, SynonymsId},
     quantity::Unit,
     rule::{Goods, Rule, Says},
     stock::SalePolicy,
+    synonym::Synonyms,
     transfer::{Route, Row, Transfer},
     verdict::{Concern, ConcernKind, Grant, Refusal, SetAside, Verdict},
     word::Word as _,
@@ -77,6 +78,7 @@ pub fn aggregate(choices: &mut Choices<'_>) -> Aggregate {
             asked_at: at(choices),
             confirmed_at: choices.perhaps(at),
         }),
+        Kind::Synonyms => Aggregate::Synonyms(Box::new(synonyms(choices))),
         Kind::Verdict if choices.once_in(2) => Aggregate::Gone(key(choices)),
         Kind::Verdict => Aggregate::Verdict(Box::new(Ruling {
             incarnation_id: life(choices),
@@ -165,6 +167,13 @@ fn rule(choices: &mut Choices<'_>) -> Rule {
         },
     };
     Rule { rule_id: RuleId(choices.id(15, 3)), says, updated_at: at(choices) }
+}
+
+/// Groups that are whole; what people write is made of hostile text in `values`.
+fn synonyms(choices: &mut Choices<'_>) -> Synonyms {
+    let lines = ["soft drink, soda, pop", "trainers => sneakers, running shoes", "crème, чай"];
+    let group = choices.one(&lines).parse().expect("a group");
+    Synonyms { synonyms_id: SynonymsId(choices.id(16, 3)), group, created_at: at(choices) }
 }
 
 fn product(choices: &mut Choices<'_>) -> Product {

@@ -93,6 +93,7 @@ impl Tables {
             Aggregate::Delivery(told) => self.keep(Kind::Delivery, told.delivery_id.0, aggregate),
             Aggregate::Rule(told) => self.keep(Kind::Rule, told.rule_id.0, aggregate),
             Aggregate::Confirmation(told) => self.keep(Kind::Confirmation, told.order_id.0, aggregate),
+            Aggregate::Synonyms(told) => self.keep(Kind::Synonyms, told.synonyms_id.0, aggregate),
             Aggregate::Stock(image) => self.take_image(image, contained),
             Aggregate::Allotment(told) => {
                 let key = StockKey { product_id: told.product_id, warehouse_id: told.warehouse_id };
@@ -170,7 +171,7 @@ impl Tables {
                 }
             }
             Kind::Warehouse | Kind::Category | Kind::Product | Kind::User => _ = self.images.remove(&(key.kind, id)),
-            Kind::Rule | Kind::Confirmation => _ = self.images.remove(&(key.kind, id)),
+            Kind::Rule | Kind::Confirmation | Kind::Synonyms => _ = self.images.remove(&(key.kind, id)),
             Kind::Address | Kind::Review | Kind::Concern | Kind::Transfer | Kind::Delivery | Kind::Return => {
                 self.images.remove(&(key.kind, id));
             }

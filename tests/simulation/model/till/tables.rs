@@ -140,6 +140,7 @@ impl Tables {
             | Aggregate::Return(_)
             | Aggregate::Rule(_)
             | Aggregate::Confirmation(_)
+            | Aggregate::Synonyms(_)
             | Aggregate::Gone(_) => false,
         };
         self.images.values().any(says)

@@ -208,6 +208,7 @@ pub(super) fn apply(shown: &mut Shown, aggregate: &Aggregate) {
         | Aggregate::Return(_)
         | Aggregate::Rule(_)
         | Aggregate::Confirmation(_)
+        | Aggregate::Synonyms(_)
         | Aggregate::Verdict(_) => return,
     };
     shown.insert(Key { kind, ids }, text);

@@ -1,0 +1,176 @@
+use outpost_schema::synonym::Group;
+
+use super::{
+    super::{
+        meanings::{Meanings, OTHERS_MAX},
+        typed,
+    },
+    *,
+};
+
+/// Words with their uses; nearness is a table.
+struct Words(&'static [(&'static str, u64)], &'static [(&'static str, u8, &'static str)]);
+
+impl Dictionary for Words {
+    fn uses(&self, term: &str) -> u64 {
+        self.0.iter().find(|(word, _)| *word == term).map_or(0, |(_, uses)| *uses)
+    }
+
+    fn near(&self, word: &str, distance: u8) -> Vec<(String, u64)> {
+        let near = self.1.iter().filter(|(from, at, _)| *from == word && *at <= distance);
+        near.map(|(.., to)| ((*to).to_owned(), self.uses(to))).collect()
+    }
+
+    fn begun(&self, beginning: &str) -> Vec<(String, u64)> {
+        let begun = self.0.iter().filter(|(word, _)| word.starts_with(beginning));
+        begun.map(|(word, uses)| ((*word).to_owned(), *uses)).collect()
+    }
+}
+
+const SHOP: Words = Words(
+    &[
+        ("coca", 9),
+        ("cola", 20),
+        ("cocacola", 3),
+        ("tea", 50),
+        ("~tea", 7),
+        ("green", 30),
+        ("milk", 10),
+        ("silk", 2),
+        ("x200", 1),
+        ("ab", 4),
+        ("40", 8),
+        ("chocolate", 12),
+        ("~chocol", 6),
+        ("=g500000", 5),
+    ],
+    &[
+        ("milc", 1, "milk"),
+        ("mlk", 1, "milk"),
+        ("milk", 1, "silk"),
+        ("chocolade", 1, "chocolate"),
+        ("cohcolatte", 2, "chocolate"),
+        ("x201", 1, "x200"),
+    ],
+);
+
+fn said(text: &str, pass: Pass) -> Option<String> {
+    said_with(&[], text, pass)
+}
+
+fn said_with(groups: &[&str], text: &str, pass: Pass) -> Option<String> {
+    let (typed, mut forms) = (typed::read(text, false), Forms::new());
+    let groups: Vec<Group> = groups.iter().map(|line| line.parse().expect("a group")).collect();
+    let meant = Meanings::of(&groups, &mut forms).of_typed(&typed, &mut forms);
+    let plan = Planner::new(&SHOP, &mut forms, &meant).plan(&typed, pass)?;
+    let way = |way: &Way| way.terms.iter().map(|terms| terms.join("/")).collect::<Vec<_>>().join("+");
+    let need = |need: &Need| need.iter().map(way).collect::<Vec<_>>().join("|");
+    let alternative = |one: &Alternative| {
+        let needs = one.needs.iter().map(need).collect::<Vec<_>>().join(" ");
+        let least = one.at_least.map_or(String::new(), |least| format!("{least} of "));
+        format!("{}{least}{needs}", if one.weight < 1.0 { "below " } else { "" })
+    };
+    Some(plan.alternatives.iter().map(alternative).collect::<Vec<_>>().join(" or "))
+}
+
+#[test]
+fn each_pass_looks_for_more() {
+    use Pass::{All, Mistyped, Some as Any};
+    let cases = [
+        ("green tea", All, Some("green tea|~tea")),
+        ("teas", All, Some("~tea|tea")),
+        ("coca cola", All, Some("cocacola or coca cola")),
+        ("greentea", All, Some("green+tea")),
+        ("ab40", All, Some("ab+40")),
+        ("tea 500g", All, Some("tea|~tea =g500000")),
+        ("green milc", All, None),
+        ("green milc", Mistyped, Some("green milk")),
+        ("green milk", Mistyped, Some("green milk|silk")),
+        ("mlk", Mistyped, None),
+        ("x201", Mistyped, None),
+        ("cohcolatte", Mistyped, Some("chocolate")),
+        ("green nothing", Mistyped, None),
+        ("green nothing milc", Any, Some("1 of green milk")),
+        ("nothing", Any, None),
+        ("green tea milk silk cola coca x200", All, None),
+        ("", All, None),
+    ];
+    for (text, pass, expected) in cases {
+        assert_eq!(said(text, pass).as_deref(), expected, "{text} {pass:?}");
+    }
+}
+
+#[test]
+fn the_last_word_may_be_a_beginning_and_what_was_meant_is_told() {
+    let (typed, mut forms) = (typed::read("green mi", true), Forms::new());
+    let mut planner = Planner::new(&SHOP, &mut forms, &[]);
+    let plan = planner.plan(&typed, Pass::All).expect("a plan");
+    assert_eq!(plan.alternatives[0].needs[1], [Way::of(vec!["milk".to_owned()], BEGUN)]);
+    let meant = |planner: &mut Planner<'_, Words>, text: &str| planner.meant(&typed::read(text, false));
+    assert_eq!(meant(&mut planner, "green milc").as_deref(), Some("green milk"));
+    assert_eq!(meant(&mut planner, "green milk"), None);
+}
+
+#[test]
+fn what_is_meant_besides_is_looked_for_below_what_was_typed() {
+    use Pass::{All, Mistyped, Some as Any};
+    let cola = "soft drink, cola, green tea";
+    let cases: [(&[&str], _, _, Option<&str>); 12] = [
+        (&[cola], "cola", All, Some("cola or below cola|green+tea/~tea")),
+        (&[cola], "soft drinks", All, Some("below cola|green+tea/~tea")),
+        (&[cola], "milk cola", All, Some("milk cola or below milk cola|green+tea/~tea")),
+        (&[cola], "green tea", All, Some("green tea|~tea or below cola")),
+        (&["brew => tea"], "brew", All, Some("below tea|~tea")),
+        (&["brew => tea"], "tea", All, Some("tea|~tea")),
+        (&["brew, infusion"], "brew", All, None),
+        (&["fizz, coca-cola"], "fizz", All, Some("below cocacola|coca+cola")),
+        (&["brew, tea"], "brew milc", All, None),
+        (&["brew, tea"], "brew milc", Mistyped, Some("below tea|~tea milk")),
+        (&["brew, tea"], "brew nothing", Any, Some("below 1 of tea|~tea")),
+        (&["milc, tea"], "green milc", Mistyped, Some("green milk or below green milk|tea|~tea")),
+    ];
+    for (groups, text, pass, expected) in cases {
+        assert_eq!(said_with(groups, text, pass).as_deref(), expected, "{groups:?} {text} {pass:?}");
+    }
+}
+
+#[test]
+fn phrases_that_stand_beside_each_other_are_replaced_alone_and_together() {
+    let groups = ["soft drink, cola", "green leaf, tea"];
+    let together = said_with(&groups, "soft drink green leaf", Pass::All).expect("a plan");
+    assert_eq!(together, "below cola tea|~tea", "no product has a leaf, or is soft");
+    let groups = ["green tea, cola", "milk chocolate, silk"];
+    assert_eq!(
+        said_with(&groups, "green tea milk chocolate", Pass::All).expect("a plan"),
+        "green tea|~tea milk chocolate|~chocol or below cola milk chocolate|~chocol or below green tea|~tea silk or below cola silk"
+    );
+}
+
+/// Has every word, and no form of any.
+struct Everything;
+
+impl Dictionary for Everything {
+    fn uses(&self, term: &str) -> u64 {
+        u64::from(forms::is_written(term))
+    }
+
+    fn near(&self, _: &str, _: u8) -> Vec<(String, u64)> {
+        Vec::new()
+    }
+
+    fn begun(&self, _: &str) -> Vec<(String, u64)> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn no_search_looks_for_more_than_a_few_other_words() {
+    let words: Vec<String> = ('a'..='z').map(|letter| format!("xyz{letter}")).collect();
+    let line = |some: &[String]| format!("milk, {}", some.join(", ")).parse().expect("a group");
+    let groups: Vec<Group> = words.chunks(13).map(line).collect();
+    let (typed, mut forms) = (typed::read("milk", false), Forms::new());
+    let meant = Meanings::of(&groups, &mut forms).of_typed(&typed, &mut forms);
+    let plan = Planner::new(&Everything, &mut forms, &meant).plan(&typed, Pass::All).expect("a plan");
+    let terms: BTreeSet<&String> = plan.alternatives[1].needs[0].iter().flat_map(|way| &way.terms[0]).collect();
+    assert_eq!(words.iter().filter(|word| terms.contains(word)).count(), OTHERS_MAX);
+}
