@@ -99,7 +99,10 @@ fn shown(conn: &Connection, id: DeliveryId) -> Result<Option<Delivery>, Error> {
 impl Writing<'_> {
     fn undo_receipt(&mut self, remark: &Remark) -> Result<Received, Error> {
         let life = self.identity.incarnation_id();
-        let (seq, received) = deliveries::last_receipt(self.conn(), life)?.ok_or(Refused::NothingToUndo)?;
+        // What came in at another place, before the device was moved, is not here to be sent back.
+        let is_here = |received: &Received| received.warehouse_id == self.identity.warehouse_id();
+        let last = deliveries::last_receipt(self.conn(), life)?.filter(|(_, received)| is_here(received));
+        let (Mark { seq, hash }, received) = last.ok_or(Refused::NothingToUndo)?;
         let received = Received { remark: remark.clone(), ..received };
         let mut effects = Effects::default();
         for (line, number) in received.lines.iter().zip(0..) {
@@ -107,7 +110,10 @@ impl Writing<'_> {
             let why = Why { reason: Reason::Corrected, remark: remark.clone(), lot: line.lot.clone() };
             effects.put_or_take(self, number, key, -line.amount.units(), why)?;
         }
-        self.note_moved(&Op::ReceiptUndone(ReceiptUndone { seq, received: received.clone() }), effects)?;
+        self.note_moved(
+            &Op::ReceiptUndone(ReceiptUndone { seq, received: received.clone(), hash: Some(hash) }),
+            effects,
+        )?;
         Ok(received)
     }
 }

@@ -86,7 +86,9 @@ impl Node {
     /// # Errors
     /// `other_card`.
     pub fn join(&self, card: &Card) -> Result<(), Error> {
-        self.db.write_at(Work::Join, |tx| identity::join(tx, card))
+        let left = self.db.write_at(Work::Join, |tx| identity::join(tx, card))?;
+        self.tell_carts(&left);
+        Ok(())
     }
 
     /// Who this node is; none before it has joined.

@@ -154,7 +154,7 @@ impl Writing<'_> {
         units: Option<outpost_schema::cart::Sold>,
     ) -> Result<Sold, Error> {
         check_count(lines.len())?;
-        if self.is_suspended()? {
+        if self.is_suspended()? && !is_planted(Bug::SuspendedSells) {
             return Err(Refused::Suspended.into());
         }
         self.check_terms(terms)?;

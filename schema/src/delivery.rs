@@ -7,6 +7,7 @@ use crate::{
     clock::Timestamp,
     fault::Fault,
     id::{DeliveryId, ProductId, WarehouseId},
+    journal::{Hash, Mark},
     movement::Received,
     op::LINES_MAX,
     quantity::AMOUNT_MAX,
@@ -21,6 +22,17 @@ pub struct ReceiptUndone {
     pub seq: i64,
     /// What it said.
     pub received: Received,
+    /// The hash of its entry: of a journal that went on in two ways two entries have one place. Devices of before say
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<Hash>,
+}
+
+impl ReceiptUndone {
+    /// The entry of the receipt, as far as it is named.
+    pub fn receipt(&self) -> Mark {
+        Mark { seq: self.seq, hash: self.hash.unwrap_or(Hash::START) }
+    }
 }
 
 /// One product of a delivery.

@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod clock;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod column;
+pub mod confirm;
 pub mod count;
 pub mod counting;
 pub mod delivery;
@@ -18,6 +19,7 @@ pub mod feed;
 pub mod foreign;
 pub mod id;
 pub mod journal;
+pub mod leaving;
 pub mod money;
 pub mod movement;
 pub mod op;

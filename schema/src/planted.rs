@@ -68,6 +68,8 @@ bugs! {
     OwnHoldInTheWay,
     /// A hold of several lines that is refused is placed as far as there is something.
     HoldPlacedInPart,
+    /// A hold that lies at several places becomes allotment where its device sells, and the rest of it is left out.
+    ElsewhereLeftOut,
     /// An extended hold ends when it would have ended at first.
     ExtensionForgotten,
     /// A hold ends when an order uses it up, and the order opens no promise of its own.
@@ -80,6 +82,8 @@ bugs! {
     LatestStatusWins,
     /// What was sold before a count and is told after it leaves the book once more.
     LateSaleCounted,
+    /// Of what may have been done before a count or after it nobody is told, though the book takes it to leave fewer.
+    DoubtUntold,
     /// What is sold between two bins of a product that are counted one after the other is taken to have been seen.
     BinsSeenAsOneMoment,
     /// What a return may give back is looked at return by return, not over all of them.
@@ -104,12 +108,56 @@ bugs! {
     SharesBeyond,
     /// A hold is withdrawn though a device that could explain the row has not been heard.
     WithdrawnTooEarly,
+    /// What a row is short of is asked back from nobody.
+    ShortRecallForgotten,
+    /// A device that has heard that it is suspended sells all the same.
+    SuspendedSells,
+    /// A device that goes on after it was suspended is not asked for what fell short meanwhile.
+    ResumedUnasked,
+    /// A device is closed for good before all that it wrote is in the book.
+    RetiredUntold,
+    /// What a device could sell where it stood is still its own when it has moved.
+    OpenKeptAfterMove,
+    /// Of a row that is short the oldest hold is withdrawn first.
+    OldestHoldWithdrawn,
     /// What arrives beyond what was sent is booked as transferred.
     ExcessTransferred,
     /// Goods on the road are counted where they are to go.
     RoadCounted,
     /// An arrival that is told again by another life of its device counts twice.
     ArrivedTwice,
+    /// What arrives after it was written off is booked as found and as transferred.
+    LateArrivalTwice,
+    /// What comes of a delivery that head office has closed is not added to it.
+    ClosedDeliveryDropped,
+    /// A receipt that is told again by another life of its device counts twice for its delivery.
+    DeliveredTwice,
+    /// A receipt that two copies of a device take back leaves the book twice.
+    UndoneTwice,
+    /// A device forgets that it took a receipt back, and takes it back again.
+    UndoForgotten,
+    /// What is kept back for orders is granted to whoever sells there.
+    KeptBackGranted,
+    /// A rule that was taken back still counts at a till that had heard it.
+    RuleOutlived,
+    /// What an order lacks itself is taken to be lacked by orders that were taken later.
+    ConfirmedBeyond,
+    /// An order is confirmed once the goods of one of its lines are there.
+    ConfirmedInPart,
+    /// A restored server confirms orders before it has heard its devices.
+    ConfirmedUnheard,
+    /// An order that nobody confirmed yet takes from whoever was promised something.
+    UnconfirmedPromised,
+    /// A till shows an order as confirmed once head office has noted it.
+    NotedTakenForConfirmed,
+    /// A settlement that is asked for once more is done once more.
+    SettledAgain,
+    /// A concern that somebody settled stays open.
+    SettledStaysOpen,
+    /// An accepted loss is booked twice.
+    LossBookedTwice,
+    /// Whoever was one person with another is no longer known under the second id.
+    MergedAway,
     /// The search index takes its position for one of this database's, whatever past it is from.
     IndexPlaceTrusted,
     /// The search index is taken for complete as it was left: what changed meanwhile is not indexed.

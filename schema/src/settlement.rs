@@ -5,7 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{verdict::ConcernKind, word::Word as _};
+use crate::{
+    planted::{Bug, is_planted},
+    stock::Level,
+    verdict::ConcernKind,
+    word::Word as _,
+};
 
 /// What somebody does about a concern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -90,6 +95,71 @@ pub fn ending(kind: ConcernKind, settlement: Settlement) -> Option<Ending> {
         S::MergeCustomers | S::KeepApart => (kind == ConcernKind::EmailTaken).then_some(Ending::Acts),
         S::Found => (kind == ConcernKind::WrittenOff).then_some(Ending::Acts),
     }
+}
+
+/// A concern that somebody wants to settle, as far as it matters for the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its sort.
+    pub kind: ConcernKind,
+    /// How.
+    pub settlement: Settlement,
+    /// Whether the act that put it right is named.
+    pub names_act: bool,
+    /// Whether the concern is over.
+    pub is_over: bool,
+    /// If a settlement with this id was made already: whether it was this one.
+    pub made: Option<bool>,
+    /// Units of a device's old life that are still promised to it.
+    pub in_doubt: i64,
+}
+
+/// What is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// It is done.
+    Now {
+        /// Whether head office books something.
+        books: bool,
+        /// Whether the concern is over with that.
+        closes: bool,
+    },
+    /// It was done before: the same is answered again, and nothing is done.
+    Again,
+    /// Another settlement has this id.
+    IdTaken,
+    /// The concern is over.
+    Over,
+    /// Concerns of its kind are settled otherwise.
+    NotPossible,
+    /// Nobody can say whether these units are sold.
+    InDoubt(i64),
+}
+
+/// Decides it.
+pub fn decide(asked: &Asked) -> Decided {
+    let is_again = is_planted(Bug::SettledAgain) && asked.made == Some(true);
+    match asked.made {
+        _ if is_again => {}
+        Some(true) => return Decided::Again,
+        Some(false) => return Decided::IdTaken,
+        None if asked.is_over => return Decided::Over,
+        None => {}
+    }
+    let Some(ending) = ending(asked.kind, asked.settlement) else { return Decided::NotPossible };
+    let closes = match ending {
+        Ending::Acts | Ending::Closes => true,
+        Ending::Intends => asked.names_act && !ends_by_itself(asked.kind),
+    };
+    match closes && asked.in_doubt > 0 {
+        true => Decided::InDoubt(asked.in_doubt),
+        false => Decided::Now { books: ending == Ending::Acts, closes },
+    }
+}
+
+/// The units by which an accepted loss puts the book of a row right: it begins again at nothing.
+pub fn loss(level: Level) -> i64 {
+    level.owed() * if is_planted(Bug::LossBookedTwice) { 2 } else { 1 }
 }
 
 /// What is done elsewhere, by hands or by another act.
@@ -192,6 +262,33 @@ mod tests {
             for settlement in possible(*kind) {
                 assert_ne!(ending(*kind, settlement), Some(Ending::Closes), "{word} by {settlement}");
             }
+        }
+    }
+
+    #[test]
+    fn it_is_done_once_and_only_while_there_is_something_to_settle() {
+        use Settlement as S;
+        let fresh =
+            |kind, settlement| Asked { kind, settlement, names_act: false, is_over: false, made: None, in_doubt: 0 };
+        let loss = fresh(ConcernKind::Owed, S::AcceptLoss);
+        let refund = fresh(ConcernKind::TotalMismatch, S::Refund);
+        let begun = Asked { in_doubt: 3, ..fresh(ConcernKind::LifeBegun, S::Noted) };
+        let now = |books, closes| Decided::Now { books, closes };
+        let cases = [
+            (loss, now(true, true)),
+            (Asked { is_over: true, ..loss }, Decided::Over),
+            (Asked { is_over: true, made: Some(true), ..loss }, Decided::Again),
+            (Asked { made: Some(false), ..loss }, Decided::IdTaken),
+            (Asked { settlement: S::Found, ..loss }, Decided::NotPossible),
+            (refund, now(false, false)),
+            (Asked { names_act: true, ..refund }, now(false, true)),
+            (Asked { names_act: true, ..fresh(ConcernKind::Unbacked, S::Refund) }, now(false, false)),
+            (begun, Decided::InDoubt(3)),
+            (Asked { settlement: S::Salvage, ..begun }, now(false, false)),
+            (Asked { in_doubt: 0, ..begun }, now(false, true)),
+        ];
+        for (asked, expected) in cases {
+            assert_eq!(decide(&asked), expected, "{asked:?}");
         }
     }
 

@@ -48,6 +48,9 @@ pub struct HeldLine {
 /// line whole, for half of what was promised is not what was promised. Of two of one moment the larger id is newer.
 pub fn withdraw(short: i64, mut held: Vec<HeldLine>) -> Vec<HeldLine> {
     held.sort_unstable_by_key(|line| std::cmp::Reverse((line.created_at, line.hold_id)));
+    if is_planted(Bug::OldestHoldWithdrawn) {
+        held.reverse();
+    }
     let mut short = short;
     held.into_iter()
         .take_while(|line| {

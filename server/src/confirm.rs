@@ -1,11 +1,17 @@
 //! Orders that were taken although no allotment covered them are confirmed once the goods are there, whatever brought
-//! them: a delivery, a hold that ended, an allotment that was given back.
+//! them: a delivery, a hold that ended, an allotment that was given back. Which is decided by
+//! [`outpost_schema::confirm`]; this does it.
 
 use std::{sync::Arc, time::Duration};
 
+use outpost_schema::{clock::Timestamp, confirm::confirmed};
 use tokio::time::sleep;
 
-use crate::{db::confirmations, error::Error, server::Server};
+use crate::{
+    db::{Tx, confirmations, epochs},
+    error::Error,
+    server::Server,
+};
 
 /// How often it is looked at: somebody at a till waits for the answer, and nothing else waits for the look.
 const LOOK: Duration = Duration::from_secs(2);
@@ -16,11 +22,20 @@ const LOOK: Duration = Duration::from_secs(2);
 /// What Postgres says.
 pub async fn confirm(server: &Server) -> Result<u64, Error> {
     let now = server.now();
-    let confirmed = server.db.transaction(|tx| async move { confirmations::confirm(&tx, now).await }).await?;
+    let confirmed = server.db.transaction(|tx| async move { confirm_in(&tx, now).await }).await?;
     if confirmed > 0 {
         server.ring();
     }
     Ok(confirmed)
+}
+
+async fn confirm_in(tx: &Tx, now: Timestamp) -> Result<u64, Error> {
+    let (awaiting, unbacked) = confirmations::awaiting(tx).await?;
+    if awaiting.is_empty() {
+        return Ok(0);
+    }
+    let is_recovering = epochs::newest(tx).await?.is_some_and(|epoch| epoch.is_recovering());
+    confirmations::confirm(tx, &confirmed(awaiting, &unbacked, is_recovering), now).await
 }
 
 /// Looks again and again, for as long as it is polled. It goes by the wall clock, so whoever only routes requests does

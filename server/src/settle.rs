@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use outpost_schema::{
     fault::Fault,
     id::{ConcernId, IncarnationId, TransferId, UserId},
-    settlement::{Ending, Settlement, ending, ends_by_itself, possible},
+    planted::{Bug, is_planted},
+    settlement::{Asked, Decided, Settlement, decide, loss, possible},
     stock::StockKey,
     text,
     verdict::ConcernKind,
@@ -123,28 +124,28 @@ async fn settle_within(
 ) -> Result<Result<Settled, Unsettled>, Error> {
     let concern = rows::lock(tx, concern_id).await?;
     let concern = concern.ok_or_else(|| Error::NotFound { what: "concern", name: concern_id.to_string() })?;
-    match rows::find(tx, wanted.settlement_id).await? {
-        Some(made) if made.concern_id == concern_id && made.settlement == wanted.settlement => return Ok(Ok(made)),
-        Some(_) => return Ok(Err(Unsettled::IdTaken)),
-        None if concern.is_over => return Ok(Err(Unsettled::Over)),
-        None => {}
+    let made = rows::find(tx, wanted.settlement_id).await?;
+    let is_this = |made: &Settled| made.concern_id == concern_id && made.settlement == wanted.settlement;
+    let asked = Asked {
+        kind: concern.kind,
+        settlement: wanted.settlement,
+        names_act: wanted.act.is_some(),
+        is_over: concern.is_over,
+        made: made.as_ref().map(is_this),
+        in_doubt: in_doubt(tx, &concern).await?,
+    };
+    let (books, closed) = match (decide(&asked), made) {
+        (Decided::Now { books, closes }, _) => (books, closes),
+        (Decided::Again, Some(made)) => return Ok(Ok(made)),
+        (Decided::Again | Decided::IdTaken, _) => return Ok(Err(Unsettled::IdTaken)),
+        (Decided::Over, _) => return Ok(Err(Unsettled::Over)),
+        (Decided::NotPossible, _) => return Ok(Err(Unsettled::NotPossible { kind: concern.kind })),
+        (Decided::InDoubt(units), _) => return Ok(Err(Unsettled::InDoubt(units))),
+    };
+    if books {
+        book(server, tx, &concern, wanted).await?;
     }
-    let Some(ending) = ending(concern.kind, wanted.settlement) else {
-        return Ok(Err(Unsettled::NotPossible { kind: concern.kind }));
-    };
-    let closed = match ending {
-        Ending::Acts => {
-            book(server, tx, &concern, wanted).await?;
-            true
-        }
-        Ending::Closes => true,
-        Ending::Intends => wanted.act.is_some() && !ends_by_itself(concern.kind),
-    };
-    if closed {
-        let in_doubt = in_doubt(tx, &concern).await?;
-        if in_doubt > 0 {
-            return Ok(Err(Unsettled::InDoubt(in_doubt)));
-        }
+    if closed && !is_planted(Bug::SettledStaysOpen) {
         concerns::close(tx, &[(concern.kind, concern.subject)], server.now()).await?;
     }
     let made = Settled {
@@ -201,9 +202,9 @@ async fn book(server: &Server, tx: &Tx, concern: &Locked, wanted: &Wanted) -> Re
 async fn accept_loss(server: &Server, tx: &Tx, concern: &Locked, act: Act<'_>) -> Result<(), Error> {
     let key = StockKey { product_id: field(concern, "product")?, warehouse_id: field(concern, "warehouse")? };
     let keys = BTreeSet::from([key]);
-    let owed = ground::stock(tx, &keys, act.at).await?.get(&key).map_or(0, |level| level.owed());
-    if owed > 0 {
-        rows::correct(tx, key, owed, act).await?;
+    let lost = ground::stock(tx, &keys, act.at).await?.get(&key).map_or(0, |level| loss(*level));
+    if lost > 0 {
+        rows::correct(tx, key, lost, act).await?;
     }
     grants::after_change(server, tx, &keys).await
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use outpost_schema::{
+    confirm,
     id::IncarnationId,
     sizing,
     stock::{Level, StockKey},
@@ -63,7 +64,8 @@ async fn lacking(tx: &Tx, keys: &BTreeSet<StockKey>) -> Result<BTreeMap<StockKey
     let mut lacking = ground::lock_stock(tx, keys).await?;
     lacking.retain(|_, level| level.unbacked() > 0);
     let unconfirmed = confirmations::unconfirmed(tx, &lacking.keys().copied().collect()).await?;
-    let of = |(key, level): (StockKey, Level)| (key, level.unbacked() - unconfirmed.get(&key).copied().unwrap_or(0));
+    let of =
+        |(key, level): (StockKey, Level)| (key, confirm::lacking(level, unconfirmed.get(&key).copied().unwrap_or(0)));
     Ok(lacking.into_iter().map(of).filter(|(_, units)| *units > 0).collect())
 }
 
@@ -149,12 +151,13 @@ struct Lot {
 async fn unasked(server: &Server, tx: &Tx, after: Option<StockKey>) -> Result<Lot, Error> {
     let rows = short::lot(tx, after, LOT).await?;
     let last = rows.last().copied();
-    let mut short = short::among(tx, &rows.into_iter().collect(), None, server.now()).await?;
-    let has_unasked = |holding: &sizing::Holding| {
-        holding.is_near && holding.allotment.open() > 0 && holding.outlook.keep(holding.allotment.granted).is_none()
-    };
-    short.retain(|_, one| {
-        is_explained(one.sellers.iter().copied()) && one.holdings.iter().any(|(_, holding)| has_unasked(holding))
+    let keys = rows.into_iter().collect();
+    let mut short = short::among(tx, &keys, None, server.now()).await?;
+    let unconfirmed = confirmations::unconfirmed(tx, &keys).await?;
+    short.retain(|key, one| {
+        let holdings: Vec<_> = one.holdings.iter().map(|(_, holding)| *holding).collect();
+        let lacking = one.units - unconfirmed.get(key).copied().unwrap_or(0);
+        is_explained(one.sellers.iter().copied()) && sizing::lacks_a_recall(lacking, &holdings)
     });
     Ok(Lot { keys: short.into_keys().collect(), last })
 }

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, fmt::Display, sync::Arc};
 
 use outpost_schema::{
     cart::Cart,
+    delivery::Delivery,
     device::Card,
-    id::{IncarnationId, OrderId},
+    id::{DeliveryId, IncarnationId, OrderId},
     order::Order,
     stock::{Allotment, Level, StockKey},
     world::Seeded,
@@ -25,6 +26,12 @@ pub trait Device: Local<Error: Display> {
     /// # Errors
     /// [`Undone`].
     fn act(&self, act: &Act) -> Result<Done, Undone>;
+
+    /// Takes the card of another place.
+    ///
+    /// # Errors
+    /// [`Undone`].
+    fn move_to(&self, card: &Card) -> Result<(), Undone>;
 
     /// Whether it can keep what was seen in a bin until the next one is counted.
     fn has_bins(&self) -> bool;
@@ -59,6 +66,12 @@ pub trait Device: Local<Error: Display> {
 
     /// An order that it knows.
     fn order(&self, order: OrderId) -> Option<Order>;
+
+    /// A delivery that it knows, with what came here since.
+    fn delivery(&self, delivery: DeliveryId) -> Option<Delivery>;
+
+    /// Whether it shows an order as confirmed; none if it shows nothing of the kind.
+    fn is_confirmed(&self, order: OrderId) -> Option<bool>;
 
     /// The carts that it knows, shown or not.
     fn carts(&self) -> Vec<Cart>;

@@ -3,7 +3,8 @@
 use outpost_schema::{
     catalogue::Product,
     clock::Timestamp,
-    id::{HoldId, ProductId},
+    delivery::{Delivery, DeliveryLine},
+    id::{DeliveryId, HoldId, ProductId, WarehouseId},
     money::Money,
     quantity::{Amount, Unit},
     stock::StockKey,
@@ -28,6 +29,30 @@ pub fn product(product_id: ProductId, name: &str, cents: i64, at: Timestamp) -> 
         created_at: at,
         updated_at: at,
     }
+}
+
+/// Who does something at head office.
+pub const SOMEBODY: &str = "somebody";
+
+/// And why.
+pub const WHY: &str = "no more will come";
+
+/// A delivery of these goods.
+pub fn delivery(
+    delivery_id: DeliveryId,
+    reference: &str,
+    warehouse_id: WarehouseId,
+    lines: &[(ProductId, i64)],
+    created_at: Timestamp,
+) -> Delivery {
+    let line = |(product_id, expected): &(ProductId, i64)| DeliveryLine {
+        product_id: *product_id,
+        expected: *expected,
+        received: 0,
+    };
+    let (supplier, reference) = (SOMEBODY.to_owned(), reference.to_owned());
+    let lines = lines.iter().map(line).collect();
+    Delivery { delivery_id, warehouse_id, supplier, reference, due_at: None, created_at, closing: None, lines }
 }
 
 /// A wish for a hold of these units.

@@ -27,6 +27,8 @@ pub fn check<D: Depth>(network: &Network<D>) -> Check {
     what_is_written_off_was_not_told_since(network)?;
     what_was_held_is_held(network)?;
     nothing_is_held_untold(network)?;
+    network.deliveries_are_what_came()?;
+    network.what_was_given_up_is_lost()?;
     head_office_never_knows_less(network)
 }
 
@@ -94,7 +96,9 @@ fn what_is_written_off_was_not_told_since<D: Depth>(network: &Network<D>) -> Che
     for (at, missing) in &network.book.written_off {
         let Some(written) = network.ledger.written.get(at) else { continue };
         let own = network.book.allotments.get(at).copied().unwrap_or_default();
-        let told = own.consumed + own.returned - written.taken;
+        // What came in damaged never was among what is lost.
+        let passed = network.ledger.passed.get(at).copied().unwrap_or_default();
+        let told = own.consumed + own.returned - written.taken - passed;
         if *missing > (written.units - told).max(0) {
             return Err(format!("{missing} of {at:?} are missing, of {} lost {told} were told since", written.units));
         }

@@ -66,6 +66,17 @@ pub struct Written {
     pub units: i64,
 }
 
+/// What became of an order that was to be confirmed.
+#[derive(Clone, Copy, Debug)]
+pub struct Awaits {
+    /// When it was taken, by the till's clock.
+    pub asked_at: Timestamp,
+    /// Whether head office has confirmed it, and has not forgotten that since.
+    pub is_confirmed: bool,
+    /// Whether it ever did.
+    pub was_confirmed: bool,
+}
+
 /// An order to be handed over.
 #[derive(Clone, Debug)]
 pub struct Owed {
@@ -77,6 +88,8 @@ pub struct Owed {
     pub has_left: bool,
     /// Whether head office has called it off.
     pub is_cancelled: bool,
+    /// Whether it was to be confirmed.
+    pub awaits: Option<Awaits>,
     /// Statuses that were told, each by an op.
     pub told: Vec<(OrderStatus, usize)>,
     /// Ops that ask for it to be called off.
@@ -116,6 +129,8 @@ pub struct Held {
     pub lines: Units,
     /// For whom.
     pub buyer: Option<Buyer>,
+    /// Since when, by head office's clock.
+    pub since: Timestamp,
     /// Until when, by head office's clock.
     pub until: Timestamp,
     /// Whether it lasts longer than at first.
@@ -152,6 +167,8 @@ pub struct Ledger {
     pub owed: BTreeMap<OrderId, Owed>,
     /// Every receipt that was printed, by the op that last did.
     pub receipts: BTreeMap<String, usize>,
+    /// The life whose receipts begin so.
+    pub prefixes: BTreeMap<String, IncarnationId>,
     /// Every order that was made, by the op that made it.
     pub orders: BTreeMap<OrderId, usize>,
     /// Every order of which somebody has the receipt.
@@ -178,12 +195,21 @@ pub struct Ledger {
     pub filled: BTreeMap<(CartId, ProductId), Filled>,
     /// Customers.
     pub customers: Vec<UserId>,
+    /// Damaged units that came in at a home and went out with the same op, by the life that says so.
+    pub passed: BTreeMap<(IncarnationId, StockKey), i64>,
     /// What was written off.
     pub written: BTreeMap<(IncarnationId, StockKey), Written>,
     /// Devices from which something was taken.
     pub taken_from: BTreeSet<NodeId>,
     /// Concerns that something that happened explains.
     pub explained: BTreeSet<ConcernKind>,
+}
+
+impl Owed {
+    /// Whether it was promised nothing yet.
+    pub fn is_unconfirmed(&self) -> bool {
+        self.awaits.is_some_and(|awaits| !awaits.is_confirmed)
+    }
 }
 
 impl Filled {
@@ -280,9 +306,9 @@ impl Ledger {
         open.flat_map(|held| &held.lines).filter(|(of, _)| *of == key).map(|(_, units)| units).sum()
     }
 
-    /// Units of a row that are owed to customers.
+    /// Units of a row that are owed to customers; orders that nobody confirmed were promised nothing.
     pub fn owed(&self, key: StockKey) -> i64 {
-        let open = self.owed.values().filter(|order| !order.has_left && !order.is_cancelled);
+        let open = self.owed.values().filter(|order| !order.has_left && !order.is_cancelled && !order.is_unconfirmed());
         open.flat_map(|order| &order.lines).filter(|(of, _)| *of == key).map(|(_, units)| units).sum()
     }
 }

@@ -1,15 +1,22 @@
 //! A network in which a day happens, at whatever depth: it does what the steps say, tells the ledger what
 //! really happened, and looks after every step whether the laws hold.
 
+mod awaited;
 mod carts;
 mod chores;
 mod counts;
+mod cuts;
+mod deliveries;
 mod end;
 mod faults;
 mod holds;
+mod leaving;
 mod orders;
+mod recalled;
 mod returns;
 mod rounds;
+mod rules;
+mod settled;
 mod spots;
 pub mod summary;
 mod transfers;
@@ -22,7 +29,6 @@ use outpost_schema::{
     clock::Timestamp,
     device::Card,
     id::ProductId,
-    rule::Says,
     stock::StockKey,
     verdict::ConcernKind,
     world::{Seeded, World as _},
@@ -95,11 +101,19 @@ pub struct Network<D: Depth> {
     /// What is sold.
     pub products: Vec<ProductId>,
     /// What head office laid down.
-    pub rules: Vec<Says>,
+    laid: rules::LaidDown,
+    /// What people at head office did about concerns.
+    settled: settled::Settled,
     /// What really happened.
     pub ledger: Ledger,
     /// What is short in the book, and what was withdrawn.
     short: withdrawn::Shortages,
+    /// What the counts of the day had seen.
+    cuts: cuts::Cuts,
+    /// Units of each transfer that head office gave up.
+    given_up: transfers::GivenUp,
+    /// What came in, and what was expected.
+    deliveries: deliveries::Deliveries,
     /// What this run covered.
     pub tally: Tally,
     /// For whatever is drawn while it happens.
@@ -129,13 +143,17 @@ impl<D: Depth> Network<D> {
         let office = D::Office::open(&options.opening, &office_world).await;
         let mut network = Self {
             book: Book::default(),
-            rules: options.opening.rules(&office.products()),
+            laid: rules::LaidDown::of(&options.opening.rules(&office.products())),
+            settled: settled::Settled::default(),
             products: office.products(),
             yard: D::yard(),
             spots: Vec::new(),
             backup: None,
             ledger: Ledger::default(),
             short: withdrawn::Shortages::default(),
+            cuts: cuts::Cuts::of(options.knows_the_shop),
+            given_up: transfers::GivenUp::default(),
+            deliveries: deliveries::Deliveries::default(),
             tally: Tally { seeds: 1, ..Tally::default() },
             chance: Chance::of(options.seed ^ 0x6461_7900),
             worlds: 0,
@@ -163,6 +181,7 @@ impl<D: Depth> Network<D> {
                     .await
                     .unwrap_or_else(|failure| panic!("a first call fails: {failure}"));
             }
+            self.has_heard(number);
             self.look(number);
         }
         self.book = self.office.book().await;
@@ -206,9 +225,13 @@ impl<D: Depth> Network<D> {
             was_doubtful: false,
             doubtful_life: None,
             clock_was_set: false,
+            going: None,
+            is_told_off: false,
+            closing: None,
             life,
             shown,
             open,
+            heard: 0,
         });
     }
 
@@ -249,7 +272,7 @@ impl<D: Depth> Network<D> {
             Step::Fault(fault) => self.fault(fault).await,
             Step::Pass(seconds) => {
                 self.pass(*seconds);
-                Ok(())
+                self.look_again().await
             }
         }
     }
@@ -291,7 +314,10 @@ impl<D: Depth> Network<D> {
         let before = std::mem::replace(&mut self.book, book);
         self.holds_expire();
         self.note_what_was_decided();
+        self.note_what_was_confirmed(&before)?;
         self.note_what_was_withdrawn(&before)?;
+        self.nothing_kept_back_is_granted(&before)?;
+        self.what_is_settled_stays_settled(&before)?;
         self.check()
     }
 

@@ -9,17 +9,19 @@ use std::{
 use outpost_schema::{
     cart::Cart,
     device::Card,
-    id::{HoldId, IncarnationId, NodeId, OrderId, ProductId, ReturnId, TransferId},
+    id::{ConcernId, DeliveryId, HoldId, IncarnationId, NodeId, OrderId, ProductId, ReturnId, TransferId},
     journal::Mark,
     order::Order,
     returned::Return,
     rule::{Goods, Says},
+    settlement,
     stock::{Allotment, Level, SalePolicy, StockKey},
     transfer::Transfer,
     verdict::ConcernKind,
     world::Seeded,
 };
 use outpost_sync::round::Remote;
+use uuid::Uuid;
 
 use crate::step::{Deed, Name};
 
@@ -96,22 +98,40 @@ pub struct Book {
     pub movements: BTreeMap<StockKey, i64>,
     /// Allotments by life.
     pub allotments: BTreeMap<(IncarnationId, StockKey), Allotment>,
+    /// What lives are asked to keep at most of what they have of a row.
+    pub keep: BTreeMap<(IncarnationId, StockKey), i64>,
     /// Units that are still written off, by life.
     pub written_off: BTreeMap<(IncarnationId, StockKey), i64>,
     /// Units of each row that are booked as lost, less those that came back.
     pub lost: BTreeMap<StockKey, i64>,
     /// Open lines of holds.
     pub holds: BTreeMap<(HoldId, StockKey), i64>,
+    /// What the receipts of lives after a device's first begin with.
+    pub prefixes: BTreeMap<IncarnationId, String>,
+    /// Devices that are closed for good.
+    pub retired: BTreeSet<NodeId>,
     /// Whether it is hearing from its devices and grants nothing.
     pub is_recovering: bool,
     /// Every op that it has, told by its own life or carried by a later one, by the name of the life that
     /// wrote it first (after a fork there may be two of one number), with the word of its verdict. Evidence of
     /// frozen journals is not here.
     pub ops: BTreeMap<(IncarnationId, Mark), &'static str>,
+    /// Orders that were to be confirmed, and whether they were.
+    pub confirmations: BTreeMap<OrderId, bool>,
     /// Transfers of which something was told.
     pub transfers: BTreeMap<TransferId, Transfer>,
+    /// Deliveries that are expected, and whether each is closed by hand.
+    pub deliveries: BTreeMap<DeliveryId, bool>,
+    /// Of each line of a delivery, known or not, what is expected and what came.
+    pub delivered: BTreeMap<(DeliveryId, ProductId), (i64, i64)>,
     /// Open concerns.
     pub concerns: BTreeSet<(ConcernKind, String)>,
+    /// Their ids.
+    pub concern_ids: BTreeMap<(ConcernKind, String), ConcernId>,
+    /// What people did about concerns.
+    pub settlements: BTreeMap<Uuid, Settlement>,
+    /// Units by which accepted losses put the book of each row right.
+    pub corrected: BTreeMap<StockKey, i64>,
     /// Laws that the book itself says are broken.
     pub broken: Vec<String>,
 }
@@ -121,6 +141,19 @@ impl Book {
     pub fn verdict(&self, name: Name) -> Option<&'static str> {
         self.ops.get(&(name.life, name.mark)).copied()
     }
+}
+
+/// What somebody did about a concern, as the book has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// About which.
+    pub concern_id: ConcernId,
+    /// What.
+    pub settlement: settlement::Settlement,
+    /// Who.
+    pub by: String,
+    /// Whether the concern was over with it.
+    pub closed: bool,
 }
 
 /// What the book says of everything else, for the end.

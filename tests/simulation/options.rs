@@ -65,6 +65,22 @@ pub enum Sort {
     OfficePutBack,
     OfficeRestart,
     Pass,
+    Expect,
+    CloseDelivery,
+    ReceiveOf,
+    UndoReceipt,
+    GiveUpTransfer,
+    Policy,
+    KeepBack,
+    Order,
+    Confirm,
+    Settle,
+    SettleAgain,
+    Retire,
+    Move,
+    Reborn,
+    Interlude,
+    ToldAgain,
 }
 
 /// Each sort with how many in a hundred seeds have it, and how often it then happens beside the others.
@@ -124,7 +140,24 @@ const SORTS: [(Sort, usize, usize); 51] = [
 ];
 
 /// Sorts that came later, each drawn apart by its own name, so that the days of seeds without it stay what they were.
-const LATER: [(Sort, usize, usize); 0] = [];
+const LATER: [(Sort, usize, usize); 16] = [
+    (Sort::Expect, 50, 25),
+    (Sort::CloseDelivery, 30, 8),
+    (Sort::ReceiveOf, 60, 80),
+    (Sort::UndoReceipt, 50, 80),
+    (Sort::GiveUpTransfer, 60, 40),
+    (Sort::Policy, 20, 25),
+    (Sort::KeepBack, 20, 15),
+    (Sort::Order, 30, 40),
+    (Sort::Confirm, 40, 25),
+    (Sort::Settle, 40, 40),
+    (Sort::SettleAgain, 30, 15),
+    (Sort::Interlude, 15, 10),
+    (Sort::Retire, 20, 10),
+    (Sort::Move, 25, 15),
+    (Sort::Reborn, 15, 25),
+    (Sort::ToldAgain, 8, 8),
+];
 
 /// How large a day may be.
 #[derive(Clone, Copy, Debug)]

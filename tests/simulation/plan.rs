@@ -1,7 +1,7 @@
 //! From a seed's options to its steps. They are drawn before anything happens and do not depend on what
 //! does, so one scenario runs at every depth, and a failing one can be made shorter by leaving steps out.
 
-use outpost_schema::{movement::Cause, order::OrderStatus};
+use outpost_schema::{device::NodeKind, movement::Cause, order::OrderStatus, stock::SalePolicy};
 
 use crate::{
     chance::Chance,
@@ -85,6 +85,11 @@ fn step(sort: Sort, chance: &mut Chance) -> Step {
         Sort::Resume => Step::Office(Chore::Resume { till }),
         Sort::WriteOff => Step::Office(Chore::WriteOff { till }),
         Sort::Reclaim => Step::Office(Chore::Reclaim { till }),
+        Sort::Move => Step::Office(Chore::Move { till, to: other }),
+        Sort::Interlude => Step::Office(Chore::Interlude { till, product: other }),
+        Sort::Retire => Step::Office(Chore::Retire { till }),
+        Sort::ToldAgain => Step::Fault(Fault::ToldAgain { till }),
+        Sort::Reborn => Step::Fault(Fault::Reborn { till }),
         Sort::PowerCut => Step::Fault(Fault::PowerCut { till, after: chance.below(40) as u64 }),
         Sort::Restart => Step::Fault(Fault::Restart { till }),
         Sort::Copy => Step::Fault(Fault::Copy { till }),
@@ -98,6 +103,30 @@ fn step(sort: Sort, chance: &mut Chance) -> Step {
         Sort::Weather => Step::Fault(Fault::Weather { till, in_a_hundred: chance.below(60) }),
         Sort::OfficePutBack => Step::Fault(Fault::OfficePutBack),
         Sort::OfficeRestart => Step::Fault(Fault::OfficeRestart),
+        Sort::Expect => Step::Office(Chore::Expect {
+            till,
+            lines: (0..1 + other % 2).map(|_| (chance.below(MANY), units)).collect(),
+        }),
+        Sort::CloseDelivery => Step::Office(Chore::CloseDelivery { delivery: other }),
+        Sort::ReceiveOf => at(Verb::ReceiveOf { delivery: other, product: chance.below(MANY), units }),
+        Sort::UndoReceipt => at(Verb::UndoReceipt),
+        Sort::GiveUpTransfer => Step::Office(Chore::GiveUpTransfer { transfer: other }),
+        Sort::Policy => {
+            let kind = *chance.one_of(&[None, Some(NodeKind::Till), Some(NodeKind::Till), Some(NodeKind::Kiosk)]);
+            let policy = *chance.one_of(&[None, Some(SalePolicy::Strict), Some(SalePolicy::Physical)]);
+            Step::Office(Chore::Policy { product: other, kind, policy })
+        }
+        Sort::KeepBack => {
+            let units = *chance.one_of(&[None, Some(0), Some(1), Some(5), Some(20)]);
+            Step::Office(Chore::KeepBack { till: chance.in_a_hundred(70).then_some(till), units })
+        }
+        Sort::Order => at(Verb::Order { lines: lines(chance), customer: customer(chance) }),
+        Sort::Confirm => Step::Office(Chore::Confirm),
+        Sort::Settle => {
+            let (way, names_act) = (chance.below(MANY), chance.in_a_hundred(50));
+            Step::Office(Chore::Settle { concern: other, way, names_act })
+        }
+        Sort::SettleAgain => Step::Office(Chore::SettleAgain { settlement: other }),
         Sort::Pass => Step::Pass(1 + chance.below(7_200) as i64),
     }
 }

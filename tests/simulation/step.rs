@@ -5,17 +5,20 @@
 use outpost_schema::{
     clock::Timestamp,
     count::Upto,
-    device::Card,
-    id::{CartId, HoldId, IncarnationId, NodeId, OrderId, ProductId, UserId, WarehouseId},
+    device::{Card, NodeKind},
+    id::{CartId, ConcernId, DeliveryId, HoldId, IncarnationId, NodeId, OrderId, ProductId, UserId, WarehouseId},
     journal::Mark,
     money::Money,
     movement::Cause,
     order::{Order, OrderStatus, Receipt},
     returned::Return,
-    stock::StockKey,
+    rule::Says,
+    settlement::Settlement,
+    stock::{SalePolicy, StockKey},
     transfer::TransferCode,
 };
 use outpost_sync::wire::{Buyer, Caller};
+use uuid::Uuid;
 
 /// Counts things from 0; taken modulo how many there are.
 pub type Nth = usize;
@@ -69,6 +72,10 @@ pub enum Verb {
     CheckOut { cart: Nth },
     /// Goods came in.
     Receive { product: Nth, units: i64 },
+    /// Goods came in of a delivery that is expected.
+    ReceiveOf { delivery: Nth, product: Nth, units: i64 },
+    /// Takes the last receipt back.
+    UndoReceipt,
     /// Units turn out to be damaged or lost, or more are found.
     Adjust { product: Nth, cause: Cause, units: i64 },
     /// Sends goods to the place of another till.
@@ -85,6 +92,8 @@ pub enum Verb {
     Advance { order: Nth, status: OrderStatus },
     /// Wants an order called off.
     Cancel { order: Nth },
+    /// Takes an order, to be handed over later, that may wait until head office confirms it.
+    Order { lines: Vec<(Nth, i64)>, customer: Option<Nth> },
     /// Somebody brings units of a line back that were sold anywhere, and wants the money.
     Return { order: Nth, line: Nth, units: i64, damaged: bool },
     /// Writes a customer down, under one of a few e-mails.
@@ -121,10 +130,33 @@ pub enum Chore {
     Suspend { till: Nth },
     /// Lets it go on.
     Resume { till: Nth },
+    /// Suspends the device of a till, and lets it go on once others of its place have called, of which all was lost
+    /// meanwhile.
+    Interlude { till: Nth, product: Nth },
     /// Writes off what the device of a till could sell: it is thought lost.
     WriteOff { till: Nth },
     /// Lets others sell what it could.
     Reclaim { till: Nth },
+    /// Expects a delivery at the place of a till.
+    Expect { till: Nth, lines: Vec<(Nth, i64)> },
+    /// Closes a delivery of which no more will come.
+    CloseDelivery { delivery: Nth },
+    /// Gives up what is on the road of a transfer.
+    GiveUpTransfer { transfer: Nth },
+    /// Lays down what happens beyond the allotment of a product at one sort of device or at all; or takes that back.
+    Policy { product: Nth, kind: Option<NodeKind>, policy: Option<SalePolicy> },
+    /// Keeps so many units of each row back for orders at the place of a till, or everywhere; or as everywhere.
+    KeepBack { till: Option<Nth>, units: Option<i64> },
+    /// Confirms the orders whose goods are there by now.
+    Confirm,
+    /// Settles a concern that is open in one of its possible ways, perhaps naming what was done about it elsewhere.
+    Settle { concern: Nth, way: Nth, names_act: bool },
+    /// The answer to a settlement was lost, so it is asked for again.
+    SettleAgain { settlement: Nth },
+    /// Sends the device of a till to the place of another one; people do at it what it is told to do first.
+    Move { till: Nth, to: Nth },
+    /// Closes the device of a till for good; people do at it what it is told to do first.
+    Retire { till: Nth },
 }
 
 /// What goes wrong.
@@ -138,6 +170,11 @@ pub enum Fault {
     Copy { till: Nth },
     /// A till is put back, silently, to the last copy of its disk.
     PutBack { till: Nth },
+    /// A till is put back to how it was before its last call, and calls: it begins another life.
+    Reborn { till: Nth },
+    /// Goods come to a till, it begins another life, and head office is put back to a backup of then: the till tells all
+    /// again.
+    ToldAgain { till: Nth },
     /// The last copy of a till's disk is started as a second device beside it.
     Clone { till: Nth },
     /// A till is destroyed with all that is on it.
@@ -177,6 +214,10 @@ pub enum Act {
     CheckOut { cart: CartId },
     /// See [`Verb::Receive`].
     Receive { product: ProductId, units: i64 },
+    /// See [`Verb::ReceiveOf`].
+    ReceiveOf { delivery: DeliveryId, product: ProductId, units: i64 },
+    /// See [`Verb::UndoReceipt`].
+    UndoReceipt,
     /// The book changes by so much.
     Adjust { product: ProductId, cause: Cause, delta: i64 },
     /// Goods leave for another place.
@@ -195,10 +236,16 @@ pub enum Act {
     Advance { order: OrderId, status: OrderStatus },
     /// See [`Verb::Cancel`].
     Cancel { order: OrderId },
+    /// See [`Verb::Order`].
+    Order { lines: Vec<(ProductId, i64)>, customer: Option<UserId> },
     /// See [`Verb::Return`]; the receipt says what was paid.
     TakeBack { order: OrderId, receipt: Receipt, product: ProductId, units: i64, damaged: bool, paid: Money },
     /// Somebody with this e-mail.
     Customer { email: String },
+    /// Gives everything back.
+    GiveBackAll,
+    /// Gives everything back, and closes the journal.
+    Leave,
 }
 
 /// How many of a product are in two bins.
@@ -215,8 +262,12 @@ pub struct Bins {
 pub enum Done {
     /// A receipt was printed.
     Sold(Box<Order>),
+    /// A receipt was printed of an order that awaits head office's word.
+    Ordered(Box<Order>),
     /// It is written down, and nowhere told.
     Looked,
+    /// There was nothing to do.
+    Nothing,
     /// It is in the journal, and changed the book of this row by so much.
     Noted { key: Option<StockKey>, delta: i64 },
     /// Goods left, under this code.
@@ -251,6 +302,8 @@ pub enum Deed {
     EndSlow { commit: bool },
     /// See [`Chore::Sweep`].
     Sweep,
+    /// Head office looks once more at what is short, as it does every so often.
+    LookAgain,
     /// A caller wants a hold.
     Hold { by: Caller, hold: HoldId, lines: Vec<(StockKey, i64)>, buyer: Option<Buyer>, seconds: u64 },
     /// See [`Verb::Extend`].
@@ -269,8 +322,43 @@ pub enum Deed {
     WriteOff { node: NodeId },
     /// See [`Chore::Reclaim`].
     Reclaim { node: NodeId },
+    /// See [`Chore::Expect`]; this is written on its papers.
+    Expect { reference: String, at: WarehouseId, lines: Vec<(ProductId, i64)> },
+    /// See [`Chore::GiveUpTransfer`].
+    GiveUpTransfer { code: TransferCode },
+    /// See [`Chore::CloseDelivery`].
+    CloseDelivery { delivery: DeliveryId },
+    /// A rule is laid down.
+    LayDown { says: Says },
+    /// The rule about the same is taken back.
+    TakeBack { about: Says },
+    /// See [`Chore::KeepBack`].
+    KeepBack { at: Option<WarehouseId>, units: Option<i64> },
+    /// See [`Chore::Confirm`].
+    Confirm,
+    /// See [`Chore::Settle`].
+    Settle(SettleDeed),
+    /// See [`Chore::Move`].
+    Move { node: NodeId, to: WarehouseId },
+    /// See [`Chore::Retire`].
+    Retire { node: NodeId },
     /// A device, or a life of its journal, that a restored server forgot is taken back.
     Readmit { card: Box<Card> },
+}
+
+/// What somebody at head office does about a concern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettleDeed {
+    /// Which.
+    pub concern_id: ConcernId,
+    /// Names what is done.
+    pub settlement_id: Uuid,
+    /// What.
+    pub settlement: Settlement,
+    /// Who.
+    pub by: String,
+    /// What put it right elsewhere.
+    pub act: Option<String>,
 }
 
 /// Names an op for ever: the life that wrote it first, and its place there.

@@ -46,6 +46,10 @@ pub struct Tally {
     pub office_restarts: u64,
     /// Clocks that jumped.
     pub clock_jumps: u64,
+    /// Devices closed for good.
+    pub retired: u64,
+    /// Devices that went on elsewhere.
+    pub moved: u64,
     /// Lines of holds withdrawn because the goods were not there.
     pub withdrawn: u64,
     /// Units handed out beyond what was there, of those that no limit explains. Always 0.
@@ -64,7 +68,7 @@ pub struct Tally {
 impl std::ops::AddAssign<&Self> for Tally {
     /// Adds what another run covered.
     fn add_assign(&mut self, other: &Self) {
-        let sums: [(&mut u64, u64); 21] = [
+        let sums: [(&mut u64, u64); 23] = [
             (&mut self.seeds, other.seeds),
             (&mut self.steps, other.steps),
             (&mut self.node_seconds, other.node_seconds),
@@ -86,6 +90,8 @@ impl std::ops::AddAssign<&Self> for Tally {
             (&mut self.office_restarts, other.office_restarts),
             (&mut self.clock_jumps, other.clock_jumps),
             (&mut self.withdrawn, other.withdrawn),
+            (&mut self.retired, other.retired),
+            (&mut self.moved, other.moved),
         ];
         sums.into_iter().for_each(|(sum, more)| *sum += more);
         self.oversold += other.oversold;

@@ -21,11 +21,12 @@ use std::{
     },
 };
 
-use outpost_node::{Error, Node, carts::Carts};
+use outpost_node::{Error, Node, carts::Carts, orders::Awaiting};
 use outpost_schema::{
     cart::Cart,
+    delivery::Delivery,
     device::Card,
-    id::{IncarnationId, OrderId},
+    id::{DeliveryId, IncarnationId, OrderId},
     order::Order,
     stock::{Allotment, Level, StockKey},
     world::Seeded,
@@ -154,6 +155,13 @@ impl Device for RealTill {
         })
     }
 
+    fn move_to(&self, card: &Card) -> Result<(), Undone> {
+        self.writing(|| self.node.join(card)).map_err(|stopped| match stopped {
+            Stopped::Dark => Undone::Dark,
+            Stopped::Node(error) => Undone::Refused(error.code().to_owned()),
+        })
+    }
+
     fn has_bins(&self) -> bool {
         true
     }
@@ -197,6 +205,17 @@ impl Device for RealTill {
     fn order(&self, order: OrderId) -> Option<Order> {
         assert!(!self.is_dark(), "nobody can look at a till without power");
         self.node.order(order).unwrap_or_else(|error| panic!("a till cannot be read: {error}"))
+    }
+
+    fn delivery(&self, delivery: DeliveryId) -> Option<Delivery> {
+        assert!(!self.is_dark(), "nobody can look at a till without power");
+        self.node.delivery(delivery).unwrap_or_else(|error| panic!("a till cannot be read: {error}"))
+    }
+
+    fn is_confirmed(&self, order: OrderId) -> Option<bool> {
+        let shown = self.order(order)?;
+        let awaits = self.node.confirmation(&shown).unwrap_or_else(|error| panic!("a till cannot be read: {error}"));
+        awaits.map(|awaits| awaits == Awaiting::Confirmed)
     }
 
     fn carts(&self) -> Vec<Cart> {

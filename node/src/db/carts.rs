@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use outpost_schema::{
     cart::{Cart, Sold, SoldUnits},
     clock::Timestamp,
-    id::{CartId, ProductId, UserId},
+    id::{CartId, ProductId, UserId, WarehouseId},
 };
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -55,6 +55,20 @@ pub(crate) fn forget(conn: &Connection, cart_id: CartId) -> Result<(), Error> {
     let Some(owner) = owner_of(conn, cart_id)? else { return Ok(()) };
     conn.prepare_cached("delete from cart_states where cart_id = ?1 and unsent = 0")?.execute([cart_id])?;
     show_active(conn, owner)
+}
+
+/// How many carts wait to be pushed.
+pub(crate) fn waiting(conn: &Connection) -> Result<i64, Error> {
+    Ok(conn.query_row("select count(*) from cart_states where unsent > 0", [], |row| row.get(0))?)
+}
+
+/// The carts of every other place are no longer here. Says which these were.
+pub(crate) fn leave_behind(conn: &Connection, here: WarehouseId) -> Result<Vec<CartId>, Error> {
+    let mut left = states(conn, "select state from cart_states", [])?;
+    left.retain(|cart| cart.home() != here);
+    let left: Vec<CartId> = left.iter().map(Cart::cart_id).collect();
+    left.iter().try_for_each(|cart_id| forget(conn, *cart_id))?;
+    Ok(left)
 }
 
 /// Every cart that shows something, newest first; those that are empty live on unseen.

@@ -3,7 +3,8 @@
 use outpost_schema::{
     clock::{Hlc, Timestamp},
     device::{Card, LifeReason, NodeKind},
-    id::{IncarnationId, NodeId, WarehouseId},
+    id::{CartId, IncarnationId, NodeId, WarehouseId},
+    leaving::Leaving,
     money::Currency,
     order::Receipt,
     planted::{Bug, is_planted},
@@ -15,7 +16,7 @@ use rusqlite::{
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
 };
 
-use super::{inbox, journal, stock};
+use super::{carts, inbox, journal, stock};
 use crate::error::{Error, Refused};
 
 /// What has become of this node's journal.
@@ -156,7 +157,7 @@ pub(crate) fn find(conn: &Connection) -> Result<Option<Identity>, Error> {
 ///
 /// # Errors
 /// `other_card`, `not_left`.
-pub(crate) fn join(conn: &Connection, card: &Card) -> Result<(), Error> {
+pub(crate) fn join(conn: &Connection, card: &Card) -> Result<Vec<CartId>, Error> {
     if let Some(identity) = find(conn)? {
         // The card tells of the first life; the device may be in a later one.
         let Card { incarnation_id, name, prefix, server, .. } = card.clone();
@@ -165,7 +166,7 @@ pub(crate) fn join(conn: &Connection, card: &Card) -> Result<(), Error> {
             return move_to(conn, &identity, card);
         }
         conn.execute("update identity set name = ?1, server = ?2", params![card.name, card.server])?;
-        return Ok(());
+        return Ok(Vec::new());
     }
     conn.execute(
         "insert into identity (node_id, incarnation_id, name, kind, warehouse_id, is_home, policy, prefix, currency,
@@ -184,31 +185,34 @@ pub(crate) fn join(conn: &Connection, card: &Card) -> Result<(), Error> {
             card.server
         ],
     )?;
-    Ok(())
+    Ok(Vec::new())
 }
 
 /// Goes on at another place, with the card that head office gave for it: the feed is read anew from there. Nothing
-/// may be left behind, neither news nor goods that could be sold.
+/// may be left behind, neither news nor goods that could be sold. Carts of the place stay there: head office has them, and
+/// this device has them no longer. Says which these are.
 ///
 /// # Errors
 /// `other_card` if it is no card of this life, `not_left`.
-fn move_to(conn: &Connection, identity: &Identity, card: &Card) -> Result<(), Error> {
+fn move_to(conn: &Connection, identity: &Identity, card: &Card) -> Result<Vec<CartId>, Error> {
     let Card { warehouse_id, is_home, policy, name, server, .. } = card.clone();
     let moved = Card { warehouse_id, is_home, policy, name, server, ..identity.card.clone() };
     if moved != *card || warehouse_id == identity.card.warehouse_id {
         return Err(Error::OtherCard);
     }
     let life = identity.incarnation_id();
-    let waiting = journal::head(conn, life)?.seq - journal::acked(conn, life)?.seq;
+    let waiting = journal::unbooked(conn, life)? + carts::waiting(conn)?;
     let open = stock::open_units(conn, life)?;
-    if waiting > 0 || open > 0 {
+    // Whoever gave the card has heard it.
+    if (Leaving { open, waiting, is_unheard: false }).keeps_it_here().is_some() {
         return Err(Refused::NotLeft { waiting, open }.into());
     }
     conn.execute(
         "update identity set warehouse_id = ?1, is_home = ?2, policy = ?3, name = ?4, server = ?5",
         params![card.warehouse_id, card.is_home, card.policy, card.name, card.server],
     )?;
-    inbox::start_anew(conn)
+    inbox::start_anew(conn)?;
+    carts::leave_behind(conn, card.warehouse_id)
 }
 
 /// Names the next life, unless one was named before: a repeat must ask for the same.

@@ -78,6 +78,13 @@ pub(crate) fn acked(conn: &Connection, incarnation: IncarnationId) -> Result<Mar
     Ok(statement.query_row([incarnation], mark_of_row).optional()?.unwrap_or(Mark::START))
 }
 
+/// Entries of this node that nobody has booked yet: those of a life that are unanswered, and whatever is set aside.
+pub(crate) fn unbooked(conn: &Connection, incarnation: IncarnationId) -> Result<i64, Error> {
+    let sql = "select (select count(*) from journal where incarnation_id = ?1 and verdict is null)
+                    + (select count(*) from journal where verdict = 'set_aside')";
+    Ok(conn.prepare_cached(sql)?.query_row([incarnation], |row| row.get(0))?)
+}
+
 /// Whether the journal has exactly this entry.
 pub(crate) fn has(conn: &Connection, incarnation: IncarnationId, mark: Mark) -> Result<bool, Error> {
     if mark == Mark::START {

@@ -2,6 +2,7 @@
 
 use outpost_schema::{
     id::{CategoryId, ProductId, RuleId},
+    planted::{Bug, is_planted},
     rule::{Columns, Rule, RuleSort, Says},
 };
 use rusqlite::{Connection, Row, params, types::Type};
@@ -52,6 +53,9 @@ pub(crate) fn save(conn: &Connection, rule: &Rule) -> Result<(), Error> {
 
 /// The rule was taken back.
 pub(crate) fn forget(conn: &Connection, rule_id: RuleId) -> Result<(), Error> {
+    if is_planted(Bug::RuleOutlived) {
+        return Ok(());
+    }
     conn.prepare_cached("delete from rules where rule_id = ?1")?.execute([rule_id])?;
     Ok(())
 }

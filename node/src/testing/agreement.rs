@@ -49,6 +49,7 @@ impl Model {
             node_id: card.node_id,
             incarnation_id: card.incarnation_id,
             warehouses: BTreeSet::from([HERE]),
+            former: BTreeSet::new(),
             homes,
             elders: BTreeSet::new(),
             is_superseded: false,

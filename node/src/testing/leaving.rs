@@ -6,8 +6,9 @@ use outpost_schema::{
     feed::{Aggregate, Granted},
     id::{ConcernId, WarehouseId},
     journal::Mark,
+    movement::Remark,
     op::Op,
-    verdict::{Concern, ConcernKind},
+    verdict::{Concern, ConcernKind, SetAside, Verdict},
 };
 use outpost_sync::wire::{Acked, Pushed};
 use uuid::Uuid;
@@ -91,11 +92,12 @@ fn a_device_that_is_to_be_retired_gives_everything_back_and_closes_its_journal()
 fn a_device_moves_with_the_card_of_another_place_once_nothing_is_left_behind() {
     let shop = Shop::new(&card());
     shop.stock(TEA, 10, 4);
+    shop.node.take_in(&[line(TEA, 1).into()], &Remark::default()).expect("certain");
     let there = Card { warehouse_id: ELSEWHERE, is_home: true, policy: SalePolicy::Physical, ..card() };
     assert_eq!(shop.node.join(&there).expect_err("four are open").code(), "not_left");
     assert_eq!(shop.node.give_back_all().expect("gives back"), 4);
     assert_eq!(shop.node.join(&there).expect_err("that is not told yet").code(), "not_left");
-    let mark = shop.mark(1);
+    let mark = shop.mark(2);
     let sent = shop.node.unsent().expect("reads");
     let answer = Pushed::Settled { acked: mark, verdicts: vec![], carts: vec![] };
     shop.node.settle(&sent, &answer).expect("settles");
@@ -109,6 +111,7 @@ fn a_device_moves_with_the_card_of_another_place_once_nothing_is_left_behind() {
     let identity = shop.node.identity().expect("reads").expect("joined");
     assert_eq!((identity.warehouse_id(), identity.card.is_home), (WarehouseId(ELSEWHERE.0), true));
     assert_eq!(shop.node.cursor().expect("reads"), None, "it reads the feed anew");
+    shop.refuses("nothing_to_undo", |shop| shop.node.undo_receipt(&Remark::default()));
     let acked =
         vec![Acked { incarnation_id: LIFE, mark: Mark { ..mark }, set_aside: vec![], archived: 0, over: false }];
     let key = StockKey { product_id: TEA, warehouse_id: ELSEWHERE };
@@ -123,4 +126,31 @@ fn a_device_moves_with_the_card_of_another_place_once_nothing_is_left_behind() {
     shop.sell(&[(TEA, 1)]).expect("it sells there");
     let shown = shop.node.db().read(|conn| stock::level(conn, key)).expect("reads");
     assert_eq!(shown.balance, 2);
+}
+
+#[test]
+fn carts_stay_at_their_place_and_a_device_goes_only_once_they_are_told() {
+    let shop = Shop::new(&card());
+    let cart = a_cart(&shop, 71, &[(TEA, 2)]);
+    keep_cart(&shop, &cart);
+    let there = Card { warehouse_id: ELSEWHERE, ..card() };
+    assert_eq!(shop.node.join(&there).expect_err("nobody has the cart").code(), "not_left");
+    let sent = shop.node.unsent().expect("reads");
+    let answer = Pushed::Settled { acked: Mark::START, verdicts: vec![], carts: vec![cart.cart_id()] };
+    shop.node.settle(&sent, &answer).expect("settles");
+    shop.node.join(&there).expect("it moves");
+    assert_eq!(shop.node.db().read(crate::db::carts::open).expect("reads"), vec![]);
+}
+
+#[test]
+fn a_device_stays_while_something_that_it_said_is_set_aside() {
+    let shop = Shop::new(&card());
+    shop.stock(TEA, 10, 0);
+    shop.node.receive(&[line(TEA, 1)]).expect("goods came");
+    let (mark, sent) = (shop.mark(1), shop.node.unsent().expect("reads"));
+    let aside = Verdict::SetAside(SetAside::Lacks { ids: vec![TEA.0] });
+    let answer = Pushed::Settled { acked: mark, verdicts: vec![(1, aside)], carts: vec![] };
+    shop.node.settle(&sent, &answer).expect("settles");
+    let there = Card { warehouse_id: ELSEWHERE, ..card() };
+    assert_eq!(shop.node.join(&there).expect_err("one is not booked").code(), "not_left");
 }

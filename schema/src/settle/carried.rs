@@ -22,6 +22,9 @@ impl Batch<'_> {
         let (is_told, op) = (elder.told.contains(&mark), decode(&entry));
         if is_told && !repeats(&op) {
             self.tell_again(Touched::by(op.iter()));
+            if let (Ok(Op::Received(received)), true) = (&op, is_planted(Bug::DeliveredTwice)) {
+                self.count_delivered(received, 1);
+            }
             return Ok(Verdict::Accepted);
         }
         let op = op?;
@@ -101,8 +104,10 @@ mod tests {
     use super::*;
     use crate::{
         clock::{Hlc, Timestamp},
+        delivery::ReceiptUndone,
         id::{IncarnationId, NodeId, ProductId, UserId, WarehouseId},
         journal::{Entry, Mark},
+        movement::Received,
         op::{Goods, Line, Sale},
         order::tests::order,
         quantity::Amount,
@@ -149,6 +154,7 @@ mod tests {
             node_id,
             incarnation_id: NEW,
             warehouses: [warehouse_id].into(),
+            former: BTreeSet::new(),
             homes: BTreeSet::new(),
             elders: [OLD].into(),
             is_superseded: false,
@@ -209,6 +215,24 @@ mod tests {
         let settled = settle(&mut known, &author(key.warehouse_id, node_id), &[sale, ask, received]);
         assert_eq!(verdicts(&settled), [Verdict::Accepted, Verdict::Refused(Refusal::LifeOver), Verdict::Accepted]);
         assert_eq!((settled.orders.len(), known.levels[&key]), (0, Level { balance: 11, promised: 5 }));
+    }
+
+    #[test]
+    fn a_receipt_that_two_copies_of_a_device_take_back_leaves_the_book_once() {
+        let (_, key, _) = sale();
+        let mut known = shop(key.warehouse_id, key.product_id);
+        let line = Line { product_id: key.product_id, amount: Amount::new(3).expect("an amount") };
+        let received = Received::from(Goods { warehouse_id: key.warehouse_id, lines: vec![line] });
+        let receipt = by(OLD, Mark::START, &Op::Received(received.clone()));
+        let undone = ReceiptUndone { seq: 1, received: received.clone(), hash: Some(receipt.hash) };
+        let one = by(OLD, receipt.mark(), &Op::ReceiptUndone(undone.clone()));
+        // The other copy took something else in before.
+        let another = by(OLD, receipt.mark(), &Op::Received(received));
+        let other = by(OLD, another.mark(), &Op::ReceiptUndone(undone));
+        let entries = [receipt, one, another, other];
+        let settled = told(&mut known, &entries.each_ref().map(carried));
+        assert_eq!(verdicts(&settled), [const { Verdict::Accepted }; 4]);
+        assert_eq!((known.levels[&key].balance, settled.movements.len(), settled.undone.len()), (13, 3, 1));
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl Batch<'_> {
             Op::LifeEnded(ended) => self.life_ended(ended),
             Op::Dispatched(told) => self.dispatched(at, &told),
             Op::Arrived(told) => self.arrived(at, &told),
-            Op::ReceiptUndone(undone) => self.receipt_undone(at, &undone.received),
+            Op::ReceiptUndone(undone) => self.receipt_undone(at, undone),
             Op::Returned(back) => self.returned(at, *back),
         }
     }
@@ -149,9 +149,9 @@ impl Batch<'_> {
     pub(super) fn tell_again(&mut self, touched: Touched) {
         let transfers = touched.transfers.into_iter().filter(|id| self.known.transfers.contains_key(id));
         self.settled.transfers.extend(transfers);
-        for line in touched.delivered {
-            self.settled.delivered.entry(line).or_default();
-        }
+        // One that lacked its product was set aside, and added nothing up.
+        let lines = touched.delivered.into_iter().filter(|(_, product_id)| self.known.products.contains(product_id));
+        lines.for_each(|line| _ = self.settled.delivered.entry(line).or_default());
         self.tell_rows_again(touched.stock);
     }
 

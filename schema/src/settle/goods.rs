@@ -2,11 +2,15 @@
 
 use uuid::Uuid;
 
-use super::decide::{At, Batch, Decision, nothing_lacked};
+use super::{
+    Touched,
+    decide::{At, Batch, Decision, nothing_lacked},
+};
 use crate::{
+    delivery::ReceiptUndone,
     id::{ProductId, WarehouseId},
     movement::{Adjusted, Received, Why},
-    op::Goods,
+    op::{Goods, Op},
     planted::{Bug, is_planted},
     quantity::Amount,
     stock::{Reason, StockKey},
@@ -25,9 +29,18 @@ impl Batch<'_> {
         Ok(Verdict::Accepted)
     }
 
-    /// The opposite of what a receipt did.
-    pub(super) fn receipt_undone(&mut self, at: At, received: &Received) -> Decision {
+    /// The opposite of what a receipt did, once: of a device there may be two copies, both of which take the last one
+    /// back.
+    pub(super) fn receipt_undone(&mut self, at: At, undone: ReceiptUndone) -> Decision {
+        let received = &undone.received;
         self.may_move(received.warehouse_id, received.lines.iter().map(|line| line.product_id))?;
+        let receipt = (self.elder.unwrap_or(self.author.incarnation_id), undone.receipt());
+        if self.known.undone.insert(receipt) {
+            self.settled.undone.insert(receipt);
+        } else if !is_planted(Bug::UndoneTwice) {
+            self.tell_again(Touched::by([&Op::ReceiptUndone(undone)]));
+            return Ok(Verdict::Accepted);
+        }
         for (line, number) in received.lines.iter().zip(0..) {
             let key = StockKey { product_id: line.product_id, warehouse_id: received.warehouse_id };
             let why = Why { reason: Reason::Corrected, remark: received.remark.clone(), lot: line.lot.clone() };
@@ -37,7 +50,7 @@ impl Batch<'_> {
         Ok(Verdict::Accepted)
     }
 
-    fn count_delivered(&mut self, received: &Received, sign: i64) {
+    pub(super) fn count_delivered(&mut self, received: &Received, sign: i64) {
         let Some(delivery_id) = received.delivery_id else { return };
         for line in &received.lines {
             let came = self.settled.delivered.entry((delivery_id, line.product_id)).or_default();
@@ -73,6 +86,14 @@ impl Batch<'_> {
         }
     }
 
+    /// What comes in at the author's home is its own, and what of it is damaged goes out again at once: the op took none
+    /// of what had been there, so none of it had been written off.
+    pub(super) fn own_what_came(&mut self, key: StockKey, came: i64, damaged: i64) {
+        if self.author.homes.contains(&key.warehouse_id) {
+            self.change_allotment(key, |allotment| allotment.receive(came).consume(damaged));
+        }
+    }
+
     pub(super) fn gave_back(&mut self, goods: &Goods) -> Decision {
         self.goods_may_move(goods)?;
         for line in &goods.lines {
@@ -90,6 +111,9 @@ impl Batch<'_> {
         }
         if self.known.is_suspended {
             return Ok(Verdict::Refused(Refusal::Suspended));
+        }
+        if self.author.former.contains(&goods.warehouse_id) {
+            return Ok(Verdict::Refused(Refusal::NothingLeft));
         }
         if self.known.is_recovering && !is_planted(Bug::NoBarrier) {
             return Ok(Verdict::Refused(Refusal::Recovering));

@@ -63,6 +63,8 @@ pub struct Author {
     pub incarnation_id: IncarnationId,
     /// Where it may act.
     pub warehouses: BTreeSet<WarehouseId>,
+    /// Of these, where it stood before: what it did there is booked, and nothing more is granted to it there.
+    pub former: BTreeSet<WarehouseId>,
     /// Where only it sells.
     pub homes: BTreeSet<WarehouseId>,
     /// Earlier lives of the same device.
@@ -142,6 +144,8 @@ pub struct Known {
     pub moved: BTreeMap<StockKey, Vec<Past>>,
     /// Units of carts that were checked out.
     pub sold: BTreeMap<(CartId, ProductId), SoldUnits>,
+    /// Receipts that were taken back, by the lives that wrote them: those that the batch names at least.
+    pub undone: BTreeSet<(IncarnationId, Mark)>,
     /// Lines of the holds that orders of the batch use up, and how much each holds: open ones, and those whose time
     /// came, which hold nothing.
     pub holds: BTreeMap<(HoldId, StockKey), i64>,
@@ -178,6 +182,7 @@ impl Known {
             counts: BTreeMap::new(),
             moved: BTreeMap::new(),
             sold: BTreeMap::new(),
+            undone: BTreeSet::new(),
             holds: BTreeMap::new(),
             elders: BTreeMap::new(),
             carried: BTreeSet::new(),
@@ -252,6 +257,8 @@ pub struct Settled {
     pub new_transfers: BTreeSet<TransferId>,
     /// Units that came of deliveries, less what was undone; also of those that are not known. 0 tells a line again.
     pub delivered: BTreeMap<(DeliveryId, ProductId), i64>,
+    /// Receipts that were taken back for the first time.
+    pub undone: BTreeSet<(IncarnationId, Mark)>,
     /// New returns, each with its op, with the lines and payments that they name.
     pub returns: Vec<(i64, Return)>,
     /// Payments that were given back in full, and when.

@@ -50,13 +50,13 @@ impl Batch<'_> {
     fn goods_come_back(&mut self, at: At, back: &Return) {
         for (ReturnLine { product_id, quantity, condition, .. }, number) in back.lines.iter().zip(0..) {
             let key = StockKey { product_id: *product_id, warehouse_id: back.warehouse_id };
-            self.put_or_take(at, 2 * number, key, quantity.units(), Reason::Returned);
-            match condition {
-                Condition::Damaged if !is_planted(Bug::DamagedPutOnShelf) => {
-                    self.put_or_take(at, 2 * number + 1, key, -quantity.units(), Reason::Damaged);
-                }
-                Condition::Shelf | Condition::Damaged => {}
-            }
+            let damaged = match condition {
+                Condition::Damaged if !is_planted(Bug::DamagedPutOnShelf) => quantity.units(),
+                Condition::Shelf | Condition::Damaged => 0,
+            };
+            self.own_what_came(key, quantity.units(), damaged);
+            self.move_stock(at, 2 * number, key, quantity.units(), Reason::Returned);
+            self.move_stock(at, 2 * number + 1, key, -damaged, Reason::Damaged);
         }
     }
 

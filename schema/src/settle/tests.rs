@@ -54,6 +54,7 @@ fn author() -> Author {
         node_id: NodeId(id(3)),
         incarnation_id: IncarnationId(id(4)),
         warehouses,
+        former: BTreeSet::new(),
         homes: BTreeSet::new(),
         elders: BTreeSet::new(),
         is_superseded: false,

@@ -40,6 +40,8 @@ pub struct Touched {
     pub transfers: BTreeSet<TransferId>,
     /// Lines of deliveries.
     pub delivered: BTreeSet<(DeliveryId, ProductId)>,
+    /// Receipts that are taken back, in whichever of the journals of the author's device.
+    pub undone: BTreeSet<Mark>,
     /// Orders of which something came back; to be loaded and locked with the others.
     pub bought: BTreeSet<OrderId>,
     /// The same by their receipts, where a return names no more of them.
@@ -126,7 +128,10 @@ impl Touched {
             Op::LifeEnded(ended) => _ = self.elders.entry(ended.incarnation_id).or_default(),
             Op::Dispatched(told) => self.dispatched(told),
             Op::Arrived(told) => self.arrived(told),
-            Op::ReceiptUndone(undone) => self.received(&undone.received),
+            Op::ReceiptUndone(undone) => {
+                self.undone.insert(undone.receipt());
+                self.received(&undone.received);
+            }
         }
     }
 

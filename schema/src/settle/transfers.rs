@@ -47,8 +47,8 @@ impl Batch<'_> {
         let mut moves = Moves::new();
         for line in &told.lines {
             let key = key(line.product_id, told.warehouse_id);
+            self.own_what_came(key, line.came.units(), line.damaged);
             for (units, reason) in [(line.came.units(), Reason::Transferred), (-line.damaged, Reason::Damaged)] {
-                self.own_by(key, units);
                 *moves.entry((key, reason)).or_default() += units;
             }
         }
@@ -77,10 +77,11 @@ impl Batch<'_> {
         (here, remark): (WarehouseId, &Remark),
         (before, after): (&Transfer, Transfer),
     ) {
+        let is_twice = is_planted(Bug::LateArrivalTwice) && after.rows.iter().any(|row| row.lost > 0);
         for (sign, found) in [(-1, before.found()), (1, after.found())] {
             for (key, units) in found {
                 *moves.entry((key, Reason::Found)).or_default() += sign * units;
-                *moves.entry((key, Reason::Transferred)).or_default() -= sign * units;
+                *moves.entry((key, Reason::Transferred)).or_default() -= if is_twice { 0 } else { sign * units };
             }
         }
         let moves = moves.into_iter().filter(|(_, delta)| *delta != 0);

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::{Raised, decide::Batch, named};
 use crate::{
     id::{IncarnationId, NodeId, ProductId},
+    op::CountLine,
     planted::{Bug, is_planted},
     stock::{Allotment, Level, Reason, StockKey},
     verdict::ConcernKind,
@@ -69,12 +70,14 @@ pub fn write_off(level: Level, allotment: Allotment) -> Option<Written> {
 }
 
 /// How many of the units that are still written off an op took, which changed the allotment so: what it sold,
-/// took out of the book or gave back. The write-off is reduced first, before anything the life got since.
+/// took out of the book or gave back, but for what came in by the op itself. The write-off is reduced first, before
+/// anything the life got since.
 pub fn given_back(remaining: i64, before: Allotment, after: Allotment) -> i64 {
     if is_planted(Bug::WriteOffKept) {
         return 0;
     }
     let taken = after.consumed - before.consumed + after.returned - before.returned;
+    let taken = taken - (after.received - before.received);
     taken.clamp(0, remaining)
 }
 
@@ -89,6 +92,20 @@ impl Batch<'_> {
         }
     }
 
+    /// At its home a device saw more than its book had. Of what was written off with it some came back with ops that it
+    /// told before, and it had not heard so: its difference has those units too. They are written off again, and the
+    /// count finds them.
+    pub(super) fn lose_again_what_was_seen(&mut self, key: StockKey, line: &CountLine) {
+        let life = self.elder.unwrap_or(self.author.incarnation_id);
+        let balance = self.known.levels.get(&key).map_or(0, |level| level.balance);
+        let twice = balance.saturating_add(line.delta).saturating_sub(line.counted).clamp(0, line.delta.max(0));
+        let Some(remaining) = self.known.written_off.get_mut(&(life, key)).filter(|_| twice > 0) else { return };
+        *remaining += twice;
+        self.settled.given_back.insert((life, key));
+        self.change_allotment(key, |own| Allotment { reclaimed: own.reclaimed + twice, ..own });
+        self.move_what_was_lost(key, -twice);
+    }
+
     /// The op that is decided took so many units that had been written off with this life: they come back.
     pub(super) fn give_back_of_write_off(&mut self, life: IncarnationId, key: StockKey, units: i64) {
         self.known.written_off.entry((life, key)).and_modify(|remaining| *remaining -= units);
@@ -98,8 +115,13 @@ impl Batch<'_> {
             // Somebody looked at this row since, or before: the book follows what was seen, and never says more.
             return self.want_recount(at.seq, key, &count, count.counted);
         }
+        self.move_what_was_lost(key, units);
+    }
+
+    fn move_what_was_lost(&mut self, key: StockKey, delta: i64) {
+        let at = self.at;
         let before = self.settled.movements.iter().filter(|moved| moved.seq == at.seq && moved.line < 0);
         let line = before.fold(-1, |line, _| line - 1);
-        self.move_stock(at, line, key, units, Reason::Lost);
+        self.move_stock(at, line, key, delta, Reason::Lost);
     }
 }

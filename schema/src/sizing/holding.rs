@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
+    planted::{Bug, is_planted},
     stock::{Allotment, Level},
 };
 
@@ -87,6 +88,17 @@ impl Holding {
         self.outlook.has_just_asked(now) && self.outlook.waits_for(now) == 0
     }
 
+    /// Of what it has, what it was asked to give back and has not.
+    fn coming(&self) -> i64 {
+        let open = self.allotment.open();
+        self.outlook.keep(self.allotment.granted).map_or(0, |keep| (open - keep).max(0))
+    }
+
+    /// Whether it is heard of now and has something that nobody asked it for.
+    pub fn is_unasked(&self) -> bool {
+        self.is_near && self.allotment.open() > self.coming()
+    }
+
     /// Whether its row is to be looked at: it is low, or waits for what it asked for.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.outlook.waits_for(now) > 0 || self.marks(now).is_low(self.allotment.open())
@@ -96,7 +108,7 @@ impl Holding {
         let open = self.allotment.open();
         Holder {
             open,
-            coming: self.outlook.keep(self.allotment.granted).map_or(0, |keep| (open - keep).max(0)),
+            coming: self.coming(),
             marks: self.marks(now),
             weight: self.outlook.demand.map_or(1, |demand| demand.weight(self.cover, now)),
             asked: self.outlook.waits_for(now),
@@ -108,9 +120,18 @@ impl Holding {
 }
 
 /// What of a row may be granted unasked, where so much is kept back for orders. None while more is promised than is
-/// there: then nobody is asked for the sake of others, because what came back would be nobody's.
+/// there, or less is left than is kept back: then nobody is asked for the sake of others, because what came back would
+/// be nobody's, or kept back itself, and whoever has something would be asked again for the next unit.
 pub fn free(level: Level, kept_back: i64) -> Option<i64> {
-    (level.unbacked() == 0).then(|| (level.available() - kept_back).max(0))
+    let is_met = level.unbacked() == 0 && level.available() >= kept_back;
+    is_met.then(|| due_at_home(level, kept_back, 0))
+}
+
+/// What of a row its home is granted unasked: all that is available but what is kept back for orders, and what the home
+/// gave back itself. `db/grants.rs` of the server says the same in SQL, over sets.
+pub fn due_at_home(level: Level, kept_back: i64, spared: i64) -> i64 {
+    let kept_back = if is_planted(Bug::KeptBackGranted) { 0 } else { kept_back };
+    (level.available() - kept_back - spared).max(0)
 }
 
 /// Grants and recalls as [`plan`] says, over all who hold something of a row of which so much is available.
@@ -134,9 +155,19 @@ pub fn even_out(available: i64, holdings: &mut [Holding], now: Timestamp) -> Vec
     changed
 }
 
+/// Whether somebody is to be asked for more of a row of which so many units more are promised than are there: what was
+/// asked for, where that is heard, is on its way.
+pub fn lacks_a_recall(short: i64, holdings: &[Holding]) -> bool {
+    let coming: i64 = holdings.iter().filter(|holding| holding.is_near).map(Holding::coming).sum();
+    coming < short && holdings.iter().any(Holding::is_unasked)
+}
+
 /// Recalls as [`keep_while_short`] says, of a row of which so many units more are promised than are there. Says who is
 /// asked for more than it was before.
 pub fn call_back(short: i64, holdings: &mut [Holding], now: Timestamp) -> Vec<usize> {
+    if is_planted(Bug::ShortRecallForgotten) {
+        return Vec::new();
+    }
     // Somebody who has just asked gives back, too: what it was granted is not there.
     let holder = |holding: &Holding| Holder { is_near: holding.is_near, ..holding.holder(now) };
     let holders: Vec<Holder> = holdings.iter().map(holder).collect();
@@ -150,4 +181,35 @@ pub fn call_back(short: i64, holdings: &mut [Holding], now: Timestamp) -> Vec<us
         }
     }
     asked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holding(open: i64, keep: Option<i64>, is_near: bool) -> Holding {
+        let allotment = Allotment::default().grant(open);
+        let outlook = Outlook { recall: keep.map(|keep| (keep, open)), ..Outlook::default() };
+        Holding { allotment, outlook, cover: 0, is_near }
+    }
+
+    #[test]
+    fn a_row_that_is_short_lacks_a_recall_as_long_as_somebody_in_reach_may_keep_what_is_needed() {
+        let cases = [
+            (3, vec![holding(5, None, true)], true),
+            (3, vec![holding(5, None, false)], false),
+            (3, vec![holding(5, Some(2), true)], false),
+            (4, vec![holding(5, Some(2), true)], true),
+            (9, vec![holding(5, Some(0), true)], false),
+            (3, vec![holding(5, Some(2), true), holding(4, None, true)], false),
+            (3, vec![holding(5, Some(2), false), holding(4, None, true)], true),
+            (3, vec![holding(0, None, true)], false),
+            (0, vec![holding(5, None, true)], false),
+        ];
+        for (short, mut holdings, expected) in cases {
+            assert_eq!(lacks_a_recall(short, &holdings), expected, "short of {short}: {holdings:?}");
+            call_back(short, &mut holdings, Timestamp::from_micros(0));
+            assert!(!lacks_a_recall(short, &holdings), "asked once: {holdings:?}");
+        }
+    }
 }

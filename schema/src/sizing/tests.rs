@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::stock::Allotment;
+use crate::stock::{Allotment, Level};
 
 const START: Timestamp = Timestamp::from_micros(1_770_000_000_000_000);
 
@@ -71,6 +71,23 @@ fn a_wait_is_remembered_and_fades_and_no_clock_makes_it_longer() {
 
 fn claims(of: &[(i64, i64)]) -> Vec<Claim> {
     of.iter().map(|(weight, most)| Claim { weight: *weight, most: *most }).collect()
+}
+
+#[test]
+fn what_is_kept_back_is_granted_to_nobody_and_asked_of_nobody() {
+    let level = |balance, promised| Level { balance, promised };
+    let cases = [
+        (level(10, 4), 0, Some(6)),
+        (level(10, 4), 2, Some(4)),
+        (level(10, 4), 6, Some(0)),
+        // What came back would be kept back itself, unit after unit, until nobody had any.
+        (level(10, 4), 7, None),
+        (level(10, 11), 0, None),
+    ];
+    for (level, kept_back, expected) in cases {
+        assert_eq!(free(level, kept_back), expected, "{level:?} {kept_back}");
+    }
+    assert_eq!([0, 2, 9].map(|spared| due_at_home(level(10, 4), 1, spared)), [5, 3, 0]);
 }
 
 #[test]

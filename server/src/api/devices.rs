@@ -140,6 +140,7 @@ impl From<Undone> for Failure {
         let status = match undone {
             Undone::Server(error) => return error.into(),
             Undone::BoundChanged(_)
+            | Undone::Unheard
             | Undone::StillOpen(_)
             | Undone::OpsWait(_)
             | Undone::NotClosed

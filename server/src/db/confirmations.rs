@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use outpost_schema::{clock::Timestamp, feed::Confirmation, stock::StockKey};
+use outpost_schema::{clock::Timestamp, confirm::Awaiting, feed::Confirmation, id::OrderId, stock::StockKey};
 
 use super::{Tx, columns, ground::stock_key};
 use crate::error::Error;
@@ -23,31 +23,44 @@ pub async fn insert(tx: &Tx, awaited: &[Confirmation]) -> Result<(), Error> {
     tx.execute(sql, &[&orders, &warehouses, &asked]).await.map(drop)
 }
 
-/// Confirms those of which every line is there by now, and says how many. What a row lacks is lacked by the orders
-/// that were taken last: an earlier one is confirmed although a later one is not. One that was confirmed stays so. None
-/// is while head office hears from its devices: it may have forgotten whose the goods are.
+/// The orders that await it, and by how much more is promised of each row that they name than is there.
 ///
 /// # Errors
 /// What Postgres says.
-pub async fn confirm(tx: &Tx, now: Timestamp) -> Result<u64, Error> {
+pub async fn awaiting(tx: &Tx) -> Result<(Vec<Awaiting>, BTreeMap<StockKey, i64>), Error> {
+    let sql = "select c.order_id, c.asked_at, i.product_id, c.warehouse_id, sum(i.quantity)::bigint as units,
+            coalesce(max(s.promised - s.reserved_quantity), 0) as unbacked
+        from order_confirmations c
+        join orders o on o.order_id = c.order_id and o.status in ('pending', 'processed')
+        join order_items i on i.order_id = c.order_id
+        left join stock s on s.product_id = i.product_id and s.warehouse_id = c.warehouse_id
+        where c.confirmed_at is null
+        group by 1, 2, 3, 4
+        order by 1";
+    let (mut awaiting, mut unbacked): (Vec<Awaiting>, _) = (Vec::new(), BTreeMap::new());
+    for row in tx.query(sql, &[]).await? {
+        let (order_id, key) = (row.try_get("order_id")?, stock_key(&row)?);
+        unbacked.insert(key, row.try_get("unbacked")?);
+        if awaiting.last().is_none_or(|last| last.order_id != order_id) {
+            awaiting.push(Awaiting { order_id, asked_at: row.try_get("asked_at")?, lines: BTreeMap::new() });
+        }
+        if let Some(last) = awaiting.last_mut() {
+            last.lines.insert(key, row.try_get("units")?);
+        }
+    }
+    Ok((awaiting, unbacked))
+}
+
+/// Confirms these orders, and says how many: one that was called off or handed over meanwhile stays as it is.
+///
+/// # Errors
+/// What Postgres says.
+pub async fn confirm(tx: &Tx, orders: &[OrderId], now: Timestamp) -> Result<u64, Error> {
     let sql = "update order_confirmations c set confirmed_at = $1
         from orders o
-        where c.confirmed_at is null and o.order_id = c.order_id and o.status in ('pending', 'processed')
-            and not exists (
-                select from epochs e where e.number = (select max(number) from epochs) and e.recovered_at is null)
-            and not exists (
-                select from order_items i
-                join stock s on s.product_id = i.product_id and s.warehouse_id = c.warehouse_id
-                where i.order_id = c.order_id and s.promised - s.reserved_quantity > (
-                    select coalesce(sum(j.quantity), 0)
-                    from order_confirmations d
-                    join orders e on e.order_id = d.order_id and e.status in ('pending', 'processed')
-                    join order_items j on j.order_id = d.order_id
-                    where d.confirmed_at is null and d.warehouse_id = c.warehouse_id and j.product_id = i.product_id
-                        and (d.asked_at, d.order_id) > (c.asked_at, c.order_id)
-                )
-            )";
-    tx.execute(sql, &[&now]).await
+        where c.order_id = any($2) and c.confirmed_at is null
+            and o.order_id = c.order_id and o.status in ('pending', 'processed')";
+    tx.execute(sql, &[&now, &orders]).await
 }
 
 /// Units of these rows that belong to orders which nobody confirmed yet: they take nothing from whoever was promised

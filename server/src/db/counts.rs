@@ -93,7 +93,8 @@ pub async fn write(tx: &Tx, known: &Known, keys: &BTreeSet<StockKey>) -> Result<
 }
 
 /// Of the stock rows that a batch counts, every movement that the counting device had not heard of: by the journals
-/// that may act there, from where it had heard them, and by head office. Counts are no movements of goods.
+/// that may act there, from where it had heard them, and by head office. Counts are no movements of goods, and neither is
+/// what was lost on the road: at the sender it comes back from there and is lost, in one act.
 const BEYOND: &str = "
     with journals as (
         select i.incarnation_id, coalesce(h.seq, 0) as heard, i.clock_ahead, i.clock_is_steady
@@ -113,7 +114,9 @@ const BEYOND: &str = "
     union all
     select m.product_id, m.warehouse_id, null, 0, m.moved_at, m.delta, 0, true, m.reason = 'lost' and m.delta < 0
     from stock_movements m
-    where m.product_id = any($1) and m.warehouse_id = $2 and m.act_id is not null";
+    where m.product_id = any($1) and m.warehouse_id = $2 and m.act_id is not null
+      and not exists (select from stock_movements t where t.product_id = m.product_id
+          and t.warehouse_id = m.warehouse_id and t.act_id = m.act_id and t.reason = 'transferred')";
 
 /// What `BEYOND` finds for the counts of a batch.
 ///

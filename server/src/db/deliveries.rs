@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use outpost_schema::{
     delivery::{Closing, Delivery, DeliveryLine},
     id::{DeliveryId, ProductId, WarehouseId},
+    planted::{Bug, is_planted},
 };
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -93,16 +94,23 @@ pub(super) async fn add(tx: &Tx, delivered: &BTreeMap<(DeliveryId, ProductId), i
     }
     let (deliveries, products): (Vec<_>, Vec<_>) = delivered.keys().copied().unzip();
     let units: Vec<_> = delivered.values().copied().collect();
+    let which = if is_planted(Bug::ClosedDeliveryDropped) { IF_OPEN } else { "" };
     tx.execute(
-        "insert into delivery_lines as l (delivery_id, product_id, received)
-         select * from unnest($1::uuid[], $2::uuid[], $3::bigint[]) as d (delivery_id, product_id, received)
-         order by delivery_id, product_id
-         on conflict (delivery_id, product_id) do update set received = l.received + excluded.received",
+        &format!(
+            "insert into delivery_lines as l (delivery_id, product_id, received)
+             select * from unnest($1::uuid[], $2::uuid[], $3::bigint[]) as d (delivery_id, product_id, received)
+             {which}
+             order by delivery_id, product_id
+             on conflict (delivery_id, product_id) do update set received = l.received + excluded.received"
+        ),
         &[&deliveries, &products, &units],
     )
     .await
     .map(drop)
 }
+
+const IF_OPEN: &str = "
+    where not exists (select from deliveries c where c.delivery_id = d.delivery_id and c.closed_at is not null)";
 
 /// Expects a delivery.
 ///

@@ -21,6 +21,8 @@ pub struct Life {
     pub incarnation_id: IncarnationId,
     /// What it is.
     pub state: IncarnationState,
+    /// Whether head office, which was put back, still waits for what was granted to it.
+    pub report_owed: bool,
     /// Whether the last that its device told of it is that it is over.
     pub is_closed: bool,
 }
@@ -62,7 +64,7 @@ impl Device {
 pub async fn lock(tx: &Tx, node_id: NodeId) -> Result<Option<Device>, Error> {
     let lives = tx
         .query(
-            "select i.incarnation_id, i.state,
+            "select i.incarnation_id, i.state, i.report_owed,
                     i.ended_at is not null and exists (
                         select from ops o
                         where o.incarnation_id = i.incarnation_id and o.seq = i.acked_seq and o.kind = 'life_ended')
@@ -89,6 +91,7 @@ pub async fn lock(tx: &Tx, node_id: NodeId) -> Result<Option<Device>, Error> {
         Ok(Life {
             incarnation_id: row.try_get("incarnation_id")?,
             state: row.try_get("state")?,
+            report_owed: row.try_get("report_owed")?,
             is_closed: row.try_get("is_closed")?,
         })
     };

@@ -19,7 +19,7 @@ use outpost_schema::{
     word::Word as _,
 };
 
-use super::{Tx, columns, confirmations, counts, deliveries, holds, sizing::Columns, transfers, written_off};
+use super::{Tx, columns, confirmations, counts, deliveries, holds, sizing::Columns, transfers, undone, written_off};
 use crate::error::Error;
 
 /// Writes everything of `settled` but its verdicts and concerns. `sold_before` are the cart lines of
@@ -47,6 +47,7 @@ pub async fn write(
     orders::raise_statuses(tx, settled).await?;
     transfers::write(tx, known, settled).await?;
     deliveries::add(tx, &settled.delivered).await?;
+    undone::insert(tx, &settled.undone).await?;
     returns::write(tx, incarnation_id, known, settled).await?;
     insert_movements(tx, incarnation_id, &settled.movements).await?;
     update_levels(tx, known, &settled.levels, now).await?;

@@ -28,7 +28,7 @@ use tokio_postgres::{Row, types::ToSql};
 use super::{
     Tx, columns, counts, holds,
     sizing::{self, OUTLOOK},
-    transfers,
+    transfers, undone,
 };
 use crate::error::Error;
 
@@ -76,6 +76,7 @@ pub async fn load(
     known.allotments = keep_written_off(&mut known, author.incarnation_id, held);
     (known.sold, known.counts) = (sold, counts);
     known.moved = counts::beyond(tx, author, touched).await?;
+    known.undone = undone::before(tx, author, touched).await?;
     elders(tx, author, touched, &mut known).await?;
     if author.is_superseded {
         known.carried = carried(tx, author.incarnation_id, entries).await?;
@@ -215,8 +216,8 @@ pub(super) fn stock_key(row: &Row) -> Result<StockKey, Error> {
 struct Held {
     allotment: Allotment,
     outlook: Outlook,
-    /// Units that are still written off with it.
-    written_off: i64,
+    /// Units that are still written off with it; none if nothing ever was.
+    written_off: Option<i64>,
 }
 
 /// The journal's allotments of these stock rows, which are locked.
@@ -246,7 +247,7 @@ async fn held(
         .query(
             &format!(
                 "select a.product_id, a.warehouse_id, a.granted, a.reclaimed, a.consumed, a.returned, a.received,
-                        coalesce(l.units, 0) as written_off, {OUTLOOK}
+                        l.units as written_off, {OUTLOOK}
                  from unnest($2::uuid[], $3::uuid[]) as k (product_id, warehouse_id)
                  join allotments a using (product_id, warehouse_id)
                  left join written_off l on l.incarnation_id = a.incarnation_id and l.product_id = a.product_id
@@ -299,8 +300,8 @@ fn keep_written_off(
     let mut allotments = BTreeMap::new();
     for (key, held) in found {
         allotments.insert(key, held.allotment);
-        if held.written_off > 0 {
-            known.written_off.insert((life, key), held.written_off);
+        if let Some(units) = held.written_off {
+            known.written_off.insert((life, key), units);
         }
     }
     allotments

@@ -43,6 +43,7 @@ pub const MIGRATIONS: &[(&str, &str)] = embedded![
     "0020_sizing",
     "0021_withdrawals",
     "0022_synonyms",
+    "0023_receipts_undone",
 ];
 
 /// The lock that every migrating server takes; any number will do that nothing else uses.

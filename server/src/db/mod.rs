@@ -47,6 +47,7 @@ pub mod short;
 pub mod sizing;
 pub mod synonyms;
 pub mod transfers;
+mod undone;
 pub mod written_off;
 
 use std::{

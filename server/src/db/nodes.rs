@@ -44,7 +44,7 @@ pub struct Journal {
 
 const JOURNAL: &str = "
     select i.incarnation_id, i.node_id, i.state, i.acked_seq, i.acked_hash, i.report_owed, i.report_head,
-           n.scope || n.former as scope, i.clock_ahead, i.clock_is_steady, n.seen_at, n.wait_seconds, n.waits_at,
+           n.scope || n.former as scope, n.former, i.clock_ahead, i.clock_is_steady, n.seen_at, n.wait_seconds, n.waits_at,
            array(select w.warehouse_id from warehouses w where w.home_of = i.node_id) as homes,
            array(select e.incarnation_id from incarnations e where e.node_id = i.node_id and e.number < i.number)
                as elders,
@@ -64,12 +64,13 @@ pub async fn lock_journal(tx: &Tx, incarnation_id: IncarnationId) -> Result<Opti
         return Ok(None);
     };
     let (scope, homes): (Vec<WarehouseId>, Vec<WarehouseId>) = (row.try_get("scope")?, row.try_get("homes")?);
-    let elders: Vec<IncarnationId> = row.try_get("elders")?;
+    let (elders, former): (Vec<IncarnationId>, Vec<WarehouseId>) = (row.try_get("elders")?, row.try_get("former")?);
     let state = row.try_get("state")?;
     let author = Author {
         node_id: row.try_get("node_id")?,
         incarnation_id: row.try_get("incarnation_id")?,
         warehouses: scope.into_iter().collect(),
+        former: former.into_iter().collect(),
         homes: homes.into_iter().collect(),
         elders: elders.into_iter().collect(),
         is_superseded: state == IncarnationState::Superseded,

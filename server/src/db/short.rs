@@ -21,6 +21,8 @@ use crate::{error::Error, feed::cursor::Snapshot};
 /// Who sells of a row that is short.
 #[derive(Clone, Debug, Default)]
 pub struct Short {
+    /// By how many units more is promised of it than is there.
+    pub units: i64,
     /// Everybody who has or had an allotment of it.
     pub sellers: Vec<Seller>,
     /// Those who take grants and sell there, in order.
@@ -40,7 +42,8 @@ pub async fn among(
 ) -> Result<BTreeMap<StockKey, Short>, Error> {
     let (products, warehouses) = columns(keys);
     let sql = format!(
-        "select s.product_id, s.warehouse_id, a.incarnation_id, a.granted, a.reclaimed, a.consumed, a.returned,
+        "select s.product_id, s.warehouse_id, s.promised - s.reserved_quantity as units,
+                a.incarnation_id, a.granted, a.reclaimed, a.consumed, a.returned,
                 a.received, {OUTLOOK}, n.wait_seconds, n.waits_at, n.seen_at,
                 i.given_up_at is not null as is_given_up,
                 i.ended_at is not null and i.state in ('superseded', 'retired')
@@ -59,6 +62,7 @@ pub async fn among(
     let mut short: BTreeMap<StockKey, Short> = BTreeMap::new();
     for row in tx.query(&sql, &[&products, &warehouses]).await? {
         let one = short.entry(stock_key(&row)?).or_default();
+        one.units = row.try_get("units")?;
         let life: Option<IncarnationId> = row.try_get("incarnation_id")?;
         if life.is_none() {
             continue;

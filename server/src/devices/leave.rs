@@ -3,16 +3,18 @@
 use outpost_schema::{
     device::Card,
     id::{NodeId, WarehouseId},
+    leaving::{Leaving, Missing},
     money::Money,
     stock::SalePolicy,
     verdict::ConcernKind,
 };
 
-use super::{Act, Done, Outcome, Signed, Undone, begin, check, keep, resume_within, rows, suspend_within, suspended};
+use super::{
+    Act, Bound, Done, Outcome, Signed, Undone, begin, check, keep, resume_within, rows, suspend_within, suspended,
+};
 use crate::{
     accept,
     db::{Tx, concerns, devices::Device},
-    error::Error,
     nodes,
     server::Server,
 };
@@ -22,7 +24,7 @@ use crate::{
 /// has told everything.
 ///
 /// # Errors
-/// [`Undone::StillOpen`], [`Undone::OpsWait`], [`Undone::NotClosed`], and the other [`Undone`]s.
+/// [`Undone::Unheard`], [`Undone::StillOpen`], [`Undone::OpsWait`], [`Undone::NotClosed`], and the other [`Undone`]s.
 pub async fn retire(server: &Server, node_id: NodeId, is_lost: bool, signed: &Signed) -> Result<Done, Undone> {
     check(signed)?;
     let work = |tx: Tx| async move { retire_within(server, &tx, node_id, is_lost, signed).await };
@@ -41,11 +43,9 @@ async fn retire_within(server: &Server, tx: &Tx, node_id: NodeId, is_lost: bool,
     // It is told that it is to close, and is granted nothing while it does.
     suspend_within(server, tx, &device, signed).await?;
     let is_closed = device.lives.last().is_some_and(|life| life.is_closed);
-    if let Some(missing) = missing(tx, &device).await? {
-        return Ok(Err(missing));
-    }
-    if !is_closed && !is_lost {
-        return Ok(Err(Undone::NotClosed));
+    let bound = rows::bound(tx, node_id).await?;
+    if let Some(missing) = leaving(bound, &device).keeps_it_open(is_closed, is_lost) {
+        return Ok(Err(undone(missing, bound, &device)));
     }
     concerns::renew(tx, &[suspended(&device, signed, true)]).await?;
     concerns::close(tx, &[(ConcernKind::Suspended, node_id.to_string())], server.now()).await?;
@@ -53,14 +53,18 @@ async fn retire_within(server: &Server, tx: &Tx, node_id: NodeId, is_lost: bool,
     Ok(Ok(keep(server, tx, (node_id, Act::Retire), signed, (0, Money::ZERO)).await?))
 }
 
-/// What keeps a device from leaving: units that it may sell, ops that wait.
-async fn missing(tx: &Tx, device: &Device) -> Result<Option<Undone>, Error> {
-    let bound = rows::bound(tx, device.node_id).await?;
-    Ok(match (bound.units, device.waiting) {
-        (1.., _) => Some(Undone::StillOpen(bound)),
-        (_, waiting @ 1..) => Some(Undone::OpsWait(waiting)),
-        (_, _) => None,
-    })
+fn leaving(bound: Bound, device: &Device) -> Leaving {
+    let is_unheard = device.lives.iter().any(|life| life.report_owed);
+    Leaving { open: bound.units, waiting: device.waiting, is_unheard }
+}
+
+const fn undone(missing: Missing, bound: Bound, device: &Device) -> Undone {
+    match missing {
+        Missing::Unheard => Undone::Unheard,
+        Missing::StillOpen => Undone::StillOpen(bound),
+        Missing::OpsWait => Undone::OpsWait(device.waiting),
+        Missing::NotClosed => Undone::NotClosed,
+    }
 }
 
 /// Where a device goes.
@@ -81,7 +85,7 @@ pub struct Moving {
 /// A device goes on at another place, with the card that this answers. If it was suspended it is so no longer.
 ///
 /// # Errors
-/// [`Undone::StillOpen`], [`Undone::OpsWait`], [`Error::HomeTaken`], and the other [`Undone`]s.
+/// [`Undone::Unheard`], [`Undone::StillOpen`], [`Undone::OpsWait`], [`Error::HomeTaken`], and the other [`Undone`]s.
 pub async fn relocate(server: &Server, node_id: NodeId, moving: &Moving, signed: &Signed) -> Result<Card, Undone> {
     check(signed)?;
     let work = |tx: Tx| async move { relocate_within(server, &tx, node_id, moving, signed).await };
@@ -101,8 +105,9 @@ async fn relocate_within(server: &Server, tx: &Tx, node_id: NodeId, moving: &Mov
         Ok(_) => return Ok(Err(Undone::Retired)),
         Err(undone) => return Ok(Err(undone)),
     };
-    if let Some(missing) = missing(tx, &device).await? {
-        return Ok(Err(missing));
+    let bound = rows::bound(tx, node_id).await?;
+    if let Some(missing) = leaving(bound, &device).keeps_it_here() {
+        return Ok(Err(undone(missing, bound, &device)));
     }
     let scope = nodes::scope(tx, moving.to, &moving.also).await?;
     rows::relocate(tx, node_id, &scope).await?;

@@ -9,7 +9,14 @@ mod leave;
 mod lose;
 
 use outpost_schema::{
-    device::IncarnationState, fault::Fault, id::NodeId, money::Money, settle::Raised, text, verdict::ConcernKind,
+    device::IncarnationState,
+    fault::Fault,
+    id::NodeId,
+    money::Money,
+    planted::{Bug, is_planted},
+    settle::Raised,
+    text,
+    verdict::ConcernKind,
 };
 use outpost_sync::wire::Problem;
 use serde_json::json;
@@ -76,6 +83,11 @@ pub enum Undone {
     /// The device has more or less open than the operator agreed to.
     #[error("this device may sell {} units by now (worth {}), not what was agreed to; look again and agree to that", .0.units, .0.worth)]
     BoundChanged(Bound),
+    /// Head office was put back, and has not heard it since.
+    #[error(
+        "head office was put back and has not heard from this device since, so nobody knows what it may sell; let it call first"
+    )]
+    Unheard,
     /// It may still sell something.
     #[error(
         "it may still sell {} units (worth {}); on it: outpost-node retire (or give-back --all to move it), or without it: \
@@ -107,6 +119,7 @@ impl Undone {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::BoundChanged(_) => "bound_changed",
+            Self::Unheard => "unheard",
             Self::StillOpen(_) => "still_open",
             Self::OpsWait(_) => "ops_wait",
             Self::NotClosed => "not_closed",
@@ -231,7 +244,7 @@ async fn resume_within(server: &Server, tx: &Tx, device: &Device) -> Result<(), 
     concerns::close(tx, &[(ConcernKind::Suspended, device.node_id.to_string())], server.now()).await?;
     // What it has to spare of rows that are short it is asked for from now on.
     let newest = device.lives.last().map(|life| life.incarnation_id);
-    if let Some(life) = newest {
+    if let Some(life) = newest.filter(|_| !is_planted(Bug::ResumedUnasked)) {
         withdraw::look_at(server, tx, Some(life)).await?;
     }
     for home in rows::homes(tx, device.node_id).await? {

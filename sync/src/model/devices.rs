@@ -6,6 +6,7 @@ use outpost_schema::{
     count::{Span, Told},
     device::IncarnationState,
     id::{IncarnationId, NodeId},
+    planted::{Bug, is_planted},
     settle::{
         Past, Raised,
         write_off::{Missing, write_off},
@@ -31,7 +32,9 @@ impl Ledger {
         self.set_state(node_id, IncarnationState::Suspended, IncarnationState::Active);
         self.close_concerns(vec![(ConcernKind::Suspended, node_id.to_string())]);
         // What it has to spare of rows that are short it is asked for from now on.
-        self.look_at_short_rows();
+        if !is_planted(Bug::ResumedUnasked) {
+            self.look_at_short_rows();
+        }
         let homes = self.homes.iter().filter(|(_, of)| **of == node_id).map(|(home, _)| *home);
         homes.collect::<Vec<_>>().into_iter().for_each(|home| self.top_up_warehouse(home));
     }
@@ -56,7 +59,10 @@ impl Ledger {
     /// What the device could sell is booked as lost, and it is suspended.
     pub(super) fn write_off(&mut self, node_id: NodeId) {
         self.stop_waiting(node_id);
-        self.suspend(node_id);
+        // One that is closed sells nothing as it is.
+        if !self.retired.contains(&node_id) {
+            self.suspend(node_id);
+        }
         let open = self.open_of(node_id);
         for (life, key) in &open {
             self.lose(*life, *key);

@@ -130,6 +130,9 @@ impl Ledger {
             }
             elder.supersede();
         }
+        if self.retired.contains(&author.node_id) {
+            state = IncarnationState::Retired;
+        }
         let elders = self.lives(author.node_id).map(|journal| journal.author.incarnation_id).collect();
         let author = Author { elders, is_superseded: false, ..author };
         self.homes.extend(author.homes.iter().map(|home| (*home, author.node_id)));

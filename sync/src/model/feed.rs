@@ -6,7 +6,7 @@ use outpost_schema::{
     count::Upto,
     device::IncarnationState,
     feed::{Aggregate, EVERYONE, Granted, Kind, Stock},
-    id::{IncarnationId, NodeId},
+    id::{IncarnationId, NodeId, WarehouseId},
     settle::Author,
     stock::{Level, StockKey},
 };
@@ -116,9 +116,14 @@ impl Feed {
     }
 }
 
+/// Where a device stands now.
+pub(super) fn stands_at(author: &Author) -> impl Iterator<Item = &WarehouseId> {
+    author.warehouses.difference(&author.former)
+}
+
 /// Whether a device hears of a scope.
 pub(super) fn hears(author: &Author, scope: Uuid) -> bool {
-    scope == EVERYONE || scope == author.node_id.0 || author.warehouses.iter().any(|place| place.0 == scope)
+    scope == EVERYONE || scope == author.node_id.0 || stands_at(author).any(|place| place.0 == scope)
 }
 
 impl Ledger {

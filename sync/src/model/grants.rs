@@ -13,14 +13,15 @@ use super::{journal::Journal, ledger::Ledger};
 impl Ledger {
     /// Grants what a stock row has available, if it lies at a home.
     pub(super) fn top_up(&mut self, key: StockKey) {
-        let units = self.known.levels.get(&key).copied().unwrap_or_default().available();
+        let level = self.known.levels.get(&key).copied().unwrap_or_default();
         let Some(node_id) = self.homes.get(&key.warehouse_id).copied() else { return };
         if self.is_recovering {
             return;
         }
         let newest = self.lives(node_id).max_by_key(|journal| journal.number);
         let Some(life) = newest.filter(|journal| journal.takes_grants()) else { return };
-        let units = units - life.outlooks.get(&key).map_or(0, |outlook| outlook.spared);
+        let spared = life.outlooks.get(&key).map_or(0, |outlook| outlook.spared);
+        let units = sizing::due_at_home(level, self.kept_back.at(key.warehouse_id), spared);
         let life = life.author.incarnation_id;
         if units > 0 {
             self.change_allotment(life, key, |allotment| allotment.grant(units));
@@ -42,16 +43,24 @@ impl Ledger {
         }
     }
 
+    /// Who may be granted of a row, or asked for it.
+    pub(super) fn holdings(&self, key: StockKey) -> Vec<(IncarnationId, Holding)> {
+        let holds = |journal: &&Journal| {
+            let stands_there = !journal.author.former.contains(&key.warehouse_id);
+            journal.takes_grants() && stands_there && journal.allotments.contains_key(&key)
+        };
+        let of = |journal: &Journal| (journal.author.incarnation_id, self.holding(journal, key));
+        self.journals.values().filter(holds).map(of).collect()
+    }
+
     /// Evens a row out that several sell from: who is low is topped up, and who has too much is asked.
     pub(super) fn even_out(&mut self, key: StockKey) {
         if self.is_recovering || self.homes.contains_key(&key.warehouse_id) {
             return;
         }
-        let holds = |journal: &&Journal| journal.takes_grants() && journal.allotments.contains_key(&key);
-        let of = |journal: &Journal| (journal.author.incarnation_id, self.holding(journal, key));
-        let (lives, mut holdings): (Vec<_>, Vec<_>) = self.journals.values().filter(holds).map(of).unzip();
+        let (lives, mut holdings): (Vec<_>, Vec<_>) = self.holdings(key).into_iter().unzip();
         let level = self.known.levels.get(&key).copied().unwrap_or_default();
-        let Some(available) = sizing::free(level, 0) else { return };
+        let Some(available) = sizing::free(level, self.kept_back.at(key.warehouse_id)) else { return };
         for (place, _) in sizing::even_out(available, &mut holdings, self.known.now) {
             let Holding { allotment, outlook, .. } = holdings[place];
             self.journals.entry(lives[place]).and_modify(|journal| _ = journal.outlooks.insert(key, outlook));

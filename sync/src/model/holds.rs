@@ -11,7 +11,7 @@ use outpost_schema::{
     stock::{Level, StockKey},
 };
 
-use super::ledger::Ledger;
+use super::{feed::stands_at, ledger::Ledger};
 use crate::{
     hold::{Answer, Book, Decided, Extension, Held, Unfit, check, decide, extend},
     wire::{Caller, HoldPlaced, HoldWanted, Problem},
@@ -39,7 +39,7 @@ impl Ledger {
         if self.is_recovering {
             return Err(unheld("recovering"));
         }
-        if self.journal(caller)?.is_suspended() {
+        if self.journal(caller)?.is_told_off() {
             return Err(unheld("suspended"));
         }
         let now = self.known.now;
@@ -133,7 +133,7 @@ impl Ledger {
     }
 
     pub(super) fn extend(&mut self, caller: Caller, hold_id: HoldId, until: Timestamp) -> Result<HoldPlaced, Problem> {
-        let is_suspended = self.journal(caller)?.is_suspended();
+        let is_suspended = self.journal(caller)?.is_told_off();
         if self.is_recovering {
             return Err(unheld("recovering"));
         }
@@ -194,7 +194,7 @@ impl Ledger {
     pub(super) fn allot(&mut self, caller: Caller, hold_id: HoldId) -> Result<(), Problem> {
         let journal = self.journal(caller)?;
         if journal.state != IncarnationState::Active {
-            return Err(unheld(if journal.is_suspended() { "suspended" } else { "frozen" }));
+            return Err(unheld(if journal.is_told_off() { "suspended" } else { "frozen" }));
         }
         if self.is_recovering {
             return Err(unheld("recovering"));
@@ -204,11 +204,13 @@ impl Ledger {
             let is_done = lines.iter().any(|hold| hold.allotted_to == Some(life));
             return if is_done { Ok(()) } else { Err(unheld("hold_closed")) };
         }
-        let places = &journal.author.warehouses;
-        if lines.iter().any(|hold| hold.held.is_open && !places.contains(&hold.held.key.warehouse_id)) {
+        let is_elsewhere = |held: &Held| stands_at(&journal.author).all(|place| *place != held.key.warehouse_id);
+        let (elsewhere, open): (Vec<_>, Vec<_>) =
+            lines.into_iter().map(|hold| hold.held).filter(|held| held.is_open).partition(is_elsewhere);
+        if !elsewhere.is_empty() && !is_planted(Bug::ElsewhereLeftOut) {
             return Err(unheld("hold_elsewhere"));
         }
-        for Held { key, amount, .. } in lines.into_iter().map(|hold| hold.held).filter(|held| held.is_open) {
+        for Held { key, amount, .. } in open {
             self.holds.entry((hold_id, key)).and_modify(|hold| hold.allotted_to = Some(life));
             self.close((hold_id, key));
             self.change_allotment(life, key, |own| own.grant(amount.units()));

@@ -39,6 +39,8 @@ pub(super) struct Journal {
     pub(super) is_given_up: bool,
     /// Of what is told up to this place of the feed, everything that its device did without knowing it is in the book.
     pub(super) told_upto: usize,
+    /// Whether the last that its device told of it is that it is over.
+    pub(super) is_closed: bool,
     /// How far the oldest backup has it.
     pub(super) archived: i64,
 }
@@ -51,7 +53,7 @@ impl Journal {
 
     pub(super) fn of(author: Author, number: usize, after: Option<IncarnationId>, prefix: String) -> Self {
         let (ops, set_aside, carried, evidence, allotments, outlooks) = Default::default();
-        let (report_owed, report_head, is_given_up, told_upto, archived) = Default::default();
+        let (report_owed, report_head, is_given_up, told_upto, is_closed, archived) = Default::default();
         let state = IncarnationState::Active;
         Self {
             author,
@@ -69,6 +71,7 @@ impl Journal {
             report_head,
             is_given_up,
             told_upto,
+            is_closed,
             archived,
         }
     }
@@ -101,6 +104,11 @@ impl Journal {
     /// Whether head office suspended its device.
     pub(super) fn is_suspended(&self) -> bool {
         self.state == IncarnationState::Suspended
+    }
+
+    /// Whether it sells nothing, and what it asks for is refused.
+    pub(super) fn is_told_off(&self) -> bool {
+        self.is_suspended() || self.state == IncarnationState::Retired
     }
 
     /// Nothing more is granted to this life. One that forked stays frozen.

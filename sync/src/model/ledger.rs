@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use outpost_schema::{
     cart::Cart,
     clock::Timestamp,
-    feed::Aggregate,
-    id::{CartId, EpochId, IncarnationId, NodeId, ProductId, TransferId, UserId, WarehouseId},
+    delivery::Delivery,
+    feed::{Aggregate, Confirmation},
+    id::{CartId, DeliveryId, EpochId, IncarnationId, NodeId, OrderId, ProductId, TransferId, UserId, WarehouseId},
     journal::Mark,
     money::Currency,
     op::Line,
@@ -25,6 +26,8 @@ use super::{
     feed::{Feed, hears},
     holds::{Hold, LineOf},
     journal::Journal,
+    rules::KeptBack,
+    settle::SettlementMade,
     unknown_node,
     withdrawal::Short,
 };
@@ -44,6 +47,10 @@ pub struct Ledger {
     pub(super) journals: BTreeMap<IncarnationId, Journal>,
     /// Which device alone sells from a warehouse.
     pub(super) homes: BTreeMap<WarehouseId, NodeId>,
+    /// What is kept back for orders.
+    pub(super) kept_back: KeptBack,
+    /// Devices that are closed for good.
+    pub(super) retired: BTreeSet<NodeId>,
     /// When each device was heard.
     pub(super) heard: BTreeMap<NodeId, Heard>,
     pub(super) movements: BTreeMap<StockKey, i64>,
@@ -53,14 +60,23 @@ pub struct Ledger {
     pub(super) transferred: BTreeMap<ProductId, i64>,
     /// Of these, units that are booked as lost, less those that came back.
     pub(super) lost: BTreeMap<StockKey, i64>,
+    pub(super) deliveries: BTreeMap<DeliveryId, Delivery>,
+    /// Units that came of each delivery, known or not.
+    pub(super) delivered: BTreeMap<(DeliveryId, ProductId), i64>,
     pub(super) holds: BTreeMap<LineOf, Hold>,
     /// Rows of which more is promised than is there.
     pub(super) short: BTreeMap<StockKey, Short>,
+    /// Orders that were to be confirmed.
+    pub(super) confirmations: BTreeMap<OrderId, Confirmation>,
     pub(super) carts: BTreeMap<CartId, Kept>,
     /// Open concerns.
     pub(super) concerns: BTreeMap<(ConcernKind, String), Concern>,
     /// Every sort of concern that ever was.
     pub(super) ever: BTreeSet<ConcernKind>,
+    /// What people did about concerns.
+    pub(super) settlements: BTreeMap<Uuid, SettlementMade>,
+    /// Units by which accepted losses put the book of a row right.
+    pub(super) corrected: BTreeMap<StockKey, i64>,
     pub(super) feed: Feed,
     /// Ids given out; never given twice, also not after a restore.
     pub(super) ids: u64,
@@ -85,7 +101,8 @@ impl Ledger {
         known.users.insert(UserId::GUEST);
         let epoch = EpochId(Uuid::nil());
         let (journals, homes, heard, movements, past, lost, holds, carts) = Default::default();
-        let (concerns, ever, feed, ids, transferred, short) = Default::default();
+        let (concerns, ever, feed, ids, transferred, short, retired) = Default::default();
+        let (deliveries, delivered) = Default::default();
         Self {
             epoch,
             epoch_text: epoch.to_string(),
@@ -93,16 +110,23 @@ impl Ledger {
             known,
             journals,
             homes,
+            kept_back: KeptBack::default(),
+            retired,
             heard,
             movements,
             lost,
             past,
             transferred,
+            deliveries,
+            delivered,
             holds,
             short,
+            confirmations: BTreeMap::new(),
             carts,
             concerns,
             ever,
+            settlements: BTreeMap::new(),
+            corrected: BTreeMap::new(),
             feed,
             ids,
         }
@@ -139,6 +163,17 @@ impl Ledger {
         let of = |journal: &'_ Journal| journal.author.incarnation_id;
         self.journals.values().flat_map(move |journal| {
             journal.allotments.iter().map(move |(key, allotment)| (of(journal), *key, *allotment))
+        })
+    }
+
+    /// What lives are asked to keep at most of what they have of a row.
+    pub fn recalls(&self) -> impl Iterator<Item = ((IncarnationId, StockKey), i64)> {
+        self.journals.iter().flat_map(|(life, journal)| {
+            let keep = |key: &StockKey| {
+                let granted = journal.allotments.get(key).map_or(0, |own| own.granted);
+                journal.outlooks.get(key).and_then(|outlook| outlook.keep(granted))
+            };
+            journal.outlooks.keys().filter_map(move |key| Some(((*life, *key), keep(key)?)))
         })
     }
 
@@ -228,6 +263,17 @@ impl Ledger {
     /// Carts as they are merged.
     pub fn carts(&self) -> impl Iterator<Item = &Cart> {
         self.carts.values().filter_map(|kept| kept.known.as_ref())
+    }
+
+    /// What the receipts of lives after a device's first begin with.
+    pub fn prefixes(&self) -> impl Iterator<Item = (IncarnationId, String)> {
+        let later = self.journals.iter().filter(|(_, journal)| !journal.prefix.is_empty());
+        later.map(|(life, journal)| (*life, journal.prefix.clone()))
+    }
+
+    /// Devices that are closed for good.
+    pub const fn retired(&self) -> &BTreeSet<NodeId> {
+        &self.retired
     }
 
     /// Whether it still hears from its devices.

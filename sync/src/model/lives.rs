@@ -53,7 +53,9 @@ impl Ledger {
         let author = Author { incarnation_id, elders, is_superseded: false, ..journal.author.clone() };
         let prefix = format!("M{}", self.fresh().as_u64_pair().1);
         let mut born = Journal::of(author, number, Some(elder), prefix.clone());
-        if is_suspended {
+        if self.retired.contains(&node_id) {
+            born.state = IncarnationState::Retired;
+        } else if is_suspended {
             born.state = IncarnationState::Suspended;
         }
         self.journals.insert(incarnation_id, born);

@@ -7,18 +7,24 @@
 
 mod carts;
 mod concerns;
+mod confirm;
+mod deliveries;
 mod devices;
 mod epoch;
 mod feed;
 mod grants;
 mod holds;
 mod journal;
+mod leaving;
 mod ledger;
 mod lives;
 mod push;
 mod retry;
+mod rules;
+mod settle;
 #[cfg(test)]
 mod tests;
+mod transfers;
 mod withdrawal;
 
 use std::{collections::BTreeSet, sync::Mutex};
@@ -27,16 +33,20 @@ use outpost_schema::{
     catalogue::{Product, ProductEdit, Warehouse},
     clock::Timestamp,
     count::{Span, Told},
+    delivery::{Closing, Delivery},
     feed::{Aggregate, EVERYONE, Kind},
-    id::{EpochId, HoldId, NodeId, ProductId, WarehouseId},
+    id::{ConcernId, DeliveryId, EpochId, HoldId, NodeId, ProductId, TransferId, WarehouseId},
     money::Currency,
-    rule::Rule,
+    rule::{Rule, Says},
     settle::{Author, Past},
     stock::{Level, StockKey},
 };
 
-pub use self::ledger::{Backup, Ledger};
 use self::{feed::Id, journal::Journal};
+pub use self::{
+    ledger::{Backup, Ledger},
+    settle::{SettlementMade, SettlementWanted},
+};
 use crate::{
     round::{Remote, Trouble},
     wire::{
@@ -105,10 +115,19 @@ impl Model {
         Ok(())
     }
 
-    /// Lays a rule down.
+    /// Lays a rule down, in the place of the one that was about the same.
     pub fn lay_down(&self, rule: Rule) {
-        let scope = rule.says.warehouse().map_or(EVERYONE, |warehouse| warehouse.0);
-        self.lock().feed.tell(Id::one(Kind::Rule, rule.rule_id.0), scope, Aggregate::Rule(Box::new(rule)));
+        self.lock().lay_down(rule);
+    }
+
+    /// Takes back the rule that is about the same as this, whatever it says.
+    pub fn take_back(&self, about: &Says) {
+        self.lock().take_back(about);
+    }
+
+    /// Keeps so many units of each stock row back from now on, everywhere or at one place; none there: as everywhere.
+    pub fn keep_back(&self, at: Option<WarehouseId>, units: Option<i64>) {
+        self.lock().keep_back(at, units);
     }
 
     /// Lets a node in. What is available at its homes is its to sell.
@@ -133,13 +152,41 @@ impl Model {
     }
 
     /// Suspends a device: it is granted nothing more, and is told so.
-    pub fn suspend(&self, node_id: NodeId) {
-        self.lock().suspend(node_id);
+    ///
+    /// # Errors
+    /// `retired`.
+    pub fn suspend(&self, node_id: NodeId) -> Result<(), Problem> {
+        let mut ledger = self.lock();
+        ledger.is_in_use(node_id)?;
+        ledger.suspend(node_id);
+        Ok(())
     }
 
     /// Lets a suspended device go on.
-    pub fn resume(&self, node_id: NodeId) {
-        self.lock().resume(node_id);
+    ///
+    /// # Errors
+    /// `retired`.
+    pub fn resume(&self, node_id: NodeId) -> Result<(), Problem> {
+        let mut ledger = self.lock();
+        ledger.is_in_use(node_id)?;
+        ledger.resume(node_id);
+        Ok(())
+    }
+
+    /// Lets a device go on at another place, once it has given all back.
+    ///
+    /// # Errors
+    /// `retired`, `unheard`, `still_open`, `ops_wait`.
+    pub fn relocate(&self, node_id: NodeId, to: WarehouseId) -> Result<(), Problem> {
+        self.lock().relocate(node_id, to)
+    }
+
+    /// Closes a device for good, once it has told all and given all back; until then it is suspended.
+    ///
+    /// # Errors
+    /// `retired`, `unheard`, `still_open`, `ops_wait`, `not_closed`.
+    pub fn retire(&self, node_id: NodeId) -> Result<(), Problem> {
+        self.lock().retire(node_id)
     }
 
     /// Books what a device could sell as lost, and suspends it.
@@ -150,6 +197,24 @@ impl Model {
     /// Lets others sell what a device could.
     pub fn reclaim(&self, node_id: NodeId) {
         self.lock().reclaim_all(node_id);
+    }
+
+    /// Expects a delivery.
+    pub fn expect(&self, delivery: Delivery) {
+        self.lock().expect(delivery);
+    }
+
+    /// Closes a delivery of which no more will come.
+    pub fn close_delivery(&self, id: DeliveryId, closing: Closing) {
+        self.lock().close_delivery(id, closing);
+    }
+
+    /// Gives up what is on the road of a transfer of which no more will come.
+    ///
+    /// # Errors
+    /// `not_found`, or `still_open` while more may come.
+    pub fn write_off_transfer(&self, id: TransferId) -> Result<(), Problem> {
+        self.lock().write_off_transfer(id)
     }
 
     /// All that it knows now. What it has of each journal is archived from now on.
@@ -254,6 +319,24 @@ impl Model {
         self.lock().allot(caller, hold_id)
     }
 
+    /// Confirms the orders whose goods are there by now.
+    pub fn confirm(&self) {
+        self.lock().confirm();
+    }
+
+    /// Settles a concern, or writes down what will be done about it. A repeat is answered as the first time.
+    ///
+    /// # Errors
+    /// `not_found`, `not_possible`, `concern_over`, `settlement_taken`, `in_doubt`.
+    pub fn settle(&self, concern_id: ConcernId, wanted: &SettlementWanted) -> Result<SettlementMade, Problem> {
+        self.lock().settle_concern(concern_id, wanted)
+    }
+
+    /// Looks once more at what is short.
+    pub fn look_again(&self) {
+        self.lock().look_again();
+    }
+
     /// Releases expired holds.
     pub fn sweep(&self) {
         self.lock().sweep();
@@ -303,6 +386,7 @@ pub fn author(caller: Caller, warehouse_id: WarehouseId) -> Author {
         node_id: caller.node_id,
         incarnation_id: caller.incarnation_id,
         warehouses: BTreeSet::from([warehouse_id]),
+        former: BTreeSet::new(),
         homes: BTreeSet::new(),
         elders: BTreeSet::new(),
         is_superseded: false,

@@ -9,7 +9,7 @@ use outpost_schema::{
     feed::{Aggregate, Kind},
     id::IncarnationId,
     journal::{Entry, Mark},
-    op::OpKind,
+    op::{Op, OpKind},
     order::PaymentStatus,
     settle::{Elder, Past, Raised, Settled, Touched, decode, settle},
     sizing,
@@ -93,6 +93,10 @@ impl Ledger {
                 journal.set_aside.insert(*seq, entry.clone());
             }
         }
+        if let Some(last) = new.last() {
+            journal.is_closed =
+                decode(last).is_ok_and(|op| matches!(op, Op::LifeEnded(ended) if ended.incarnation_id == life));
+        }
         // Who is heard is no longer given up, unless its report is still owed.
         journal.is_given_up &= journal.report_owed;
         let acked = journal.acked();
@@ -125,7 +129,7 @@ impl Ledger {
         let carried = entries.iter().map(Entry::mark).filter(|mark| journal.carried.contains_key(mark));
         self.known.carried = carried.collect();
         self.known.is_recovering = self.is_recovering || journal.report_owed;
-        self.known.is_suspended = journal.is_suspended();
+        self.known.is_suspended = journal.is_told_off();
         // What is known holds one author's allotments at a time.
         std::mem::swap(&mut self.known.allotments, &mut journal.allotments);
         std::mem::swap(&mut self.known.outlooks, &mut journal.outlooks);
@@ -209,6 +213,7 @@ impl Ledger {
         self.keep_people(settled);
         self.keep_orders(settled);
         self.keep_transfers(settled);
+        self.keep_delivered(settled);
         self.keep_returns(settled);
         self.use_up(&settled.used_up);
         for key in &settled.levels {
@@ -247,13 +252,8 @@ impl Ledger {
     }
 
     fn keep_transfers(&mut self, settled: &Settled) {
-        for transfer in settled.transfers.iter().filter_map(|id| self.known.transfers.get(id)) {
-            let mut places = transfer.places().into_iter().map(|place| place.0);
-            if let Some(place) = places.next() {
-                let (id, aggregate) = (transfer.transfer_id.0, Aggregate::Transfer(Box::new(transfer.clone())));
-                self.feed.tell_all(Id::one(Kind::Transfer, id), place, places.collect(), aggregate);
-            }
-        }
+        let transfers = settled.transfers.iter().filter_map(|id| self.known.transfers.get(id)).cloned();
+        transfers.collect::<Vec<_>>().iter().for_each(|transfer| self.tell_transfer(transfer));
     }
 
     fn keep_orders(&mut self, settled: &Settled) {
@@ -261,10 +261,7 @@ impl Ledger {
             let id = Id::one(Kind::Order, order.order_id.0);
             self.feed.tell(id, order.warehouse_id.0, Aggregate::Order(Box::new(order.clone())));
         }
-        for awaited in &settled.awaited {
-            let id = Id::one(Kind::Confirmation, awaited.order_id.0);
-            self.feed.tell(id, awaited.warehouse_id.0, Aggregate::Confirmation(*awaited));
-        }
+        settled.awaited.iter().for_each(|awaited| self.note_confirmation(*awaited));
         for (order_id, (status, at)) in &settled.statuses {
             let id = Id::one(Kind::Order, order_id.0);
             if let Some(Aggregate::Order(order)) = self.feed.image(id) {

@@ -44,6 +44,22 @@ impl Ledger {
         short.into_iter().for_each(|key| self.after_change(key));
     }
 
+    /// Looks once more at every row of which somebody is to be asked for more: who was out of reach may be in reach now.
+    pub(super) fn look_again(&mut self) {
+        let is_worth_it = |key: &StockKey| {
+            let holdings: Vec<Holding> = self.holdings(*key).into_iter().map(|(_, holding)| holding).collect();
+            self.is_explained(*key) && sizing::lacks_a_recall(self.lacking(*key), &holdings)
+        };
+        let rows: Vec<StockKey> = self.short.keys().filter(|key| is_worth_it(key)).copied().collect();
+        rows.into_iter().for_each(|key| self.after_change(key));
+    }
+
+    /// Whether a row is short and nobody could explain it any more.
+    fn is_explained(&self, key: StockKey) -> bool {
+        let Some(Short { since, .. }) = self.short.get(&key).copied() else { return false };
+        !self.is_recovering && is_explained(self.journals.values().map(|journal| journal.seller(key, since)))
+    }
+
     /// Whether more of a row is promised than is there.
     pub(super) fn is_short(&self, key: StockKey) -> bool {
         self.unbacked(key) > 0
@@ -67,8 +83,7 @@ impl Ledger {
 
     /// Withdraws unused promises of a row as far as it is short and nobody could explain it any more.
     pub(super) fn withdraw(&mut self, key: StockKey) {
-        let Some(Short { since, .. }) = self.short.get(&key).copied() else { return };
-        if self.is_recovering || !is_explained(self.journals.values().map(|journal| journal.seller(key, since))) {
+        if !self.is_explained(key) {
             return;
         }
         self.release_expired(&[key].into());
@@ -78,7 +93,7 @@ impl Ledger {
 
     fn withdraw_holds(&mut self, key: StockKey) {
         let of_row = self.holds().filter(|held| held.key == key).map(Held::line);
-        let gone = withdraw(self.unbacked(key), of_row.collect());
+        let gone = withdraw(self.lacking(key), of_row.collect());
         for HeldLine { hold_id, .. } in gone {
             let line = (hold_id, key);
             let told = self.holds[&line].held.withdrawn();
@@ -90,10 +105,8 @@ impl Ledger {
 
     /// Asks whoever is in reach for what is still short.
     fn call_back(&mut self, key: StockKey) {
-        let short = self.unbacked(key);
-        let holds = |journal: &&Journal| journal.takes_grants() && journal.allotments.contains_key(&key);
-        let of = |journal: &Journal| (journal.author.incarnation_id, self.holding(journal, key));
-        let (lives, mut holdings): (Vec<_>, Vec<Holding>) = self.journals.values().filter(holds).map(of).unzip();
+        let short = self.lacking(key);
+        let (lives, mut holdings): (Vec<_>, Vec<Holding>) = self.holdings(key).into_iter().unzip();
         for place in sizing::call_back(short, &mut holdings, self.known.now) {
             let outlook = holdings[place].outlook;
             self.journals.entry(lives[place]).and_modify(|journal| _ = journal.outlooks.insert(key, outlook));
@@ -107,7 +120,7 @@ impl Journal {
         Seller {
             open: self.allotments.get(&key).map_or(0, |own| own.open()),
             is_given_up: self.is_given_up,
-            has_told: self.told_upto >= since,
+            has_told: self.told_upto >= since || self.is_closed && self.state == IncarnationState::Retired,
         }
     }
 }

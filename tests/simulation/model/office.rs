@@ -4,22 +4,23 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use outpost_schema::{
     catalogue::{ProductEdit, Warehouse},
+    delivery::Closing,
     device::{Card, NodeKind},
-    id::{EpochId, IncarnationId, NodeId, ProductId, RuleId, WarehouseId},
-    rule::Rule,
+    id::{DeliveryId, EpochId, IncarnationId, NodeId, ProductId, RuleId, WarehouseId},
+    rule::{Rule, Says},
     settle::Author,
     world::{Seeded, World as _},
 };
 use outpost_sync::{
-    model::{self, Backup, Model},
+    model::{self, Backup, Ledger, Model, SettlementMade, SettlementWanted},
     wire::{Caller, Problem},
 };
 
 use super::line::ModelLine;
 use crate::{
     goods,
-    office::{Answer, Book, Office, Opening, Place, Shelf},
-    step::Deed,
+    office::{Answer, Book, Office, Opening, Place, Settlement, Shelf},
+    step::{Deed, SettleDeed},
 };
 
 /// A model of head office.
@@ -48,11 +49,13 @@ impl ModelOffice {
             self.products.push(product.product_id);
             self.model.add_product(product, &on_hand.collect::<Vec<_>>());
         }
-        for says in opening.rules(&self.products) {
-            let updated_at = self.world.now();
-            let rule_id = RuleId::new(updated_at, self.world.id_chance());
-            self.model.lay_down(Rule { rule_id, says, updated_at });
-        }
+        opening.rules(&self.products).into_iter().for_each(|says| self.lay_down(says));
+    }
+
+    fn lay_down(&self, says: Says) {
+        let updated_at = self.world.now();
+        let rule_id = RuleId::new(updated_at, self.world.id_chance());
+        self.model.lay_down(Rule { rule_id, says, updated_at });
     }
 
     fn let_in(&mut self, place: &Place, warehouse_id: WarehouseId) {
@@ -94,8 +97,20 @@ fn currency() -> outpost_schema::money::Currency {
     "EUR".parse().expect("a currency")
 }
 
+fn settlement(made: &SettlementMade) -> Settlement {
+    let SettlementMade { concern_id, settlement, by, closed } = made.clone();
+    Settlement { concern_id, settlement, by, closed }
+}
+
 fn answer<T>(answer: Result<T, Problem>) -> Answer {
     answer.map_or_else(|problem| Answer::Refused(problem.code), |_| Answer::Done)
+}
+
+/// What is expected of each line of a delivery, known or not, and what came.
+fn delivered(ledger: &Ledger) -> BTreeMap<(DeliveryId, ProductId), (i64, i64)> {
+    let came = ledger.delivered().iter().map(|(line, units)| (*line, (0, *units)));
+    let known = ledger.deliveries().iter().flat_map(|(id, known)| known.lines.iter().map(move |line| (*id, line)));
+    came.chain(known.map(|(id, line)| ((id, line.product_id), (line.expected, line.received)))).collect()
 }
 
 impl Office for ModelOffice {
@@ -153,6 +168,18 @@ impl Office for ModelOffice {
                 model.sweep();
                 Answer::Done
             }
+            Deed::Settle(deed) => {
+                let SettleDeed { concern_id, settlement_id, settlement, by, act } = deed.clone();
+                answer(model.settle(concern_id, &SettlementWanted { settlement_id, settlement, by, act }))
+            }
+            Deed::Confirm => {
+                model.confirm();
+                Answer::Done
+            }
+            Deed::LookAgain => {
+                model.look_again();
+                Answer::Done
+            }
             Deed::Hold { by, hold, lines, buyer, seconds } => match goods::hold(*hold, lines, *buyer, *seconds) {
                 Ok(wanted) => answer(model.hold(*by, &wanted)),
                 Err(problem) => Answer::Refused(problem.code),
@@ -164,20 +191,39 @@ impl Office for ModelOffice {
                 model.give_up(*node);
                 Answer::Done
             }
-            Deed::Suspend { node } => {
-                model.suspend(*node);
-                Answer::Done
-            }
-            Deed::Resume { node } => {
-                model.resume(*node);
-                Answer::Done
-            }
+            Deed::Suspend { node } => answer(model.suspend(*node)),
+            Deed::Resume { node } => answer(model.resume(*node)),
+            Deed::Move { node, to } => answer(model.relocate(*node, *to)),
+            Deed::Retire { node } => answer(model.retire(*node)),
             Deed::WriteOff { node } => {
                 model.write_off(*node);
                 Answer::Done
             }
             Deed::Reclaim { node } => {
                 model.reclaim(*node);
+                Answer::Done
+            }
+            Deed::Expect { reference, at, lines } => {
+                let delivery_id = DeliveryId::new(self.world.now(), self.world.id_chance());
+                model.expect(goods::delivery(delivery_id, reference, *at, lines, self.world.now()));
+                Answer::Done
+            }
+            Deed::GiveUpTransfer { code } => answer(model.write_off_transfer(code.transfer_id())),
+            Deed::CloseDelivery { delivery } => {
+                let (by, note) = (goods::SOMEBODY.to_owned(), goods::WHY.to_owned());
+                model.close_delivery(*delivery, Closing { at: self.world.now(), by, note });
+                Answer::Done
+            }
+            Deed::LayDown { says } => {
+                self.lay_down(says.clone());
+                Answer::Done
+            }
+            Deed::TakeBack { about } => {
+                model.take_back(about);
+                Answer::Done
+            }
+            Deed::KeepBack { at, units } => {
+                model.keep_back(*at, *units);
                 Answer::Done
             }
             Deed::Readmit { card } => {
@@ -193,13 +239,22 @@ impl Office for ModelOffice {
             promises: ledger.promises(),
             movements: ledger.movements().clone(),
             allotments: ledger.allotments().map(|(life, key, allotment)| ((life, key), allotment)).collect(),
+            keep: ledger.recalls().collect(),
             written_off: ledger.written_off().filter(|(_, units)| *units > 0).collect(),
             lost: ledger.lost().clone(),
             holds: ledger.holds().map(|held| ((held.hold_id, held.key), held.amount.units())).collect(),
+            prefixes: ledger.prefixes().collect(),
+            retired: ledger.retired().clone(),
             is_recovering: ledger.is_recovering(),
             ops: ledger.ops().map(|(life, mark, word)| ((life, mark), word)).collect(),
+            confirmations: ledger.confirmations().collect(),
             concerns: ledger.concerns().cloned().collect(),
+            concern_ids: ledger.concern_ids().map(|(key, id)| (key.clone(), id)).collect(),
+            settlements: ledger.settlements().iter().map(|(id, made)| (*id, settlement(made))).collect(),
+            corrected: ledger.corrected().clone(),
             transfers: ledger.transfers().clone(),
+            deliveries: ledger.deliveries().iter().map(|(id, known)| (*id, known.closing.is_some())).collect(),
+            delivered: delivered(ledger),
             broken: ledger.broken(),
         })
     }

@@ -1,5 +1,6 @@
 //! A till over tables in memory. Its tables are its disk: what was committed is there after a power cut.
 
+mod deliveries;
 mod inbox;
 mod journal;
 mod local;
@@ -16,8 +17,9 @@ use std::{
 
 use outpost_schema::{
     cart::Cart,
+    delivery::Delivery,
     device::Card,
-    id::{IncarnationId, NodeId, OrderId},
+    id::{DeliveryId, IncarnationId, NodeId, OrderId},
     order::Order,
     stock::{Allotment, Level, StockKey},
     world::{Seeded, World as _},
@@ -137,6 +139,12 @@ impl Device for ModelTill {
         Ok(self.commit(|tables, world| tables.carry_out(plan, world))?)
     }
 
+    fn move_to(&self, card: &Card) -> Result<(), Undone> {
+        self.light()?;
+        self.tables().may_move_to(card).map_err(|code| Undone::Refused(code.to_owned()))?;
+        Ok(self.commit(|tables, _| tables.move_to(card))?)
+    }
+
     fn has_bins(&self) -> bool {
         false
     }
@@ -185,6 +193,14 @@ impl Device for ModelTill {
 
     fn order(&self, order: OrderId) -> Option<Order> {
         self.tables().orders.get(&order).cloned()
+    }
+
+    fn delivery(&self, delivery: DeliveryId) -> Option<Delivery> {
+        self.tables().delivery(delivery)
+    }
+
+    fn is_confirmed(&self, order: OrderId) -> Option<bool> {
+        self.tables().is_confirmed(order)
     }
 
     fn carts(&self) -> Vec<Cart> {

@@ -17,8 +17,11 @@ impl<D: Depth> Network<D> {
             Act::Add { product, .. } | Act::Take { product, .. } | Act::Remove { product, .. } => *product,
             Act::Sell { .. }
             | Act::ShipHeld { .. }
+            | Act::Order { .. }
             | Act::CheckOut { .. }
             | Act::Receive { .. }
+            | Act::ReceiveOf { .. }
+            | Act::UndoReceipt
             | Act::Adjust { .. }
             | Act::Dispatch { .. }
             | Act::Arrive { .. }
@@ -29,6 +32,8 @@ impl<D: Depth> Network<D> {
             | Act::Advance { .. }
             | Act::Cancel { .. }
             | Act::TakeBack { .. }
+            | Act::GiveBackAll
+            | Act::Leave
             | Act::Customer { .. } => return Err(format!("{act:?} changed a cart")),
         };
         let line = ledger.filled.entry((cart, product)).or_default();

@@ -75,16 +75,23 @@ impl<D: Depth> Network<D> {
     }
 
     /// Units of a counted row that may be on the wrong side of its count, because a limit allows it: there are two of
-    /// a till, a till does not know all that it did, or a clock was set and says when something happened that
+    /// a till, a till does not know all that it did, or a clock was set and says alone when something happened that
     /// happened at another time.
     pub fn unsure(&self, key: StockKey) -> i64 {
         let Some(row) = self.ledger.rows.get(&key).filter(|row| row.is_counted) else { return 0 };
         let here = |spot: &&super::Spot<D>| spot.card.warehouse_id == key.warehouse_id;
-        let is_unsure = self.spots.iter().filter(here).any(|spot| spot.was_doubtful || spot.clock_was_set);
-        // Of goods that two tills handed over it counts when the one did that is heard first.
-        let ops = self.ledger.ops.iter().filter(|op| is_unsure || op.may_be_lost || self.is_told_twice(op));
-        let moved = ops.flat_map(|op| &op.moved).filter(|(of, _)| *of == key).map(|(_, delta)| delta.abs());
-        moved.sum::<i64>() + if is_unsure { row.opening } else { 0 }
+        let clock_was_set = self.spots.iter().filter(here).any(|spot| spot.clock_was_set);
+        let is_doubtful = self.spots.iter().filter(here).any(|spot| spot.was_doubtful);
+        let is_unsure = is_doubtful || (clock_was_set && self.is_cut_by_time(key));
+        let by_time = |op| is_unsure || (clock_was_set && self.is_judged_by_time(key, op));
+        // Of goods that two tills handed over it counts when the one did that is heard first; and of a receipt that two
+        // copies of a till took back.
+        let is_twice = |number, op| self.is_told_twice(op) || self.is_undone_twice(number);
+        let ops = self.ledger.ops.iter().enumerate();
+        let ops = ops.filter(|(number, op)| by_time(op) || op.may_be_lost || is_twice(*number, op));
+        let moved = ops.flat_map(|(_, op)| &op.moved).filter(|(of, _)| *of == key).map(|(_, delta)| delta.abs());
+        let is_opening_unsure = is_unsure || (clock_was_set && self.is_opening_unheard());
+        moved.sum::<i64>() + if is_opening_unsure { row.opening } else { 0 }
     }
 
     /// Whether another op tells as well that the goods of its order were handed over.
@@ -106,7 +113,8 @@ impl<D: Depth> Network<D> {
         let missing: i64 = missing.filter(|(of, _)| *of == key).map(|(_, delta)| delta.abs()).sum();
         // What is written off with a lost device is gone from the book, and may be there.
         let written_off = self.book.lost.get(&key).copied().unwrap_or(0).abs();
-        let (there, slack) = (self.ledger.rows[&key].there, self.unsure(key) + missing + written_off);
+        let by_people = self.settled.units(key);
+        let (there, slack) = (self.ledger.rows[&key].there, self.unsure(key) + missing + written_off + by_people);
         let balance = self.book.levels.get(&key).map_or(0, |level| level.balance);
         let is_right = balance <= there + slack && (balance >= there - slack || self.is_to_be_counted_again(key));
         if is_right {

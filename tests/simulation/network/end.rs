@@ -45,6 +45,13 @@ impl<D: Depth> Network<D> {
             self.doubles_find_out()?;
             self.until_settled().await?;
         }
+        if self.book.confirmations.values().any(|is_confirmed| !is_confirmed) {
+            self.chore(&Chore::Confirm).await?;
+            self.until_settled().await?;
+        }
+        self.look_again().await?;
+        self.until_settled().await?;
+        self.what_is_short_was_asked_for(|_| true)?;
         self.all_agree().await
     }
 
@@ -118,6 +125,7 @@ impl<D: Depth> Network<D> {
         self.carts_are_what_happened(&shelf)?;
         self.concerns_are_explained(&shelf)?;
         self.nothing_is_held_of_what_is_short()?;
+        self.what_is_there_is_confirmed()?;
         for number in 0..self.spots.len() {
             self.till_agrees(number, &shelf).await?;
         }
@@ -141,15 +149,20 @@ impl<D: Depth> Network<D> {
     fn the_book_is_what_happened(&self) -> Check {
         let mut moved: BTreeMap<StockKey, i64> =
             self.ledger.rows.iter().map(|(key, row)| (*key, row.opening)).collect();
-        let mut handed_over = BTreeSet::new();
-        let mut counts = |op: &&Happened| {
+        let (mut handed_over, mut undone) = (BTreeSet::new(), BTreeSet::new());
+        let mut counts = |(number, op): &(usize, &Happened)| {
             let is_first = |order| op.moved.is_empty() || handed_over.insert(order);
-            self.is_booked(op) && op.hands_over.is_none_or(is_first)
+            let is_first_undone = |receipt| undone.insert(receipt);
+            self.is_booked(op) && op.hands_over.is_none_or(is_first) && self.undoes(*number).is_none_or(is_first_undone)
         };
         for (key, lost) in &self.book.lost {
             *moved.entry(*key).or_default() -= lost;
         }
-        for (key, delta) in self.ledger.ops.iter().filter(&mut counts).flat_map(|op| &op.moved) {
+        for (key, corrected) in &self.book.corrected {
+            *moved.entry(*key).or_default() += corrected;
+        }
+        let ops = self.ledger.ops.iter().enumerate();
+        for (key, delta) in ops.filter(&mut counts).flat_map(|(_, op)| &op.moved) {
             *moved.entry(*key).or_default() += delta;
         }
         let (counted, never): (Vec<_>, Vec<_>) =
@@ -206,7 +219,7 @@ impl<D: Depth> Network<D> {
                 self.products.iter().map(line).collect::<Vec<_>>()
             })
             .collect();
-        let is_twice = self.book.concerns.iter().any(|(kind, _)| *kind == ConcernKind::CartSoldTwice);
+        let is_twice = shelf.concerns.contains(&ConcernKind::CartSoldTwice);
         for (line, filled) in self.ledger.filled.iter().filter(|(_, filled)| !filled.is_lost) {
             let left = left.get(line).copied().unwrap_or(0);
             if filled.shown.is_some_and(|shown| shown != left) {
@@ -257,6 +270,14 @@ impl<D: Depth> Network<D> {
     async fn till_agrees(&mut self, number: usize, shelf: &Shelf) -> Check {
         let spot = &self.spots[number];
         let Some(device) = &spot.device else { return Ok(()) };
+        if !spot.was_doubtful && !self.ledger.taken_from.contains(&spot.card.node_id) {
+            self.nothing_is_left_behind(number)?;
+        }
+        if spot.going.is_some() {
+            let aside = |op: &&usize| self.book.verdict(self.ledger.ops[**op].name) == Some("set_aside");
+            let waits = spot.disk.iter().any(|op| aside(&op));
+            return if waits { Ok(()) } else { Err(format!("{} has not taken its card at the end", spot.card.name)) };
+        }
         if device.waiting() > 0 {
             return Err(format!("{} has {} waiting at the end", spot.card.name, device.waiting()));
         }

@@ -29,6 +29,8 @@ impl<D: Depth> Network<D> {
                 Ok(())
             }
             Fault::PutBack { till } => self.put_back(*till),
+            Fault::ToldAgain { till } => self.told_again(*till).await,
+            Fault::Reborn { till } => self.reborn(*till).await,
             Fault::Clone { till } => self.double(*till),
             Fault::Destroy { till } => {
                 self.destroy(*till);
@@ -43,6 +45,7 @@ impl<D: Depth> Network<D> {
             }
             Fault::OfficeClock { seconds } => {
                 self.office_world.pass(*seconds);
+                self.cuts.office_clock_was_set = true;
                 self.spots.iter_mut().for_each(|spot| spot.clock_was_set = true);
                 self.holds_expire();
                 self.jumped();
@@ -144,15 +147,19 @@ impl<D: Depth> Network<D> {
         if now == head && moved.is_empty() {
             return self.check();
         }
-        if device.life() != life || now.seq != head.seq + 1 {
+        let ops = if matches!(act, Act::Leave) && now.seq == head.seq + 2 { 2 } else { 1 };
+        if device.life() != life || now.seq != head.seq + ops {
             return Err(format!(
                 "{act:?} was under way at {head:?}; now the journal ends at {now:?}, and {moved:?} moved"
             ));
         }
         self.tell(|| "    it had happened".to_owned());
+        self.passed(number, &act);
         let now_open = std::mem::replace(&mut self.spots[number].open, open);
-        let taken = if let Act::Adjust { .. } = act {
+        let taken = if let Act::Adjust { .. } | Act::Dispatch { .. } = act {
             self.adjusted(number, &moved)
+        } else if let Act::UndoReceipt = act {
+            self.sent_back(number, &moved)
         } else {
             let taken = self.taken_by(number, &act, &moved);
             self.beyond_the_allotment(number, &taken);
@@ -166,8 +173,10 @@ impl<D: Depth> Network<D> {
     /// What an act took from the allotments of its till.
     fn taken_by(&self, number: usize, act: &Act, moved: &[(StockKey, i64)]) -> Units {
         match act {
-            Act::Sell { lines, .. } | Act::ShipHeld { lines, .. } => self.units(number, lines),
-            Act::CheckOut { .. } | Act::Count { .. } | Act::Dispatch { .. } => {
+            Act::Sell { lines, .. } | Act::ShipHeld { lines, .. } | Act::Order { lines, .. } => {
+                self.units(number, lines)
+            }
+            Act::CheckOut { .. } | Act::Count { .. } => {
                 moved.iter().map(|(key, delta)| (*key, (-delta).max(0))).collect()
             }
             Act::BeginCart
@@ -175,7 +184,10 @@ impl<D: Depth> Network<D> {
             | Act::Take { .. }
             | Act::Remove { .. }
             | Act::Receive { .. }
+            | Act::ReceiveOf { .. }
+            | Act::UndoReceipt
             | Act::Adjust { .. }
+            | Act::Dispatch { .. }
             | Act::Arrive { .. }
             | Act::Look { .. }
             | Act::GiveBack { .. }
@@ -183,6 +195,8 @@ impl<D: Depth> Network<D> {
             | Act::Advance { .. }
             | Act::Cancel { .. }
             | Act::TakeBack { .. }
+            | Act::GiveBackAll
+            | Act::Leave
             | Act::Customer { .. } => Vec::new(),
         }
     }
@@ -192,6 +206,9 @@ impl<D: Depth> Network<D> {
         if let Act::Advance { order, status } = act {
             return self.moved_on(number, name, (*order, *status), moved);
         }
+        if let Act::UndoReceipt = act {
+            return self.undid(number, name, moved, taken);
+        }
         let is_count = if let Act::Count { product, .. } = act {
             self.counted(number, self.key(number, *product));
             true
@@ -200,7 +217,7 @@ impl<D: Depth> Network<D> {
         };
         let op = self.happened(number, Happened { name, moved, taken, is_count, hands_over: None, may_be_lost: false });
         match act {
-            Act::Sell { .. } => self.ledger.unseen_sales += 1,
+            Act::Sell { .. } | Act::Order { .. } => self.ledger.unseen_sales += 1,
             Act::TakeBack { .. } => self.ledger.unseen_returns += 1,
             Act::ShipHeld { hold, .. } => {
                 self.ledger.unseen_sales += 1;
@@ -212,6 +229,7 @@ impl<D: Depth> Network<D> {
                 lines.for_each(|(_, line)| line.is_lost = true);
             }
             Act::Cancel { order } => _ = self.ledger.owed.entry(*order).and_modify(|owed| owed.asks.push(op)),
+            Act::Leave => self.spots[number].closing = Some(op),
             Act::Customer { .. } => _ = self.ledger.explained.insert(ConcernKind::EmailTaken),
             Act::Dispatch { .. } => {
                 // It left, and nobody knows under which code: it never comes.
@@ -219,24 +237,35 @@ impl<D: Depth> Network<D> {
                 self.ledger.explained.insert(ConcernKind::TransferExcess);
             }
             Act::Arrive { code, product, units, .. } => self.unloaded(op, code, *product, *units),
+            Act::Count { .. } => self.cut(number, op, act),
+            Act::Receive { product, units } => self.took_in(number, op, (*product, *units), None),
+            Act::ReceiveOf { delivery, product, units } => {
+                self.took_in(number, op, (*product, *units), Some(*delivery));
+            }
             Act::BeginCart
             | Act::Add { .. }
             | Act::Take { .. }
             | Act::Remove { .. }
-            | Act::Receive { .. }
             | Act::Adjust { .. }
-            | Act::Count { .. }
+            | Act::UndoReceipt
             | Act::Look { .. }
             | Act::GiveBack { .. }
+            | Act::GiveBackAll
             | Act::Ask { .. }
             | Act::Advance { .. } => {}
         }
     }
 
+    /// Nobody puts a device back that is in a drawer, or on its way elsewhere.
+    fn stays_whole(&self, number: usize) -> bool {
+        self.is_retired(number) || self.spots[number].going.is_some()
+    }
+
     fn copy(&mut self, till: usize) {
         let Some(number) = self.till(till) else { return };
+        let stays_whole = self.stays_whole(number);
         let spot = &mut self.spots[number];
-        if let Some(device) = spot.device.as_ref().filter(|device| !device.is_dark()) {
+        if let Some(device) = spot.device.as_ref().filter(|device| !device.is_dark() && !stays_whole) {
             spot.image = Some((self.yard.copy(device), spot.disk.clone()));
         }
     }
@@ -254,6 +283,46 @@ impl<D: Depth> Network<D> {
         spot.doubt();
         spot.image = Some((image, disk));
         self.forgotten(number, forgotten)
+    }
+
+    /// A till is put back to what it was before it told the last, finds out, and begins another life.
+    async fn reborn(&mut self, till: usize) -> Check {
+        let Some(number) = self.till(till).filter(|number| !self.stays_whole(*number)) else { return Ok(()) };
+        self.calls(number).await?;
+        self.copy(till);
+        self.does(number, &Act::Ask { product: self.products[0], units: 1 }).await?;
+        self.calls(number).await?;
+        self.put_back(till)?;
+        self.calls(number).await?;
+        self.calls(number).await
+    }
+
+    /// Goods come from another place, the till begins another life, and head office, put back, is told all again.
+    async fn told_again(&mut self, till: usize) -> Check {
+        let Some(number) = self.till(till) else { return Ok(()) };
+        let here = self.spots[number].card.warehouse_id;
+        let sends = |other: &usize| self.spots[*other].card.warehouse_id != here && !self.is_retired(*other);
+        let sender = (0..self.spots.len()).filter(sends).find_map(|other| self.till(other));
+        if let Some((sender, act)) = sender.and_then(|other| Some((other, self.dispatch(other, till, 1, number)?))) {
+            self.does(sender, &act).await?;
+        }
+        if let Some(act) = self.arrive(number, till, 1, (false, false)).filter(|_| !self.is_retired(number)) {
+            self.does(number, &act).await?;
+        }
+        self.calls(number).await?;
+        // What waits for something is told by nobody but the life that wrote it.
+        if self.spots[number].disk.iter().any(|op| !self.is_booked(&self.ledger.ops[*op])) {
+            return Ok(());
+        }
+        self.reborn(till).await?;
+        self.back_up().await?;
+        self.office_put_back().await?;
+        for _ in 0..3 {
+            self.calls(number).await?;
+        }
+        // The last copy of its disk is from before all that, and of no use any more.
+        self.spots[number].image = None;
+        Ok(())
     }
 
     /// What an old copy may sell again, and what only its disk had.
@@ -345,6 +414,8 @@ impl<D: Depth> Network<D> {
         self.book = self.office.book().await;
         let (held_before, missing_before) = (self.book.holds.clone(), self.book.written_off.clone());
         self.office.put_back(&backup).await;
+        self.laid.put_back();
+        self.spots.iter_mut().for_each(|spot| spot.is_told_off = false);
         self.short.forget();
         self.book = self.office.book().await;
         let forgotten: Vec<_> = held_before.iter().filter(|(line, _)| !self.book.holds.contains_key(line)).collect();
@@ -353,6 +424,10 @@ impl<D: Depth> Network<D> {
             self.ledger.end_lines(*hold, |of| of == *key);
         }
         self.forget_write_offs(&missing_before);
+        self.forget_deliveries();
+        self.forget_what_was_given_up();
+        self.forget_confirmations();
+        self.settled.forget(&self.book);
         // It may have forgotten as well that a hold lasts longer.
         let extended: Vec<_> =
             self.ledger.holds.values_mut().filter(|held| held.is_extended && !held.is_over).collect();

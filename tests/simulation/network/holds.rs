@@ -14,7 +14,7 @@ use super::{Check, Network};
 use crate::{
     depth::Depth,
     ledger::{Held, Units},
-    office::{Answer, Office as _},
+    office::{Answer, Book, Office as _},
     step::{Act, Deed},
 };
 
@@ -45,7 +45,9 @@ impl<D: Depth> Network<D> {
         let until = now.plus_seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
         let has_room = lines.iter().all(|(key, units)| *units <= self.room(*key, buyer));
         match self.office.act(&deed).await {
-            Answer::Done => self.held(hold, Held { lines, buyer, until, is_extended: false, is_over: false }),
+            Answer::Done => {
+                self.held(hold, Held { lines, buyer, since: now, until, is_extended: false, is_over: false })
+            }
             Answer::Refused(code) => {
                 self.tell(|| format!("    refused: {code}"));
                 if code == "nothing_left" && has_room {
@@ -90,15 +92,35 @@ impl<D: Depth> Network<D> {
     pub(super) async fn end_hold(&mut self, number: usize, nth: usize, allot: bool) -> Check {
         let Some(hold) = self.some_hold(nth) else { return Ok(()) };
         let by = self.caller(number);
-        let here = self.spots[number].card.warehouse_id;
+        let here = self.stands_at(number);
         if self.ledger.holds[&hold].lines.iter().any(|(key, _)| key.warehouse_id != here) {
-            return Ok(());
+            return if allot { self.allot_elsewhere(number, hold).await } else { Ok(()) };
         }
         let deed = if allot { Deed::Allot { by, hold } } else { Deed::Release { by, hold } };
         match self.office.act(&deed).await {
             Answer::Done => _ = self.ledger.holds.entry(hold).and_modify(|held| held.is_over = true),
             Answer::Refused(code) => self.tell(|| format!("    refused: {code}")),
         }
+        if allot {
+            // What a hold becomes was promised before, whatever is kept back.
+            self.book = self.office.book().await;
+        }
+        self.look_at_the_book().await
+    }
+
+    /// A till wants what lies elsewhere too as its own to sell: it is refused all of it, and nothing changes.
+    async fn allot_elsewhere(&mut self, number: usize, hold: HoldId) -> Check {
+        let (before, here) = (self.office.book().await, self.stands_at(number));
+        if !before.holds.keys().any(|(of, key)| *of == hold && key.warehouse_id != here) {
+            return Ok(());
+        }
+        let answer = self.office.act(&Deed::Allot { by: self.caller(number), hold }).await;
+        self.book = self.office.book().await;
+        let figures = |book: &Book| (book.levels.clone(), book.holds.clone(), book.allotments.clone());
+        if answer == Answer::Done || figures(&self.book) != figures(&before) {
+            return Err(format!("hold {hold} lies elsewhere too, and became allotment in part: {answer:?}"));
+        }
+        self.tell(|| format!("    {answer:?}"));
         self.look_at_the_book().await
     }
 

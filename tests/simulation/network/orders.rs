@@ -51,6 +51,10 @@ impl<D: Depth> Network<D> {
             self.ledger.allow(&owed.lines);
             self.ledger.explained.insert(ConcernKind::ShippedThoughCancelled);
         }
+        if leaves && !moved.is_empty() && owed.is_unconfirmed() {
+            // Handed over before head office had confirmed it: the units were promised to somebody else perhaps.
+            self.ledger.allow(&owed.lines);
+        }
         // The goods left once, whatever two tills wrote.
         let is_count = leaves && owed.has_left;
         let op = self.happened(

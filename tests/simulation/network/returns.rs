@@ -78,6 +78,18 @@ impl<D: Depth> Network<D> {
         }
     }
 
+    /// Damaged goods came in at a home and went out with the same op.
+    pub(super) fn passed(&mut self, number: usize, act: &Act) {
+        let (Act::TakeBack { product, units, damaged: true, .. } | Act::Arrive { product, damaged: units, .. }) = act
+        else {
+            return;
+        };
+        let (key, spot) = (self.key(number, *product), &self.spots[number]);
+        if spot.card.is_home {
+            *self.ledger.passed.entry((spot.life, key)).or_default() += units;
+        }
+    }
+
     /// What came back is in the book once, and where that is more than was sold or paid, somebody is told.
     pub(super) fn returns_are_what_happened(&self, shelf: &Shelf) -> Check {
         let strange =
@@ -98,7 +110,7 @@ impl<D: Depth> Network<D> {
         self.has_its_concern(shelf, ConcernKind::RefundedTooMuch, is_refunded_too_much)
     }
 
-    /// Whether exactly the orders of which this is true have an open concern of this kind.
+    /// Whether exactly the orders of which this is true have a concern of this kind, open or settled.
     fn has_its_concern(&self, shelf: &Shelf, kind: ConcernKind, is_so: impl Fn(&Order, &[&Return]) -> bool) -> Check {
         let mut of: BTreeMap<OrderId, Vec<&Return>> = BTreeMap::new();
         for back in shelf.returns.values() {
@@ -106,7 +118,8 @@ impl<D: Depth> Network<D> {
         }
         for (order_id, order) in &shelf.orders {
             let back = of.get(order_id).map(Vec::as_slice).unwrap_or_default();
-            let is_told = self.book.concerns.contains(&(kind, order_id.to_string()));
+            let about = (kind, order_id.to_string());
+            let is_told = self.book.concerns.contains(&about) || self.settled.has_ended(&about);
             if is_so(order, back) != is_told {
                 return Err(format!("{kind:?} is told: {is_told}, of {order:?} and {back:?}"));
             }

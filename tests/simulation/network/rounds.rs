@@ -3,6 +3,7 @@
 use outpost_schema::{
     journal::{Hash, Mark},
     stock::StockKey,
+    verdict::ConcernKind,
 };
 use outpost_sync::{
     round::{self, Done, Failure, Local as _, Trouble},
@@ -64,6 +65,11 @@ impl<D: Depth> Network<D> {
             self.expect(number, &[])?;
         }
         self.look_at_the_book().await?;
+        self.shows_what_was_confirmed(number)?;
+        if is_read_further {
+            let is_level = matches!(came, Came::Through(done) if done.is_level);
+            self.spots[number].is_told_off = is_level && self.is_told_off_in_the_book(number);
+        }
         let is_late = was_late || self.spots[number].line.is_late();
         if let Came::Through(done) = came
             && done.is_level
@@ -74,7 +80,10 @@ impl<D: Depth> Network<D> {
                 self.equals_the_book(number)?;
             }
             self.spots[number].is_doubtful &= self.has_a_double(number) || !is_as_told;
+            self.has_heard(number);
+            self.note_a_call(number);
         }
+        self.go_on(number)?;
         Ok(came)
     }
 
@@ -96,11 +105,19 @@ impl<D: Depth> Network<D> {
         let (first, second) = (&self.spots[one], &self.spots[other]);
         let (Some(a), Some(b)) = (first.device.as_ref(), second.device.as_ref()) else { return Ok(()) };
         let both = futures_util::future::join(round::run(a, &first.line, 0), round::run(b, &second.line, 0)).await;
+        (self.spots[one].is_told_off, self.spots[other].is_told_off) = (false, false);
         self.heard(one, both.0).await?;
         self.heard(other, both.1).await?;
         self.look(one);
         self.look(other);
         self.look_at_the_book().await
+    }
+
+    /// Whether head office says that a till is to sell nothing.
+    fn is_told_off_in_the_book(&self, number: usize) -> bool {
+        let node = self.spots[number].card.node_id;
+        let is_suspended = self.book.concerns.contains(&(ConcernKind::Suspended, node.to_string()));
+        is_suspended || self.book.retired.contains(&node)
     }
 
     /// Another till, at the same place if there is one there: those want the same rows.
@@ -147,6 +164,10 @@ impl<D: Depth> Network<D> {
     /// A till that is level shows what the book says, and over it what the book does not have yet.
     fn equals_the_book(&self, number: usize) -> Check {
         let spot = &self.spots[number];
+        // Head office tells one that is on its way of where it is to be.
+        if spot.going.is_some() {
+            return Ok(());
+        }
         for (key, shown) in &spot.shown {
             let fed = self.book.levels.get(key).copied().unwrap_or_default();
             let own = self.unbooked(number, *key);
@@ -157,7 +178,7 @@ impl<D: Depth> Network<D> {
                 ));
             }
         }
-        Ok(())
+        self.deliveries_equal_the_book(number)
     }
 
     /// What ops on a till's disk that are in no book did to a row.

@@ -65,18 +65,27 @@ pub struct Spot<D: Depth> {
     pub doubtful_life: Option<IncarnationId>,
     /// Whether its clock was ever set, or head office's.
     pub clock_was_set: bool,
+    /// The card with which it is to go on elsewhere.
+    pub going: Option<Card>,
+    /// Whether it has surely heard that head office suspended it, or closed it.
+    pub is_told_off: bool,
+    /// The op with which its journal was closed.
+    pub closing: Option<usize>,
     /// The life of its journal, as last seen.
     pub life: IncarnationId,
     /// The last that was seen of its rows.
     pub shown: BTreeMap<StockKey, Level>,
     /// What it may sell without asking.
     pub open: BTreeMap<StockKey, i64>,
+    /// How much of what head office laid down it has surely heard.
+    pub heard: usize,
 }
 
 impl<D: Depth> Spot<D> {
-    /// From now on it may not know all that was done in its name.
+    /// From now on it may not know all that was done in its name, nor what it had heard.
     pub fn doubt(&mut self) {
-        (self.is_doubtful, self.was_doubtful) = (true, true);
+        (self.is_doubtful, self.was_doubtful, self.is_told_off) = (true, true, false);
+        self.heard = 0;
         self.doubtful_life = self.device.as_ref().map(crate::device::Device::life);
     }
 }
@@ -84,6 +93,7 @@ impl<D: Depth> Spot<D> {
 impl<D: Depth> Network<D> {
     /// Looks at what a till shows, and may do.
     pub(super) fn look(&mut self, number: usize) {
+        self.note_where_it_stands(number);
         let keys: Vec<StockKey> = self.products.iter().map(|product| self.key(number, *product)).collect();
         let spot = &mut self.spots[number];
         let Some(device) = spot.device.as_ref().filter(|device| !device.is_dark()) else { return };

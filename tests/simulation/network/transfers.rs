@@ -1,15 +1,86 @@
 //! Goods on the road between the places of tills.
 
-use outpost_schema::{id::ProductId, stock::StockKey, transfer::TransferCode};
+use std::collections::BTreeMap;
+
+use outpost_schema::{
+    id::{ProductId, TransferId},
+    stock::StockKey,
+    transfer::{Transfer, TransferCode},
+};
 
 use super::{Check, Network};
 use crate::{
     depth::Depth,
     ledger::{Load, OfTransfer, Units},
-    step::{Act, Name},
+    office::{Answer, Book, Office as _},
+    step::{Act, Deed, Name},
 };
 
+/// Units that head office gave up, by transfer and product.
+pub type GivenUp = BTreeMap<(TransferId, ProductId), i64>;
+
 impl<D: Depth> Network<D> {
+    /// Head office gives up what is on the road of a transfer. That was in no book, so no row changes; if it comes all
+    /// the same, it is there.
+    pub(super) async fn give_up_transfer(&mut self, nth: usize) -> Check {
+        let before = self.office.book().await;
+        let Some(code) = self.some_transfer(&before, nth) else { return Ok(()) };
+        let known = before.transfers.get(&code.transfer_id());
+        match self.office.act(&Deed::GiveUpTransfer { code: code.clone() }).await {
+            Answer::Done => known.into_iter().for_each(|known| self.gives_up(known)),
+            Answer::Refused(why) => {
+                self.tell(|| format!("    refused: {why}"));
+                if known.is_some_and(|known| known.complete) {
+                    return Err(format!("{code} is complete, and what is missing of it was not given up: {why}"));
+                }
+            }
+        }
+        self.book = self.office.book().await;
+        if self.book.levels != before.levels {
+            return Err(format!("what was on the road of {code} was in no book, and giving it up changed one"));
+        }
+        self.look_at_the_book().await
+    }
+
+    /// What is on the road of a transfer is given up, by hand or with a settlement.
+    pub(super) fn gives_up(&mut self, known: &Transfer) {
+        for (product, of) in known.totals() {
+            *self.given_up.entry((known.transfer_id, product)).or_default() += of.on_road();
+        }
+    }
+
+    /// One of the transfers that lack something, or any.
+    fn some_transfer(&self, book: &Book, nth: usize) -> Option<TransferCode> {
+        let lacks = |code: &&TransferCode| book.transfers.get(&code.transfer_id()).is_some_and(is_short);
+        let codes = || self.ledger.transfers.keys();
+        let short = codes().filter(lacks).count();
+        let is_meant = |code: &&TransferCode| short == 0 || lacks(code);
+        let count = codes().filter(is_meant).count().max(1);
+        codes().filter(is_meant).nth(nth % count).cloned()
+    }
+
+    /// Head office was put back: it may know no more of what it gave up.
+    pub(super) fn forget_what_was_given_up(&mut self) {
+        let known = self.book.transfers.iter().flat_map(|(id, known)| {
+            let lost = known.totals().into_iter().map(|(product, of)| ((*id, product), of.lost));
+            lost.collect::<Vec<_>>()
+        });
+        self.given_up = known.filter(|(_, lost)| *lost > 0).collect();
+    }
+
+    /// What head office gave up of a transfer is lost, whatever comes later, and nothing else is.
+    pub fn what_was_given_up_is_lost(&self) -> Check {
+        for (id, known) in &self.book.transfers {
+            for (product, of) in known.totals() {
+                let given_up = self.given_up.get(&(*id, product)).copied().unwrap_or_default();
+                if of.lost != given_up {
+                    return Err(format!("{given_up} of {} were given up, and the book has {of:?}", known.code));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Nobody sends what is not there, or to where it is.
     pub(super) fn dispatch(&self, number: usize, product: usize, units: i64, to: usize) -> Option<Act> {
         let (product, to_id) = (self.product(product), self.spots[to % self.spots.len()].card.warehouse_id);
@@ -87,4 +158,9 @@ impl<D: Depth> Network<D> {
         }
         Ok(())
     }
+}
+
+/// Whether nothing more is expected of a transfer, and something is missing.
+fn is_short(known: &Transfer) -> bool {
+    known.complete && !known.is_over()
 }

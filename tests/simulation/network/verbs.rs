@@ -7,8 +7,7 @@ use outpost_schema::{
     journal::Mark,
     movement::Cause,
     order::{Fulfilment, Order, OrderStatus, Receipt},
-    rule::{Says, policy_for},
-    stock::{SalePolicy, StockKey},
+    stock::StockKey,
     verdict::ConcernKind,
 };
 
@@ -27,6 +26,9 @@ const FAILURES: [&str; 9] =
 impl<D: Depth> Network<D> {
     pub(super) async fn at(&mut self, till: usize, verb: &Verb) -> Check {
         let Some(number) = self.till(till) else { return Ok(()) };
+        if self.is_retired(number) && !matches!(verb, Verb::Sell { .. } | Verb::CheckOut { .. }) {
+            return Ok(());
+        }
         // What goes over the line at once.
         if let Verb::Hold { product, units, seconds } = verb {
             return self.hold(number, *product, *units, *seconds).await;
@@ -57,6 +59,7 @@ impl<D: Depth> Network<D> {
                 let is_there = self.is_in_hand(number, &lines);
                 is_there.then_some(Act::Sell { lines, ship: *ship, customer })?
             }
+            Verb::Order { lines, customer } => self.order(number, lines, *customer)?,
             Verb::BeginCart => Act::BeginCart,
             Verb::Add { cart: nth, product, units } => {
                 Act::Add { cart: cart(nth)?, product: self.product(*product), units: *units }
@@ -67,6 +70,8 @@ impl<D: Depth> Network<D> {
             Verb::Remove { cart: nth, product } => Act::Remove { cart: cart(nth)?, product: self.product(*product) },
             Verb::CheckOut { cart: nth } => self.checkout(number, cart(nth)?)?,
             Verb::Receive { product, units } => Act::Receive { product: self.product(*product), units: *units },
+            Verb::ReceiveOf { delivery, product, units } => self.receive_of(number, *delivery, *product, *units)?,
+            Verb::UndoReceipt => self.undo_receipt(number)?,
             Verb::Adjust { product, cause, units } => self.adjust(number, *product, *cause, *units)?,
             Verb::Dispatch { product, units, to } => self.dispatch(number, *product, *units, *to)?,
             Verb::Arrive { load, units, is_damaged, complete } => {
@@ -89,7 +94,7 @@ impl<D: Depth> Network<D> {
     }
 
     /// Nobody breaks or loses what is not there.
-    fn adjust(&self, number: usize, product: usize, cause: Cause, units: i64) -> Option<Act> {
+    pub(super) fn adjust(&self, number: usize, product: usize, cause: Cause, units: i64) -> Option<Act> {
         let product = self.product(product);
         let delta = units * cause.sign().unwrap_or(1);
         let is_there = -delta <= self.ledger.there(self.key(number, product));
@@ -103,21 +108,8 @@ impl<D: Depth> Network<D> {
         lines.into_iter().all(|line| self.is_surely_strict(number, line.0) || is_there(line))
     }
 
-    /// Whether a till sells nothing of this beyond its allotment, whether it has heard what head office laid down or
-    /// not.
-    fn is_surely_strict(&self, number: usize, key: StockKey) -> bool {
-        let card = &self.spots[number].card;
-        let none: [Says; 0] = [];
-        let known = policy_for(card, &self.rules, key.product_id, &[]);
-        let unheard = policy_for(card, &none, key.product_id, &[]);
-        (known, unheard) == (SalePolicy::Strict, SalePolicy::Strict)
-    }
-
     /// What a strict till hands over is covered by its allotment: what goes beyond is an order, or a sale refused.
-    fn strict_is_strict(&self, number: usize, order: &Order, taken: &[(StockKey, i64)]) -> Check {
-        if order.fulfilment != Fulfilment::CarryOut {
-            return Ok(());
-        }
+    fn strict_is_strict(&self, number: usize, taken: &[(StockKey, i64)]) -> Check {
         let open = |key| self.spots[number].open.get(key).copied().unwrap_or(0);
         let beyond = taken.iter().find(|(key, units)| *units > open(key) && self.is_surely_strict(number, *key));
         beyond.map_or(Ok(()), |(key, units)| {
@@ -183,6 +175,7 @@ impl<D: Depth> Network<D> {
                 if after != before {
                     return Err(format!("a refusal ({code}) left an entry in the journal"));
                 }
+                self.refusal_is_laid_down(number, act, &code)?;
                 self.expect(number, &[])
             }
         }
@@ -191,20 +184,25 @@ impl<D: Depth> Network<D> {
     /// Somebody was told that it is done: it must be so for ever.
     fn told(&mut self, number: usize, act: &Act, before: Mark, after: Mark, done: Done) -> Check {
         let name = Name { life: self.spots[number].life, mark: after };
-        let is_written = after.seq == before.seq + 1;
-        let is_silent = matches!(done, Done::Cart(..) | Done::Looked);
+        // What is given back before a journal is closed is an op of its own.
+        let ops = if matches!(act, Act::Leave) && after.seq == before.seq + 2 { 2 } else { 1 };
+        let is_written = after.seq == before.seq + ops;
+        let is_silent = matches!(done, Done::Cart(..) | Done::Looked | Done::Nothing);
         if is_written == is_silent {
             return Err(format!("{act:?} moved the journal from {} to {}", before.seq, after.seq));
         }
         self.tally.ops += u64::from(is_written);
+        self.passed(number, act);
         match done {
             Done::Sold(order) => self.sold(number, name, &order, act),
+            Done::Ordered(order) => self.ordered(number, name, &order, act),
             Done::Noted { key, delta } => self.noted(number, name, act, key.map(|key| (key, delta))),
             Done::Sent { code, key, units } => self.sent(number, name, act, code, (key, units)),
             Done::Cart(cart, shown) => {
                 self.filled(number, cart, act, &shown)?;
                 self.expect(number, &[])
             }
+            Done::Nothing => self.expect(number, &[]),
             Done::Looked => {
                 self.looked(number, act);
                 self.expect(number, &[])
@@ -231,15 +229,22 @@ impl<D: Depth> Network<D> {
 
     fn sold(&mut self, number: usize, name: Name, order: &Order, act: &Act) -> Check {
         self.tally.sales += 1;
+        if self.spots[number].is_told_off || self.is_retired(number) {
+            return Err(format!(
+                "{} has heard that it is to sell nothing, and sold {order:?}",
+                self.spots[number].card.name
+            ));
+        }
         let lines: Vec<_> = order.items.iter().map(|item| (item.product_id, item.quantity.units())).collect();
-        if let Act::Sell { lines: wanted, .. } | Act::ShipHeld { lines: wanted, .. } = act
+        if let Act::Sell { lines: wanted, .. } | Act::ShipHeld { lines: wanted, .. } | Act::Order { lines: wanted, .. } =
+            act
             && *wanted != lines
         {
             return Err(format!("{wanted:?} were wanted, and {lines:?} sold"));
         }
         order.check_sums(self.spots[number].card.currency).map_err(|fault| format!("the receipt is wrong: {fault}"))?;
         let taken = self.units(number, &lines);
-        self.strict_is_strict(number, order, &taken)?;
+        self.strict_is_strict(number, &taken)?;
         self.beyond_the_allotment(number, &taken);
         let op = match order.fulfilment {
             Fulfilment::CarryOut => {
@@ -255,6 +260,7 @@ impl<D: Depth> Network<D> {
                     warehouse_id: order.warehouse_id,
                     has_left: false,
                     is_cancelled: false,
+                    awaits: None,
                     told: vec![(order.status, op)],
                     asks: Vec::new(),
                 };
@@ -283,6 +289,16 @@ impl<D: Depth> Network<D> {
     /// is lost with the disk.
     pub(super) fn printed(&mut self, number: usize, receipt: &Receipt, op: usize) -> Check {
         let former = self.ledger.receipts.insert(receipt.to_string(), op);
+        let life = self.ledger.ops[op].name.life;
+        let counts_so = *self.ledger.prefixes.entry(receipt.prefix.clone()).or_insert(life);
+        if counts_so != life {
+            return Err(format!("receipt {receipt} of {life} is counted as {counts_so} counts its own"));
+        }
+        // What a database had told and forgot it may tell otherwise.
+        let told = self.book.prefixes.get(&life).filter(|_| self.tally.office_put_back == 0);
+        if told.is_some_and(|told| !receipt.prefix.starts_with(told)) {
+            return Err(format!("receipt {receipt} is of {life}, whose receipts begin with {told:?}"));
+        }
         let spot = &self.spots[number];
         let is_unknown = |former: usize| spot.doubtful_life == Some(spot.life) || self.ledger.ops[former].may_be_lost;
         match former.is_some_and(|former| !is_unknown(former)) {
@@ -303,12 +319,22 @@ impl<D: Depth> Network<D> {
     fn noted(&mut self, number: usize, name: Name, act: &Act, moved: Option<(StockKey, i64)>) -> Check {
         let moved: Units = moved.into_iter().collect();
         match act {
-            Act::Receive { product, units } => {
+            Act::Receive { product, units } | Act::ReceiveOf { product, units, .. } => {
                 let expected = vec![(self.key(number, *product), *units)];
                 if moved != expected {
                     return Err(format!("{act:?} moved {moved:?}"));
                 }
-                self.write(number, name, moved.clone(), Vec::new());
+                let op = self.write(number, name, moved.clone(), Vec::new());
+                let of = if let Act::ReceiveOf { delivery, .. } = act { Some(*delivery) } else { None };
+                self.took_in(number, op, (*product, *units), of);
+            }
+            Act::UndoReceipt => {
+                let expected = self.last_receipt(number).map(|(_, key, units)| vec![(key, -units)]);
+                if expected.as_ref() != Some(&moved) {
+                    return Err(format!("the last receipt is {expected:?}, and taking it back moved {moved:?}"));
+                }
+                let taken = self.sent_back(number, &moved);
+                self.undid(number, name, moved.clone(), taken);
             }
             Act::Adjust { product, delta, .. } => {
                 let expected = vec![(self.key(number, *product), *delta)];
@@ -337,21 +363,28 @@ impl<D: Depth> Network<D> {
                 let taken = moved.iter().map(|(key, delta)| (*key, (-delta).max(0))).collect();
                 let moved = moved.clone();
                 self.counted(number, key);
-                self.happened(
+                let op = self.happened(
                     number,
                     Happened { name, moved, taken, is_count: true, hands_over: None, may_be_lost: false },
                 );
+                self.cut(number, op, act);
             }
             Act::Cancel { order } => {
                 let op = self.write(number, name, Vec::new(), Vec::new());
                 self.ledger.owed.entry(*order).and_modify(|owed| owed.asks.push(op));
             }
+            Act::Leave => {
+                let op = self.write(number, name, Vec::new(), Vec::new());
+                self.spots[number].closing = Some(op);
+            }
             Act::GiveBack { .. }
+            | Act::GiveBackAll
             | Act::Ask { .. }
             | Act::Look { .. }
             | Act::Dispatch { .. }
             | Act::Sell { .. }
             | Act::ShipHeld { .. }
+            | Act::Order { .. }
             | Act::BeginCart
             | Act::Add { .. }
             | Act::Take { .. }

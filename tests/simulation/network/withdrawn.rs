@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_schema::{
     id::{HoldId, IncarnationId},
-    stock::{Level, StockKey},
+    stock::{Allotment, StockKey},
     verdict::ConcernKind,
 };
 
-use super::{Check, Network};
+use super::{Check, Network, recalled::Calls};
 use crate::{depth::Depth, office::Book};
 
 /// What is short, and what was withdrawn.
@@ -19,6 +19,8 @@ pub struct Shortages {
     rows: BTreeMap<StockKey, Short>,
     /// Subjects of what the book says was withdrawn.
     withdrawn: BTreeSet<String>,
+    /// Who called since.
+    pub(super) calls: Calls,
 }
 
 impl Shortages {
@@ -50,6 +52,8 @@ impl<D: Depth> Network<D> {
         }
         for (hold, key) in self.newly_withdrawn() {
             self.is_explained(before, hold, key)?;
+            self.nobody_loses_to_the_unconfirmed(before, (hold, key))?;
+            self.is_the_newest(hold, key)?;
             self.ledger.end_lines(hold, |of| of == key);
             self.ledger.explained.insert(ConcernKind::HoldWithdrawn);
             self.tally.withdrawn += 1;
@@ -61,6 +65,7 @@ impl<D: Depth> Network<D> {
                 None => {}
             }
         }
+        self.note_who_has_called();
         Ok(())
     }
 
@@ -73,6 +78,14 @@ impl<D: Depth> Network<D> {
         let lines = self.ledger.holds.iter().flat_map(|(hold, held)| held.lines.iter().map(|(key, _)| (*hold, *key)));
         let gone = lines.filter(|line| new.contains(&subject(line.0, line.1)) && !self.book.holds.contains_key(line));
         let gone = gone.collect();
+        // One that an order used up meanwhile, or that a restored head office holds again: nobody relied on it any more.
+        let is_over = |told: &&String| {
+            let held = self.ledger.holds.iter().find(|(hold, _)| told.ends_with(&hold.to_string()));
+            held.is_some_and(|(hold, held)| !held.lines.iter().any(|(key, _)| subject(*hold, *key) == **told))
+        };
+        if new.iter().any(|told| is_over(&told)) {
+            self.ledger.explained.insert(ConcernKind::HoldWithdrawn);
+        }
         self.short.withdrawn.append(&mut new);
         gone
     }
@@ -93,8 +106,10 @@ impl<D: Depth> Network<D> {
     fn is_explained(&self, before: &Book, hold: HoldId, key: StockKey) -> Check {
         let last = self.short.rows.get(&key).map_or_else(|| self.last_ops(), |short| short.last.clone());
         for (life, op) in last {
-            // What the hold left over may have been granted since.
-            let may_sell = |book: &Book| book.allotments.get(&(life, key)).is_some_and(|own| own.open() > 0);
+            // What the hold left over may have been granted since, to one that had nothing left once it had told.
+            let granted = before.allotments.get(&(life, key)).map_or(0, |own| own.granted);
+            let without = |own: &Allotment| Allotment { granted: own.granted.min(granted), ..*own };
+            let may_sell = |book: &Book| book.allotments.get(&(life, key)).is_some_and(|own| without(own).open() > 0);
             let op = &self.ledger.ops[op];
             // Of two devices with one journal the other one may have told all that it knows.
             let is_doubtful = self.spots.iter().any(|spot| spot.was_doubtful && spot.doubtful_life == Some(life));
@@ -105,11 +120,18 @@ impl<D: Depth> Network<D> {
         Ok(())
     }
 
+    /// Whoever holds less long than others has to give way first.
+    fn is_the_newest(&self, hold: HoldId, key: StockKey) -> Check {
+        let age = |hold: HoldId| self.ledger.holds.get(&hold).map(|held| (held.since, hold));
+        let standing = self.book.holds.keys().filter(|(_, of)| *of == key).map(|(other, _)| *other);
+        let newer = standing.into_iter().find(|other| age(*other) > age(hold));
+        newer.map_or(Ok(()), |newer| Err(format!("hold {hold} of {key:?} was withdrawn, and the newer {newer} stands")))
+    }
+
     /// At the end, when everybody has told: nothing that is not there is held.
     pub(super) fn nothing_is_held_of_what_is_short(&self) -> Check {
-        let is_short = |level: &Level| level.unbacked() > 0;
-        for (key, level) in self.book.levels.iter().filter(|(_, level)| is_short(level)) {
-            let waits = |((life, of), own): (&(IncarnationId, StockKey), &outpost_schema::stock::Allotment)| {
+        for (key, level) in self.book.levels.iter().filter(|(key, _)| self.lacking(**key) > 0) {
+            let waits = |((life, of), own): (&(IncarnationId, StockKey), &Allotment)| {
                 of == key && own.open() > 0 && !self.is_heard(*life)
             };
             let held = self.book.holds.keys().find(|(_, of)| of == key);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use futures_util::try_join;
 use outpost_schema::{
     cart::Cart,
-    id::{HoldId, IncarnationId, OrderId, ProductId, ReturnId, TransferId, WarehouseId},
+    id::{ConcernId, DeliveryId, HoldId, IncarnationId, NodeId, OrderId, ProductId, ReturnId, TransferId, WarehouseId},
     journal::{Entry, Mark},
     op::{Op, OpKind},
     order::{Order, OrderItem, Payment, Receipt},
@@ -18,7 +18,7 @@ use outpost_schema::{
 };
 use tokio_postgres::{Client, Row, Statement};
 
-use crate::office::{Book, Shelf};
+use crate::office::{Book, Settlement, Shelf};
 
 const LEVELS: &str = "select product_id, warehouse_id, balance, promised from stock";
 
@@ -39,12 +39,22 @@ const MOVEMENTS: &str = "
 const ALLOTMENTS: &str = "
     select product_id, warehouse_id, incarnation_id, granted, reclaimed, consumed, returned, received from allotments";
 
+const KEEP: &str = "
+    select product_id, warehouse_id, incarnation_id, keep from allotments where keep is not null and keep_granted = granted";
+
 const WRITTEN_OFF: &str = "
     select product_id, warehouse_id, incarnation_id, units from written_off where units > 0";
 
+/// Lost with a device; what is lost on the road has left the book before.
 const LOST: &str = "
-    select product_id, warehouse_id, -sum(delta)::bigint from stock_movements where reason = 'lost'
-      and (act_id is not null or line < 0) group by 1, 2";
+    select product_id, warehouse_id, -sum(delta)::bigint from stock_movements m where reason = 'lost'
+      and (act_id is not null or line < 0)
+      and not exists (select from stock_movements t where t.act_id = m.act_id and t.reason = 'transferred')
+    group by 1, 2";
+
+const RETIRED: &str = "select node_id from nodes where retired_at is not null";
+
+const PREFIXES: &str = "select incarnation_id, prefix from incarnations where prefix is not null";
 
 const HOLDS: &str = "select product_id, warehouse_id, hold_id, amount from holds where closed_at is null";
 
@@ -60,7 +70,19 @@ const TRANSFERS: &str = "
            l.product_id, l.warehouse_id, l.sent, l.arrived, l.damaged, l.lost
     from transfers t left join transfer_lines l using (transfer_id) order by t.transfer_id, l.product_id, l.warehouse_id";
 
-const CONCERNS: &str = "select kind, subject from concerns where closed_at is null";
+const DELIVERIES: &str = "select delivery_id, closed_at is not null from deliveries";
+
+const DELIVERED: &str = "select delivery_id, product_id, expected, received from delivery_lines";
+
+const CONFIRMATIONS: &str = "select order_id, confirmed_at is not null from order_confirmations";
+
+const CONCERNS: &str = "select kind, subject, concern_id from concerns where closed_at is null";
+
+const SETTLEMENTS: &str = "select settlement_id, concern_id, settlement, by_whom, closed from settlements";
+
+const CORRECTED: &str = "
+    select m.product_id, m.warehouse_id, sum(m.delta)::bigint
+    from stock_movements m join settlements s on s.settlement_id = m.act_id and m.reason = 'corrected' group by 1, 2";
 
 const KINDS: &str = "select distinct kind from concerns";
 
@@ -109,6 +131,7 @@ impl Auditor {
                 PROMISES,
                 MOVEMENTS,
                 ALLOTMENTS,
+                KEEP,
                 WRITTEN_OFF,
                 LOST,
                 HOLDS,
@@ -117,6 +140,13 @@ impl Auditor {
                 CONCERNS,
                 RECOVERING,
                 TRANSFERS,
+                DELIVERIES,
+                DELIVERED,
+                CONFIRMATIONS,
+                SETTLEMENTS,
+                CORRECTED,
+                RETIRED,
+                PREFIXES,
             ],
         )
         .await;
@@ -136,26 +166,46 @@ impl Auditor {
         let levels = next().iter().map(|row| (key(row), Level { balance: row.get(2), promised: row.get(3) })).collect();
         let (promises, movements) = (sums(&next()), sums(&next()));
         let allotments = next().iter().map(|row| ((IncarnationId(row.get(2)), key(row)), allotment(row))).collect();
-        let written_off = next().iter().map(|row| ((IncarnationId(row.get(2)), key(row)), row.get(3))).collect();
+        let of_life = |row: &Row| ((IncarnationId(row.get(2)), key(row)), row.get(3));
+        let keep = next().iter().map(of_life).collect();
+        let written_off = next().iter().map(of_life).collect();
         let lost = sums(&next());
         let hold = |row: &Row| ((HoldId(row.get(2)), key(row)), row.get(3));
         let holds = next().iter().map(hold).collect();
         let ops = ops(&next(), &next());
-        let concerns = next().iter().map(|row| (concern(row), row.get(1))).collect();
+        let concern_ids: BTreeMap<_, _> =
+            next().iter().map(|row| ((concern(row), row.get(1)), ConcernId(row.get(2)))).collect();
         let is_recovering = next().iter().any(|row| row.get(0));
         let transfers = transfers(&next());
+        let deliveries = next().iter().map(|row| (DeliveryId(row.get(0)), row.get(1))).collect();
+        let line = |row: &Row| (DeliveryId(row.get(0)), ProductId(row.get(1)));
+        let delivered = next().iter().map(|row| (line(row), (row.get(2), row.get(3)))).collect();
+        let confirmations = next().iter().map(|row| (OrderId(row.get(0)), row.get(1))).collect();
+        let settlements = next().iter().map(|row| (row.get(0), settlement(row))).collect();
+        let corrected = sums(&next());
+        let retired = next().iter().map(|row| NodeId(row.get(0))).collect();
+        let prefixes = next().iter().map(|row| (IncarnationId(row.get(0)), row.get(1))).collect();
         Book {
             levels,
             promises,
             movements,
             allotments,
+            keep,
             written_off,
             lost,
             holds,
+            retired,
+            prefixes,
             is_recovering,
             ops,
+            confirmations,
             transfers,
-            concerns,
+            deliveries,
+            delivered,
+            concerns: concern_ids.keys().cloned().collect(),
+            concern_ids,
+            settlements,
+            corrected,
             broken: Vec::new(),
         }
     }
@@ -232,6 +282,10 @@ fn transfers(rows: &[Row]) -> BTreeMap<TransferId, Transfer> {
 fn allotment(row: &Row) -> Allotment {
     let (granted, reclaimed) = (row.get(3), row.get(4));
     Allotment { granted, reclaimed, consumed: row.get(5), returned: row.get(6), received: row.get(7) }
+}
+
+fn settlement(row: &Row) -> Settlement {
+    Settlement { concern_id: row.get(1), settlement: row.get(2), by: row.get(3), closed: row.get(4) }
 }
 
 fn concern(row: &Row) -> ConcernKind {

@@ -9,8 +9,13 @@ use outpost_schema::{
     world::World as _,
 };
 use outpost_server::{
-    devices::{self, Signed},
-    epoch, hold, nodes, publish,
+    confirm,
+    deliveries::{self, ClosedBy, Expected, ExpectedLine},
+    devices::{self, Moving, Signed},
+    epoch, grants, hold, nodes, publish, rules,
+    settle::{self, Wanted},
+    transfers::{self, GivenUp},
+    withdraw,
 };
 use outpost_sync::wire::{Caller, HOLDS_PATH, HoldExtended, NODE_HEADER, Problem};
 use serde::Serialize;
@@ -18,7 +23,7 @@ use serde::Serialize;
 use super::PostgresOffice;
 use crate::{
     goods,
-    step::Deed,
+    step::{Deed, SettleDeed},
     wire::{Heard, ask},
 };
 
@@ -46,6 +51,19 @@ impl PostgresOffice {
                 Ok(())
             }
             Deed::Sweep => hold::sweep(self.ground.server()).await.map_err(|error| error.code().to_owned()),
+            Deed::Settle(deed) => {
+                let SettleDeed { concern_id, settlement_id, settlement, by, act } = deed.clone();
+                let wanted = Wanted { settlement_id, settlement, by, note: None, act };
+                let settled = settle::settle(self.ground.server(), concern_id, &wanted).await;
+                settled.map(drop).map_err(|unsettled| unsettled.code().to_owned())
+            }
+            Deed::Confirm => {
+                let confirmed = confirm::confirm(self.ground.server()).await;
+                confirmed.map(drop).map_err(|error| error.code().to_owned())
+            }
+            Deed::LookAgain => {
+                withdraw::look_again(self.ground.server()).await.map_err(|error| error.code().to_owned())
+            }
             Deed::Hold { by, hold, lines, buyer, seconds } => {
                 let wanted = goods::hold(*hold, lines, *buyer, *seconds).map_err(|problem| problem.code)?;
                 self.ask("POST", HOLDS_PATH.to_owned(), *by, body(&wanted)).await
@@ -74,6 +92,53 @@ impl PostgresOffice {
             }
             Deed::Reclaim { node } => {
                 let done = devices::reclaim(self.ground.server(), *node, self.bound(*node).await, &self.signed()).await;
+                done.map(drop).map_err(|undone| undone.code().to_owned())
+            }
+            Deed::Expect { reference, at, lines } => {
+                let line = |(product_id, expected): &(ProductId, i64)| ExpectedLine {
+                    product_id: *product_id,
+                    expected: *expected,
+                };
+                let said = Expected {
+                    warehouse: at.to_string(),
+                    supplier: goods::SOMEBODY.to_owned(),
+                    reference: reference.clone(),
+                    due_at: None,
+                    lines: lines.iter().map(line).collect(),
+                };
+                let expected = deliveries::expect(self.ground.server(), &said).await;
+                expected.map(drop).map_err(|error| error.code().to_owned())
+            }
+            Deed::GiveUpTransfer { code } => {
+                let said = GivenUp { by: goods::SOMEBODY.to_owned(), note: goods::WHY.to_owned() };
+                let lost = transfers::write_off(self.ground.server(), &code.to_string(), &said).await;
+                lost.map(drop).map_err(|error| error.code().to_owned())
+            }
+            Deed::CloseDelivery { delivery } => {
+                let said = ClosedBy { by: goods::SOMEBODY.to_owned(), note: goods::WHY.to_owned() };
+                let closed = deliveries::close(self.ground.server(), &delivery.to_string(), &said).await;
+                closed.map(drop).map_err(|error| error.code().to_owned())
+            }
+            Deed::LayDown { says } => {
+                let laid = rules::lay_down(self.ground.server(), std::slice::from_ref(says)).await;
+                laid.map(drop).map_err(|error| error.code().to_owned())
+            }
+            Deed::TakeBack { about } => {
+                let taken = rules::take_back(self.ground.server(), std::slice::from_ref(about)).await;
+                taken.map(drop).map_err(|error| error.code().to_owned())
+            }
+            Deed::KeepBack { at, units } => {
+                let kept = grants::keep_back(self.ground.server(), *at, *units).await;
+                kept.map_err(|error| error.code().to_owned())
+            }
+            Deed::Move { node, to } => {
+                let server = "http://127.0.0.1:7070".to_owned();
+                let moving = Moving { to: *to, also: Vec::new(), is_home: false, policy: None, server };
+                let card = devices::relocate(self.ground.server(), *node, &moving, &self.signed()).await;
+                card.map(drop).map_err(|undone| undone.code().to_owned())
+            }
+            Deed::Retire { node } => {
+                let done = devices::retire(self.ground.server(), *node, false, &self.signed()).await;
                 done.map(drop).map_err(|undone| undone.code().to_owned())
             }
             Deed::Readmit { card } => {

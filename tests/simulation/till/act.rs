@@ -13,7 +13,7 @@ use outpost_schema::{
     count::Upto,
     id::{ProductId, UserId},
     journal::Mark,
-    movement::{Change, Lot, Remark},
+    movement::{Change, Lot, ReceivedLine, Remark},
     op::Line,
     order::Fulfilment,
     quantity::Amount,
@@ -23,7 +23,10 @@ use outpost_schema::{
 };
 
 use super::{RealTill, bins};
-use crate::step::{Act, Done};
+use crate::{
+    device::Device as _,
+    step::{Act, Done},
+};
 
 /// Does it.
 pub fn act(till: &RealTill, act: &Act) -> Result<Done, Error> {
@@ -35,6 +38,11 @@ pub fn act(till: &RealTill, act: &Act) -> Result<Done, Error> {
         Act::ShipHeld { lines, hold } => {
             let lines = lines.iter().map(|(product, units)| wanted(*product, *units)).collect::<Result<_, _>>()?;
             sold(till.node.sell(&SaleWanted { lines, terms: Terms { holds: vec![*hold], ..terms(true, None) } }))
+        }
+        Act::Order { lines, customer } => {
+            let lines = lines.iter().map(|(product, units)| wanted(*product, *units)).collect::<Result<_, _>>()?;
+            let terms = Terms { may_be_confirmed_later: true, ..terms(true, *customer) };
+            sold(till.node.sell(&SaleWanted { lines, terms }))
         }
         Act::CheckOut { cart } => {
             let wanted = CheckoutWanted { cart_id: *cart, prices: [].into(), terms: terms(false, None) };
@@ -48,6 +56,16 @@ pub fn act(till: &RealTill, act: &Act) -> Result<Done, Error> {
             till.node.receive(&line(*product, *units)?)?;
             moved(till, *product, *units)
         }
+        Act::ReceiveOf { delivery, product, units } => {
+            let lines = line(*product, *units)?.map(ReceivedLine::from);
+            till.node.take_in_of(*delivery, &lines, &Remark::default())?;
+            moved(till, *product, *units)
+        }
+        Act::UndoReceipt => {
+            let undone = till.node.undo_receipt(&Remark::default())?;
+            let line = &undone.lines[0];
+            moved(till, line.product_id, -line.amount.units())
+        }
         Act::Adjust { product, cause, delta } => {
             let change = Change { product_id: *product, delta: *delta, lot: Lot::default() };
             till.node.adjust(*cause, &[change], &Remark::default())?;
@@ -56,7 +74,7 @@ pub fn act(till: &RealTill, act: &Act) -> Result<Done, Error> {
         Act::Dispatch { product, units, to_id } => {
             let (lines, remark) = (line(*product, *units)?.to_vec(), Remark::default());
             let sent = till.node.send(&Sending { to_id: *to_id, lines, remark, anyway: true })?;
-            let key = StockKey { product_id: *product, warehouse_id: till.home.card().warehouse_id };
+            let key = StockKey { product_id: *product, warehouse_id: till.card().warehouse_id };
             Ok(Done::Sent { code: sent.code, key, units: *units })
         }
         Act::Arrive { code, product, units, damaged, complete } => {
@@ -95,6 +113,14 @@ pub fn act(till: &RealTill, act: &Act) -> Result<Done, Error> {
             let wanted = ReturnWanted { return_id, order, what: What::Lines(vec![line]), refund, taken_by, reason };
             Ok(Done::Returned(Box::new(till.node.take_back(&wanted, Caps::usual())?)))
         }
+        Act::GiveBackAll => match till.node.give_back_all()? {
+            0 => Ok(Done::Nothing),
+            _ => Ok(Done::Noted { key: None, delta: 0 }),
+        },
+        Act::Leave => {
+            till.node.retire()?;
+            Ok(Done::Noted { key: None, delta: 0 })
+        }
         Act::Customer { email } => {
             let new = NewCustomer { email: Some(email.clone()), ..NewCustomer::default() };
             Ok(Done::Customer(till.node.add_customer(&new)?.user_id))
@@ -129,7 +155,8 @@ fn line(product_id: ProductId, units: i64) -> Result<[Line; 1], Error> {
 }
 
 fn sold(done: Result<Sold, Error>) -> Result<Done, Error> {
-    Ok(Done::Sold(Box::new(done?.order)))
+    let Sold { order, to_be_confirmed, .. } = done?;
+    Ok(if to_be_confirmed { Done::Ordered(Box::new(order)) } else { Done::Sold(Box::new(order)) })
 }
 
 fn shown(cart: Result<Cart, Error>) -> Result<Done, Error> {
@@ -144,6 +171,6 @@ fn noted(done: Result<Mark, Error>) -> Result<Done, Error> {
 }
 
 fn moved(till: &RealTill, product_id: ProductId, delta: i64) -> Result<Done, Error> {
-    let key = StockKey { product_id, warehouse_id: till.home.card().warehouse_id };
+    let key = StockKey { product_id, warehouse_id: till.card().warehouse_id };
     Ok(Done::Noted { key: Some(key), delta })
 }

@@ -12,7 +12,7 @@ use outpost_schema::{
 };
 
 use super::RealTill;
-use crate::step::Bins;
+use crate::{device::Device as _, step::Bins};
 
 const FIRST: &str = "A1";
 const SECOND: &str = "A2";
@@ -61,7 +61,7 @@ fn open(till: &RealTill) -> Result<CountingNumber, Error> {
 
 /// The counting in which the first bin was looked into and nothing else.
 fn under_way(till: &RealTill, product: ProductId) -> Result<Option<CountingNumber>, Error> {
-    let here = till.home.card().warehouse_id;
+    let here = till.card().warehouse_id;
     for counting in till.node.countings(false)? {
         let (counting, tallies) = till.node.counting(counting.number)?;
         let is_half = tallies.iter().any(|tally| tally.product_id == product && tally.looks.len() == 1);

@@ -23,7 +23,7 @@ pub fn between(model: &Model, till: &RealTill) -> Vec<String> {
 
 fn fed(model: &Model, till: &RealTill) -> Vec<String> {
     let told = model.read(|ledger| {
-        let fed = ledger.fed(till.home.card().node_id).filter(|told| counts(told));
+        let fed = ledger.fed(till.card().node_id).filter(|told| counts(told));
         fed.map(|told| (told.key(), told.clone())).collect::<BTreeMap<Key, Aggregate>>()
     });
     let (held, own) = held(till);
@@ -51,7 +51,7 @@ fn held(till: &RealTill) -> (BTreeMap<Key, Print>, BTreeSet<Key>) {
 }
 
 fn levels(model: &Model, till: &RealTill) -> Vec<String> {
-    let here = till.home.card().warehouse_id;
+    let here = till.card().warehouse_id;
     let levels = model.read(|ledger| ledger.levels().clone());
     let here = levels.into_iter().filter(|(key, _)| key.warehouse_id == here);
     let said = here.filter_map(|(key, level)| {

@@ -66,6 +66,7 @@ impl Scene {
             node_id: card.node_id,
             incarnation_id: card.incarnation_id,
             warehouses: BTreeSet::from([HERE]),
+            former: BTreeSet::new(),
             homes: BTreeSet::new(),
             elders: BTreeSet::new(),
             is_superseded: false,
@@ -117,6 +118,8 @@ fn sell(till: &RealTill) -> Order {
         | Done::Sent { .. }
         | Done::Cart(..)
         | Done::Looked
+        | Done::Ordered(_)
+        | Done::Nothing
         | Done::Customer(_)
         | Done::Returned(_)
         | Done::Advanced(_) => {

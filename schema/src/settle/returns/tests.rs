@@ -28,6 +28,7 @@ fn author(node: u128, homes: &[WarehouseId]) -> Author {
         node_id: NodeId(Uuid::from_u128(node)),
         incarnation_id: IncarnationId(Uuid::from_u128(node + 100)),
         warehouses: [place].into(),
+        former: BTreeSet::new(),
         homes: homes.iter().copied().collect(),
         elders: BTreeSet::new(),
         is_superseded: false,
@@ -91,6 +92,19 @@ fn concerns(settled: &Settled) -> Vec<ConcernKind> {
 
 fn moved(settled: &Settled) -> Vec<(Reason, i64)> {
     settled.movements.iter().map(|moved| (moved.movement.why.reason, moved.movement.delta)).collect()
+}
+
+#[test]
+fn damaged_goods_that_come_back_are_none_of_those_that_were_written_off() {
+    let (mut known, sold) = shops();
+    let here = author(HERE, &[sold.warehouse_id]);
+    let key = row(&sold, 0, sold.warehouse_id);
+    told(&mut known, &here, &[sale(&sold)]);
+    known.written_off.insert((here.incarnation_id, key), 5);
+    let mut damaged = back(1, &sold, &[(0, 1)], Some("1.25"));
+    damaged.lines[0].condition = Condition::Damaged;
+    told(&mut known, &here, &[returned(damaged)]);
+    assert_eq!((known.levels[&key].balance, known.written_off[&(here.incarnation_id, key)]), (8, 5));
 }
 
 #[test]

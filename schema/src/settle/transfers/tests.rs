@@ -89,6 +89,7 @@ impl Book {
             node_id: NodeId(here.0),
             incarnation_id: life,
             warehouses: [here].into(),
+            former: BTreeSet::new(),
             homes: self.homes.iter().filter(|home| **home == here).copied().collect(),
             elders: BTreeSet::new(),
             is_superseded: false,

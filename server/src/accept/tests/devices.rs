@@ -298,3 +298,35 @@ async fn a_device_that_moves_takes_another_card_and_what_it_still_says_is_booked
     assert_eq!(acts.iter().map(|done| done.act.as_str()).collect::<Vec<_>>(), ["move"]);
     assert_eq!(give_up::life(&lent.shop.server, "Till", None).await.unwrap().open_units, 2);
 }
+
+#[tokio::test]
+async fn a_device_gets_nothing_more_where_it_stood_before() {
+    let mut lent = Lent::open(209).await;
+    let node = lent.node();
+    let depot = lent.shop.warehouse("Depot").await;
+    let back = lent.till.goods(&[(lent.tea, 6)]);
+    let back = [lent.till.write(&Op::GaveBack(back))];
+    lent.till.push(&lent.shop, &back).await;
+    let moving = Moving { to: depot, also: vec![], is_home: false, policy: None, server: String::new() };
+    devices::relocate(&lent.shop.server, node, &moving, &signed(1)).await.unwrap();
+    // It has not taken its card yet, so it asks for what it could never give back.
+    let asked = [lent.till.ask(&[(lent.tea, 2)])];
+    assert_eq!(lent.till.push(&lent.shop, &asked).await, [Verdict::Refused(Refusal::NothingLeft)]);
+    assert_eq!(lent.level().await, (10, 0));
+}
+
+#[tokio::test]
+async fn a_device_that_was_not_heard_since_head_office_was_put_back_neither_moves_nor_is_closed() {
+    let lent = Lent::open(210).await;
+    let (node, life) = (lent.node(), lent.till.caller().incarnation_id);
+    let owes = format!("update incarnations set report_owed = true where incarnation_id = '{life}'");
+    lent.shop.client.execute(&owes, &[]).await.unwrap();
+    assert_eq!(code(devices::retire(&lent.shop.server, node, false, &signed(1)).await), "unheard");
+    let moving = Moving { to: lent.place, also: vec![], is_home: false, policy: None, server: String::new() };
+    assert_eq!(code(devices::relocate(&lent.shop.server, node, &moving, &signed(2)).await), "unheard");
+    assert_eq!(
+        code(devices::retire(&lent.shop.server, node, true, &signed(3)).await),
+        "still_open",
+        "nobody will hear it"
+    );
+}

@@ -49,7 +49,8 @@ pub fn op(kind: OpKind, choices: &mut Choices<'_>) -> Op {
         OpKind::Dispatched => Op::Dispatched(dispatched(choices)),
         OpKind::Arrived => Op::Arrived(arrived(choices)),
         OpKind::ReceiptUndone => {
-            Op::ReceiptUndone(ReceiptUndone { seq: choices.number(), received: received(choices) })
+            let (seq, received) = (choices.number(), received(choices));
+            Op::ReceiptUndone(ReceiptUndone { seq, received, hash: choices.perhaps(super::hash) })
         }
     }
 }

@@ -33,7 +33,7 @@ impl<'a> Contained<'a> {
         known.map_or((0, &[]), |(_, seq, set_aside)| (*seq, set_aside))
     }
 
-    fn has(&self, life: IncarnationId, seq: i64) -> bool {
+    pub(super) fn has(&self, life: IncarnationId, seq: i64) -> bool {
         let (upto, set_aside) = self.of(life);
         seq <= upto && !set_aside.contains(&seq)
     }
@@ -90,7 +90,10 @@ impl Tables {
             Aggregate::Review(told) => self.keep(Kind::Review, told.review_id.0, aggregate),
             Aggregate::Concern(told) => self.keep(Kind::Concern, told.concern_id.0, aggregate),
             Aggregate::Transfer(told) => self.keep(Kind::Transfer, told.transfer_id.0, aggregate),
-            Aggregate::Delivery(told) => self.keep(Kind::Delivery, told.delivery_id.0, aggregate),
+            Aggregate::Delivery(told) => {
+                self.take_delivery(told.delivery_id, contained);
+                self.keep(Kind::Delivery, told.delivery_id.0, aggregate);
+            }
             Aggregate::Rule(told) => self.keep(Kind::Rule, told.rule_id.0, aggregate),
             Aggregate::Confirmation(told) => self.keep(Kind::Confirmation, told.order_id.0, aggregate),
             Aggregate::Synonyms(told) => self.keep(Kind::Synonyms, told.synonyms_id.0, aggregate),

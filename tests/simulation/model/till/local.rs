@@ -238,6 +238,9 @@ impl Tables {
                 (laid.life, laid.seq) = (life, seq);
             }
         }
+        for came in self.came.iter_mut().filter(|came| (came.life, came.seq) == elder) {
+            (came.life, came.seq) = (life, seq);
+        }
     }
 }
 

@@ -16,6 +16,7 @@ impl Tables {
     /// What uncontained own ops did is laid over the images again, if an image that contained them is replaced by
     /// one that does not.
     pub(super) fn lay_anew(&mut self, contained: &Contained<'_>) {
+        self.lay_over_deliveries_anew(contained);
         let life = self.life();
         let (upto, set_aside) = contained.of(life);
         let Self { own, stock, .. } = self;

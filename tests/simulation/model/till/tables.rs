@@ -8,7 +8,7 @@ use outpost_schema::{
     clock::{Hlc, Timestamp},
     device::{Card, LifeReason},
     feed::{Aggregate, Kind},
-    id::{CartId, EpochId, IncarnationId, OrderId, ProductId, UserId},
+    id::{CartId, DeliveryId, EpochId, IncarnationId, OrderId, ProductId, UserId},
     journal::Entry,
     op::Op,
     order::Order,
@@ -53,6 +53,15 @@ pub(super) struct Laid {
     pub(super) life: IncarnationId,
     pub(super) seq: i64,
     pub(super) change: Level,
+}
+
+/// What an own receipt says to have come of a delivery, laid over its image until one contains it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Came {
+    pub(super) life: IncarnationId,
+    pub(super) seq: i64,
+    pub(super) line: (DeliveryId, ProductId),
+    pub(super) units: i64,
 }
 
 /// A stock row.
@@ -100,6 +109,7 @@ pub(in super::super) struct Tables {
     /// Catalogue, people and concerns.
     pub(in super::super) images: BTreeMap<(Kind, Uuid), Aggregate>,
     pub(in super::super) stock: BTreeMap<StockKey, Row>,
+    pub(super) came: Vec<Came>,
     pub(in super::super) allotments: BTreeMap<(IncarnationId, StockKey), Allotment>,
     /// What head office says beside their totals: full, and what to keep.
     pub(in super::super) beside: BTreeMap<(IncarnationId, StockKey), (i64, Option<i64>)>,
@@ -122,7 +132,8 @@ impl Tables {
         let subject = self.card.node_id.to_string();
         let says = |told: &Aggregate| match told {
             Aggregate::Concern(told) => {
-                told.kind == ConcernKind::Suspended && told.subject == subject && told.closed_at.is_none()
+                let is_so = told.closed_at.is_none() || told.detail["retired"] == true;
+                told.kind == ConcernKind::Suspended && told.subject == subject && is_so
             }
             Aggregate::Warehouse(_)
             | Aggregate::Category(_)
@@ -151,7 +162,7 @@ impl Tables {
         let (own, former, images, stock, allotments, beside, orders, carts) = Default::default();
         let (cursor, seen, heard, heard_at, epoch, told) = Default::default();
         let (card, state, receipts, hlc, next_life) = (card.clone(), State::Active, 0, Hlc::ZERO, None);
-        let transfers = 0;
+        let (transfers, came) = (0, Vec::new());
         Self {
             card,
             state,
@@ -163,6 +174,7 @@ impl Tables {
             former,
             images,
             stock,
+            came,
             allotments,
             beside,
             orders,
@@ -233,6 +245,10 @@ impl Tables {
         let seq = entry.seq;
         for (key, change) in changes.iter().filter(|(_, change)| *change != Level::default()) {
             self.stock.entry(*key).or_default().laid.push(Laid { life, seq, change: *change });
+        }
+        if !matches!(op, Op::Carried(_)) {
+            // What is carried is laid over already, under its first name.
+            self.lay_over_deliveries((life, seq), op);
         }
         self.own.push(Written { entry, at, answer: None, changed: changes.to_vec() });
         &self.own.after(seq - 1)[0].entry

@@ -1,6 +1,8 @@
 //! What people do at a till: planned over the tables as they are, and refused or carried out in one commit.
 
+mod awaited;
 mod effects;
+mod leaving;
 mod returns;
 mod stockroom;
 
@@ -34,6 +36,10 @@ pub(super) enum Plan {
     Begin { cart_id: CartId, owner: UserId },
     /// A cart that was changed.
     Keep(Cart),
+    /// There is nothing to do.
+    Nothing,
+    /// What is given back, and then that the journal is over.
+    Leave { back: Option<Box<Plan>>, over: Box<Plan> },
 }
 
 /// What the person is told.
@@ -51,6 +57,7 @@ impl Tables {
         match act {
             Act::Sell { lines, ship, customer } => self.sell(lines, *ship, *customer, world),
             Act::ShipHeld { lines, hold } => self.ship_held(lines, *hold, world),
+            Act::Order { lines, customer } => self.take_order(lines, *customer, world),
             Act::BeginCart => {
                 let now = world.now();
                 let (cart_id, owner) = (CartId::new(now, world.id_chance()), UserId::new(now, world.id_chance()));
@@ -74,6 +81,8 @@ impl Tables {
             }
             Act::CheckOut { cart } => self.check_out(*cart, world),
             Act::Receive { product, units } => self.receive(*product, *units),
+            Act::ReceiveOf { delivery, product, units } => self.receive_of(*delivery, *product, *units),
+            Act::UndoReceipt => self.undo_receipt(),
             Act::Adjust { product, cause, delta } => self.adjust(*product, *cause, *delta),
             Act::Dispatch { product, units, to_id } => self.dispatch(*product, *units, *to_id),
             Act::Arrive { code, product, units, damaged, complete } => {
@@ -90,6 +99,8 @@ impl Tables {
                 self.take_back(*order, receipt, line, *paid, world)
             }
             Act::Customer { email } => self.customer(email, world),
+            Act::GiveBackAll => Ok(self.all_back()?.unwrap_or(Plan::Nothing)),
+            Act::Leave => self.leave(),
         }
     }
 
@@ -111,6 +122,11 @@ impl Tables {
                 self.keep_cart(cart)
             }
             Plan::Keep(cart) => self.keep_cart(cart),
+            Plan::Nothing => Done::Nothing,
+            Plan::Leave { back, over } => {
+                back.into_iter().for_each(|back| drop(self.carry_out(*back, world)));
+                self.carry_out(*over, world)
+            }
         }
     }
 
@@ -127,6 +143,10 @@ impl Tables {
             (Op::Sale(sale), _) => {
                 self.receipts = sale.order.receipt.number;
                 self.orders.insert(sale.order.order_id, sale.order.clone());
+                if sale.to_be_confirmed {
+                    self.note_awaited(&sale.order);
+                    return Done::Ordered(Box::new(sale.order));
+                }
                 Done::Sold(Box::new(sale.order))
             }
             (Op::Returned(back), _) => {
@@ -178,13 +198,13 @@ impl Tables {
             return Err("unknown_customer");
         }
         let fulfilment = if ship { Fulfilment::Ship } else { Fulfilment::CarryOut };
-        self.sale(&lines, (fulfilment, buyer, Vec::new()), None, world)
+        self.sale(&lines, (fulfilment, buyer, Vec::new()), None, false, world)
     }
 
     fn ship_held(&self, lines: &[(ProductId, i64)], hold: HoldId, world: &Seeded) -> Result<Plan, Code> {
         let lines = lines.iter().map(|(product, units)| Ok((*product, amount(*units)?, None)));
         let lines: Vec<_> = lines.collect::<Result<_, Code>>()?;
-        self.sale(&lines, (Fulfilment::Ship, UserId::GUEST, vec![hold]), None, world)
+        self.sale(&lines, (Fulfilment::Ship, UserId::GUEST, vec![hold]), None, false, world)
     }
 
     fn check_out(&self, cart_id: CartId, world: &Seeded) -> Result<Plan, Code> {
@@ -193,7 +213,7 @@ impl Tables {
         let lines: Vec<_> = units.lines.iter().map(|line| (line.product_id, line.quantity, line.unit_price)).collect();
         let owner = cart.owner();
         let buyer = if self.knows_person(owner) { owner } else { UserId::GUEST };
-        self.sale(&lines, (Fulfilment::CarryOut, buyer, Vec::new()), Some((cart, units)), world)
+        self.sale(&lines, (Fulfilment::CarryOut, buyer, Vec::new()), Some((cart, units)), false, world)
     }
 
     fn sale(
@@ -201,6 +221,7 @@ impl Tables {
         lines: &[(ProductId, Amount, Option<Money>)],
         (fulfilment, buyer, holds): (Fulfilment, UserId, Vec<HoldId>),
         cart: Option<(Cart, Sold)>,
+        may_wait: bool,
         world: &Seeded,
     ) -> Result<Plan, Code> {
         if self.is_suspended() {
@@ -216,9 +237,9 @@ impl Tables {
                 Fulfilment::Ship => effects.level(key).promised += units,
             }
         }
-        self.check_allotments(&order, &effects)?;
+        let to_be_confirmed = self.check_allotments(&order, &effects, may_wait)?;
         let (cart, sold) = cart.unzip();
-        let op = Op::Sale(Box::new(Sale { order, sold, holds, to_be_confirmed: false }));
+        let op = Op::Sale(Box::new(Sale { order, sold, holds, to_be_confirmed }));
         op.check().map_err(code)?;
         let cart = cart.map(Box::new);
         Ok(Plan::Write { op, effects, cart, told: Told::Sold })
@@ -274,18 +295,23 @@ impl Tables {
         Ok(order)
     }
 
-    fn check_allotments(&self, order: &Order, effects: &Effects) -> Result<(), Code> {
+    /// Says whether it is an order to be confirmed.
+    fn check_allotments(&self, order: &Order, effects: &Effects, may_wait: bool) -> Result<bool, Code> {
         // Only this till sells at its home: what it sells there is a fact, whatever it forgot.
         let (is_old, is_home) = (self.state.is_old_image(), self.card.is_home);
+        let mut to_be_confirmed = false;
         for item in &order.items {
             let is_covered = effects.allotment(self, self.row_of(item.product_id)).covers(0);
             let passes = if is_old { is_home } else { is_covered };
             if passes || is_planted(Bug::StrictnessForgotten) || self.policy(item.product_id) == SalePolicy::Physical {
                 continue;
             }
-            return Err(if is_old { "rolled_back" } else { "allotment_spent" });
+            if !may_wait {
+                return Err(if is_old { "rolled_back" } else { "allotment_spent" });
+            }
+            to_be_confirmed = true;
         }
-        Ok(())
+        Ok(to_be_confirmed)
     }
 
     /// What happens beyond the allotment, as far as the till has heard.

@@ -3,9 +3,11 @@
 use outpost_schema::{
     clock::Timestamp,
     count::{Cut, Upto},
+    delivery::ReceiptUndone,
     feed::Kind,
-    id::{IncarnationId, OrderId, ProductId, UserId, WarehouseId},
-    movement::{Adjusted, Cause, Change, Lot, Remark},
+    id::{DeliveryId, IncarnationId, OrderId, ProductId, UserId, WarehouseId},
+    journal::Mark,
+    movement::{Adjusted, Cause, Change, Lot, Received, ReceivedLine, Remark},
     op::{Cancel, Count, CountLine, Customer, Goods, Line, Op, StatusTold},
     order::{Fulfilment, Order, OrderStatus},
     people::{Role, User},
@@ -22,6 +24,26 @@ impl Tables {
         let mut effects = Effects::default();
         effects.put_or_take(self, self.row_of(product), amount(units)?.units());
         self.note_goods(product, units, effects, units, |goods| Op::Received(goods.into()))
+    }
+
+    pub(super) fn receive_of(&self, delivery_id: DeliveryId, product_id: ProductId, units: i64) -> Result<Plan, Code> {
+        self.delivery(delivery_id).ok_or("unknown_delivery")?;
+        self.product(product_id).ok_or("unknown_product")?;
+        let (key, mut effects) = (self.row_of(product_id), Effects::default());
+        effects.put_or_take(self, key, units);
+        let lines = vec![ReceivedLine { product_id, amount: amount(units)?, lot: Lot::default() }];
+        let (warehouse_id, remark, delivery_id) = (key.warehouse_id, Remark::default(), Some(delivery_id));
+        let op = Op::Received(Received { warehouse_id, lines, remark, delivery_id });
+        Ok(Plan::Write { op, effects, cart: None, told: Told::Noted { key: Some(key), delta: units } })
+    }
+
+    pub(super) fn undo_receipt(&self) -> Result<Plan, Code> {
+        let (Mark { seq, hash }, received) = self.last_receipt().ok_or("nothing_to_undo")?;
+        let line = received.lines.first().ok_or("nothing_to_undo")?;
+        let (key, delta, mut effects) = (self.row_of(line.product_id), -line.amount.units(), Effects::default());
+        effects.put_or_take(self, key, delta);
+        let op = Op::ReceiptUndone(ReceiptUndone { seq, received, hash: Some(hash) });
+        Ok(Plan::Write { op, effects, cart: None, told: Told::Noted { key: Some(key), delta } })
     }
 
     pub(super) fn adjust(&self, product_id: ProductId, cause: Cause, delta: i64) -> Result<Plan, Code> {
@@ -84,7 +106,8 @@ impl Tables {
     /// What the till gives back because it was asked to, but for what open carts may need.
     pub(in super::super) fn answers(&self) -> Vec<Plan> {
         let (life, is_active) = (self.life(), self.state.ending().is_none());
-        let recalled = self.beside.iter().filter(|((of, _), (_, keep))| is_active && *of == life && keep.is_some());
+        let here = |key: &StockKey| is_active && key.warehouse_id == self.card.warehouse_id;
+        let recalled = self.beside.iter().filter(|((of, key), (_, keep))| here(key) && *of == life && keep.is_some());
         let plan = |((_, key), (_, keep)): (&(IncarnationId, StockKey), &(i64, Option<i64>))| {
             let carts = self.carts.values().map(|kept| kept.cart.quantity(key.product_id));
             let spare = self.allotment(*key).open() - keep.unwrap_or(0).max(carts.sum());

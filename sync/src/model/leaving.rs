@@ -1,0 +1,71 @@
+//! Devices that leave in good order, as head office does it.
+
+use outpost_schema::{
+    device::IncarnationState,
+    id::{NodeId, WarehouseId},
+    leaving::{Leaving, Missing},
+    settle::Raised,
+    verdict::ConcernKind,
+};
+use serde_json::json;
+
+use super::ledger::Ledger;
+use crate::wire::Problem;
+
+impl Ledger {
+    /// The device is closed once it has told all and given all back; as long as something is missing it is suspended.
+    pub(super) fn retire(&mut self, node_id: NodeId) -> Result<(), Problem> {
+        self.is_in_use(node_id)?;
+        self.suspend(node_id);
+        let is_closed = self.lives(node_id).max_by_key(|journal| journal.number).is_some_and(|newest| newest.is_closed);
+        self.leaving(node_id).keeps_it_open(is_closed, false).map_or(Ok(()), |missing| Err(problem(missing)))?;
+        let (kind, subject) = (ConcernKind::Suspended, node_id.to_string());
+        let detail = json!({ "node": node_id, "retired": true });
+        self.open_concerns(vec![Raised { kind, subject: subject.clone(), detail, scope: node_id.0, seq: None }]);
+        self.close_concerns(vec![(kind, subject)]);
+        for journal in self.journals.values_mut().filter(|journal| journal.author.node_id == node_id) {
+            if journal.is_suspended() || journal.state == IncarnationState::Active {
+                journal.state = IncarnationState::Retired;
+            }
+            journal.author.homes.clear();
+        }
+        self.homes.retain(|_, owner| *owner != node_id);
+        self.retired.insert(node_id);
+        Ok(())
+    }
+
+    /// The device goes on at another place, once it has given all back; if it was suspended it is so no longer.
+    pub(super) fn relocate(&mut self, node_id: NodeId, to: WarehouseId) -> Result<(), Problem> {
+        self.is_in_use(node_id)?;
+        self.leaving(node_id).keeps_it_here().map_or(Ok(()), |missing| Err(problem(missing)))?;
+        for journal in self.journals.values_mut().filter(|journal| journal.author.node_id == node_id) {
+            let author = &mut journal.author;
+            author.former.extend(std::mem::take(&mut author.warehouses));
+            author.former.remove(&to);
+            author.warehouses = author.former.iter().copied().chain([to]).collect();
+            author.homes.retain(|home| *home == to);
+        }
+        self.homes.retain(|home, owner| *owner != node_id || *home == to);
+        self.resume(node_id);
+        self.retry_set_aside();
+        Ok(())
+    }
+
+    /// Nothing is done to a device that is closed.
+    pub(super) fn is_in_use(&self, node_id: NodeId) -> Result<(), Problem> {
+        let retired = || Problem::new("retired", "this device is retired");
+        if self.retired.contains(&node_id) { Err(retired()) } else { Ok(()) }
+    }
+
+    /// What there still is of a device where it stands.
+    pub(super) fn leaving(&self, node_id: NodeId) -> Leaving {
+        let open = self.lives(node_id).map(|journal| journal.open_units()).sum();
+        let waiting: usize = self.lives(node_id).map(|journal| journal.set_aside.len()).sum();
+        let is_unheard = self.lives(node_id).any(|journal| journal.report_owed);
+        Leaving { open, waiting: i64::try_from(waiting).unwrap_or(i64::MAX), is_unheard }
+    }
+}
+
+pub(super) fn problem(missing: Missing) -> Problem {
+    Problem::new(missing.code(), "the device is still in use")
+}

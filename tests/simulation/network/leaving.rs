@@ -1,0 +1,183 @@
+//! Devices that leave in good order: for good, or for another place.
+
+use outpost_schema::{
+    device::Card,
+    id::{IncarnationId, WarehouseId},
+    stock::{Allotment, SalePolicy, StockKey},
+    verdict::ConcernKind,
+};
+
+use super::{Check, Network};
+use crate::{
+    depth::Depth,
+    device::Device as _,
+    ledger::Happened,
+    office::{Answer, Office as _},
+    step::{Act, Deed, Undone},
+};
+
+/// Why a device may not go yet.
+const MISSING: [&str; 4] = ["unheard", "still_open", "ops_wait", "not_closed"];
+
+impl<D: Depth> Network<D> {
+    /// Whether this till is closed for good; of two devices with one journal nobody knows which one it was.
+    pub(super) fn is_retired(&self, number: usize) -> bool {
+        let spot = &self.spots[number];
+        self.book.retired.contains(&spot.card.node_id) && !spot.was_doubtful
+    }
+
+    /// Somebody at head office closes a device. What it is told to do first people do, as far as its line lets them.
+    pub(super) async fn retire(&mut self, till: usize) -> Check {
+        let Some(number) = self.till(till) else { return Ok(()) };
+        if self.spots[number].was_doubtful || self.is_retired(number) {
+            return Ok(());
+        }
+        self.ledger.explained.insert(ConcernKind::Suspended);
+        if self.is_now_retired(number).await? {
+            return Ok(());
+        }
+        self.calls(number).await?;
+        self.does(number, &Act::Leave).await?;
+        self.calls(number).await?;
+        self.is_now_retired(number).await.map(drop)
+    }
+
+    /// A till calls, and if its power goes out it is switched on again.
+    pub(super) async fn calls(&mut self, number: usize) -> Check {
+        self.one_round(number).await?;
+        self.wake_the_dark().await
+    }
+
+    /// Somebody does something there, and switches it on again if need be.
+    pub(super) async fn does(&mut self, number: usize, act: &Act) -> Check {
+        self.act(number, act)?;
+        self.wake_the_dark().await
+    }
+
+    async fn is_now_retired(&mut self, number: usize) -> Check<bool> {
+        let node = self.spots[number].card.node_id;
+        let answer = self.office.act(&Deed::Retire { node }).await;
+        self.look_at_the_book().await?;
+        match answer {
+            Answer::Done => self.has_told_all(number).map(|()| true),
+            Answer::Refused(code) if MISSING.contains(&code.as_str()) => {
+                self.tell(|| format!("    refused: {code}"));
+                Ok(false)
+            }
+            Answer::Refused(code) => Err(format!("head office could not retire a device: {code}")),
+        }
+    }
+
+    /// All that was done at it before its journal was closed is in the book, and nothing is promised to it.
+    fn has_told_all(&mut self, number: usize) -> Check {
+        self.tally.retired += 1;
+        // Nobody puts a device back that is in a drawer.
+        self.spots[number].image = None;
+        let spot = &self.spots[number];
+        let before = |op: &&usize| spot.closing.is_none_or(|closing| **op <= closing);
+        let untold = |op: &&Happened| !self.is_told(op) && !op.may_be_lost;
+        if let Some(op) = spot.disk.iter().filter(before).map(|op| &self.ledger.ops[*op]).find(untold) {
+            return Err(format!("{} is closed for good, and nobody was told of {op:?}", spot.card.name));
+        }
+        let open = self.book.allotments.iter().find(|((life, _), own)| *life == spot.life && own.open() > 0);
+        open.map_or(Ok(()), |open| Err(format!("{} is closed for good, and has {open:?}", spot.card.name)))
+    }
+
+    /// Somebody at head office sends a device to a place from which others sell too. What it is told to do first people do.
+    pub(super) async fn relocate(&mut self, till: usize, to: usize) -> Check {
+        let Some(number) = self.till(till) else { return Ok(()) };
+        let to = self.spots[to % self.spots.len()].card.warehouse_id;
+        let is_home = |spot: &super::Spot<D>| spot.card.is_home && spot.card.warehouse_id == to;
+        let spot = &self.spots[number];
+        let stays = spot.card.warehouse_id == to || spot.was_doubtful || spot.going.is_some();
+        if stays || self.is_retired(number) || self.spots.iter().any(is_home) {
+            return Ok(());
+        }
+        if self.may_go(number) && self.is_sent_on(number, to).await? {
+            return Ok(());
+        }
+        self.calls(number).await?;
+        self.does(number, &Act::GiveBackAll).await?;
+        self.calls(number).await?;
+        if self.may_go(number) {
+            self.is_sent_on(number, to).await?;
+        }
+        Ok(())
+    }
+
+    /// From its home a device is sent only when it has nothing left there to tell or to sell: what it puts in is nobody
+    /// else's until then.
+    fn may_go(&self, number: usize) -> bool {
+        let spot = &self.spots[number];
+        let has_left = |device: &super::DeviceOf<D>| device.is_dark() || device.waiting() > 0;
+        let is_left = spot.device.as_ref().is_some_and(|device| !has_left(device));
+        !spot.card.is_home || is_left && spot.open.values().all(|open| *open == 0)
+    }
+
+    async fn is_sent_on(&mut self, number: usize, to: WarehouseId) -> Check<bool> {
+        let node = self.spots[number].card.node_id;
+        let answer = self.office.act(&Deed::Move { node, to }).await;
+        self.look_at_the_book().await?;
+        match answer {
+            Answer::Done => self.sent_on(number, to).map(|()| true),
+            Answer::Refused(code) if MISSING.contains(&code.as_str()) => {
+                self.tell(|| format!("    refused: {code}"));
+                Ok(false)
+            }
+            Answer::Refused(code) => Err(format!("head office could not move a device: {code}")),
+        }
+    }
+
+    fn sent_on(&mut self, number: usize, to: WarehouseId) -> Check {
+        self.tally.moved += 1;
+        let spot = &mut self.spots[number];
+        let Some(device) = &spot.device else { return Ok(()) };
+        spot.going = Some(Card { warehouse_id: to, is_home: false, policy: SalePolicy::Strict, ..device.card() });
+        // Nobody puts a device or head office back to before that: people would have to move it once more.
+        (spot.image, self.backup) = (None, None);
+        self.nothing_is_left_behind(number)?;
+        self.go_on(number)
+    }
+
+    /// Where a device stands as head office has it: one that is on its way, where it is to be.
+    pub(super) fn stands_at(&self, number: usize) -> WarehouseId {
+        let spot = &self.spots[number];
+        spot.going.as_ref().unwrap_or(&spot.card).warehouse_id
+    }
+
+    /// What it had where it stood is somebody else's.
+    pub(super) fn nothing_is_left_behind(&self, number: usize) -> Check {
+        let (spot, to) = (&self.spots[number], self.stands_at(number));
+        let left = |((life, key), own): &(&(IncarnationId, StockKey), &Allotment)| {
+            *life == spot.life && key.warehouse_id != to && own.open() > 0
+        };
+        let left = self.book.allotments.iter().find(left);
+        left.map_or(Ok(()), |left| Err(format!("{} went to {to}, and still has {left:?}", spot.card.name)))
+    }
+
+    /// A till takes the card of where it is to be, if it has left nothing; else people give back what there is.
+    pub(super) fn go_on(&mut self, number: usize) -> Check {
+        let spot = &self.spots[number];
+        let lit = spot.device.as_ref().filter(|device| !device.is_dark());
+        let (Some(card), Some(device)) = (&spot.going, lit) else { return Ok(()) };
+        match device.move_to(card) {
+            Ok(()) | Err(Undone::Dark) => {}
+            Err(Undone::Refused(code)) if code == "not_left" => return self.act(number, &Act::GiveBackAll),
+            Err(Undone::Refused(code)) => return Err(format!("{} does not take its card: {code}", spot.card.name)),
+        }
+        self.look(number);
+        self.check()
+    }
+
+    /// It has taken the card, whether anybody saw it or not.
+    pub(super) fn note_where_it_stands(&mut self, number: usize) {
+        let spot = &mut self.spots[number];
+        let Some(device) = spot.device.as_ref().filter(|device| !device.is_dark()) else { return };
+        let arrived = spot.going.take_if(|card| device.card().warehouse_id == card.warehouse_id);
+        if let Some(card) = arrived {
+            (spot.card, spot.half) = (card, None);
+            // As when it was sent: what it told from there on its way people would have to look after once more.
+            self.backup = None;
+        }
+    }
+}
