@@ -85,7 +85,7 @@ pub struct Moving {
 /// A device goes on at another place, with the card that this answers. If it was suspended it is so no longer.
 ///
 /// # Errors
-/// [`Undone::Unheard`], [`Undone::StillOpen`], [`Undone::OpsWait`], [`Error::HomeTaken`], and the other [`Undone`]s.
+/// [`Undone::Unheard`], [`Undone::StillOpen`], [`Undone::OpsWait`], and the other [`Undone`]s; that of a home which another device has.
 pub async fn relocate(server: &Server, node_id: NodeId, moving: &Moving, signed: &Signed) -> Result<Card, Undone> {
     check(signed)?;
     let work = |tx: Tx| async move { relocate_within(server, &tx, node_id, moving, signed).await };

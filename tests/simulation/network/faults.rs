@@ -289,12 +289,21 @@ impl<D: Depth> Network<D> {
     async fn reborn(&mut self, till: usize) -> Check {
         let Some(number) = self.till(till).filter(|number| !self.stays_whole(*number)) else { return Ok(()) };
         self.calls(number).await?;
+        if self.something_waits(number) {
+            return Ok(());
+        }
         self.copy(till);
         self.does(number, &Act::Ask { product: self.products[0], units: 1 }).await?;
         self.calls(number).await?;
         self.put_back(till)?;
         self.calls(number).await?;
         self.calls(number).await
+    }
+
+    /// Whether something that was done at a till is not booked: it may wait for what others did, and then it is told by
+    /// nobody but the life that wrote it.
+    fn something_waits(&self, number: usize) -> bool {
+        self.spots[number].disk.iter().any(|op| !self.is_booked(&self.ledger.ops[*op]))
     }
 
     /// Goods come from another place, the till begins another life, and head office, put back, is told all again.
@@ -310,8 +319,7 @@ impl<D: Depth> Network<D> {
             self.does(number, &act).await?;
         }
         self.calls(number).await?;
-        // What waits for something is told by nobody but the life that wrote it.
-        if self.spots[number].disk.iter().any(|op| !self.is_booked(&self.ledger.ops[*op])) {
+        if self.something_waits(number) {
             return Ok(());
         }
         self.reborn(till).await?;
