@@ -28,7 +28,7 @@ pub struct Summary {
     allotments: BTreeMap<(usize, usize), [i64; 4]>,
     /// Of each till the words of its answers, life after life.
     answers: BTreeMap<usize, Vec<(usize, i64, String)>>,
-    /// Orders by receipt: what they come to, and where they stand.
+    /// Orders by receipt, with the mark of the first life of its till: what they come to, and where they stand.
     orders: BTreeSet<(String, String, OrderStatus)>,
     /// What each cart shows of each product.
     carts: BTreeSet<(usize, usize, i64)>,
@@ -68,8 +68,15 @@ impl<D: Depth> Network<D> {
     }
 
     fn of_orders_and_carts(&self, shelf: &Shelf) -> Summary {
+        let cards = self.office.cards();
         let order = |order: &outpost_schema::order::Order| {
-            (order.receipt.to_string(), order.total_amount.to_string(), order.status)
+            // The mark of a further life each head office chooses as it likes.
+            let is_first = |card: &&outpost_schema::device::Card| card.prefix == order.receipt.prefix;
+            let receipt = match cards.iter().find(is_first) {
+                Some(_) => order.receipt.to_string(),
+                None => format!("{} of a further life", order.receipt.number),
+            };
+            (receipt, order.total_amount.to_string(), order.status)
         };
         let nth = |cart| self.ledger.carts.iter().position(|known| *known == cart).unwrap_or(usize::MAX);
         let shown = shelf.carts.iter().flat_map(|cart| {
