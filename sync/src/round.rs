@@ -109,20 +109,25 @@ struct Round<'a, L, R> {
 
 impl<L: Local, R: Remote> Round<'_, L, R> {
     /// If this life is over, asks for another one. A server that knows no other lives leaves the node as
-    /// it is: it goes on recording, and sells nothing from its allotments.
+    /// it is: it goes on recording, and sells nothing from its allotments. Any other refusal ends the round: which
+    /// of this life's ops the images contain is known only once the next one is begun, so none are read before.
     async fn begin_life(&mut self) -> Result<(), Failure<L::Error>> {
-        for _ in 0..NAMES_MAX {
-            let Some(wanted) = self.local.life_wanted().map_err(Failure::Local)? else { return Ok(()) };
+        let mut names = 0;
+        while let Some(wanted) = self.local.life_wanted().map_err(Failure::Local)? {
+            names += 1;
             let standing = self.local.standing().map_err(Failure::Local)?;
             self.may_begin_life = false;
             match self.remote.begin_life(standing, &wanted).await {
                 Ok(born) => return self.local.begin_life(&born).map_err(Failure::Local),
-                Err(Trouble::Told(problem)) if problem.code == LIFE_TAKEN => {
-                    self.local.life_is_taken(wanted.incarnation_id).map_err(Failure::Local)?;
-                }
-                Err(Trouble::Told(_)) => return Ok(()),
-                Err(trouble @ (Trouble::Cut(_) | Trouble::Busy(..) | Trouble::Garbled(_))) => {
-                    return Err(Failure::Remote(trouble));
+                Err(Trouble::Told(problem)) if is_not_spoken(&problem) => return Ok(()),
+                Err(trouble) => {
+                    let is_taken = matches!(&trouble, Trouble::Told(problem) if problem.code == LIFE_TAKEN);
+                    if is_taken {
+                        self.local.life_is_taken(wanted.incarnation_id).map_err(Failure::Local)?;
+                    }
+                    if !is_taken || names == NAMES_MAX {
+                        return Err(Failure::Remote(trouble));
+                    }
                 }
             }
         }

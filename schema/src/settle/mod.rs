@@ -91,7 +91,8 @@ pub struct KnownOrder {
 /// An earlier life of the author's device, as far as entries that are carried from it depend on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Elder {
-    /// Of those entries, the ones that the server has, told by that life or carried before.
+    /// Of those entries, the ones that the server has decided, told by that life or carried before. One that is set
+    /// aside is not among them: whoever carries it is answered as it was, and booked by whichever is decided first.
     pub told: BTreeSet<Mark>,
     /// Its allotments of the stock rows that the batch names.
     pub allotments: BTreeMap<StockKey, Allotment>,

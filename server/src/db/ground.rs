@@ -307,14 +307,15 @@ fn keep_written_off(
     allotments
 }
 
-/// Those of the entries that are in the book, told by that life itself or carried before.
+/// Those of the entries that are decided, told by that life itself or carried before.
 async fn told(tx: &Tx, life: IncarnationId, marks: &BTreeSet<Mark>) -> Result<BTreeSet<Mark>, Error> {
     let (seqs, hashes): (Vec<_>, Vec<_>) = marks.iter().map(|mark| (mark.seq, mark.hash)).unzip();
     let rows = tx
         .query(
             "select m.seq, m.hash
              from unnest($2::bigint[], $3::bytea[]) as m (seq, hash)
-             where exists (select from ops o where o.incarnation_id = $1 and o.seq = m.seq and o.hash = m.hash)
+             where exists (select from ops o where o.incarnation_id = $1 and o.seq = m.seq and o.hash = m.hash
+                               and o.verdict <> 'set_aside')
                 or exists (select from carried c where c.incarnation_id = $1 and c.seq = m.seq and c.hash = m.hash)",
             &[&life, &seqs, &hashes],
         )

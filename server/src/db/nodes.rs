@@ -48,6 +48,7 @@ const JOURNAL: &str = "
            array(select w.warehouse_id from warehouses w where w.home_of = i.node_id) as homes,
            array(select e.incarnation_id from incarnations e where e.node_id = i.node_id and e.number < i.number)
                as elders,
+           exists (select from incarnations l where l.node_id = i.node_id and l.number > i.number) as is_superseded,
            p.epoch_id, p.recovered_at is null or i.report_owed as is_recovering
     from incarnations i
     join nodes n on n.node_id = i.node_id
@@ -73,7 +74,7 @@ pub async fn lock_journal(tx: &Tx, incarnation_id: IncarnationId) -> Result<Opti
         former: former.into_iter().collect(),
         homes: homes.into_iter().collect(),
         elders: elders.into_iter().collect(),
-        is_superseded: state == IncarnationState::Superseded,
+        is_superseded: row.try_get("is_superseded")?,
         skew: skew(&row)?,
     };
     let acked = Mark { seq: row.try_get("acked_seq")?, hash: row.try_get("acked_hash")? };

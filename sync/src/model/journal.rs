@@ -87,9 +87,11 @@ impl Journal {
         usize::try_from(seq - 1).ok().and_then(|place| self.ops.get(place))
     }
 
-    /// Whether it has an entry, told by this life or carried by a later one.
-    pub(super) fn has(&self, mark: Mark) -> bool {
-        self.op(mark.seq).is_some_and(|(hash, _)| *hash == mark.hash) || self.carried.contains_key(&mark)
+    /// Whether an entry is decided, told by this life or carried by a later one. One that is set aside waits, and
+    /// whoever tells it next waits with it.
+    pub(super) fn has_decided(&self, mark: Mark) -> bool {
+        let is_decided = |(hash, verdict): &(Hash, Verdict)| *hash == mark.hash && !verdict.is_set_aside();
+        self.op(mark.seq).is_some_and(is_decided) || self.carried.contains_key(&mark)
     }
 
     pub(super) fn open_units(&self) -> i64 {
@@ -113,9 +115,9 @@ impl Journal {
 
     /// Nothing more is granted to this life. One that forked stays frozen.
     pub(super) fn supersede(&mut self) {
+        self.author.is_superseded = true;
         if self.state == IncarnationState::Active || self.is_suspended() {
             self.state = IncarnationState::Superseded;
-            self.author.is_superseded = true;
         }
     }
 }

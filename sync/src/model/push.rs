@@ -173,7 +173,7 @@ impl Ledger {
         let elders = self.journals.get(&life).map(|journal| journal.author.elders.clone()).unwrap_or_default();
         for (elder, marks) in touched.elders.into_iter().filter(|(elder, _)| elders.contains(elder)) {
             let Some(journal) = self.journals.get_mut(&elder) else { continue };
-            let told = marks.into_iter().filter(|mark| journal.has(*mark)).collect();
+            let told = marks.into_iter().filter(|mark| journal.has_decided(*mark)).collect();
             let allotments = std::mem::take(&mut journal.allotments);
             self.known.elders.insert(elder, Elder { told, allotments });
         }

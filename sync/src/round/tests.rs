@@ -2,17 +2,19 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use outpost_schema::{
     clock::{Hlc, Timestamp},
+    device::LifeReason,
     id::IncarnationId,
     journal::{Body, Entry, Hash, Mark},
 };
 use uuid::Uuid;
 
 use super::*;
-use crate::wire::{Born, LifeWanted, Page, Report, Standing};
+use crate::wire::{Born, LifeWanted, Page, Problem, Report, Standing};
 
-/// A till at which the same entry waits for ever, while its clock goes on.
+/// A till at which the same entry waits for ever, while its clock goes on. Its life may be over.
 struct Stuck {
     clock: AtomicI64,
+    is_over: bool,
 }
 
 impl Local for Stuck {
@@ -70,7 +72,8 @@ impl Local for Stuck {
     }
 
     fn life_wanted(&self) -> Result<Option<LifeWanted>, Self::Error> {
-        Ok(None)
+        let (incarnation_id, reason) = (IncarnationId(Uuid::max()), LifeReason::RolledBack);
+        Ok(self.is_over.then_some(LifeWanted { incarnation_id, reason, unsettled: vec![] }))
     }
 
     fn begin_life(&self, _: &Born) -> Result<(), Self::Error> {
@@ -78,9 +81,17 @@ impl Local for Stuck {
     }
 }
 
-/// Head office that takes every push for settled and stays where it is; it is asked so often and not more.
+/// Head office that takes every push for settled and stays where it is; it is asked so often and not more. To who
+/// asks for another life it says this.
 struct Unmoved {
     patience: AtomicI64,
+    of_lives: Problem,
+}
+
+impl Unmoved {
+    fn new(of_lives: Problem) -> Self {
+        Self { patience: AtomicI64::new(9), of_lives }
+    }
 }
 
 impl Remote for Unmoved {
@@ -94,10 +105,29 @@ impl Remote for Unmoved {
     async fn pull(&self, _: Standing, _: Option<&str>, _: u64) -> Result<Pulled, Trouble> {
         Err(Trouble::Cut("nothing was asked".to_owned()))
     }
+
+    async fn begin_life(&self, _: Standing, _: &LifeWanted) -> Result<Born, Trouble> {
+        Err(Trouble::Told(self.of_lives.clone()))
+    }
 }
 
 #[tokio::test]
 async fn what_was_settled_and_still_waits_is_not_sent_for_ever_though_the_clock_goes_on() {
-    let (till, office) = (Stuck { clock: AtomicI64::new(7) }, Unmoved { patience: AtomicI64::new(9) });
-    assert_eq!(run(&till, &office, 0).await, Err(Failure::NoAgreement));
+    let till = Stuck { clock: AtomicI64::new(7), is_over: false };
+    assert_eq!(run(&till, &Unmoved::new(not_spoken()), 0).await, Err(Failure::NoAgreement));
+}
+
+#[tokio::test]
+async fn a_till_whose_life_is_over_does_nothing_before_the_next_one_is_begun() {
+    let till = Stuck { clock: AtomicI64::new(7), is_over: true };
+    for code in ["unreadable", LIFE_TAKEN] {
+        let refused = Problem::new(code, "ask again");
+        assert_eq!(run(&till, &Unmoved::new(refused.clone()), 0).await, Err(Failure::Remote(Trouble::Told(refused))));
+    }
+}
+
+#[tokio::test]
+async fn at_a_head_office_that_knows_no_other_lives_it_goes_on_recording() {
+    let till = Stuck { clock: AtomicI64::new(7), is_over: true };
+    assert_eq!(run(&till, &Unmoved::new(not_spoken()), 0).await, Err(Failure::NoAgreement), "it went on to push");
 }

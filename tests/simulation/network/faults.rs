@@ -289,21 +289,12 @@ impl<D: Depth> Network<D> {
     async fn reborn(&mut self, till: usize) -> Check {
         let Some(number) = self.till(till).filter(|number| !self.stays_whole(*number)) else { return Ok(()) };
         self.calls(number).await?;
-        if self.something_waits(number) {
-            return Ok(());
-        }
         self.copy(till);
         self.does(number, &Act::Ask { product: self.products[0], units: 1 }).await?;
         self.calls(number).await?;
         self.put_back(till)?;
         self.calls(number).await?;
         self.calls(number).await
-    }
-
-    /// Whether something that was done at a till is not booked: it may wait for what others did, and then it is told by
-    /// nobody but the life that wrote it.
-    fn something_waits(&self, number: usize) -> bool {
-        self.spots[number].disk.iter().any(|op| !self.is_booked(&self.ledger.ops[*op]))
     }
 
     /// Goods come from another place, the till begins another life, and head office, put back, is told all again.
@@ -319,17 +310,12 @@ impl<D: Depth> Network<D> {
             self.does(number, &act).await?;
         }
         self.calls(number).await?;
-        if self.something_waits(number) {
-            return Ok(());
-        }
         self.reborn(till).await?;
         self.back_up().await?;
         self.office_put_back().await?;
         for _ in 0..3 {
             self.calls(number).await?;
         }
-        // The last copy of its disk is from before all that, and of no use any more.
-        self.spots[number].image = None;
         Ok(())
     }
 

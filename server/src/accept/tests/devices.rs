@@ -145,12 +145,7 @@ async fn begins_another_life_suspended(state: &str) {
     let sql = format!("update incarnations set state = '{state}' where incarnation_id = '{life}'");
     lent.shop.client.execute(&sql, &[]).await.unwrap();
     devices::suspend(&lent.shop.server, lent.node(), &signed(1)).await.unwrap();
-    let wanted = outpost_sync::wire::LifeWanted {
-        incarnation_id: outpost_schema::id::IncarnationId(Uuid::from_u128(77)),
-        reason: outpost_schema::device::LifeReason::RolledBack,
-        unsettled: vec![],
-    };
-    crate::lives::begin(&lent.shop.server, lent.till.caller(), lent.till.standing(), &wanted).await.unwrap();
+    lent.till.next_life(&lent.shop, outpost_schema::id::IncarnationId(Uuid::from_u128(77))).await;
     assert_eq!(lent.seen().await.state, IncarnationState::Suspended);
 }
 

@@ -1,8 +1,8 @@
 //! Ops that wait for what they lack, and are decided again when it arrives.
 
 use outpost_schema::{
-    id::UserId,
-    op::{Cancel, Customer, Op, StatusTold},
+    id::{IncarnationId, UserId},
+    op::{Cancel, Carried, Customer, Op, StatusTold},
     order::OrderStatus,
     verdict::{SetAside, Verdict},
 };
@@ -212,6 +212,36 @@ async fn more_than_one_transaction_of_them_are_all_looked_at() {
     retry_after_change(&shop.server).await.unwrap();
     assert_eq!(shop.count("ops where verdict = 'accepted'").await, 400);
     shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn what_a_life_told_in_vain_the_next_one_tells_in_vain_too_and_it_is_booked_once() {
+    // Whichever of the two is decided first: they are looked at in the order of their ids.
+    for (seed, next, state) in
+        [(39, 1, "active"), (40, u128::MAX, "active"), (41, 1, "frozen"), (42, u128::MAX, "frozen")]
+    {
+        let shop = Shop::open(seed).await;
+        let warehouse = shop.warehouse("Market").await;
+        let mut till = shop.till("Kiosk", warehouse, true).await;
+        let jam = shop.product_id();
+        let entry = till.sell(&[(jam, 2)]);
+        assert_eq!(till.push(&shop, std::slice::from_ref(&entry)).await, [lacks(&[jam.0])]);
+        let sql = format!("update incarnations set state = '{state}'");
+        shop.client.execute(&sql, &[]).await.unwrap();
+
+        let mut born = till.next_life(&shop, IncarnationId(Uuid::from_u128(next))).await;
+        let carried = Carried { incarnation_id: till.card.incarnation_id, entry };
+        let entries = [born.write(&Op::Carried(Box::new(carried)))];
+        assert_eq!(born.push(&shop, &entries).await, [lacks(&[jam.0])], "no image has it yet");
+        shop.keeps_its_laws().await;
+
+        shop.add_product(jam).await;
+        assert_eq!(verdict(&shop, &till, 1).await, "accepted");
+        assert_eq!(verdict(&shop, &born, 1).await, "accepted");
+        assert_eq!((shop.count("orders").await, shop.level(jam, warehouse).await.0), (1, -2));
+        assert!(!shop.concern_kinds().await.contains(&"set_aside".to_owned()));
+        shop.keeps_its_laws().await;
+    }
 }
 
 /// An entry of a kind that this version does not know.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use outpost_schema::{
     clock::{Hlc, Timestamp},
-    device::{Card, NodeKind},
-    id::{OrderId, OrderItemId, PaymentId, ProductId, UserId, WarehouseId},
+    device::{Card, LifeReason, NodeKind},
+    id::{IncarnationId, OrderId, OrderItemId, PaymentId, ProductId, UserId, WarehouseId},
     journal::{Entry, Mark},
     op::{Goods, Line, Op, Sale},
     order::{Fulfilment, Order, OrderItem, OrderStatus, Payment, PaymentStatus, Receipt, Tender},
@@ -15,7 +15,7 @@ use outpost_schema::{
     verdict::{Concern, Verdict},
     world::{Seeded, World as _},
 };
-use outpost_sync::wire::{Caller, Push, Pushed, Standing};
+use outpost_sync::wire::{Caller, LifeWanted, Push, Pushed, Standing};
 use tokio_postgres::Client;
 
 use crate::{
@@ -228,6 +228,14 @@ impl Till {
             home: self.card.warehouse_id,
             alias_of: None,
         }
+    }
+
+    /// Its device begins another life, with nothing in its journal.
+    pub(super) async fn next_life(&self, shop: &Shop, life: IncarnationId) -> Till {
+        let wanted = LifeWanted { incarnation_id: life, reason: LifeReason::RolledBack, unsettled: vec![] };
+        let born = crate::lives::begin(&shop.server, self.caller(), self.standing(), &wanted).await.unwrap();
+        let card = Card { incarnation_id: life, prefix: born.prefix, ..self.card.clone() };
+        Till::new(Arc::clone(&self.world), card)
     }
 
     /// Pushes; the answer is not heard.
