@@ -314,7 +314,7 @@ pub(crate) fn forget_verdicts(conn: &Connection, incarnation: IncarnationId, ack
     Ok(())
 }
 
-/// Notes the server's answer to an entry.
+/// Notes the server's answer to an entry. Of what a later life tells, that one's counts.
 pub(crate) fn note_verdict(
     conn: &Connection,
     incarnation: IncarnationId,
@@ -322,8 +322,11 @@ pub(crate) fn note_verdict(
     verdict: &Verdict,
 ) -> Result<(), Error> {
     let detail = serde_json::to_string(verdict).expect("our own types always encode into memory");
-    conn.prepare_cached("update journal set verdict = ?3, verdict_detail = ?4 where incarnation_id = ?1 and seq = ?2")?
-        .execute(params![incarnation, seq, verdict.word(), detail])?;
+    conn.prepare_cached(
+        "update journal set verdict = ?3, verdict_detail = ?4
+         where incarnation_id = ?1 and seq = ?2 and coalesce(verdict, '') <> 'carried'",
+    )?
+    .execute(params![incarnation, seq, verdict.word(), detail])?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use outpost_schema::{
     id::OrderId,
     order::{Fulfilment, OrderStatus},
 };
-use outpost_sync::{round::Anew, verify::Holder as _};
+use outpost_sync::{round::Anew, verify::Holder as _, wire::Born};
 
 use super::*;
 use crate::{
@@ -121,6 +121,33 @@ fn what_own_ops_did_and_promised_is_laid_over_an_older_image_to_the_unit() {
             &[],
             vec![product(TEA, "Tea", Some("2.50")), image(TEA, 20, 15), grant(TEA, 15)],
         );
+        assert_eq!(shop.level(TEA), level, "and has forgotten it again: {card:?}");
+    }
+}
+
+#[test]
+fn what_an_earlier_life_did_is_laid_over_an_older_image_too_while_its_entries_are_carried() {
+    for card in [card(), home(), physical()] {
+        let shop = Shop::new(&card);
+        shop.stock(TEA, 20, 15);
+        shop.sell(&[(TEA, 4)]).expect("sells");
+        shop.node.receive(&[line(TEA, 8)]).expect("a crate came");
+        shop.node.give_back(&[line(TEA, 1)]).expect("given back");
+        let level = shop.level(TEA);
+        shop.node.freeze().expect("notes");
+        let wanted = shop.node.life_wanted().expect("reads").expect("this one is over");
+        let (life, prefix) = (wanted.incarnation_id, "R2".to_owned());
+        shop.node.begin_life(&Born { incarnation_id: life, prefix, known: 0 }).expect("begins");
+        assert_eq!(shop.level(TEA), level);
+        let acked = |mark| vec![Acked { incarnation_id: life, mark, set_aside: vec![], archived: 0, over: false }];
+        let all = shop.page(acked(shop.node.standing().expect("reads").head), vec![image(TEA, 24, 5)]);
+        shop.node.apply(shop.node.cursor().expect("cursor").as_deref(), &all).expect("applies");
+        assert_eq!(shop.count("pending"), 0, "head office has all of it");
+
+        shop.node.start_anew(&other_epoch()).expect("notes");
+        shop.node.do_without_file().expect("notes");
+        let told = vec![product(TEA, "Tea", Some("2.50")), image(TEA, 20, 15), grant(TEA, 15)];
+        shop.node.apply(None, &shop.page(acked(Mark::START), told)).expect("applies and takes over");
         assert_eq!(shop.level(TEA), level, "and has forgotten it again: {card:?}");
     }
 }

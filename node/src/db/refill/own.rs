@@ -1,7 +1,7 @@
 //! What ops of this life did to stock rows, worked out once more: the images that contained them are replaced by
 //! ones that do not. The arithmetic is that of [`crate::goods`], run again from what the allotment was before.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use outpost_schema::{
     id::IncarnationId,
@@ -12,7 +12,10 @@ use outpost_schema::{
 use rusqlite::Connection;
 
 use crate::{
-    db::{identity::Identity, stock},
+    db::{
+        identity::Identity,
+        stock::{self, Place},
+    },
     error::Error,
 };
 
@@ -26,21 +29,26 @@ struct Done {
     promised: i64,
 }
 
-/// What each of these ops of the present life changed of each row; they come in the order of the journal.
+/// What each of these ops of the present life changed of each row; they come in the order of the journal. What it
+/// carries an earlier life did, from what that one was allotted.
 pub(super) fn changes(
     conn: &Connection,
     identity: &Identity,
     ops: &[(i64, Op)],
 ) -> Result<Vec<(i64, StockKey, Level)>, Error> {
-    let life = identity.incarnation_id();
     let mut done = Vec::new();
     for (seq, op) in ops {
-        let moved = stock::moved(conn, stock::Place { incarnation_id: life, seq: *seq })?;
-        done.extend(by(identity, op, &moved).into_iter().map(|(key, done)| (*seq, key, done)));
+        let Some((place, op)) = first_written(Place { incarnation_id: identity.incarnation_id(), seq: *seq }, op)
+        else {
+            continue;
+        };
+        let moved = stock::moved(conn, place)?;
+        let by = by(identity, &op, &moved).into_iter();
+        done.extend(by.map(|(key, done)| (*seq, (place.incarnation_id, key), done)));
     }
-    let mut before = before(conn, life, &done)?;
-    let changes = done.into_iter().map(|(seq, key, done)| {
-        let own = before.entry(key).or_default();
+    let mut before = before(conn, &done)?;
+    let changes = done.into_iter().map(|(seq, (life, key), done)| {
+        let own = before.entry((life, key)).or_default();
         let was = own.open();
         *own = own.consume(done.consumed).give_back(done.returned).receive(done.received);
         (seq, key, Level { balance: done.balance, promised: done.promised + own.open() - was })
@@ -48,18 +56,24 @@ pub(super) fn changes(
     Ok(changes.filter(|(.., change)| *change != Level::default()).collect())
 }
 
+/// An op as it was first written, and where; none that this program cannot read: it did nothing here.
+fn first_written(place: Place, op: &Op) -> Option<(Place, Cow<'_, Op>)> {
+    let Op::Carried(carried) = op else { return Some((place, Cow::Borrowed(op))) };
+    let place = Place { incarnation_id: carried.incarnation_id, seq: carried.entry.seq };
+    Some((place, Cow::Owned(carried.op().ok()?)))
+}
+
 /// The allotments of these rows without what was done since.
 fn before(
     conn: &Connection,
-    life: IncarnationId,
-    done: &[(i64, StockKey, Done)],
-) -> Result<BTreeMap<StockKey, Allotment>, Error> {
+    done: &[(i64, (IncarnationId, StockKey), Done)],
+) -> Result<BTreeMap<(IncarnationId, StockKey), Allotment>, Error> {
     let mut before = BTreeMap::new();
-    for (_, key, done) in done {
-        if !before.contains_key(key) {
-            before.insert(*key, stock::allotment(conn, life, *key)?);
+    for (_, at @ (life, key), done) in done {
+        if !before.contains_key(at) {
+            before.insert(*at, stock::allotment(conn, *life, *key)?);
         }
-        before.entry(*key).and_modify(|own| {
+        before.entry(*at).and_modify(|own| {
             own.consumed -= done.consumed;
             own.returned -= done.returned;
             own.received -= done.received;

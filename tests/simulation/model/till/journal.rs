@@ -122,9 +122,10 @@ impl Journal {
         last.map_or(0, |written| written.entry.seq)
     }
 
+    /// Notes an answer. Of what a later life tells, that one's counts.
     pub(super) fn answer(&mut self, seq: i64, verdict: &Verdict) {
         let place = self.place(seq);
-        if let Some(written) = self.entries.get_mut(place) {
+        if let Some(written) = self.entries.get_mut(place).filter(|written| written.answer != Some(Answer::Carried)) {
             written.answer = Some(Answer::Told(verdict.clone()));
         }
     }
@@ -156,9 +157,16 @@ impl Journal {
     }
 
     /// The entries after a seq that no later life has carried.
-    pub(super) fn untold(&self, seq: i64) -> impl Iterator<Item = &Entry> {
-        let untold = self.after(seq).iter().filter(|written| written.answer != Some(Answer::Carried));
-        untold.map(|written| &written.entry)
+    pub(super) fn untold(&self, seq: i64) -> impl Iterator<Item = &Written> {
+        self.after(seq).iter().filter(|written| written.answer != Some(Answer::Carried))
+    }
+
+    /// Notes what an entry did to stock rows.
+    pub(super) fn change(&mut self, seq: Option<i64>, changed: Vec<(StockKey, Level)>) {
+        let place = seq.map(|seq| self.place(seq));
+        if let Some(written) = place.and_then(|place| self.entries.get_mut(place)) {
+            written.changed = changed;
+        }
     }
 
     /// The hashes after a seq.

@@ -16,7 +16,7 @@ use outpost_sync::{
 
 use super::{
     Dark, ModelTill,
-    journal::op_of,
+    journal::{Written, op_of},
     tables::{State, Tables, Told},
 };
 
@@ -220,11 +220,13 @@ impl Tables {
     /// Carries what an earlier life wrote after `known_to` and no later one has carried.
     fn carry(&mut self, elder: IncarnationId, known_to: i64, world: &Seeded) {
         let Some(journal) = self.former.get_mut(&elder) else { return };
-        let carried: Vec<Entry> = journal.untold(known_to).cloned().collect();
+        let carried: Vec<Written> = journal.untold(known_to).cloned().collect();
         journal.note_carried(known_to);
-        for entry in carried {
+        for Written { entry, changed, .. } in carried {
             let old = entry.seq;
             let seq = wrapped(elder, entry).map(|op| self.append(&op, &[], world).seq);
+            // It is laid over already, under its first name; and under this one, if that has to be done anew.
+            self.own.change(seq, changed);
             self.carry_over((elder, old), seq);
         }
         self.append(&Op::LifeEnded(LifeEnded { incarnation_id: elder }), &[], world);
