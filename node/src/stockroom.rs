@@ -19,8 +19,9 @@ use outpost_schema::{
 pub use self::answers::Scarce;
 pub(crate) use self::answers::Shortages;
 use crate::{
+    countings::NotCounted,
     db::{
-        catalogue, heard, orders, outbox, pending_ops,
+        catalogue, heard, inbox, orders, outbox, pending_ops,
         stock::{self, Place},
     },
     error::{Error, Refused},
@@ -92,8 +93,8 @@ impl Node {
     /// and was done before is then in the book once.
     ///
     /// # Errors
-    /// `product_twice`, `amount_out_of_range`, `too_many_lines` for more marks than a cut may name, and those of
-    /// [`Node::take_in`].
+    /// `product_twice`, `amount_out_of_range`, `too_many_lines` for more marks than a cut may name, `not_heard` at a home
+    /// whose book was not heard yet, and those of [`Node::take_in`].
     pub fn count_as(&self, seen: &[Seen], counting: &Counting) -> Result<Vec<CountLine>, Error> {
         self.write(Work::Count, |writing| writing.count(seen, counting))
     }
@@ -196,7 +197,14 @@ impl Writing<'_> {
         self.note_moved(&op(goods), effects)
     }
 
+    /// At its home the difference to this device's book is booked, so there must be one.
+    pub(crate) fn has_heard_the_book(&self) -> Result<(), Error> {
+        let is_unheard = self.identity.card.is_home && inbox::position(self.conn())?.level_at.is_none();
+        if is_unheard { Err(NotCounted::NotHeard.into()) } else { Ok(()) }
+    }
+
     fn count(&mut self, seen: &[Seen], counting: &Counting) -> Result<Vec<CountLine>, Error> {
+        self.has_heard_the_book()?;
         let mut effects = Effects::default();
         let (mut lines, mut products) = (Vec::with_capacity(seen.len()), BTreeSet::new());
         for (&Seen { product_id, counted }, number) in seen.iter().zip(0..) {

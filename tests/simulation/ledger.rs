@@ -201,6 +201,8 @@ pub struct Ledger {
     pub written: BTreeMap<(IncarnationId, StockKey), Written>,
     /// Devices from which something was taken.
     pub taken_from: BTreeSet<NodeId>,
+    /// Devices that were closed because they were lost.
+    pub closed_as_lost: BTreeSet<NodeId>,
     /// Concerns that something that happened explains.
     pub explained: BTreeSet<ConcernKind>,
 }

@@ -227,7 +227,7 @@ impl<D: Depth> Network<D> {
             clock_was_set: false,
             going: None,
             is_told_off: false,
-            closing: None,
+            closings: Vec::new(),
             life,
             shown,
             open,

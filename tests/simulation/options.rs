@@ -79,8 +79,11 @@ pub enum Sort {
     Retire,
     Move,
     Reborn,
+    UndoneTwice,
+    ComesLate,
     Interlude,
     ToldAgain,
+    RetireLost,
 }
 
 /// Each sort with how many in a hundred seeds have it, and how often it then happens beside the others.
@@ -140,9 +143,9 @@ const SORTS: [(Sort, usize, usize); 51] = [
 ];
 
 /// Sorts that came later, each drawn apart by its own name, so that the days of seeds without it stay what they were.
-const LATER: [(Sort, usize, usize); 16] = [
+const LATER: [(Sort, usize, usize); 19] = [
     (Sort::Expect, 50, 25),
-    (Sort::CloseDelivery, 30, 8),
+    (Sort::CloseDelivery, 40, 40),
     (Sort::ReceiveOf, 60, 80),
     (Sort::UndoReceipt, 50, 80),
     (Sort::GiveUpTransfer, 60, 40),
@@ -151,12 +154,15 @@ const LATER: [(Sort, usize, usize); 16] = [
     (Sort::Order, 30, 40),
     (Sort::Confirm, 40, 25),
     (Sort::Settle, 40, 40),
-    (Sort::SettleAgain, 30, 15),
+    (Sort::SettleAgain, 30, 60),
     (Sort::Interlude, 15, 10),
     (Sort::Retire, 20, 10),
     (Sort::Move, 25, 15),
     (Sort::Reborn, 15, 25),
+    (Sort::UndoneTwice, 10, 10),
+    (Sort::ComesLate, 10, 10),
     (Sort::ToldAgain, 8, 8),
+    (Sort::RetireLost, 15, 6),
 ];
 
 /// How large a day may be.

@@ -143,6 +143,8 @@ pub enum Chore {
     CloseDelivery { delivery: Nth },
     /// Gives up what is on the road of a transfer.
     GiveUpTransfer { transfer: Nth },
+    /// Gives up what is on the road to a till, of a transfer that is said to be complete there; and then the rest comes.
+    ComesLate { till: Nth },
     /// Lays down what happens beyond the allotment of a product at one sort of device or at all; or takes that back.
     Policy { product: Nth, kind: Option<NodeKind>, policy: Option<SalePolicy> },
     /// Keeps so many units of each row back for orders at the place of a till, or everywhere; or as everywhere.
@@ -153,10 +155,13 @@ pub enum Chore {
     Settle { concern: Nth, way: Nth, names_act: bool },
     /// The answer to a settlement was lost, so it is asked for again.
     SettleAgain { settlement: Nth },
-    /// Sends the device of a till to the place of another one; people do at it what it is told to do first.
+    /// Sends the device of a till to another place, which is its home if nobody else is there; people do at it what it
+    /// is told to do first.
     Move { till: Nth, to: Nth },
     /// Closes the device of a till for good; people do at it what it is told to do first.
     Retire { till: Nth },
+    /// Writes off what the device of a till could sell, and closes it: it is lost for good, as far as anybody knows.
+    RetireLost { till: Nth },
 }
 
 /// What goes wrong.
@@ -172,6 +177,8 @@ pub enum Fault {
     PutBack { till: Nth },
     /// A till is put back to how it was before its last call, and calls: it begins another life.
     Reborn { till: Nth },
+    /// A receipt is taken back at a till, which is then put back, and once more.
+    UndoneTwice { till: Nth },
     /// Goods come to a till, it begins another life, and head office is put back to a backup of then: the till tells all
     /// again.
     ToldAgain { till: Nth },
@@ -339,9 +346,9 @@ pub enum Deed {
     /// See [`Chore::Settle`].
     Settle(SettleDeed),
     /// See [`Chore::Move`].
-    Move { node: NodeId, to: WarehouseId },
-    /// See [`Chore::Retire`].
-    Retire { node: NodeId },
+    Move { node: NodeId, to: WarehouseId, is_home: bool },
+    /// See [`Chore::Retire`] and [`Chore::RetireLost`].
+    Retire { node: NodeId, is_lost: bool },
     /// A device, or a life of its journal, that a restored server forgot is taken back.
     Readmit { card: Box<Card> },
 }

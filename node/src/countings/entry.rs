@@ -62,7 +62,8 @@ impl Node {
     /// # Errors
     /// `product_taken` while another counting of this device has the product,
     /// `counted_already` unless it is said again, `counted_by_other`, `same_person` for a second count unless nobody else
-    /// is there, `under_review`, `unknown_bin`, `unknown_product`, `amount_out_of_range`, `no_lines`, those of
+    /// is there, `under_review`, `unknown_bin`, `unknown_product`, `amount_out_of_range`, `no_lines`, `not_heard` at a home
+    /// whose book was not heard yet, those of
     /// [`Node::begin_bin`], or what the disk says.
     pub fn count_in(&self, number: CountingNumber, typed: &Typed) -> Result<Counting, Error> {
         self.write(Work::Counting, |writing| writing.count_in(number, typed))
@@ -107,6 +108,7 @@ impl Writing<'_> {
 
     fn at_bin(&self, number: CountingNumber, at: &At) -> Result<(Stored, String, String, Moment), Error> {
         let stored = self.under_way(number)?;
+        self.has_heard_the_book()?;
         let (bin, person) = (bin_named(&at.bin)?, person_named(&at.person)?);
         if countings::holder(self.conn(), &bin)? != Some(number) {
             return Err(NotCounted::UnknownBin { bin }.into());

@@ -24,6 +24,11 @@ pub enum NotCounted {
     /// The device has gone to another place since.
     #[error("this counting is of the place where this device stood before; cancel it and open another one here")]
     Elsewhere,
+    /// Only this device sells here, and it does not know yet what is there by the book.
+    #[error(
+        "this device has not heard yet what the book of this place says, so no count could be compared with it; outpost-node round, and then this again"
+    )]
+    NotHeard,
     /// The bin belongs to another counting.
     #[error("bin {bin} is being counted in counting {counting}; count it there, or approve or cancel that one first")]
     BinTaken {
@@ -140,6 +145,7 @@ impl NotCounted {
             Self::Unknown { .. } => "unknown_counting",
             Self::Over { .. } => "counting_over",
             Self::Elsewhere => "counting_elsewhere",
+            Self::NotHeard => "not_heard",
             Self::BinTaken { .. } => "bin_taken",
             Self::ProductTaken { .. } => "product_taken",
             Self::UnknownBin { .. } => "unknown_bin",
@@ -161,6 +167,7 @@ impl NotCounted {
             Self::Unknown { .. } | Self::UnknownBin { .. } | Self::NotInIt { .. } => true,
             Self::Over { .. }
             | Self::Elsewhere
+            | Self::NotHeard
             | Self::BinTaken { .. }
             | Self::ProductTaken { .. }
             | Self::UnderReview

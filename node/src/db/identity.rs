@@ -202,7 +202,8 @@ fn move_to(conn: &Connection, identity: &Identity, card: &Card) -> Result<Vec<Ca
     }
     let life = identity.incarnation_id();
     let waiting = journal::unbooked(conn, life)? + carts::waiting(conn)?;
-    let open = stock::open_units(conn, life)?;
+    // What it was granted where it goes it has there.
+    let open = stock::open_units_beside(conn, life, warehouse_id)?;
     // Whoever gave the card has heard it.
     if (Leaving { open, waiting, is_unheard: false }).keeps_it_here().is_some() {
         return Err(Refused::NotLeft { waiting, open }.into());
@@ -211,7 +212,7 @@ fn move_to(conn: &Connection, identity: &Identity, card: &Card) -> Result<Vec<Ca
         "update identity set warehouse_id = ?1, is_home = ?2, policy = ?3, name = ?4, server = ?5",
         params![card.warehouse_id, card.is_home, card.policy, card.name, card.server],
     )?;
-    inbox::start_anew(conn)?;
+    inbox::start_elsewhere(conn)?;
     carts::leave_behind(conn, card.warehouse_id)
 }
 

@@ -67,6 +67,12 @@ pub(crate) fn start_anew(conn: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
+/// The same at another place, of which nothing is known here yet.
+pub(crate) fn start_elsewhere(conn: &Connection) -> Result<(), Error> {
+    conn.execute("update feed_position set cursor = null, level_at = null, heard_at = null", [])?;
+    Ok(())
+}
+
 /// Aggregates that are applied before it is asked whether somebody waits: they take a few milliseconds,
 /// so a sale waits for no longer than that, and pages that nobody waits for take one commit.
 const PART: usize = 50;

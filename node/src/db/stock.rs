@@ -66,6 +66,19 @@ pub(crate) fn open_units(conn: &Connection, incarnation: IncarnationId) -> Resul
     Ok(statement.query_row([incarnation], |row| row.get(0))?)
 }
 
+/// The same of everything that does not lie at this place.
+pub(crate) fn open_units_beside(
+    conn: &Connection,
+    incarnation: IncarnationId,
+    place: WarehouseId,
+) -> Result<i64, Error> {
+    let mut statement = conn.prepare_cached(
+        "select coalesce(sum(max(0, granted + received - consumed - returned - reclaimed)), 0) from allotments
+         where incarnation_id = ?1 and warehouse_id <> ?2",
+    )?;
+    Ok(statement.query_row(params![incarnation, place], |row| row.get(0))?)
+}
+
 /// What an incarnation may sell without asking at a place, product by product.
 pub(crate) fn open_rows(
     conn: &Connection,

@@ -352,3 +352,18 @@ fn those_who_count_are_not_told_what_should_be_there() {
         assert_eq!(told().judged.is_some(), !blind);
     }
 }
+
+#[test]
+fn at_a_home_nobody_counts_before_the_device_has_heard_what_the_book_says_there() {
+    const ELSEWHERE: WarehouseId = WarehouseId(Uuid::from_u128(77));
+    let shop = Shop::new(&card());
+    shop.node.join(&Card { warehouse_id: ELSEWHERE, is_home: true, ..card() }).expect("it moves");
+    open(&shop, &["A1"], STRICT).expect("opens");
+    let refused = shop.node.count_in(FIRST, &typed("A1", "Ada", &[(TEA, 5)])).expect_err("what is five beside?");
+    assert_eq!(refused.code(), "not_heard");
+    assert_eq!(scan(&shop, "A1", "Ada", TEA).expect_err("the same").code(), "not_heard");
+    let seen = [Seen { product_id: TEA, counted: 5 }];
+    assert_eq!(shop.node.count(&seen).expect_err("and said at once").code(), "not_heard");
+    shop.node.apply(None, &shop.page(Vec::new(), Vec::new())).expect("applies");
+    see(&shop, "A1", "Ada", &[(TEA, 5)]);
+}

@@ -89,6 +89,31 @@ fn a_device_that_is_to_be_retired_gives_everything_back_and_closes_its_journal()
 }
 
 #[test]
+fn what_a_device_was_granted_where_it_goes_does_not_keep_it() {
+    let shop = Shop::new(&card());
+    let there = Card { warehouse_id: ELSEWHERE, is_home: true, policy: SalePolicy::Physical, ..card() };
+    let granted = |warehouse_id, granted| {
+        let (reclaimed, full, keep) = (0, 0, None);
+        Aggregate::Allotment(Granted {
+            incarnation_id: LIFE,
+            product_id: TEA,
+            warehouse_id,
+            granted,
+            reclaimed,
+            full,
+            keep,
+        })
+    };
+    // It called between being sent there and being given the card.
+    shop.tell(vec![granted(ELSEWHERE, 9), granted(HERE, 1)]);
+    assert_eq!(shop.node.join(&there).expect_err("one is open here").code(), "not_left");
+    let shop = Shop::new(&card());
+    shop.tell(vec![granted(ELSEWHERE, 9)]);
+    shop.node.join(&there).expect("it moves");
+    shop.sell(&[(TEA, 9)]).expect("it has them there");
+}
+
+#[test]
 fn a_device_moves_with_the_card_of_another_place_once_nothing_is_left_behind() {
     let shop = Shop::new(&card());
     shop.stock(TEA, 10, 4);

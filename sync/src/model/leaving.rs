@@ -14,11 +14,12 @@ use crate::wire::Problem;
 
 impl Ledger {
     /// The device is closed once it has told all and given all back; as long as something is missing it is suspended.
-    pub(super) fn retire(&mut self, node_id: NodeId) -> Result<(), Problem> {
+    /// One that is lost will never say that it has told all.
+    pub(super) fn retire(&mut self, node_id: NodeId, is_lost: bool) -> Result<(), Problem> {
         self.is_in_use(node_id)?;
         self.suspend(node_id);
         let is_closed = self.lives(node_id).max_by_key(|journal| journal.number).is_some_and(|newest| newest.is_closed);
-        self.leaving(node_id).keeps_it_open(is_closed, false).map_or(Ok(()), |missing| Err(problem(missing)))?;
+        self.leaving(node_id).keeps_it_open(is_closed, is_lost).map_or(Ok(()), |missing| Err(problem(missing)))?;
         let (kind, subject) = (ConcernKind::Suspended, node_id.to_string());
         let detail = json!({ "node": node_id, "retired": true });
         self.open_concerns(vec![Raised { kind, subject: subject.clone(), detail, scope: node_id.0, seq: None }]);
@@ -34,16 +35,21 @@ impl Ledger {
         Ok(())
     }
 
-    /// The device goes on at another place, once it has given all back; if it was suspended it is so no longer.
-    pub(super) fn relocate(&mut self, node_id: NodeId, to: WarehouseId) -> Result<(), Problem> {
+    /// The device goes on at another place, perhaps as its home, once it has given all back; if it was suspended it is
+    /// so no longer.
+    pub(super) fn relocate(&mut self, node_id: NodeId, to: WarehouseId, is_home: bool) -> Result<(), Problem> {
         self.is_in_use(node_id)?;
         self.leaving(node_id).keeps_it_here().map_or(Ok(()), |missing| Err(problem(missing)))?;
+        if is_home && *self.homes.entry(to).or_insert(node_id) != node_id {
+            return Err(Problem::new("home_taken", "another device sells from there alone"));
+        }
         for journal in self.journals.values_mut().filter(|journal| journal.author.node_id == node_id) {
             let author = &mut journal.author;
             author.former.extend(std::mem::take(&mut author.warehouses));
             author.former.remove(&to);
             author.warehouses = author.former.iter().copied().chain([to]).collect();
             author.homes.retain(|home| *home == to);
+            author.homes.extend(is_home.then_some(to));
         }
         self.homes.retain(|home, owner| *owner != node_id || *home == to);
         self.resume(node_id);

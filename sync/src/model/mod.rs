@@ -173,20 +173,21 @@ impl Model {
         Ok(())
     }
 
-    /// Lets a device go on at another place, once it has given all back.
+    /// Lets a device go on at another place, perhaps as its home, once it has given all back.
     ///
     /// # Errors
-    /// `retired`, `unheard`, `still_open`, `ops_wait`.
-    pub fn relocate(&self, node_id: NodeId, to: WarehouseId) -> Result<(), Problem> {
-        self.lock().relocate(node_id, to)
+    /// `retired`, `unheard`, `still_open`, `ops_wait`, `home_taken`.
+    pub fn relocate(&self, node_id: NodeId, to: WarehouseId, is_home: bool) -> Result<(), Problem> {
+        self.lock().relocate(node_id, to, is_home)
     }
 
-    /// Closes a device for good, once it has told all and given all back; until then it is suspended.
+    /// Closes a device for good, once it has told all and given all back; until then it is suspended. One that is lost
+    /// need not have told.
     ///
     /// # Errors
     /// `retired`, `unheard`, `still_open`, `ops_wait`, `not_closed`.
-    pub fn retire(&self, node_id: NodeId) -> Result<(), Problem> {
-        self.lock().retire(node_id)
+    pub fn retire(&self, node_id: NodeId, is_lost: bool) -> Result<(), Problem> {
+        self.lock().retire(node_id, is_lost)
     }
 
     /// Books what a device could sell as lost, and suspends it.

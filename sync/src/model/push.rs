@@ -140,10 +140,11 @@ impl Ledger {
             self.journals.entry(elder).and_modify(|journal| journal.allotments = known.allotments);
         }
         self.keep(life, &mut settled);
+        // What ops say of a row that was short is looked at again once more or less of it is promised.
+        let short: Vec<_> = settled.levels.iter().filter(|key| self.is_short(**key)).copied().collect();
         moved.extend(self.end_lives(life, &settled.ended));
         let touched: BTreeSet<_> = settled.levels.union(&moved).copied().collect();
-        // What ops say of a row that was short is looked at again once more or less of it is promised.
-        moved.extend(touched.iter().filter(|key| self.is_short(**key)));
+        moved.extend(short);
         for key in touched {
             self.withdraw(key);
             self.top_up(key);

@@ -193,8 +193,8 @@ impl Office for ModelOffice {
             }
             Deed::Suspend { node } => answer(model.suspend(*node)),
             Deed::Resume { node } => answer(model.resume(*node)),
-            Deed::Move { node, to } => answer(model.relocate(*node, *to)),
-            Deed::Retire { node } => answer(model.retire(*node)),
+            Deed::Move { node, to, is_home } => answer(model.relocate(*node, *to, *is_home)),
+            Deed::Retire { node, is_lost } => answer(model.retire(*node, *is_lost)),
             Deed::WriteOff { node } => {
                 model.write_off(*node);
                 Answer::Done

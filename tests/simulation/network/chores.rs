@@ -36,9 +36,11 @@ impl<D: Depth> Network<D> {
             Chore::WriteOff { till } => return self.take_away(self.node(*till), true).await,
             Chore::Move { till, to } => return self.relocate(*till, *to).await,
             Chore::Retire { till } => return self.retire(*till).await,
+            Chore::RetireLost { till } => return self.retire_lost(*till).await,
             Chore::Reclaim { till } => return self.take_away(self.node(*till), false).await,
             Chore::Expect { till, lines } => return self.expect_delivery(*till, lines).await,
             Chore::GiveUpTransfer { transfer } => return self.give_up_transfer(*transfer).await,
+            Chore::ComesLate { till } => return self.comes_late(*till).await,
             Chore::CloseDelivery { delivery } => return self.close_delivery(*delivery).await,
             Chore::Policy { product, kind, policy } => self.lays_down(*product, *kind, *policy),
             Chore::KeepBack { till, units } => self.keeps_back(*till, *units),
@@ -88,7 +90,7 @@ impl<D: Depth> Network<D> {
     }
 
     /// The device of a till, whether it is still there or not.
-    fn node(&self, nth: usize) -> NodeId {
+    pub(super) fn node(&self, nth: usize) -> NodeId {
         self.spots[nth % self.spots.len()].card.node_id
     }
 
@@ -102,7 +104,7 @@ impl<D: Depth> Network<D> {
     }
 
     /// What a device could sell is written off, or others get it: in that case so many are promised twice at most.
-    async fn take_away(&mut self, node: NodeId, is_lost: bool) -> Check {
+    pub(super) async fn take_away(&mut self, node: NodeId, is_lost: bool) -> Check {
         let before = self.office.book().await;
         // Nobody gives up a device that is still to be heard: it may hold more than head office knows.
         if before.is_recovering {

@@ -69,22 +69,30 @@ impl<D: Depth> Network<D> {
     }
 
     pub(super) async fn close_delivery(&mut self, nth: usize) -> Check {
-        let Some(delivery) = self.some_delivery(nth, |_| true) else { return Ok(()) };
+        // Rather one of which more came than head office heard.
+        let late = self.some_delivery(nth, |delivery, _| self.is_receipt_untold(delivery));
+        let Some(delivery) = late.or_else(|| self.some_delivery(nth, |_, _| true)) else { return Ok(()) };
         self.deed(&Deed::CloseDelivery { delivery }).await?;
         self.deliveries.expected.entry(delivery).and_modify(|known| known.is_closed = true);
         self.look_at_the_book().await
     }
 
     /// One of the deliveries that head office knows.
-    fn some_delivery(&self, nth: usize, is_meant: impl Fn(&Expected) -> bool) -> Option<DeliveryId> {
-        let known: Vec<_> = self.deliveries.expected.iter().filter(|(_, known)| is_meant(known)).collect();
+    fn some_delivery(&self, nth: usize, is_meant: impl Fn(DeliveryId, &Expected) -> bool) -> Option<DeliveryId> {
+        let known = self.deliveries.expected.iter();
+        let known: Vec<_> = known.filter(|(delivery, known)| is_meant(**delivery, known)).collect();
         known.get(nth % known.len().max(1)).map(|(delivery, _)| **delivery)
+    }
+
+    fn is_receipt_untold(&self, delivery: DeliveryId) -> bool {
+        let is_untold = |op: &usize| !self.is_told(&self.ledger.ops[*op]);
+        self.deliveries.receipts.iter().any(|(op, taken)| taken.of == Some(delivery) && is_untold(op))
     }
 
     /// Goods came of a delivery that is expected at this till's place, those that were expected or others.
     pub(super) fn receive_of(&self, number: usize, nth: usize, product: usize, units: i64) -> Option<Act> {
         let here = self.spots[number].card.warehouse_id;
-        let delivery = self.some_delivery(nth, |known| known.at == here)?;
+        let delivery = self.some_delivery(nth, |_, known| known.at == here)?;
         Some(Act::ReceiveOf { delivery, product: self.product(product), units })
     }
 

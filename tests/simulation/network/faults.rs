@@ -31,6 +31,7 @@ impl<D: Depth> Network<D> {
             Fault::PutBack { till } => self.put_back(*till),
             Fault::ToldAgain { till } => self.told_again(*till).await,
             Fault::Reborn { till } => self.reborn(*till).await,
+            Fault::UndoneTwice { till } => self.undone_twice(*till).await,
             Fault::Clone { till } => self.double(*till),
             Fault::Destroy { till } => {
                 self.destroy(*till);
@@ -229,7 +230,7 @@ impl<D: Depth> Network<D> {
                 lines.for_each(|(_, line)| line.is_lost = true);
             }
             Act::Cancel { order } => _ = self.ledger.owed.entry(*order).and_modify(|owed| owed.asks.push(op)),
-            Act::Leave => self.spots[number].closing = Some(op),
+            Act::Leave => self.spots[number].closings.push(op),
             Act::Customer { .. } => _ = self.ledger.explained.insert(ConcernKind::EmailTaken),
             Act::Dispatch { .. } => {
                 // It left, and nobody knows under which code: it never comes.
@@ -297,12 +298,26 @@ impl<D: Depth> Network<D> {
         self.calls(number).await
     }
 
+    /// Somebody takes the last receipt back at a till, which is then put back to before that; and somebody does so again.
+    async fn undone_twice(&mut self, till: usize) -> Check {
+        let Some(number) = self.till(till).filter(|number| !self.stays_whole(*number)) else { return Ok(()) };
+        self.calls(number).await?;
+        self.copy(till);
+        if let Some(act) = self.undo_receipt(number) {
+            self.does(number, &act).await?;
+        }
+        self.calls(number).await?;
+        self.put_back(till)?;
+        if let Some(act) = self.undo_receipt(number) {
+            self.does(number, &act).await?;
+        }
+        self.calls(number).await
+    }
+
     /// Goods come from another place, the till begins another life, and head office, put back, is told all again.
     async fn told_again(&mut self, till: usize) -> Check {
         let Some(number) = self.till(till) else { return Ok(()) };
-        let here = self.spots[number].card.warehouse_id;
-        let sends = |other: &usize| self.spots[*other].card.warehouse_id != here && !self.is_retired(*other);
-        let sender = (0..self.spots.len()).filter(sends).find_map(|other| self.till(other));
+        let sender = self.some_sender_to(number);
         if let Some((sender, act)) = sender.and_then(|other| Some((other, self.dispatch(other, till, 1, number)?))) {
             self.does(sender, &act).await?;
         }

@@ -1,5 +1,7 @@
 //! Devices that leave in good order: for good, or for another place.
 
+use std::collections::BTreeSet;
+
 use outpost_schema::{
     device::Card,
     id::{IncarnationId, WarehouseId},
@@ -20,16 +22,22 @@ use crate::{
 const MISSING: [&str; 4] = ["unheard", "still_open", "ops_wait", "not_closed"];
 
 impl<D: Depth> Network<D> {
-    /// Whether this till is closed for good; of two devices with one journal nobody knows which one it was.
+    /// Whether this till is closed for good; of two devices with one journal nobody knows which one it was, and one
+    /// that was lost may turn up.
     pub(super) fn is_retired(&self, number: usize) -> bool {
         let spot = &self.spots[number];
-        self.book.retired.contains(&spot.card.node_id) && !spot.was_doubtful
+        self.is_closed(number) && !spot.was_doubtful && !self.ledger.closed_as_lost.contains(&spot.card.node_id)
+    }
+
+    /// Whether it is closed as head office has it.
+    fn is_closed(&self, number: usize) -> bool {
+        self.book.retired.contains(&self.spots[number].card.node_id)
     }
 
     /// Somebody at head office closes a device. What it is told to do first people do, as far as its line lets them.
     pub(super) async fn retire(&mut self, till: usize) -> Check {
         let Some(number) = self.till(till) else { return Ok(()) };
-        if self.spots[number].was_doubtful || self.is_retired(number) {
+        if self.spots[number].was_doubtful || self.is_closed(number) {
             return Ok(());
         }
         self.ledger.explained.insert(ConcernKind::Suspended);
@@ -54,17 +62,44 @@ impl<D: Depth> Network<D> {
         self.wake_the_dark().await
     }
 
+    /// Somebody at head office closes a device that is lost for good. It may turn up all the same, and what it then
+    /// tells is booked as what any device tells late. Not that of a home: whoever moves in there sells beside it.
+    pub(super) async fn retire_lost(&mut self, till: usize) -> Check {
+        let node = self.node(till);
+        self.look_at_the_book().await?;
+        let is_of_a_home = self.spots.iter().any(|spot| spot.card.node_id == node && spot.card.is_home);
+        if is_of_a_home || self.book.is_recovering || self.book.retired.contains(&node) {
+            return Ok(());
+        }
+        self.take_away(node, true).await?;
+        self.ledger.explained.insert(ConcernKind::Suspended);
+        if self.is_let_go(&Deed::Retire { node, is_lost: true }).await? {
+            self.tally.retired += 1;
+            self.ledger.closed_as_lost.insert(node);
+        }
+        Ok(())
+    }
+
     async fn is_now_retired(&mut self, number: usize) -> Check<bool> {
         let node = self.spots[number].card.node_id;
-        let answer = self.office.act(&Deed::Retire { node }).await;
+        let is_retired = self.is_let_go(&Deed::Retire { node, is_lost: false }).await?;
+        if is_retired {
+            self.has_told_all(number)?;
+        }
+        Ok(is_retired)
+    }
+
+    /// Whether head office lets a device go, or says what is missing.
+    async fn is_let_go(&mut self, deed: &Deed) -> Check<bool> {
+        let answer = self.office.act(deed).await;
         self.look_at_the_book().await?;
         match answer {
-            Answer::Done => self.has_told_all(number).map(|()| true),
+            Answer::Done => Ok(true),
             Answer::Refused(code) if MISSING.contains(&code.as_str()) => {
                 self.tell(|| format!("    refused: {code}"));
                 Ok(false)
             }
-            Answer::Refused(code) => Err(format!("head office could not retire a device: {code}")),
+            Answer::Refused(code) => Err(format!("head office could not do {deed:?}: {code}")),
         }
     }
 
@@ -74,7 +109,9 @@ impl<D: Depth> Network<D> {
         // Nobody puts a device back that is in a drawer.
         self.spots[number].image = None;
         let spot = &self.spots[number];
-        let before = |op: &&usize| spot.closing.is_none_or(|closing| **op <= closing);
+        // What was done after the journal was closed, as far as head office has it, comes late.
+        let told = spot.closings.iter().rev().find(|closing| self.is_told(&self.ledger.ops[**closing]));
+        let before = |op: &&usize| told.is_none_or(|closing| *op <= closing);
         let untold = |op: &&Happened| !self.is_told(op) && !op.may_be_lost;
         if let Some(op) = spot.disk.iter().filter(before).map(|op| &self.ledger.ops[*op]).find(untold) {
             return Err(format!("{} is closed for good, and nobody was told of {op:?}", spot.card.name));
@@ -83,14 +120,15 @@ impl<D: Depth> Network<D> {
         open.map_or(Ok(()), |open| Err(format!("{} is closed for good, and has {open:?}", spot.card.name)))
     }
 
-    /// Somebody at head office sends a device to a place from which others sell too. What it is told to do first people do.
+    /// Somebody at head office sends a device to a place where nobody is, or from which others sell too. What it is
+    /// told to do first people do.
     pub(super) async fn relocate(&mut self, till: usize, to: usize) -> Check {
         let Some(number) = self.till(till) else { return Ok(()) };
-        let to = self.spots[to % self.spots.len()].card.warehouse_id;
+        let to = self.some_place(to);
         let is_home = |spot: &super::Spot<D>| spot.card.is_home && spot.card.warehouse_id == to;
         let spot = &self.spots[number];
         let stays = spot.card.warehouse_id == to || spot.was_doubtful || spot.going.is_some();
-        if stays || self.is_retired(number) || self.spots.iter().any(is_home) {
+        if stays || self.is_closed(number) || self.spots.iter().any(is_home) {
             return Ok(());
         }
         if self.may_go(number) && self.is_sent_on(number, to).await? {
@@ -114,25 +152,32 @@ impl<D: Depth> Network<D> {
         !spot.card.is_home || is_left && spot.open.values().all(|open| *open == 0)
     }
 
-    async fn is_sent_on(&mut self, number: usize, to: WarehouseId) -> Check<bool> {
-        let node = self.spots[number].card.node_id;
-        let answer = self.office.act(&Deed::Move { node, to }).await;
-        self.look_at_the_book().await?;
-        match answer {
-            Answer::Done => self.sent_on(number, to).map(|()| true),
-            Answer::Refused(code) if MISSING.contains(&code.as_str()) => {
-                self.tell(|| format!("    refused: {code}"));
-                Ok(false)
-            }
-            Answer::Refused(code) => Err(format!("head office could not move a device: {code}")),
-        }
+    /// One of the places of the shop.
+    fn some_place(&self, nth: usize) -> WarehouseId {
+        let places: BTreeSet<_> = self.ledger.rows.keys().map(|key| key.warehouse_id).collect();
+        *places.iter().nth(nth % places.len()).expect("every shop has a place")
     }
 
-    fn sent_on(&mut self, number: usize, to: WarehouseId) -> Check {
+    /// Whether no device stands there, or is on its way there.
+    fn is_nobody_at(&self, place: WarehouseId) -> bool {
+        (0..self.spots.len()).all(|number| self.stands_at(number) != place)
+    }
+
+    async fn is_sent_on(&mut self, number: usize, to: WarehouseId) -> Check<bool> {
+        let (node, is_home) = (self.spots[number].card.node_id, self.is_nobody_at(to));
+        let is_sent = self.is_let_go(&Deed::Move { node, to, is_home }).await?;
+        if is_sent {
+            self.sent_on(number, to, is_home)?;
+        }
+        Ok(is_sent)
+    }
+
+    fn sent_on(&mut self, number: usize, to: WarehouseId, is_home: bool) -> Check {
         self.tally.moved += 1;
         let spot = &mut self.spots[number];
         let Some(device) = &spot.device else { return Ok(()) };
-        spot.going = Some(Card { warehouse_id: to, is_home: false, policy: SalePolicy::Strict, ..device.card() });
+        let policy = if is_home { SalePolicy::Physical } else { SalePolicy::Strict };
+        spot.going = Some(Card { warehouse_id: to, is_home, policy, ..device.card() });
         // Nobody puts a device or head office back to before that: people would have to move it once more.
         (spot.image, self.backup) = (None, None);
         self.nothing_is_left_behind(number)?;

@@ -69,8 +69,8 @@ pub struct Spot<D: Depth> {
     pub going: Option<Card>,
     /// Whether it has surely heard that head office suspended it, or closed it.
     pub is_told_off: bool,
-    /// The op with which its journal was closed.
-    pub closing: Option<usize>,
+    /// The ops with which its journal was closed: more than once, if one was not heard or people went on.
+    pub closings: Vec<usize>,
     /// The life of its journal, as last seen.
     pub life: IncarnationId,
     /// The last that was seen of its rows.

@@ -42,6 +42,32 @@ impl<D: Depth> Network<D> {
         self.look_at_the_book().await
     }
 
+    /// A part of what another place sent comes, and is said to be all; it is given up, and then the rest comes.
+    pub(super) async fn comes_late(&mut self, till: usize) -> Check {
+        let Some(number) = self.till(till).filter(|number| !self.is_retired(*number)) else { return Ok(()) };
+        let Some(sender) = self.some_sender_to(number) else { return Ok(()) };
+        if let Some(act) = self.dispatch(sender, till, 2, number) {
+            self.does(sender, &act).await?;
+        }
+        self.calls(sender).await?;
+        if let Some(act) = self.arrive(number, till, 1, (false, true)) {
+            self.does(number, &act).await?;
+        }
+        self.calls(number).await?;
+        self.give_up_transfer(till).await?;
+        if let Some(act) = self.arrive(number, till, 1, (false, false)) {
+            self.does(number, &act).await?;
+        }
+        self.calls(number).await
+    }
+
+    /// A till at another place that may send something.
+    pub(super) fn some_sender_to(&self, number: usize) -> Option<usize> {
+        let here = self.spots[number].card.warehouse_id;
+        let sends = |other: &usize| self.spots[*other].card.warehouse_id != here && !self.is_retired(*other);
+        (0..self.spots.len()).filter(sends).find_map(|other| self.till(other))
+    }
+
     /// What is on the road of a transfer is given up, by hand or with a settlement.
     pub(super) fn gives_up(&mut self, known: &Transfer) {
         for (product, of) in known.totals() {
@@ -49,14 +75,18 @@ impl<D: Depth> Network<D> {
         }
     }
 
-    /// One of the transfers that lack something, or any.
+    /// One of the transfers that lack something; rather one of which more came than head office heard; or any.
     fn some_transfer(&self, book: &Book, nth: usize) -> Option<TransferCode> {
         let lacks = |code: &&TransferCode| book.transfers.get(&code.transfer_id()).is_some_and(is_short);
-        let codes = || self.ledger.transfers.keys();
-        let short = codes().filter(lacks).count();
-        let is_meant = |code: &&TransferCode| short == 0 || lacks(code);
-        let count = codes().filter(is_meant).count().max(1);
-        codes().filter(is_meant).nth(nth % count).cloned()
+        let (codes, short): (Vec<_>, Vec<_>) = self.ledger.transfers.keys().partition(|code| !lacks(code));
+        let late: Vec<_> = short.iter().copied().filter(|code| self.is_arrival_untold(code)).collect();
+        let meant = [late, short, codes].into_iter().find(|some| !some.is_empty())?;
+        Some(meant[nth % meant.len()].clone())
+    }
+
+    fn is_arrival_untold(&self, code: &TransferCode) -> bool {
+        let is_untold = |told: &OfTransfer| told.arrived > 0 && !self.is_told(&self.ledger.ops[told.op]);
+        self.ledger.transfers[code].iter().any(is_untold)
     }
 
     /// Head office was put back: it may know no more of what it gave up.

@@ -375,7 +375,7 @@ impl<D: Depth> Network<D> {
             }
             Act::Leave => {
                 let op = self.write(number, name, Vec::new(), Vec::new());
-                self.spots[number].closing = Some(op);
+                self.spots[number].closings.push(op);
             }
             Act::GiveBack { .. }
             | Act::GiveBackAll

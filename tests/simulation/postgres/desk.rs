@@ -131,14 +131,14 @@ impl PostgresOffice {
                 let kept = grants::keep_back(self.ground.server(), *at, *units).await;
                 kept.map_err(|error| error.code().to_owned())
             }
-            Deed::Move { node, to } => {
+            Deed::Move { node, to, is_home } => {
                 let server = "http://127.0.0.1:7070".to_owned();
-                let moving = Moving { to: *to, also: Vec::new(), is_home: false, policy: None, server };
+                let moving = Moving { to: *to, also: Vec::new(), is_home: *is_home, policy: None, server };
                 let card = devices::relocate(self.ground.server(), *node, &moving, &self.signed()).await;
                 card.map(drop).map_err(|undone| undone.code().to_owned())
             }
-            Deed::Retire { node } => {
-                let done = devices::retire(self.ground.server(), *node, false, &self.signed()).await;
+            Deed::Retire { node, is_lost } => {
+                let done = devices::retire(self.ground.server(), *node, *is_lost, &self.signed()).await;
                 done.map(drop).map_err(|undone| undone.code().to_owned())
             }
             Deed::Readmit { card } => {

@@ -38,7 +38,9 @@ impl Tables {
         {
             return Err("other_card");
         }
-        let own = self.allotments.iter().filter(|((of, _), _)| *of == self.life());
+        // What it was granted where it goes it has there.
+        let is_left = |(of, key): &(_, StockKey)| *of == self.life() && key.warehouse_id != card.warehouse_id;
+        let own = self.allotments.iter().filter(|(at, _)| is_left(at));
         let open = own.map(|(_, own)| own.open()).sum();
         let carts = self.carts.values().filter(|kept| kept.is_unsent).count();
         let aside = self.journals().flat_map(|(_, journal)| journal.answers()).filter(|(_, word)| *word == "set_aside");
@@ -49,7 +51,7 @@ impl Tables {
     /// It goes on there, and reads the feed anew. Carts of the place stay there.
     pub(in super::super) fn move_to(&mut self, card: &Card) {
         self.card = card.clone();
-        (self.cursor, self.told) = (None, Some(ToldAnew::default()));
+        (self.cursor, self.heard_at, self.told) = (None, None, Some(ToldAnew::default()));
         self.carts.retain(|_, kept| kept.cart.home() == card.warehouse_id);
     }
 

@@ -139,6 +139,10 @@ impl Tables {
         now: Timestamp,
     ) -> Result<Plan, Code> {
         self.product(product_id).ok_or("unknown_product")?;
+        // At its home the difference to this till's book is booked, so there must be one.
+        if self.card.is_home && self.heard_at.is_none() {
+            return Err("not_heard");
+        }
         let (key, mut effects) = (self.row_of(product_id), Effects::default());
         let delta = counted.saturating_sub(self.level(key).balance);
         effects.put_or_take(self, key, delta);
