@@ -175,7 +175,10 @@ impl Batch<'_> {
         let taken = write_off::given_back(remaining, *allotment, told);
         // Of a row that somebody counted the book says what was seen, and nothing comes back.
         let back = if is_counted { 0 } else { taken };
-        let changed = Allotment { reclaimed: told.reclaimed - back, ..told };
+        // What it gives back although it was written off it does not get anew, as far as it had as much since: it would
+        // be asked for it, and give it back, again and again.
+        let spared = (told.returned - allotment.returned).min(allotment.open());
+        let changed = Allotment { reclaimed: told.reclaimed - (back - spared).max(0), ..told };
         let opened = changed.open() - allotment.open();
         *allotment = changed;
         self.promise(key, opened);

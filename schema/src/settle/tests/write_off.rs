@@ -146,3 +146,19 @@ fn what_came_back_of_a_write_off_unheard_is_in_a_count_at_home_once() {
     assert_eq!((known.levels[&key()], known.written_off[&(life, key())]), (Level { balance: 58, promised: 58 }, 0));
     assert_eq!((known.allotments[&key()].open(), known.allotments[&key()].reclaimed), (58, 20));
 }
+
+/// Four were written off; the device has heard so and was granted two since, which it is asked for.
+#[test]
+fn what_a_lost_device_got_since_and_gives_back_it_has_no_longer_and_as_much_comes_back() {
+    let mut known = allotted(10, 4);
+    lose(&mut known);
+    known.allotments.entry(key()).and_modify(|own| *own = own.grant(2));
+    known.levels.entry(key()).and_modify(|level| level.promised += 2);
+    run(&mut known, &author(), &[Op::GaveBack(goods(2))]);
+    assert_eq!((known.levels[&key()], remaining(&known)), (Level { balance: 8, promised: 0 }, 2));
+    assert_eq!(known.allotments[&key()].open(), 0, "or it would give them back again and again");
+    let late = Op::GaveBack(goods(1));
+    run(&mut known, &author(), &[late]);
+    assert_eq!((known.levels[&key()], remaining(&known)), (Level { balance: 9, promised: 0 }, 1));
+    assert_eq!(known.allotments[&key()].open(), 0);
+}
