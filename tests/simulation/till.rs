@@ -21,7 +21,7 @@ use std::{
     },
 };
 
-use outpost_node::{Error, Node, carts::Carts, orders::Awaiting};
+use outpost_node::{Error, Node, carts::Carts, orders::Awaiting, search::Search};
 use outpost_schema::{
     cart::Cart,
     delivery::Delivery,
@@ -138,6 +138,15 @@ impl RealTill {
             self.node.db().checkpoint();
         }
         self.powered(work)
+    }
+
+    /// Indexes what changed in the catalogue, if there is power.
+    fn index_the_catalogue(&self) -> Search {
+        let search = Search::on_call(Arc::clone(&self.node));
+        if !self.is_dark() {
+            search.catch_up().unwrap_or_else(|error| panic!("the catalogue is not indexed: {error}"));
+        }
+        search
     }
 
     /// Reads something that every till with power can tell.

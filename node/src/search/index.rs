@@ -291,3 +291,38 @@ impl Writer {
 
 /// Shared between whoever writes and whoever reads.
 pub(super) type Shared<T> = Arc<std::sync::RwLock<T>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn indexed(number: u128) -> Indexed {
+        Indexed {
+            product_id: ProductId(uuid::Uuid::from_u128(number)),
+            called: "tea ".to_owned(),
+            said: "tea ".to_owned(),
+            name: "Tea".to_owned(),
+            brand: None,
+            category: None,
+            attributes: Vec::new(),
+            price: None,
+            created: 0,
+            standing: 0,
+        }
+    }
+
+    #[test]
+    fn what_was_filled_in_many_parts_is_one_once_it_is_joined() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let shelf = Shelf::anew(folder.path()).expect("made");
+        let mut filler = shelf.filler().expect("nobody else writes it");
+        let parts = || shelf.index.searchable_segment_ids().expect("readable").len();
+        for number in 1..=12 {
+            filler.add(&indexed(number)).expect("added");
+            filler.commit(Place { position: 1, mark: [7; 8] }).expect("committed");
+        }
+        assert_eq!(parts(), 12, "nothing is joined while it is filled");
+        filler.join().expect("joined");
+        assert_eq!((parts(), shelf.place().expect("readable")), (1, Some(Place { position: 1, mark: [7; 8] })));
+    }
+}

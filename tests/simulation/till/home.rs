@@ -12,7 +12,7 @@ use std::{
 use outpost_node::{
     Node, carts, db,
     disk::{RESERVE_BYTES, RESERVE_FILE},
-    witness,
+    search, witness,
 };
 use outpost_schema::{device::Card, world::Seeded};
 use tempfile::TempDir;
@@ -135,6 +135,18 @@ impl Home {
     pub fn keep_witness_of(&self, other: &Self) {
         if let Some(bytes) = read(&other.witness()) {
             fs::write(self.witness(), bytes).expect("written");
+        }
+    }
+
+    /// Whether an index of the catalogue was ever kept here.
+    pub fn has_index(&self) -> bool {
+        self.folder().join(search::FOLDER).exists()
+    }
+
+    /// Takes another folder's index of the catalogue: whoever puts only the database back leaves it where it is.
+    pub fn take_index_of(&self, other: &Self) {
+        if other.has_index() {
+            fs::rename(other.folder().join(search::FOLDER), self.folder().join(search::FOLDER)).expect("one disk");
         }
     }
 

@@ -73,9 +73,15 @@ impl Yard for RealYard {
         let home = Home::of(&image.card, &image.files);
         if let Some(device) = device {
             self.put_back += 1;
+            let is_whole = self.put_back.is_multiple_of(2);
+            if !is_whole {
+                device.index_the_catalogue();
+            }
             let former = device.switch_off();
-            if self.put_back.is_multiple_of(2) {
+            if is_whole {
                 home.keep_witness_of(&former);
+            } else {
+                home.take_index_of(&former);
             }
         }
         RealTill::switch_on(home, world)
