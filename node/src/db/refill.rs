@@ -336,7 +336,7 @@ impl Over<'_> {
             // Between two ranges more may be done.
             let (seq, set_aside) = noted.map_or((contained, set_aside), |noted| (noted, "[]"));
             note_upto.execute(params![incarnation, journal::head(self.conn, incarnation)?.seq])?;
-            let ops = journal::uncontained(self.conn, incarnation, seq, set_aside)?;
+            let mut ops = journal::uncontained(self.conn, incarnation, seq, set_aside)?;
             let touched = Touched::by(ops.iter().map(|(_, op)| op));
             let named = touched.users.iter().map(|id| id.0).chain(touched.addresses.iter().map(|id| id.0));
             let named = named.chain(touched.reviews.iter().map(|id| id.0)).chain(touched.orders.iter().map(|id| id.0));
@@ -347,6 +347,11 @@ impl Over<'_> {
                 // What an earlier life did is laid over under the entries that carry it.
                 continue;
             }
+            // What head office was told by the life that wrote it is in the images under that name.
+            ops.retain(|(seq, op)| {
+                let first = own::first_written(Place { incarnation_id: incarnation, seq: *seq }, op);
+                first.incarnation_id == incarnation || !self.contained.has(first)
+            });
             for (seq, op) in &ops {
                 pending_ops::lay_over(self.conn, Place { incarnation_id: incarnation, seq: *seq }, op)?;
             }

@@ -376,6 +376,12 @@ impl Contained {
         &self.0
     }
 
+    /// Whether they contain what was written at this place.
+    pub(super) fn has(&self, place: Place) -> bool {
+        let (upto, set_aside) = self.of(place.incarnation_id);
+        place.seq <= upto && !serde_json::from_str::<Vec<i64>>(set_aside).is_ok_and(|aside| aside.contains(&place.seq))
+    }
+
     /// The same of one journal; of one that the images do not know they contain nothing.
     pub(super) fn of(&self, incarnation: IncarnationId) -> (i64, &str) {
         let known = self.0.iter().find(|(known, ..)| *known == incarnation);

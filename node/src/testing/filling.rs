@@ -139,16 +139,30 @@ fn what_an_earlier_life_did_is_laid_over_an_older_image_too_while_its_entries_ar
         let (life, prefix) = (wanted.incarnation_id, "R2".to_owned());
         shop.node.begin_life(&Born { incarnation_id: life, prefix, known: 0 }).expect("begins");
         assert_eq!(shop.level(TEA), level);
-        let acked = |mark| vec![Acked { incarnation_id: life, mark, set_aside: vec![], archived: 0, over: false }];
-        let all = shop.page(acked(shop.node.standing().expect("reads").head), vec![image(TEA, 24, 5)]);
+        let acked = |of: [(IncarnationId, Mark); 2]| {
+            let of = of.into_iter().map(|(incarnation_id, mark)| Acked {
+                incarnation_id,
+                mark,
+                set_aside: vec![],
+                archived: 0,
+                over: false,
+            });
+            of.collect::<Vec<_>>()
+        };
+        let all = acked([(LIFE, Mark::START), (life, shop.node.standing().expect("reads").head)]);
+        let all = shop.page(all, vec![image(TEA, 24, 5)]);
         shop.node.apply(shop.node.cursor().expect("cursor").as_deref(), &all).expect("applies");
         assert_eq!(shop.count("pending"), 0, "head office has all of it");
 
-        shop.node.start_anew(&other_epoch()).expect("notes");
-        shop.node.do_without_file().expect("notes");
-        let told = vec![product(TEA, "Tea", Some("2.50")), image(TEA, 20, 15), grant(TEA, 15)];
-        shop.node.apply(None, &shop.page(acked(Mark::START), told)).expect("applies and takes over");
-        assert_eq!(shop.level(TEA), level, "and has forgotten it again: {card:?}");
+        // And it forgets it again; at first but for what the earlier life had told itself.
+        for (epoch, told_before, row) in [(41, shop.mark(1), (16, 11)), (42, Mark::START, (20, 15))] {
+            shop.node.start_anew(&Anew::OtherEpoch(EpochId(Uuid::from_u128(epoch)))).expect("notes");
+            shop.node.do_without_file().expect("notes");
+            let told = vec![product(TEA, "Tea", Some("2.50")), image(TEA, row.0, row.1), grant(TEA, 15)];
+            let page = shop.page(acked([(LIFE, told_before), (life, Mark::START)]), told);
+            shop.node.apply(None, &page).expect("applies and takes over");
+            assert_eq!(shop.level(TEA), level, "{card:?} {epoch}");
+        }
     }
 }
 

@@ -29,6 +29,11 @@ impl<D: Depth> Network<D> {
         self.is_closed(number) && !spot.was_doubtful && !self.ledger.closed_as_lost.contains(&spot.card.node_id)
     }
 
+    /// Whether an op closed a journal: a later life says by an op of its own that this one is over.
+    pub(super) fn is_closing(&self, op: usize) -> bool {
+        self.spots.iter().any(|spot| spot.closings.contains(&op))
+    }
+
     /// Whether it is closed as head office has it.
     fn is_closed(&self, number: usize) -> bool {
         self.book.retired.contains(&self.spots[number].card.node_id)

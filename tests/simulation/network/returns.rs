@@ -74,7 +74,13 @@ impl<D: Depth> Network<D> {
             let moved = waiting.iter().flat_map(|(op, _)| &self.ledger.ops[*op].moved);
             let mut rows: BTreeMap<StockKey, i64> = BTreeMap::new();
             moved.for_each(|(key, units)| *rows.entry(*key).or_default() += units);
+            // At a home they are its own, also if they go out at once because they are damaged.
+            let mut came: BTreeMap<StockKey, i64> = BTreeMap::new();
+            waiting.iter().flat_map(|(_, back)| came_back(back)).for_each(|(key, units)| {
+                *came.entry(key).or_default() += units;
+            });
             rows.iter().any(|(key, units)| more_at_the_till(*key, difference) == Some(*units))
+                || came.iter().any(|(key, units)| more_received(*key, difference) == Some(*units))
         }
     }
 
@@ -145,6 +151,20 @@ fn more_at_the_till(key: StockKey, difference: &str) -> Option<i64> {
     let (theirs, ours) = difference.strip_prefix(&row)?.split_once(", the node ")?;
     let balance = |side: &str| side.split(' ').next()?.parse::<i64>().ok();
     Some(balance(ours)? - balance(theirs)?)
+}
+
+/// What came back of each row.
+fn came_back(back: &Return) -> impl Iterator<Item = (StockKey, i64)> {
+    let key = |product_id| StockKey { product_id, warehouse_id: back.warehouse_id };
+    back.lines.iter().map(move |line| (key(line.product_id), line.quantity.units()))
+}
+
+/// The same of what a till received at its home.
+fn more_received(key: StockKey, difference: &str) -> Option<i64> {
+    let (theirs, ours) =
+        difference.strip_prefix(&format!("{key:?}: head office allotted "))?.split_once(", the till ")?;
+    let received = |side: &str| side.split_once("received: ")?.1.split(' ').next()?.parse::<i64>().ok();
+    Some(received(ours)? - received(theirs)?)
 }
 
 /// Units and money of a return, whatever its parts are called.

@@ -38,10 +38,8 @@ pub(super) fn changes(
 ) -> Result<Vec<(i64, StockKey, Level)>, Error> {
     let mut done = Vec::new();
     for (seq, op) in ops {
-        let Some((place, op)) = first_written(Place { incarnation_id: identity.incarnation_id(), seq: *seq }, op)
-        else {
-            continue;
-        };
+        let place = first_written(Place { incarnation_id: identity.incarnation_id(), seq: *seq }, op);
+        let Some(op) = as_written(op) else { continue };
         let moved = stock::moved(conn, place)?;
         let by = by(identity, &op, &moved).into_iter();
         done.extend(by.map(|(key, done)| (*seq, (place.incarnation_id, key), done)));
@@ -56,11 +54,16 @@ pub(super) fn changes(
     Ok(changes.filter(|(.., change)| *change != Level::default()).collect())
 }
 
-/// An op as it was first written, and where; none that this program cannot read: it did nothing here.
-fn first_written(place: Place, op: &Op) -> Option<(Place, Cow<'_, Op>)> {
-    let Op::Carried(carried) = op else { return Some((place, Cow::Borrowed(op))) };
-    let place = Place { incarnation_id: carried.incarnation_id, seq: carried.entry.seq };
-    Some((place, Cow::Owned(carried.op().ok()?)))
+/// Where the op at a place was first written: what is carried, by an earlier life.
+pub(super) fn first_written(place: Place, op: &Op) -> Place {
+    let Op::Carried(carried) = op else { return place };
+    Place { incarnation_id: carried.incarnation_id, seq: carried.entry.seq }
+}
+
+/// The op that it is without being carried; none that this program cannot read: it did nothing here.
+fn as_written(op: &Op) -> Option<Cow<'_, Op>> {
+    let Op::Carried(carried) = op else { return Some(Cow::Borrowed(op)) };
+    carried.op().ok().map(Cow::Owned)
 }
 
 /// The allotments of these rows without what was done since.

@@ -58,7 +58,7 @@ impl Tables {
     pub(super) fn lay_over_deliveries_anew(&mut self, contained: &Contained<'_>) {
         let life = self.life();
         let (upto, set_aside) = contained.of(life);
-        let ops = self.own.uncontained(upto, set_aside);
+        let ops = self.own.uncontained(upto, set_aside).filter(|written| !contained.has_first_written(written));
         let ops: Vec<_> = ops.filter_map(|written| Some((written.entry.seq, op_of(&written.entry)?))).collect();
         ops.iter().for_each(|(seq, op)| self.lay_over_deliveries((life, *seq), op));
     }

@@ -3,14 +3,22 @@
 
 use std::collections::BTreeSet;
 
-use outpost_schema::{feed::Kind, settle::Touched, stock::Level};
+use outpost_schema::{feed::Kind, op::Op, settle::Touched, stock::Level};
 use uuid::Uuid;
 
 use super::{
     inbox::Contained,
-    journal::op_of,
+    journal::{Written, op_of},
     tables::{Laid, Tables},
 };
+
+impl Contained<'_> {
+    /// Whether the images contain what an entry carries, as it was told by the life that wrote it.
+    pub(super) fn has_first_written(&self, written: &Written) -> bool {
+        let Some(Op::Carried(carried)) = op_of(&written.entry) else { return false };
+        self.has(carried.incarnation_id, carried.entry.seq)
+    }
+}
 
 impl Tables {
     /// What uncontained own ops did is laid over the images again, if an image that contained them is replaced by
@@ -20,7 +28,7 @@ impl Tables {
         let life = self.life();
         let (upto, set_aside) = contained.of(life);
         let Self { own, stock, .. } = self;
-        for written in own.uncontained(upto, set_aside) {
+        for written in own.uncontained(upto, set_aside).filter(|written| !contained.has_first_written(written)) {
             let seq = written.entry.seq;
             for (key, change) in written.changed.iter().filter(|(_, change)| *change != Level::default()) {
                 let row = stock.entry(*key).or_default();
