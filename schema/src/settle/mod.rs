@@ -29,7 +29,7 @@ pub use self::{
     counts::Past,
     decide::settle,
     raised::{Raised, brought_up_to_date, each_once, named},
-    touched::Touched,
+    touched::{Counted, Touched},
 };
 use crate::{
     cart::SoldUnits,

@@ -6,8 +6,8 @@ use outpost_schema::{
     clock::Timestamp,
     count::{Cut, InForce, Skew, Span, Told},
     fault::Fault,
-    id::IncarnationId,
-    settle::{Author, Known, Past, Touched},
+    id::{IncarnationId, ProductId, WarehouseId},
+    settle::{Author, Counted, Known, Past, Touched},
     stock::StockKey,
 };
 use tokio_postgres::Row;
@@ -124,18 +124,43 @@ const BEYOND: &str = "
 /// If Postgres fails.
 pub async fn beyond(tx: &Tx, author: &Author, touched: &Touched) -> Result<BTreeMap<StockKey, Vec<Past>>, Error> {
     let mut found: BTreeMap<StockKey, Vec<Past>> = BTreeMap::new();
-    for counted in &touched.cuts {
-        let (lives, seqs): (Vec<_>, Vec<_>) = counted.cut.known().into_iter().unzip();
-        let (products, warehouse_id) = (&counted.products, counted.warehouse_id);
-        let rows = tx.query(BEYOND, &[products, &warehouse_id, &lives, &seqs, &author.incarnation_id]).await?;
-        for product_id in &counted.products {
-            found.insert(StockKey { product_id: *product_id, warehouse_id }, Vec::new());
-        }
+    for (warehouse_id, Heard { products, upto }) in heard(&touched.cuts) {
+        let (lives, seqs): (Vec<_>, Vec<_>) = upto.into_iter().unzip();
+        let products: Vec<_> = products.into_iter().collect();
+        let rows = tx.query(BEYOND, &[&products, &warehouse_id, &lives, &seqs, &author.incarnation_id]).await?;
+        found.extend(products.into_iter().map(|product_id| (StockKey { product_id, warehouse_id }, Vec::new())));
         for row in &rows {
             found.entry(stock_key(row)?).or_default().push(past(row)?);
         }
     }
     Ok(found)
+}
+
+/// What the counts of a batch name of one place, and how far all of them had heard each journal.
+#[derive(Default)]
+struct Heard {
+    products: BTreeSet<ProductId>,
+    upto: BTreeMap<IncarnationId, i64>,
+}
+
+/// One for each place. A device that was alone for long counts the same goods more than once: what the last count had
+/// heard of is beyond the first, so of each journal everything is loaded that one of them had not heard.
+fn heard(cuts: &[Counted]) -> BTreeMap<WarehouseId, Heard> {
+    let mut places: BTreeMap<WarehouseId, Heard> = BTreeMap::new();
+    for counted in cuts {
+        let known = counted.cut.known();
+        let before = places.get(&counted.warehouse_id).map(|heard| &heard.upto);
+        let lives: BTreeSet<_> = known.keys().chain(before.into_iter().flat_map(BTreeMap::keys)).copied().collect();
+        let least = |life: IncarnationId| {
+            let of = |known: &BTreeMap<IncarnationId, i64>| known.get(&life).copied().unwrap_or(0);
+            (life, of(&known).min(before.map_or(i64::MAX, of)))
+        };
+        let upto = lives.into_iter().map(least).collect();
+        let heard = places.entry(counted.warehouse_id).or_default();
+        heard.upto = upto;
+        heard.products.extend(&counted.products);
+    }
+    places
 }
 
 fn past(row: &Row) -> Result<Past, Error> {

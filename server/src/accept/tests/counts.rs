@@ -57,6 +57,29 @@ async fn a_late_sale_from_before_a_count_is_answered_and_one_from_after_counts()
 }
 
 #[tokio::test]
+async fn of_two_counts_that_come_together_the_first_knows_what_moved_between_them() {
+    let shop = Shop::open(59).await;
+    let (warehouse, tea) = (shop.warehouse("Market").await, shop.product().await);
+    let mut kiosk = shop.till("Kiosk", warehouse, false).await;
+    let mut hand = shop.till("Hand", warehouse, false).await;
+    let came = [kiosk.receive(&[(tea, 1)])];
+    kiosk.push(&shop, &came).await;
+
+    let one = count(&hand, &[(tea, 1)], (vec![upto(&kiosk)], vec![]));
+    let one = hand.write(&one);
+    let sold = [kiosk.sell(&[(tea, 1)])];
+    kiosk.push(&shop, &sold).await;
+    let asked = hand.ask(&[(tea, 1)]);
+    let none = count(&hand, &[(tea, 0)], (vec![], vec![upto(&kiosk)]));
+    let none = hand.write(&none);
+    let verdicts = hand.push(&shop, &[one, asked, none]).await;
+    let nothing = Verdict::Refused(outpost_schema::verdict::Refusal::NothingLeft);
+    assert_eq!(verdicts, [Verdict::Accepted, nothing, Verdict::Accepted], "the one that was seen is sold");
+    assert_eq!(shop.level(tea, warehouse).await, (0, 0));
+    shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
 async fn a_count_that_comes_late_knows_what_was_told_before_it() {
     let shop = Shop::open(61).await;
     let (warehouse, tea) = (shop.warehouse("Market").await, shop.product().await);
