@@ -241,11 +241,23 @@ impl Device for RealTill {
 
     fn examine(&self) -> Result<(), String> {
         self.powered(|| self.node.examine()).map_err(|stopped| stopped.to_string())?;
-        self.fast_copy_agrees()
+        self.fast_copy_agrees()?;
+        self.index_agrees()
     }
 }
 
 impl RealTill {
+    /// Whether what is found is what the database says, whatever past the index was left in. Most tills of most days keep
+    /// none.
+    fn index_agrees(&self) -> Result<(), String> {
+        if !self.home.has_index() {
+            return Ok(());
+        }
+        let other = self.index_the_catalogue().differences().map_err(|error| error.to_string())?;
+        let other = other.first();
+        other.map_or(Ok(()), |product| Err(format!("of {product} the search index says what the database does not")))
+    }
+
     /// Whether the fast copy of the carts, if it is open, shows what the database has.
     fn fast_copy_agrees(&self) -> Result<(), String> {
         let Some(carts) = self.carts.get() else { return Ok(()) };

@@ -3,14 +3,16 @@
 use std::process::Command;
 
 use outpost_schema::{
+    feed::Ruling,
     id::OrderId,
     order::{Fulfilment, OrderStatus},
+    verdict::Verdict,
 };
 use outpost_sync::{round::Anew, verify::Holder as _, wire::Born};
 
 use super::*;
 use crate::{
-    db::aside,
+    db::{aside, lives},
     people::NewCustomer,
     stage::{
         self,
@@ -150,9 +152,12 @@ fn what_an_earlier_life_did_is_laid_over_an_older_image_too_while_its_entries_ar
             of.collect::<Vec<_>>()
         };
         let all = acked([(LIFE, Mark::START), (life, shop.node.standing().expect("reads").head)]);
-        let all = shop.page(all, vec![image(TEA, 24, 5)]);
+        let late = Ruling { incarnation_id: LIFE, seq: 1, verdict: Verdict::Accepted };
+        let all = shop.page(all, vec![image(TEA, 24, 5), Aggregate::Verdict(Box::new(late))]);
         shop.node.apply(shop.node.cursor().expect("cursor").as_deref(), &all).expect("applies");
         assert_eq!(shop.count("pending"), 0, "head office has all of it");
+        let is_told_again = shop.node.db().read(lives::has_to_tell_again).expect("reads");
+        assert!(!is_told_again, "what is carried is answered where it is carried");
 
         // And it forgets it again; at first but for what the earlier life had told itself.
         for (epoch, told_before, row) in [(41, shop.mark(1), (16, 11)), (42, Mark::START, (20, 15))] {

@@ -135,7 +135,10 @@ impl<D: Depth> Network<D> {
     /// Every op that somebody was told of is in the book, unless a fault took every copy of it.
     fn nothing_is_lost(&self) -> Check {
         let is_missing = |(number, op): &(usize, &Happened)| {
-            !op.may_be_lost && !self.is_told(op) && !self.brings_back_what_is_lost(*number) && !self.is_closing(*number)
+            !op.may_be_lost
+                && !self.is_told(op)
+                && !self.brings_back_what_is_lost(*number)
+                && !self.is_said_by_a_later_life(*number)
         };
         if let Some((_, op)) = self.ledger.ops.iter().enumerate().find(is_missing) {
             return Err(format!("head office never got {op:?}"));

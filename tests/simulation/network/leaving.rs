@@ -29,9 +29,11 @@ impl<D: Depth> Network<D> {
         self.is_closed(number) && !spot.was_doubtful && !self.ledger.closed_as_lost.contains(&spot.card.node_id)
     }
 
-    /// Whether an op closed a journal: a later life says by an op of its own that this one is over.
-    pub(super) fn is_closing(&self, op: usize) -> bool {
-        self.spots.iter().any(|spot| spot.closings.contains(&op))
+    /// Whether an op closed a journal and its till has begun another life since, which says by an op of its own that this
+    /// one is over.
+    pub(super) fn is_said_by_a_later_life(&self, op: usize) -> bool {
+        let life = self.ledger.ops[op].name.life;
+        self.spots.iter().any(|spot| spot.closings.contains(&op) && spot.life != life)
     }
 
     /// Whether it is closed as head office has it.

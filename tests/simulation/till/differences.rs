@@ -18,7 +18,7 @@ const SHOWN_MAX: usize = 400;
 
 /// In words: what was fed, by digest; then what the till makes of it with its own, row by row.
 pub fn between(model: &Model, till: &RealTill) -> Vec<String> {
-    [fed(model, till), levels(model, till), allotments(model, till), answers(model, till), indexed(till)].concat()
+    [fed(model, till), levels(model, till), allotments(model, till), answers(model, till)].concat()
 }
 
 fn fed(model: &Model, till: &RealTill) -> Vec<String> {
@@ -90,16 +90,6 @@ fn answers(model: &Model, till: &RealTill) -> Vec<String> {
     let missing = theirs.keys().filter(|mark| mark.seq >= first && !ours.contains_key(&mark.seq));
     let wrong = wrong.map(|(seq, ours)| format!("entry {seq}: the till has {ours:?}, and head office something else"));
     wrong.chain(missing.map(|mark| format!("entry {} is only at head office", mark.seq))).collect()
-}
-
-/// What is found is what the database says, whatever past the index was left in. Most tills of most days keep none.
-fn indexed(till: &RealTill) -> Vec<String> {
-    if !till.home.has_index() {
-        return Vec::new();
-    }
-    let search = till.index_the_catalogue();
-    let other = search.differences().unwrap_or_else(|error| panic!("a till cannot be read: {error}"));
-    other.iter().map(|product| format!("{product}: the index and the database say different things")).collect()
 }
 
 fn cut(text: &str) -> String {
