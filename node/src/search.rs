@@ -6,6 +6,7 @@
 //!
 //! [`Search::open`] keeps it up to date while it lives; [`Search::on_call`] brings it up to date when it is asked.
 
+mod begun;
 mod bell;
 mod entry;
 mod facets;

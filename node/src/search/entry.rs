@@ -8,6 +8,7 @@ use outpost_schema::{catalogue::Product, id::ProductId};
 use serde_json::Value;
 
 use super::{
+    begun,
     forms::{self, Forms},
     measure,
     words::{self, Word},
@@ -47,6 +48,8 @@ pub(crate) struct Indexed {
     pub(crate) called: String,
     /// The terms of what else is said of it.
     pub(crate) said: String,
+    /// Beginnings of words; see [`begun`].
+    pub(crate) begun: String,
     /// The name as it is sorted by.
     pub(crate) name: String,
     pub(crate) brand: Option<String>,
@@ -64,9 +67,11 @@ impl Indexed {
     /// Of a product: `categories` are the names that it lies in, `orders` how many it was in here of late.
     pub(crate) fn of(entry: &Entry, categories: &[&str], orders: u32, forms: &mut Forms) -> Self {
         let product = &entry.product;
+        let called = called(product, forms);
         Self {
             product_id: product.product_id,
-            called: called(product, forms),
+            begun: begun::terms(&called, &terms_of(categories, forms)),
+            called,
             said: said_of(entry, categories, forms),
             name: sorted(&product.name),
             brand: brand(product).map(str::to_owned),
@@ -80,7 +85,9 @@ impl Indexed {
 
     /// A number that is another one, but for chance, if anything else is held (FNV-1a; Fowler, Noll, Vo).
     pub(crate) fn digest(&self) -> u64 {
-        let Self { product_id: _, called, said, name, brand, category, attributes, price, created, standing } = self;
+        // Beginnings are of nothing but the terms.
+        let Self { product_id: _, called, said, begun: _, name, brand, category, attributes, price, created, standing } =
+            self;
         let numbers = format!("{price:?} {created} {standing}");
         let texts = [called, said, name].into_iter().chain(brand).chain(category).chain(attributes).map(String::as_str);
         let bytes = texts.chain([numbers.as_str()]).flat_map(|text| text.bytes().chain([0xff]));
@@ -100,10 +107,13 @@ fn sorted(name: &str) -> String {
 
 /// The terms of its name, its code and its brand.
 fn called(product: &Product, forms: &mut Forms) -> String {
+    terms_of(&[&product.name, product.sku.as_deref().unwrap_or(""), brand(product).unwrap_or("")], forms)
+}
+
+/// The terms of texts.
+fn terms_of(texts: &[&str], forms: &mut Forms) -> String {
     let mut terms = Terms { forms, text: String::new() };
-    terms.add(&words::words(&product.name));
-    terms.add(&words::words(product.sku.as_deref().unwrap_or("")));
-    terms.add(&words::words(brand(product).unwrap_or("")));
+    texts.iter().for_each(|text| terms.add(&words::words(text)));
     terms.text
 }
 

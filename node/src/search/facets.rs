@@ -92,7 +92,8 @@ fn numbered<'a>(names: &'a Names, tally: &Tally) -> Vec<(&'a str, u64)> {
     tally.met().map(|(number, count)| (names.label(number), u64::from(count))).collect()
 }
 
-fn most(mut counted: Vec<(&str, u64)>, most: usize) -> Vec<ValueCount> {
+/// The values with the most products, of equal ones the first by letter.
+pub(super) fn most(mut counted: Vec<(&str, u64)>, most: usize) -> Vec<ValueCount> {
     let order = |one: &(&str, u64), other: &(&str, u64)| other.1.cmp(&one.1).then_with(|| one.0.cmp(other.0));
     if counted.len() > most {
         counted.select_nth_unstable_by(most, order);

@@ -8,6 +8,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use tantivy::tokenizer::{Language, RawTokenizer, Stemmer, TextAnalyzer, TokenStream as _};
 
+use super::begun;
+
 /// The languages: those of the catalogues that this was made for.
 const LANGUAGES: [Language; 4] = [Language::English, Language::French, Language::Spanish, Language::German];
 
@@ -74,7 +76,7 @@ pub(crate) fn stem(term: &str) -> Option<&str> {
 
 /// Whether a term of the index is a word as somebody wrote it.
 pub(crate) fn is_written(term: &str) -> bool {
-    !term.starts_with([SIGN, '='])
+    !term.starts_with([SIGN, '=']) && !begun::is_term(term)
 }
 
 #[cfg(test)]

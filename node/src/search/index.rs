@@ -21,7 +21,7 @@ use tantivy::{
     schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions},
 };
 
-use super::entry::Indexed;
+use super::{begun, entry::Indexed};
 use crate::{
     db::search::Place,
     disk,
@@ -32,7 +32,7 @@ use crate::{
 pub const FOLDER: &str = "search.tantivy";
 
 /// What the terms and fields mean; an index of another one is made anew.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Memory for what is not written yet: a twentieth of the smallest kiosk's gigabyte.
 const WRITER_BYTES: usize = 48 * 1024 * 1024;
@@ -118,6 +118,8 @@ pub(super) struct Fields {
     pub(super) called: Field,
     /// What else is said of it.
     pub(super) said: Field,
+    /// Beginnings of words.
+    pub(super) begun: Field,
     id: Field,
     id_high: Field,
     id_low: Field,
@@ -132,9 +134,14 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// The fields that hold terms.
-    pub(super) const fn of_terms(&self) -> [Field; 2] {
+    /// The fields that hold words.
+    pub(super) const fn of_words(&self) -> [Field; 2] {
         [self.called, self.said]
+    }
+
+    /// The fields in which a term may be.
+    pub(super) fn of(&self, term: &str) -> Vec<Field> {
+        if begun::is_term(term) { vec![self.begun] } else { self.of_words().to_vec() }
     }
 }
 
@@ -143,9 +150,12 @@ fn schema() -> (Schema, Fields) {
     let indexing =
         TextFieldIndexing::default().set_tokenizer("whitespace").set_index_option(IndexRecordOption::WithFreqs);
     let terms = TextOptions::default().set_indexing_options(indexing);
+    let indexing = TextFieldIndexing::default().set_tokenizer("whitespace").set_fieldnorms(false);
+    let beginnings = TextOptions::default().set_indexing_options(indexing.set_index_option(IndexRecordOption::Basic));
     let fields = Fields {
         called: schema.add_text_field("called", terms.clone()),
         said: schema.add_text_field("said", terms),
+        begun: schema.add_text_field("begun", beginnings),
         id: schema.add_bytes_field("id", INDEXED),
         id_high: schema.add_u64_field("id_high", FAST),
         id_low: schema.add_u64_field("id_low", FAST),
@@ -249,6 +259,7 @@ impl Writer {
         document.add_u64(fields.digest, indexed.digest());
         document.add_text(fields.called, &indexed.called);
         document.add_text(fields.said, &indexed.said);
+        document.add_text(fields.begun, &indexed.begun);
         document.add_text(fields.name, &indexed.name);
         indexed.brand.iter().for_each(|brand| document.add_text(fields.brand, brand));
         indexed.category.iter().for_each(|category| document.add_text(fields.category, category));
@@ -301,6 +312,7 @@ mod tests {
             product_id: ProductId(uuid::Uuid::from_u128(number)),
             called: "tea ".to_owned(),
             said: "tea ".to_owned(),
+            begun: "<t".to_owned(),
             name: "Tea".to_owned(),
             brand: None,
             category: None,

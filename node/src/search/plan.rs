@@ -10,6 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use self::besides::Other;
 use super::{
+    begun::{self, Begun},
     forms::{self, Forms},
     meanings::Meant,
     typed::{Typed, Wish},
@@ -24,6 +25,9 @@ const PARTS: f32 = 0.6;
 
 /// What a word counts for that begins with what was typed so far.
 const BEGUN: f32 = 0.8;
+
+/// The same for a product of whose category alone a word begins so.
+const BEGUN_CATEGORY: f32 = 0.2;
 
 /// What a word counts for that is one letter, or two, from what was typed.
 const NEAR: [f32; 2] = [0.5, 0.3];
@@ -134,7 +138,7 @@ impl<'a, D: Dictionary> Planner<'a, D> {
         }
         let mut needs: Vec<Need> = Vec::new();
         for (at, wish) in typed.wishes.iter().enumerate() {
-            needs.push(self.need(wish, typed.is_open && at == last));
+            needs.push(self.need(wish, typed.is_open && at == last, last == 0));
         }
         match pass {
             Pass::All => {}
@@ -162,7 +166,7 @@ impl<'a, D: Dictionary> Planner<'a, D> {
         let mut is_other = false;
         let mut said: Vec<String> = Vec::new();
         for (at, wish) in typed.wishes.iter().enumerate() {
-            let is_unknown = !self.is_other(at) && self.need(wish, false).is_empty();
+            let is_unknown = !self.is_other(at) && self.need(wish, false, false).is_empty();
             let near = if is_unknown { self.nearest(wish).into_iter().next() } else { None };
             is_other |= near.is_some();
             said.push(near.map_or_else(|| wish.text().to_owned(), |(word, ..)| word));
@@ -193,15 +197,35 @@ impl<'a, D: Dictionary> Planner<'a, D> {
     }
 
     /// The ways to have what was typed as it was typed; none, if nothing has it.
-    fn need(&mut self, wish: &Wish, is_open: bool) -> Need {
+    fn need(&mut self, wish: &Wish, is_open: bool, is_alone: bool) -> Need {
         let mut ways = match wish {
             Wish::Word(word) => self.word(word),
             Wish::Code(code) => self.code(code),
             Wish::Measure(term) => self.known(vec![term.clone()], 1.0).into_iter().collect(),
         };
         if is_open {
-            let begun = begun_most(self.dictionary.begun(wish.text()));
-            ways.extend(begun.into_iter().map(|(word, _)| Way::of(vec![word], BEGUN)));
+            ways.extend(self.begun(wish.text(), is_alone));
+        }
+        ways
+    }
+
+    /// The ways to have a word that begins so: a few letters by a term of their own, which of the only letter that
+    /// was typed is a name's first one; more of them by the words that there are.
+    fn begun(&self, letters: &str, is_alone: bool) -> Need {
+        let count = letters.chars().count();
+        let terms = match (count, is_alone) {
+            (1, true) => vec![(Begun::Name, BEGUN), (Begun::Word, BEGUN)],
+            (_, true) => vec![(Begun::Word, BEGUN)],
+            (_, false) => vec![(Begun::Word, BEGUN), (Begun::Category, BEGUN_CATEGORY)],
+        };
+        let known = |(what, weight): (Begun, f32)| self.known(vec![what.term(letters)], weight);
+        let mut ways: Need = terms.into_iter().filter(|_| count <= begun::LETTERS_MAX).filter_map(known).collect();
+        if is_alone {
+            ways.truncate(1);
+        }
+        if ways.is_empty() {
+            let words = most_used(self.dictionary.begun(letters), BEGUN_MAX);
+            ways.extend(words.into_iter().map(|(word, _)| Way::of(vec![word], BEGUN)));
         }
         ways
     }
@@ -307,11 +331,6 @@ impl<'a, D: Dictionary> Planner<'a, D> {
         found.truncate(NEAR_MAX);
         found
     }
-}
-
-/// Of what a beginning begins, what it may stand for.
-pub(crate) fn begun_most(words: Vec<(String, u64)>) -> Vec<(String, u64)> {
-    most_used(words, BEGUN_MAX)
 }
 
 /// The words with the most uses, of equal ones the first by letter.

@@ -9,7 +9,7 @@ use tantivy::{
 };
 
 use super::{
-    Filter, How, InStock, OFFSET_MAX, PAGE_MAX, Wanted, entry,
+    Filter, How, InStock, OFFSET_MAX, PAGE_MAX, Wanted, begun, entry,
     forms::Forms,
     gather::{Gather, Gathered, Sieve},
     index::Fields,
@@ -132,6 +132,10 @@ fn one_way(way: &Way, fields: Fields) -> Box<dyn Query> {
         Box::new(BoostQuery::new(Box::new(term), way.weight * weight))
     };
     let term = |text: &String| -> Box<dyn Query> {
+        if begun::is_term(text) {
+            let term = TermQuery::new(Term::from_field_text(fields.begun, text), IndexRecordOption::Basic);
+            return Box::new(BoostQuery::new(Box::new(term), way.weight));
+        }
         Box::new(BooleanQuery::union(vec![in_field(fields.called, text, CALLED), in_field(fields.said, text, SAID)]))
     };
     let word = |terms: &Vec<String>| any(terms.iter().map(term).collect());

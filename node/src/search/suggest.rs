@@ -2,7 +2,7 @@
 
 use super::{
     Hit,
-    facets::{CategoryCount, ValueCount, counted},
+    facets::{self, CategoryCount, ValueCount, counted},
     typed::{Typed, Wish},
     view::{View, fold_all},
 };
@@ -32,15 +32,11 @@ pub(super) fn named(view: &View, text: &str, most: usize) -> (Vec<ValueCount>, V
     if folded.is_empty() {
         return Default::default();
     }
-    let mut brands: Vec<ValueCount> = view
-        .book()
-        .brands
-        .beginning(&folded)
-        .map(|(number, label)| ValueCount { value: label.to_owned(), count: u64::from(view.brand_uses(number)) })
-        .filter(|brand| brand.count > 0)
-        .collect();
-    brands.sort_unstable_by(|one, other| other.count.cmp(&one.count).then_with(|| one.value.cmp(&other.value)));
-    brands.truncate(most);
+    let book = view.book();
+    let brands = book.brands.beginning(&folded);
+    let uses = brands.map(|brand| (book.brands.label(brand), u64::from(view.brand_uses(brand))));
+    let brands = facets::most(uses.filter(|(_, count)| *count > 0).collect(), most);
+    drop(book);
     let typed: Vec<String> = folded.split(' ').map(str::to_owned).collect();
     let categories = view.tree.called(&typed, typed.len(), most);
     (brands, categories.into_iter().map(|category| counted(category, 0)).collect())

@@ -1,6 +1,9 @@
 //! The tree of categories as it is searched and narrowed by.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Bound,
+};
 
 use outpost_schema::{catalogue::Category, id::CategoryId};
 
@@ -15,6 +18,8 @@ pub(super) struct Tree {
     all: HashMap<CategoryId, Category>,
     /// Those that lie in each.
     children: HashMap<CategoryId, Vec<CategoryId>>,
+    /// Those that are called by each word.
+    words: BTreeMap<String, Vec<CategoryId>>,
 }
 
 impl Tree {
@@ -24,7 +29,12 @@ impl Tree {
         for Category { category_id, parent_id, .. } in &categories {
             parent_id.iter().for_each(|parent| children.entry(*parent).or_default().push(*category_id));
         }
-        Self { all: categories.into_iter().map(|category| (category.category_id, category)).collect(), children }
+        let mut words: BTreeMap<String, Vec<CategoryId>> = BTreeMap::new();
+        for Category { category_id, name, .. } in &categories {
+            words::words(name).into_iter().for_each(|word| words.entry(word.text).or_default().push(*category_id));
+        }
+        let all = categories.into_iter().map(|category| (category.category_id, category)).collect();
+        Self { all, children, words }
     }
 
     /// The category.
@@ -65,18 +75,22 @@ impl Tree {
 
     /// Categories in whose name so many of the beginnings begin a word, the shortest names first.
     pub(super) fn called(&self, beginnings: &[String], at_least: usize, most: usize) -> Vec<&Category> {
-        let mut found: Vec<&Category> = self
-            .all
-            .values()
-            .filter(|category| {
-                let own = words::words(&category.name);
-                let begins = |beginning: &&String| own.iter().any(|word| word.text.starts_with(beginning.as_str()));
-                beginnings.iter().filter(begins).count() >= at_least
-            })
-            .collect();
+        let mut times: HashMap<CategoryId, usize> = HashMap::new();
+        for beginning in beginnings {
+            let ids: BTreeSet<CategoryId> = self.beginning(beginning).copied().collect();
+            ids.into_iter().for_each(|id| *times.entry(id).or_default() += 1);
+        }
+        let often = times.into_iter().filter(|(_, times)| *times >= at_least);
+        let mut found: Vec<&Category> = often.filter_map(|(id, _)| self.get(id)).collect();
         found.sort_unstable_by_key(|category| (category.name.len(), &category.name, category.category_id));
         found.truncate(most);
         found
+    }
+
+    /// Categories of which a word begins so.
+    fn beginning<'a>(&'a self, letters: &'a str) -> impl Iterator<Item = &'a CategoryId> {
+        let from = self.words.range::<str, _>((Bound::Included(letters), Bound::Unbounded));
+        from.take_while(move |(word, _)| word.starts_with(letters)).flat_map(|(_, ids)| ids)
     }
 }
 

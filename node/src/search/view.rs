@@ -2,8 +2,9 @@
 //! all of them, so that counting by value is adding up numbers.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, RwLockReadGuard},
+    collections::{BTreeMap, HashMap},
+    ops::Bound,
+    sync::{Arc, PoisonError, RwLockReadGuard},
 };
 
 use outpost_schema::id::ProductId;
@@ -21,7 +22,7 @@ use super::{
     entry::BETWEEN,
     forms,
     index::{Fields, Shared, Shelf, Trouble},
-    plan::{self, Dictionary},
+    plan::Dictionary,
     tree::Tree,
     words::fold,
 };
@@ -30,7 +31,7 @@ use super::{
 /// was first written.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    numbers: HashMap<String, u32>,
+    numbers: BTreeMap<String, u32>,
     labels: Vec<String>,
 }
 
@@ -54,9 +55,9 @@ impl Names {
     }
 
     /// Those whose folded name begins so.
-    pub(super) fn beginning<'a>(&'a self, folded: &'a str) -> impl Iterator<Item = (u32, &'a str)> {
-        let begun = self.numbers.iter().filter(move |(key, _)| key.starts_with(folded));
-        begun.map(|(_, number)| (*number, self.label(*number)))
+    pub(super) fn beginning<'a>(&'a self, folded: &'a str) -> impl Iterator<Item = u32> + 'a {
+        let from = self.numbers.range::<str, _>((Bound::Included(folded), Bound::Unbounded));
+        from.take_while(move |(key, _)| key.starts_with(folded)).map(|(_, number)| *number)
     }
 
     /// How many there are.
@@ -108,12 +109,6 @@ pub(super) fn fold_all(text: &str) -> String {
         .collect::<Vec<_>>()
         .join(" ")
 }
-
-/// Beginnings of so few letters begin many words, and are typed again and again.
-const REMEMBERED_LETTERS: usize = 3;
-
-/// Beginnings that are remembered.
-const REMEMBERED_MAX: usize = 2_000;
 
 /// No value; no number goes so far.
 const NONE: u32 = u32::MAX;
@@ -263,8 +258,6 @@ pub(super) struct View {
     /// Which name each attribute has, by number.
     pub(super) name_of: Arc<[u32]>,
     book: Shared<Book>,
-    /// What short beginnings begin, once it was asked.
-    begun: Mutex<HashMap<String, Vec<(String, u64)>>>,
 }
 
 impl View {
@@ -283,7 +276,7 @@ impl View {
             parts.insert(part.segment_id(), columns);
         }
         let name_of = Arc::from(book.read().unwrap_or_else(PoisonError::into_inner).name_of.as_slice());
-        Ok(Self { searcher, fields: shelf.fields, parts, tree, name_of, book, begun: Mutex::default() })
+        Ok(Self { searcher, fields: shelf.fields, parts, tree, name_of, book })
     }
 
     /// The values by their numbers.
@@ -333,7 +326,7 @@ impl View {
 
     fn dictionaries(&self) -> impl Iterator<Item = (Field, &SegmentReader)> {
         let parts = self.searcher.segment_readers();
-        self.fields.of_terms().into_iter().flat_map(move |field| parts.iter().map(move |part| (field, part)))
+        self.fields.of_words().into_iter().flat_map(move |field| parts.iter().map(move |part| (field, part)))
     }
 }
 
@@ -367,7 +360,7 @@ impl std::fmt::Debug for View {
 impl Dictionary for View {
     fn uses(&self, term: &str) -> u64 {
         let uses = |field| self.searcher.doc_freq(&Term::from_field_text(field, term)).unwrap_or(0);
-        self.fields.of_terms().into_iter().map(uses).sum()
+        self.fields.of(term).into_iter().map(uses).sum()
     }
 
     fn near(&self, word: &str, distance: u8) -> Vec<(String, u64)> {
@@ -375,18 +368,6 @@ impl Dictionary for View {
     }
 
     fn begun(&self, beginning: &str) -> Vec<(String, u64)> {
-        let words = || plan::begun_most(readable(self.begun_words(beginning)));
-        if beginning.chars().count() > REMEMBERED_LETTERS {
-            return words();
-        }
-        let known = self.begun.lock().unwrap_or_else(PoisonError::into_inner).get(beginning).cloned();
-        known.unwrap_or_else(|| {
-            let words = words();
-            let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-            if begun.len() < REMEMBERED_MAX {
-                begun.insert(beginning.to_owned(), words.clone());
-            }
-            words
-        })
+        readable(self.begun_words(beginning))
     }
 }

@@ -43,6 +43,11 @@ const SHOP: Words = Words(
         ("chocolate", 12),
         ("~chocol", 6),
         ("=g500000", 5),
+        ("^m", 3),
+        ("<m", 8),
+        ("<mi", 6),
+        ("/mi", 2),
+        ("<40", 8),
     ],
     &[
         ("milc", 1, "milk"),
@@ -59,10 +64,14 @@ fn said(text: &str, pass: Pass) -> Option<String> {
 }
 
 fn said_with(groups: &[&str], text: &str, pass: Pass) -> Option<String> {
-    let (typed, mut forms) = (typed::read(text, false), Forms::new());
+    planned(groups, &typed::read(text, false), pass)
+}
+
+fn planned(groups: &[&str], typed: &Typed, pass: Pass) -> Option<String> {
+    let mut forms = Forms::new();
     let groups: Vec<Group> = groups.iter().map(|line| line.parse().expect("a group")).collect();
-    let meant = Meanings::of(&groups, &mut forms).of_typed(&typed, &mut forms);
-    let plan = Planner::new(&SHOP, &mut forms, &meant).plan(&typed, pass)?;
+    let meant = Meanings::of(&groups, &mut forms).of_typed(typed, &mut forms);
+    let plan = Planner::new(&SHOP, &mut forms, &meant).plan(typed, pass)?;
     let way = |way: &Way| way.terms.iter().map(|terms| terms.join("/")).collect::<Vec<_>>().join("+");
     let need = |need: &Need| need.iter().map(way).collect::<Vec<_>>().join("|");
     let alternative = |one: &Alternative| {
@@ -101,11 +110,30 @@ fn each_pass_looks_for_more() {
 }
 
 #[test]
-fn the_last_word_may_be_a_beginning_and_what_was_meant_is_told() {
+fn the_last_word_may_be_a_beginning() {
+    let cases = [
+        ("m", "^m"),
+        ("t", "tea"),
+        ("mi", "<mi"),
+        ("green m", "green <m"),
+        ("green mi", "green <mi|/mi"),
+        ("green mil", "green milk"),
+        ("green choc", "green chocolate"),
+        ("40", "40|<40"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(planned(&[], &typed::read(text, true), Pass::All).as_deref(), Some(expected), "{text}");
+    }
     let (typed, mut forms) = (typed::read("green mi", true), Forms::new());
+    let plan = Planner::new(&SHOP, &mut forms, &[]).plan(&typed, Pass::All).expect("a plan");
+    let weights: Vec<f32> = plan.alternatives[0].needs[1].iter().map(|way| way.weight).collect();
+    assert_eq!(weights, [BEGUN, BEGUN_CATEGORY]);
+}
+
+#[test]
+fn what_was_meant_is_told() {
+    let mut forms = Forms::new();
     let mut planner = Planner::new(&SHOP, &mut forms, &[]);
-    let plan = planner.plan(&typed, Pass::All).expect("a plan");
-    assert_eq!(plan.alternatives[0].needs[1], [Way::of(vec!["milk".to_owned()], BEGUN)]);
     let meant = |planner: &mut Planner<'_, Words>, text: &str| planner.meant(&typed::read(text, false));
     assert_eq!(meant(&mut planner, "green milc").as_deref(), Some("green milk"));
     assert_eq!(meant(&mut planner, "green milk"), None);
