@@ -158,6 +158,8 @@ bugs! {
     LossBookedTwice,
     /// Whoever was one person with another is no longer known under the second id.
     MergedAway,
+    /// A restored server that forgot that a device was moved goes on without asking it where it stands.
+    MoveForgotten,
     /// The search index takes its position for one of this database's, whatever past it is from.
     IndexPlaceTrusted,
     /// The search index is taken for complete as it was left: what changed meanwhile is not indexed.

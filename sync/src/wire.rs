@@ -13,7 +13,7 @@ use outpost_schema::{
     device::LifeReason,
     digest::{Ids, KeyRange, Sum},
     feed::{Aggregate, Granted, Key},
-    id::{CartId, EpochId, IncarnationId, NodeId},
+    id::{CartId, EpochId, IncarnationId, NodeId, WarehouseId},
     journal::{Entry, Hash, Mark},
     verdict::Verdict,
 };
@@ -193,6 +193,18 @@ pub struct Report {
     pub granted: Vec<Granted>,
     /// Whether nothing follows.
     pub last: bool,
+    /// Where the device stands; none from one that does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands: Option<Stands>,
+}
+
+/// Where a device stands by its card, which only the server gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stands {
+    /// At this place.
+    pub warehouse_id: WarehouseId,
+    /// Whether nobody else sells from there.
+    pub is_home: bool,
 }
 
 /// The answer to a page of a report.

@@ -30,7 +30,7 @@ enum At {
 
 /// Every mistake, the shallowest depth at which the code is run where it is made, and within how many seeds it
 /// must be caught there.
-const MISTAKES: [(Bug, At, u64); 67] = [
+const MISTAKES: [(Bug, At, u64); 68] = [
     (Bug::LostSavepoint, At::Model, 20_000),
     (Bug::LatestStatusWins, At::Model, 20_000),
     (Bug::CounterInAMap, At::Model, 20_000),
@@ -96,6 +96,7 @@ const MISTAKES: [(Bug, At, u64); 67] = [
     (Bug::RetiredUntold, At::Model, 20_000),
     (Bug::ShortRecallForgotten, At::Model, 20_000),
     (Bug::OldestHoldWithdrawn, At::Model, 20_000),
+    (Bug::MoveForgotten, At::Model, 20_000),
     (Bug::IndexPlaceTrusted, At::Node, 500),
     (Bug::IndexTailForgotten, At::Node, 500),
 ];

@@ -181,6 +181,7 @@ impl<D: Depth> Network<D> {
                     .await
                     .unwrap_or_else(|failure| panic!("a first call fails: {failure}"));
             }
+            self.spots[number].has_called = true;
             self.has_heard(number);
             self.look(number);
         }
@@ -225,6 +226,7 @@ impl<D: Depth> Network<D> {
             was_doubtful: false,
             doubtful_life: None,
             clock_was_set: false,
+            has_called: false,
             going: None,
             is_told_off: false,
             closings: Vec::new(),

@@ -5,7 +5,7 @@ use outpost_schema::{
     id::{EpochId, IncarnationId, ProductId, WarehouseId},
     planted::{Bug, is_planted},
 };
-use outpost_sync::wire::{REPORT_MAX, Report};
+use outpost_sync::wire::{REPORT_MAX, Report, Stands};
 use rusqlite::{Connection, params};
 
 use super::identity::{self, State};
@@ -51,6 +51,13 @@ pub(crate) fn begin(conn: &Connection, epoch: EpochId) -> Result<(), Error> {
     Ok(())
 }
 
+/// The device stands elsewhere: the server is told again, before it tells what is there. It may live another life by
+/// now, that forgot about it; who reads from the start anew would not notice in time.
+pub(crate) fn tell_where_it_stands(conn: &Connection) -> Result<(), Error> {
+    conn.execute("update server_epoch set report_owed = 1, told_upto = null", [])?;
+    Ok(())
+}
+
 /// A page of this life was applied. One that was not announced is noticed here, and so is the first that
 /// is ever heard of: a server may wait for the report of a device that had joined and never called.
 pub(crate) fn note_page(conn: &Connection, epoch: EpochId, is_recovering: bool) -> Result<(), Error> {
@@ -77,7 +84,8 @@ pub(crate) fn report(conn: &Connection) -> Result<Option<Report>, Error> {
     let mut granted = granted(conn, identity.incarnation_id(), REPORT_MAX + 1)?;
     let last = granted.len() <= REPORT_MAX;
     granted.truncate(REPORT_MAX);
-    Ok(Some(Report { epoch, granted, last }))
+    let stands = Stands { warehouse_id: identity.warehouse_id(), is_home: identity.card.is_home };
+    Ok(Some(Report { epoch, granted, last, stands: Some(stands) }))
 }
 
 /// The totals after the last row that was told.

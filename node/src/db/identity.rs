@@ -16,7 +16,7 @@ use rusqlite::{
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
 };
 
-use super::{carts, inbox, journal, stock};
+use super::{carts, epochs, inbox, journal, stock};
 use crate::error::{Error, Refused};
 
 /// What has become of this node's journal.
@@ -213,6 +213,7 @@ fn move_to(conn: &Connection, identity: &Identity, card: &Card) -> Result<Vec<Ca
         params![card.warehouse_id, card.is_home, card.policy, card.name, card.server],
     )?;
     inbox::start_elsewhere(conn)?;
+    epochs::tell_where_it_stands(conn)?;
     carts::leave_behind(conn, card.warehouse_id)
 }
 

@@ -1,12 +1,14 @@
 //! What the server has archived may be forgotten, and what another life of the server is told.
 
 use outpost_schema::{
+    device::Card,
     journal::{Hash, Mark},
+    stock::SalePolicy,
     verdict::Verdict,
 };
 use outpost_sync::{
     round::Anew,
-    wire::{Hole, Pushed, Report},
+    wire::{Hole, Pushed, Report, Stands},
 };
 
 use super::*;
@@ -109,7 +111,7 @@ fn another_life_of_the_server_is_told_everything_in_pages() {
     assert_eq!((report.epoch, &told[..], report.last), (next, &[(7, 0), (5, 2)][..], true));
 
     // Cut after the first row: it goes on behind it, and a late answer for the last life changes nothing.
-    let page = |epoch, last| Report { epoch, granted: report.granted[..1].to_vec(), last };
+    let page = |epoch, last| Report { epoch, granted: report.granted[..1].to_vec(), last, stands: report.stands };
     shop.node.reported(&page(next, false)).expect("notes");
     shop.node.reported(&page(epoch, true)).expect("notes");
     let shop = shop.reopened();
@@ -121,6 +123,20 @@ fn another_life_of_the_server_is_told_everything_in_pages() {
     let page = Page { epoch: next, ..shop.page(vec![], vec![]) };
     shop.node.apply(None, &page).expect("applies");
     assert_eq!(shop.node.unsent().expect("waits").epoch, Some(next));
+}
+
+#[test]
+fn where_it_stands_is_told_with_what_was_granted_and_after_each_move() {
+    let shop = Shop::new(&card());
+    shop.stock(TEA, 30, 0);
+    let report = shop.node.report().expect("reads").expect("owed");
+    assert_eq!(report.stands, Some(Stands { warehouse_id: HERE, is_home: card().is_home }));
+    shop.node.reported(&report).expect("notes");
+    assert_eq!(shop.node.report().expect("reads"), None);
+    let there = Card { warehouse_id: ELSEWHERE, is_home: true, policy: SalePolicy::Physical, ..card() };
+    shop.node.join(&there).expect("it moves");
+    let report = shop.node.report().expect("reads").expect("head office may have forgotten that it gave that card");
+    assert_eq!((report.stands, report.last), (Some(Stands { warehouse_id: ELSEWHERE, is_home: true }), true));
 }
 
 #[test]

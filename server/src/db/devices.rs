@@ -193,6 +193,14 @@ pub async fn homes(tx: &Tx, node_id: NodeId) -> Result<Vec<WarehouseId>, Error> 
     tx.query(sql, &[&node_id]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
+/// Where it stands, then what else it receives.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn scope(tx: &Tx, node_id: NodeId) -> Result<Vec<WarehouseId>, Error> {
+    Ok(tx.query_one("select scope from nodes where node_id = $1", &[&node_id]).await?.try_get(0)?)
+}
+
 /// A device stands elsewhere from now on. What it still says of where it stood is booked.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_schema::{
     clock::Timestamp,
-    id::{IncarnationId, WarehouseId},
+    id::{IncarnationId, NodeId, WarehouseId},
     stock::StockKey,
 };
 
@@ -137,6 +137,45 @@ pub struct Open {
     pub keys: BTreeSet<StockKey>,
     /// Units, together.
     pub units: i64,
+}
+
+/// Of what a device was granted elsewhere than at `stands` it is to keep nothing: it never stood there, or has left.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn call_all_back(tx: &Tx, node_id: NodeId, stands: WarehouseId) -> Result<(), Error> {
+    tx.execute(
+        "update allotments a set keep = 0, keep_granted = a.granted
+         from incarnations i
+         where i.incarnation_id = a.incarnation_id and i.node_id = $1 and a.warehouse_id <> $2
+           and a.granted + a.received - a.consumed - a.returned - a.reclaimed > 0",
+        &[&node_id, &stands],
+    )
+    .await?;
+    Ok(())
+}
+
+/// All that a device gave back itself is told by now: what is left where it was called back from is free. Says which
+/// stock rows that moved.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn take_what_it_left(tx: &Tx, life: IncarnationId, now: Timestamp) -> Result<BTreeSet<StockKey>, Error> {
+    let rows = tx
+        .query(
+            "select distinct a.warehouse_id
+             from allotments a join incarnations i using (incarnation_id) join nodes n using (node_id)
+             where a.incarnation_id = $1 and a.keep = 0 and a.keep_granted = a.granted
+               and a.warehouse_id <> all (n.scope)
+               and a.granted + a.received - a.consumed - a.returned - a.reclaimed > 0",
+            &[&life],
+        )
+        .await?;
+    let places = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<WarehouseId>, _>>()?;
+    if places.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    Ok(reclaim(tx, life, Some(&places), now).await?.keys)
 }
 
 /// Takes back what a journal, which is locked, has open at these places: its W rises by that, and the units

@@ -346,6 +346,15 @@ pub async fn give_home(tx: &Tx, warehouse_id: WarehouseId, node_id: NodeId) -> R
     Ok(given == 1)
 }
 
+/// From now on only this node sells from a warehouse, whoever did before.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn take_home(tx: &Tx, warehouse_id: WarehouseId, node_id: NodeId) -> Result<(), Error> {
+    tx.execute("update warehouses set home_of = $2 where warehouse_id = $1", &[&warehouse_id, &node_id]).await?;
+    Ok(())
+}
+
 /// Lets nobody else add a node until the transaction ends, and lists the prefixes that are taken.
 ///
 /// # Errors

@@ -91,7 +91,7 @@ pub async fn relocate(server: &Server, node_id: NodeId, moving: &Moving, signed:
     let work = |tx: Tx| async move { relocate_within(server, &tx, node_id, moving, signed).await };
     let card = server.db.transaction(work).await??;
     server.ring();
-    accept::retry_set_aside(server).await?;
+    accept::retry_after_change(server).await?;
     Ok(card)
 }
 

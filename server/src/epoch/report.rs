@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_schema::{
+    planted::{Bug, is_planted},
     settle::Author,
     stock::{StockKey, TOTAL_TOLD_MAX},
 };
-use outpost_sync::wire::{Caller, REPORT_MAX, Report, Reported, Standing};
+use outpost_sync::wire::{Caller, REPORT_MAX, Report, Reported, Standing, Stands};
 
 use super::end_if_all_heard;
 use crate::{
-    db::{self, Tx, concerns, epochs, ground, nodes},
+    accept,
+    db::{self, Tx, concerns, devices, epochs, ground, nodes},
     error::Error,
     grants,
     server::Server,
@@ -35,10 +37,13 @@ pub async fn take(server: &Server, caller: Caller, standing: Standing, report: &
         stage::reach(Work::Report, Moment::BeforeCommit);
         Ok(reported)
     };
-    let reported = server.db.transaction(work).await?;
+    let (reported, was_moved) = server.db.transaction(work).await?;
     stage::reach(Work::Report, Moment::AfterCommit);
     if matches!(reported, Reported::Taken { .. }) {
         server.ring();
+    }
+    if was_moved {
+        accept::retry_after_change(server).await?;
     }
     Ok(reported)
 }
@@ -49,25 +54,54 @@ async fn take_within(
     caller: Caller,
     standing: Standing,
     report: &Report,
-) -> Result<Reported, Error> {
+) -> Result<(Reported, bool), Error> {
     let journal = nodes::lock_journal(tx, caller.incarnation_id).await?;
-    let journal = journal.filter(|journal| journal.author.node_id == caller.node_id).ok_or(Error::UnknownNode)?;
+    let mut journal = journal.filter(|journal| journal.author.node_id == caller.node_id).ok_or(Error::UnknownNode)?;
     if report.epoch != journal.epoch {
-        return Ok(Reported::OtherEpoch { epoch: journal.epoch });
+        return Ok((Reported::OtherEpoch { epoch: journal.epoch }, false));
     }
     let acked = journal.acked;
     // A journal that ends before what the server has was set back: it has forgotten grants too.
     if standing.head.seq < acked.seq || (standing.head.seq == acked.seq && standing.head.hash != acked.hash) {
-        return Ok(Reported::Elsewhere { acked });
+        return Ok((Reported::Elsewhere { acked }, false));
     }
     hear(server, tx, caller, report).await?;
+    let mut was_moved = false;
     if report.last && journal.report_owed {
+        was_moved = follow(tx, &mut journal.author, report.stands).await?;
         epochs::note_report(tx, caller.incarnation_id, standing.head.seq).await?;
         if standing.head.seq <= acked.seq {
             finish(server, tx, &journal.author).await?;
         }
     }
-    Ok(Reported::Taken { acked })
+    Ok((Reported::Taken { acked }, was_moved))
+}
+
+/// A device that was moved in the time that this database forgot stands where its card says, which only head office can
+/// have given it; whoever the book has at its home moved out in that time, too. Says whether the book had it elsewhere.
+async fn follow(tx: &Tx, author: &mut Author, stands: Option<Stands>) -> Result<bool, Error> {
+    let Some(Stands { warehouse_id, is_home }) = stands.filter(|_| !is_planted(Bug::MoveForgotten)) else {
+        return Ok(false);
+    };
+    let mut scope = devices::scope(tx, author.node_id).await?;
+    if scope.first() == Some(&warehouse_id) && author.homes.contains(&warehouse_id) == is_home {
+        return Ok(false);
+    }
+    if !nodes::warehouses(tx).await?.iter().any(|known| known.warehouse_id == warehouse_id) {
+        tracing::warn!(%warehouse_id, node = %author.node_id, "a device stands at a place that this database does not know; \
+            add it, and move the device there");
+        return Ok(false);
+    }
+    scope.retain(|place| *place != warehouse_id);
+    scope.splice(..scope.len().min(1), [warehouse_id]);
+    devices::relocate(tx, author.node_id, &scope).await?;
+    db::grants::call_all_back(tx, author.node_id, warehouse_id).await?;
+    author.homes = BTreeSet::new();
+    if is_home {
+        nodes::take_home(tx, warehouse_id, author.node_id).await?;
+        author.homes.insert(warehouse_id);
+    }
+    Ok(true)
 }
 
 /// The journal has told all, and the server has all of it.
@@ -77,6 +111,8 @@ async fn take_within(
 pub async fn finish(server: &Server, tx: &Tx, author: &Author) -> Result<(), Error> {
     epochs::note_reported(tx, author.incarnation_id).await?;
     end_if_all_heard(server, tx).await?;
+    let left = db::grants::take_what_it_left(tx, author.incarnation_id, server.now()).await?;
+    grants::after_change(server, tx, &left).await?;
     // One that had been given up comes when the others are done: what is free at its home is its own.
     for home in &author.homes {
         grants::top_up_warehouse(server, tx, *home).await?;

@@ -1,12 +1,15 @@
 //! A database that was restored has forgotten what it told since. It begins another epoch, and until each
 //! journal that may hold units has reported or is given up, nothing is granted and nothing is held.
 
+use std::collections::BTreeSet;
+
 use outpost_schema::{
     device::IncarnationState,
     feed::NOBODY,
-    id::{EpochId, IncarnationId, NodeId},
+    id::{EpochId, IncarnationId, NodeId, WarehouseId},
+    planted::{Bug, is_planted},
     settle::{Author, Raised},
-    stock::StockKey,
+    stock::{Allotment, StockKey},
     verdict::ConcernKind,
 };
 use serde_json::json;
@@ -15,7 +18,7 @@ use super::{
     journal::Journal,
     ledger::{Backup, Ledger},
 };
-use crate::wire::{Caller, Problem, Report, Reported, Standing};
+use crate::wire::{Caller, Problem, Report, Reported, Standing, Stands};
 
 impl Ledger {
     /// A copy, after which all that is in it counts as archived.
@@ -78,12 +81,65 @@ impl Ledger {
                 self.look_at_stock(key);
             }
         }
-        let journal = self.journals.get_mut(&life).filter(|journal| report.last && journal.report_owed);
-        if let Some(journal) = journal {
-            journal.report_head = Some(standing.head.seq);
+        if report.last && self.journals.get(&life).is_some_and(|journal| journal.report_owed) {
+            self.follow(caller.node_id, report.stands);
+            self.journals.entry(life).and_modify(|journal| journal.report_head = Some(standing.head.seq));
             self.finish_report(life);
         }
         Ok(Reported::Taken { acked })
+    }
+
+    /// A device that was moved in the time that this forgot stands where its card says.
+    fn follow(&mut self, node_id: NodeId, stands: Option<Stands>) {
+        let Some(Stands { warehouse_id, is_home }) = stands.filter(|_| !is_planted(Bug::MoveForgotten)) else { return };
+        let author = self.lives(node_id).max_by_key(|journal| journal.number).map(|journal| &journal.author);
+        let is_there = |author: &Author| {
+            let stood = author.warehouses.difference(&author.former).any(|place| *place == warehouse_id);
+            stood && author.homes.contains(&warehouse_id) == is_home
+        };
+        if self.known.warehouses.contains(&warehouse_id) && author.is_some_and(|author| !is_there(author)) {
+            if is_home {
+                // Whoever the book has there moved out in that time, too.
+                self.leave_home(warehouse_id);
+            }
+            self.move_to(node_id, warehouse_id, is_home);
+            self.call_all_back(node_id, warehouse_id);
+            self.retry_set_aside();
+        }
+    }
+
+    /// A device keeps nothing of what it was granted where the book had it: it never stood there, or has left.
+    fn call_all_back(&mut self, node_id: NodeId, but: WarehouseId) {
+        let mut recalled = Vec::new();
+        for journal in self.journals.values_mut().filter(|journal| journal.author.node_id == node_id) {
+            let open = |(key, own): &(&StockKey, &Allotment)| key.warehouse_id != but && own.open() > 0;
+            for (key, own) in journal.allotments.iter().filter(open) {
+                journal.outlooks.entry(*key).or_default().recall = Some((0, own.granted));
+                recalled.push((journal.author.incarnation_id, *key));
+            }
+        }
+        recalled.into_iter().for_each(|(life, key)| self.tell_allotment(life, key));
+    }
+
+    /// All that it gave back itself is told by now: what is left of it elsewhere is free.
+    fn take_what_it_left(&mut self, life: IncarnationId) {
+        let Some(journal) = self.journals.get(&life) else { return };
+        let places = journal.author.warehouses.difference(&journal.author.former);
+        let places: BTreeSet<_> = places.copied().collect();
+        let is_left = |(key, own): &(&StockKey, &Allotment)| {
+            let keep = journal.outlooks.get(key).and_then(|outlook| outlook.keep(own.granted));
+            keep == Some(0) && own.open() > 0 && !places.contains(&key.warehouse_id)
+        };
+        let left: Vec<_> = journal.allotments.iter().filter(is_left).map(|(key, _)| *key).collect();
+        for key in left {
+            self.change_allotment(life, key, |own| Allotment { reclaimed: own.reclaimed + own.open(), ..own });
+            self.after_change(key);
+        }
+    }
+
+    fn leave_home(&mut self, home: WarehouseId) {
+        self.homes.remove(&home);
+        self.journals.values_mut().for_each(|journal| journal.author.homes.retain(|of| *of != home));
     }
 
     /// Ends a report if the server has the journal up to the head that it named.
@@ -92,6 +148,7 @@ impl Ledger {
         if journal.report_head.is_some_and(|head| head <= journal.acked().seq) {
             let homes = journal.author.homes.clone();
             self.let_go(life);
+            self.take_what_it_left(life);
             // One that had been given up comes when the others are done: what is free at its home is its own.
             homes.into_iter().for_each(|home| self.top_up_warehouse(home));
         }

@@ -43,6 +43,14 @@ impl Ledger {
         if is_home && *self.homes.entry(to).or_insert(node_id) != node_id {
             return Err(Problem::new("home_taken", "another device sells from there alone"));
         }
+        self.move_to(node_id, to, is_home);
+        self.resume(node_id);
+        self.retry_set_aside();
+        Ok(())
+    }
+
+    /// It stands there from now on.
+    pub(super) fn move_to(&mut self, node_id: NodeId, to: WarehouseId, is_home: bool) {
         for journal in self.journals.values_mut().filter(|journal| journal.author.node_id == node_id) {
             let author = &mut journal.author;
             author.former.extend(std::mem::take(&mut author.warehouses));
@@ -52,9 +60,7 @@ impl Ledger {
             author.homes.extend(is_home.then_some(to));
         }
         self.homes.retain(|home, owner| *owner != node_id || *home == to);
-        self.resume(node_id);
-        self.retry_set_aside();
-        Ok(())
+        self.homes.extend(is_home.then_some((to, node_id)));
     }
 
     /// Nothing is done to a device that is closed.

@@ -18,7 +18,7 @@ use outpost_sync::{
     wire::{
         Acked, BODY_MAX, Born, Buyer, Damage, DigestAsked, Digested, Findings, HoldLine, HoldWanted, Hole,
         INFLATED_MAX, Imaged, ImagesAsked, LifeWanted, Mended, PROTOCOL, Page, Problem, Pulled, Push, Pushed,
-        RangeAsked, RangeTold, Report, Reported,
+        RangeAsked, RangeTold, Report, Reported, Stands,
     },
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -191,7 +191,14 @@ pub fn report(choices: &mut Choices<'_>) -> Report {
         full: choices.number(),
         keep: choices.once_in(3).then(|| choices.number()),
     };
-    Report { epoch: make::epoch_id(choices), granted: choices.some(4, granted), last: choices.once_in(2) }
+    let stands =
+        |choices: &mut Choices<'_>| Stands { warehouse_id: make::warehouse_id(choices), is_home: choices.once_in(2) };
+    Report {
+        epoch: make::epoch_id(choices),
+        granted: choices.some(4, granted),
+        last: choices.once_in(2),
+        stands: choices.perhaps(stands),
+    }
 }
 
 fn reported(choices: &mut Choices<'_>) -> Reported {

@@ -112,14 +112,13 @@ impl<D: Depth> Network<D> {
         }
         let deed = if is_lost { Deed::WriteOff { node } } else { Deed::Reclaim { node } };
         self.do_with_a_device(&deed).await?;
-        self.book = self.office.book().await;
+        let after = self.office.book().await;
         let is_taken = |at: &(IncarnationId, StockKey)| {
-            before.allotments.get(at).map_or(0, |own| own.open())
-                - self.book.allotments.get(at).map_or(0, |own| own.open())
+            before.allotments.get(at).map_or(0, |own| own.open()) - after.allotments.get(at).map_or(0, |own| own.open())
         };
         let raised = |at: &(IncarnationId, StockKey)| {
             let reclaimed = |book: &Book| book.allotments.get(at).map_or(0, |own| own.reclaimed);
-            reclaimed(&self.book) > reclaimed(&before)
+            reclaimed(&after) > reclaimed(&before)
         };
         let taken: Vec<_> = before.allotments.keys().filter(|at| raised(at)).map(|at| (*at, is_taken(at))).collect();
         self.ledger.taken_from.insert(node);

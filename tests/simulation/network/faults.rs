@@ -425,6 +425,7 @@ impl<D: Depth> Network<D> {
         self.office.put_back(&backup).await;
         self.laid.put_back();
         self.spots.iter_mut().for_each(|spot| spot.is_told_off = false);
+        self.tear_up_cards();
         self.short.forget();
         self.book = self.office.book().await;
         let forgotten: Vec<_> = held_before.iter().filter(|(line, _)| !self.book.holds.contains_key(line)).collect();

@@ -138,13 +138,14 @@ impl<D: Depth> Network<D> {
         if stays || self.is_closed(number) || self.spots.iter().any(is_home) {
             return Ok(());
         }
-        if self.may_go(number) && self.is_sent_on(number, to).await? {
+        // One that nobody ever heard people let call first: it does not know yet which head office it is to report to.
+        if self.spots[number].has_called && self.may_go(number) && self.is_sent_on(number, to).await? {
             return Ok(());
         }
         self.calls(number).await?;
         self.does(number, &Act::GiveBackAll).await?;
         self.calls(number).await?;
-        if self.may_go(number) {
+        if self.spots[number].has_called && self.may_go(number) {
             self.is_sent_on(number, to).await?;
         }
         Ok(())
@@ -167,7 +168,13 @@ impl<D: Depth> Network<D> {
 
     /// Whether no device stands there, or is on its way there.
     fn is_nobody_at(&self, place: WarehouseId) -> bool {
-        (0..self.spots.len()).all(|number| self.stands_at(number) != place)
+        let is_there = |spot: &super::Spot<D>| spot.card.warehouse_id == place;
+        !self.spots.iter().any(is_there) && (0..self.spots.len()).all(|number| self.stands_at(number) != place)
+    }
+
+    /// Head office was put back: a card that nobody has taken yet is torn up, and the device stays where it is.
+    pub(super) fn tear_up_cards(&mut self) {
+        self.spots.iter_mut().for_each(|spot| spot.going = None);
     }
 
     async fn is_sent_on(&mut self, number: usize, to: WarehouseId) -> Check<bool> {
@@ -185,8 +192,8 @@ impl<D: Depth> Network<D> {
         let Some(device) = &spot.device else { return Ok(()) };
         let policy = if is_home { SalePolicy::Physical } else { SalePolicy::Strict };
         spot.going = Some(Card { warehouse_id: to, is_home, policy, ..device.card() });
-        // Nobody puts a device or head office back to before that: people would have to move it once more.
-        (spot.image, self.backup) = (None, None);
+        // Nobody puts a device back to before that: people would have to move it once more.
+        spot.image = None;
         self.nothing_is_left_behind(number)?;
         self.go_on(number)
     }
@@ -228,8 +235,6 @@ impl<D: Depth> Network<D> {
         let arrived = spot.going.take_if(|card| device.card().warehouse_id == card.warehouse_id);
         if let Some(card) = arrived {
             (spot.card, spot.half) = (card, None);
-            // As when it was sent: what it told from there on its way people would have to look after once more.
-            self.backup = None;
         }
     }
 }

@@ -80,6 +80,7 @@ impl<D: Depth> Network<D> {
                 self.equals_the_book(number)?;
             }
             self.spots[number].is_doubtful &= self.has_a_double(number) || !is_as_told;
+            self.spots[number].has_called = true;
             self.has_heard(number);
             self.note_a_call(number);
         }

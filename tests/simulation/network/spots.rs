@@ -65,6 +65,8 @@ pub struct Spot<D: Depth> {
     pub doubtful_life: Option<IncarnationId>,
     /// Whether its clock was ever set, or head office's.
     pub clock_was_set: bool,
+    /// Whether it has ever called, and heard all there was.
+    pub has_called: bool,
     /// The card with which it is to go on elsewhere.
     pub going: Option<Card>,
     /// Whether it has surely heard that head office suspended it, or closed it.

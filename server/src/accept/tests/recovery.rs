@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use outpost_schema::{
+    device::Card,
     feed::Granted,
     id::{EpochId, HoldId, ProductId, WarehouseId},
     journal::Mark,
     quantity::Amount,
     stock::StockKey,
-    verdict::{ConcernKind, Refusal, Verdict},
+    verdict::{ConcernKind, Refusal, SetAside, Verdict},
     world::World as _,
 };
-use outpost_sync::wire::{HoldWanted, Push, Pushed, Report, Reported, Standing};
+use outpost_sync::wire::{HoldWanted, Push, Pushed, Report, Reported, Standing, Stands};
 
 use super::*;
 use crate::{
+    db::devices as rows,
     epoch::{self, Reason, report},
     give_up, grants,
     hold::{Desk, Unheld},
@@ -63,6 +65,22 @@ impl Two {
         begun.unwrap().epoch_id
     }
 
+    /// All of it, with where its card says that it stands.
+    async fn report_from(&self, till: &Till, epoch: EpochId) {
+        let Card { warehouse_id, is_home, .. } = till.card;
+        let report = Report { epoch, granted: vec![], last: true, stands: Some(Stands { warehouse_id, is_home }) };
+        let answer = report::take(&self.shop.server, till.caller(), till.standing(), &report).await.unwrap();
+        assert_eq!(answer, Reported::Taken { acked: till.acked });
+    }
+
+    /// Where the book has a device, and which home.
+    async fn stands(&self, till: &Till) -> (WarehouseId, Vec<WarehouseId>) {
+        let node = till.card.node_id;
+        let work =
+            |tx: crate::db::Tx| async move { Ok((rows::scope(&tx, node).await?[0], rows::homes(&tx, node).await?)) };
+        self.shop.server.db.transaction(work).await.unwrap()
+    }
+
     async fn report(&self, till: &Till, epoch: EpochId, granted: &[i64], last: bool) -> Reported {
         let told = |granted: &i64| Granted {
             incarnation_id: till.card.incarnation_id,
@@ -73,7 +91,7 @@ impl Two {
             full: 0,
             keep: None,
         };
-        let report = Report { epoch, granted: granted.iter().map(told).collect(), last };
+        let report = Report { epoch, granted: granted.iter().map(told).collect(), last, stands: None };
         report::take(&self.shop.server, till.caller(), till.standing(), &report).await.unwrap()
     }
 
@@ -172,7 +190,7 @@ async fn a_device_reports_only_for_itself() {
         full: 0,
         keep: None,
     };
-    let report = Report { epoch, granted: vec![told], last: true };
+    let report = Report { epoch, granted: vec![told], last: true, stands: None };
     let answer = report::take(&two.shop.server, two.one.caller(), two.one.standing(), &report).await;
     assert_eq!(answer.unwrap_err().code(), "not_yours");
     let report = Report { granted: vec![told; outpost_sync::wire::REPORT_MAX + 1], ..report };
@@ -227,6 +245,66 @@ async fn homes_get_what_became_free_when_the_recovery_ends() {
 }
 
 #[tokio::test]
+async fn a_device_that_was_moved_in_the_time_that_was_forgotten_stands_where_its_card_says() {
+    let mut two = Two::open(98).await;
+    let asked = [two.one.ask(&[(two.tea, 4)])];
+    two.one.push(&two.shop, &asked).await;
+    let pier = two.shop.warehouse("Pier").await;
+    let resident = two.shop.till("Resident", pier, true).await;
+    // It gave the four back, moved to the pier, which the resident had left, and sold there. Nobody knows any more.
+    two.one.card = Card { warehouse_id: pier, is_home: true, ..two.one.card.clone() };
+    let epoch = two.restore().await;
+    let sold = [two.one.sell(&[(two.tea, 1)])];
+    let aside = Verdict::SetAside(SetAside::NoRight);
+    assert_eq!(two.one.push(&two.shop, &sold).await, [aside], "the book has it elsewhere");
+    assert_eq!(two.stands(&two.one).await, (two.place, vec![]));
+
+    two.report_from(&two.one, epoch).await;
+    assert_eq!(two.stands(&two.one).await, (pier, vec![pier]));
+    assert_eq!(two.stands(&resident).await.1, [], "whoever lived there had moved out");
+    assert_eq!(two.shop.level(two.tea, pier).await.0, -1, "what it sold there is booked");
+    assert_eq!(two.level().await, (10, 0), "and what it has no more where it stood is free");
+    two.shop.keeps_its_laws().await;
+
+    // A report that the line repeats late moves it nowhere.
+    let late =
+        Till { card: Card { warehouse_id: two.place, is_home: false, ..two.one.card.clone() }, ..two.one.clone() };
+    two.report_from(&late, epoch).await;
+    assert_eq!(two.stands(&two.one).await, (pier, vec![pier]));
+}
+
+#[tokio::test]
+async fn what_a_device_left_is_free_only_once_all_that_it_did_is_told() {
+    let mut two = Two::open(99).await;
+    let asked = [two.one.ask(&[(two.tea, 4)])];
+    two.one.push(&two.shop, &asked).await;
+    let pier = two.shop.warehouse("Pier").await;
+    let epoch = two.restore().await;
+    let sold = [two.one.sell(&[(two.tea, 3)])];
+    two.one.card = Card { warehouse_id: pier, ..two.one.card.clone() };
+    two.report_from(&two.one, epoch).await;
+    assert_eq!((two.stands(&two.one).await.0, two.level().await), (pier, (10, 4)), "it has more to tell");
+    two.one.push(&two.shop, &sold).await;
+    assert_eq!(two.level().await, (7, 0), "three were sold of the four, and one is free");
+    two.shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn at_a_place_that_the_book_does_not_know_a_device_does_not_stand() {
+    let two = Two::open(100).await;
+    let epoch = two.restore().await;
+    let lost = Till {
+        card: Card {
+            warehouse_id: WarehouseId::new(two.shop.world.now(), two.shop.world.id_chance()),
+            ..two.one.card.clone()
+        },
+        ..two.one.clone()
+    };
+    two.report_from(&lost, epoch).await;
+    assert_eq!(two.stands(&two.one).await, (two.place, vec![]));
+}
+
+#[tokio::test]
 async fn a_node_that_knows_more_than_the_server_begins_an_epoch_and_is_believed_once() {
     let mut two = Two::open(97).await;
     let first = two.shop.server.epoch().await.unwrap().epoch_id;
@@ -247,7 +325,7 @@ async fn a_node_that_knows_more_than_the_server_begins_an_epoch_and_is_believed_
     let elsewhere = Pushed::Elsewhere { acked: entries[0].mark() };
     assert_eq!(say(epoch, &entries[2..], ahead).await, elsewhere);
     let at_first = Standing { acked: entries[0].mark(), ..ahead };
-    let report = Report { epoch, granted: vec![], last: true };
+    let report = Report { epoch, granted: vec![], last: true, stands: None };
     report::take(&two.shop.server, two.one.caller(), Standing { head: entries[0].mark(), ..at_first }, &report)
         .await
         .unwrap();

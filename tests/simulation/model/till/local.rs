@@ -11,7 +11,7 @@ use outpost_schema::{
 };
 use outpost_sync::{
     round::{Anew, Local},
-    wire::{Born, LifeWanted, PUSH_CARTS_MAX, PUSH_ENTRIES_MAX, Page, Push, Pushed, Report, Standing},
+    wire::{Born, LifeWanted, PUSH_CARTS_MAX, PUSH_ENTRIES_MAX, Page, Push, Pushed, Report, Standing, Stands},
 };
 
 use super::{
@@ -176,7 +176,8 @@ impl Tables {
             full: 0,
             keep: None,
         });
-        Some(Report { epoch, granted: told.collect(), last: true })
+        let stands = Stands { warehouse_id: self.card.warehouse_id, is_home: self.card.is_home };
+        Some(Report { epoch, granted: told.collect(), last: true, stands: Some(stands) })
     }
 
     /// Head office lives another life: it is told what was granted, and every cart again.
