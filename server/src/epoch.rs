@@ -12,6 +12,7 @@
 
 pub mod high_water;
 pub mod report;
+mod stands;
 #[cfg(test)]
 mod tests;
 

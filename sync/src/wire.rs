@@ -199,12 +199,15 @@ pub struct Report {
 }
 
 /// Where a device stands by its card, which only the server gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stands {
     /// At this place.
     pub warehouse_id: WarehouseId,
     /// Whether nobody else sells from there.
     pub is_home: bool,
+    /// Places at which it stood before: what it did there may still be told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<WarehouseId>,
 }
 
 /// The answer to a page of a report.

@@ -5,7 +5,7 @@ use outpost_schema::{
     id::{EpochId, IncarnationId, ProductId, WarehouseId},
     planted::{Bug, is_planted},
 };
-use outpost_sync::wire::{REPORT_MAX, Report, Stands};
+use outpost_sync::wire::{REPORT_MAX, Report};
 use rusqlite::{Connection, params};
 
 use super::identity::{self, State};
@@ -84,8 +84,7 @@ pub(crate) fn report(conn: &Connection) -> Result<Option<Report>, Error> {
     let mut granted = granted(conn, identity.incarnation_id(), REPORT_MAX + 1)?;
     let last = granted.len() <= REPORT_MAX;
     granted.truncate(REPORT_MAX);
-    let stands = Stands { warehouse_id: identity.warehouse_id(), is_home: identity.card.is_home };
-    Ok(Some(Report { epoch, granted, last, stands: Some(stands) }))
+    Ok(Some(Report { epoch, granted, last, stands: Some(identity::stands(conn, &identity)?) }))
 }
 
 /// The totals after the last row that was told.

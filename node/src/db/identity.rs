@@ -10,7 +10,7 @@ use outpost_schema::{
     planted::{Bug, is_planted},
     stock::{SalePolicy, StockKey},
 };
-use outpost_sync::wire::Born;
+use outpost_sync::wire::{Born, Stands};
 use rusqlite::{
     Connection, OptionalExtension as _, Row, ToSql, params,
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
@@ -212,9 +212,19 @@ fn move_to(conn: &Connection, identity: &Identity, card: &Card) -> Result<Vec<Ca
         "update identity set warehouse_id = ?1, is_home = ?2, policy = ?3, name = ?4, server = ?5",
         params![card.warehouse_id, card.is_home, card.policy, card.name, card.server],
     )?;
+    conn.execute("insert or ignore into stood (warehouse_id) values (?1)", [identity.card.warehouse_id])?;
     inbox::start_elsewhere(conn)?;
     epochs::tell_where_it_stands(conn)?;
     carts::leave_behind(conn, card.warehouse_id)
+}
+
+/// Where it stands, and stood.
+pub(crate) fn stands(conn: &Connection, identity: &Identity) -> Result<Stands, Error> {
+    let Card { warehouse_id, is_home, .. } = identity.card;
+    let sql = "select warehouse_id from stood where warehouse_id <> ?1 order by warehouse_id";
+    let mut statement = conn.prepare_cached(sql)?;
+    let former = statement.query_map([warehouse_id], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(Stands { warehouse_id, is_home, former })
 }
 
 /// Names the next life, unless one was named before: a repeat must ask for the same.

@@ -37,6 +37,7 @@ const MIGRATIONS: &[Migration] = &[
     ("0018_sizing", include_str!("../../../migrations/node/0018_sizing.sql")),
     ("0019_search", include_str!("../../../migrations/node/0019_search.sql")),
     ("0020_synonyms", include_str!("../../../migrations/node/0020_synonyms.sql")),
+    ("0021_places", include_str!("../../../migrations/node/0021_places.sql")),
 ];
 
 const APPLIED: &str = "create table if not exists migrations (

@@ -111,7 +111,8 @@ fn another_life_of_the_server_is_told_everything_in_pages() {
     assert_eq!((report.epoch, &told[..], report.last), (next, &[(7, 0), (5, 2)][..], true));
 
     // Cut after the first row: it goes on behind it, and a late answer for the last life changes nothing.
-    let page = |epoch, last| Report { epoch, granted: report.granted[..1].to_vec(), last, stands: report.stands };
+    let page =
+        |epoch, last| Report { epoch, granted: report.granted[..1].to_vec(), last, stands: report.stands.clone() };
     shop.node.reported(&page(next, false)).expect("notes");
     shop.node.reported(&page(epoch, true)).expect("notes");
     let shop = shop.reopened();
@@ -130,13 +131,17 @@ fn where_it_stands_is_told_with_what_was_granted_and_after_each_move() {
     let shop = Shop::new(&card());
     shop.stock(TEA, 30, 0);
     let report = shop.node.report().expect("reads").expect("owed");
-    assert_eq!(report.stands, Some(Stands { warehouse_id: HERE, is_home: card().is_home }));
+    assert_eq!(report.stands, Some(Stands { warehouse_id: HERE, is_home: card().is_home, former: vec![] }));
     shop.node.reported(&report).expect("notes");
     assert_eq!(shop.node.report().expect("reads"), None);
     let there = Card { warehouse_id: ELSEWHERE, is_home: true, policy: SalePolicy::Physical, ..card() };
     shop.node.join(&there).expect("it moves");
     let report = shop.node.report().expect("reads").expect("head office may have forgotten that it gave that card");
-    assert_eq!((report.stands, report.last), (Some(Stands { warehouse_id: ELSEWHERE, is_home: true }), true));
+    let stands = |warehouse_id, is_home, former| Some(Stands { warehouse_id, is_home, former });
+    assert_eq!((report.stands, report.last), (stands(ELSEWHERE, true, vec![HERE]), true));
+    shop.node.join(&card()).expect("and back");
+    let report = shop.node.report().expect("reads").expect("owed");
+    assert_eq!(report.stands, stands(HERE, card().is_home, vec![ELSEWHERE]), "what it did there may still be told");
 }
 
 #[test]

@@ -216,6 +216,21 @@ pub async fn relocate(tx: &Tx, node_id: NodeId, scope: &[WarehouseId]) -> Result
     leave_homes(tx, node_id, scope.first().copied()).await
 }
 
+/// What it still says of these places, as far as they are known, is booked.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn remember_places(tx: &Tx, node_id: NodeId, places: &[WarehouseId]) -> Result<(), Error> {
+    tx.execute(
+        "update nodes set former = array(select distinct w from unnest(former || $2) w
+                                         join warehouses on warehouse_id = w where w <> all (scope))
+         where node_id = $1",
+        &[&node_id, &places],
+    )
+    .await?;
+    Ok(())
+}
+
 /// What a device joins with now: the card of its newest life.
 ///
 /// # Errors

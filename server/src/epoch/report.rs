@@ -3,16 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_schema::{
-    planted::{Bug, is_planted},
     settle::Author,
     stock::{StockKey, TOTAL_TOLD_MAX},
 };
-use outpost_sync::wire::{Caller, REPORT_MAX, Report, Reported, Standing, Stands};
+use outpost_sync::wire::{Caller, REPORT_MAX, Report, Reported, Standing};
 
-use super::end_if_all_heard;
+use super::{end_if_all_heard, stands};
 use crate::{
     accept,
-    db::{self, Tx, concerns, devices, epochs, ground, nodes},
+    db::{self, Tx, concerns, epochs, ground, nodes},
     error::Error,
     grants,
     server::Server,
@@ -68,40 +67,13 @@ async fn take_within(
     hear(server, tx, caller, report).await?;
     let mut was_moved = false;
     if report.last && journal.report_owed {
-        was_moved = follow(tx, &mut journal.author, report.stands).await?;
+        was_moved = stands::follow(tx, &mut journal.author, report.stands.as_ref()).await?;
         epochs::note_report(tx, caller.incarnation_id, standing.head.seq).await?;
         if standing.head.seq <= acked.seq {
             finish(server, tx, &journal.author).await?;
         }
     }
     Ok((Reported::Taken { acked }, was_moved))
-}
-
-/// A device that was moved in the time that this database forgot stands where its card says, which only head office can
-/// have given it; whoever the book has at its home moved out in that time, too. Says whether the book had it elsewhere.
-async fn follow(tx: &Tx, author: &mut Author, stands: Option<Stands>) -> Result<bool, Error> {
-    let Some(Stands { warehouse_id, is_home }) = stands.filter(|_| !is_planted(Bug::MoveForgotten)) else {
-        return Ok(false);
-    };
-    let mut scope = devices::scope(tx, author.node_id).await?;
-    if scope.first() == Some(&warehouse_id) && author.homes.contains(&warehouse_id) == is_home {
-        return Ok(false);
-    }
-    if !nodes::warehouses(tx).await?.iter().any(|known| known.warehouse_id == warehouse_id) {
-        tracing::warn!(%warehouse_id, node = %author.node_id, "a device stands at a place that this database does not know; \
-            add it, and move the device there");
-        return Ok(false);
-    }
-    scope.retain(|place| *place != warehouse_id);
-    scope.splice(..scope.len().min(1), [warehouse_id]);
-    devices::relocate(tx, author.node_id, &scope).await?;
-    db::grants::call_all_back(tx, author.node_id, warehouse_id).await?;
-    author.homes = BTreeSet::new();
-    if is_home {
-        nodes::take_home(tx, warehouse_id, author.node_id).await?;
-        author.homes.insert(warehouse_id);
-    }
-    Ok(true)
 }
 
 /// The journal has told all, and the server has all of it.

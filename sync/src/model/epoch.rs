@@ -82,7 +82,7 @@ impl Ledger {
             }
         }
         if report.last && self.journals.get(&life).is_some_and(|journal| journal.report_owed) {
-            self.follow(caller.node_id, report.stands);
+            self.follow(caller.node_id, report.stands.as_ref());
             self.journals.entry(life).and_modify(|journal| journal.report_head = Some(standing.head.seq));
             self.finish_report(life);
         }
@@ -90,8 +90,9 @@ impl Ledger {
     }
 
     /// A device that was moved in the time that this forgot stands where its card says.
-    fn follow(&mut self, node_id: NodeId, stands: Option<Stands>) {
-        let Some(Stands { warehouse_id, is_home }) = stands.filter(|_| !is_planted(Bug::MoveForgotten)) else { return };
+    fn follow(&mut self, node_id: NodeId, stands: Option<&Stands>) {
+        let Some(stands) = stands.filter(|_| !is_planted(Bug::MoveForgotten)) else { return };
+        let Stands { warehouse_id, is_home, former } = stands.clone();
         let author = self.lives(node_id).max_by_key(|journal| journal.number).map(|journal| &journal.author);
         let is_there = |author: &Author| {
             let stood = author.warehouses.difference(&author.former).any(|place| *place == warehouse_id);
@@ -104,8 +105,15 @@ impl Ledger {
             }
             self.move_to(node_id, warehouse_id, is_home);
             self.call_all_back(node_id, warehouse_id);
-            self.retry_set_aside();
         }
+        for journal in self.journals.values_mut().filter(|journal| journal.author.node_id == node_id) {
+            let author = &mut journal.author;
+            let new = former.iter().filter(|place| self.known.warehouses.contains(place));
+            let new: Vec<_> = new.filter(|place| !author.warehouses.contains(place)).copied().collect();
+            author.former.extend(&new);
+            author.warehouses.extend(new);
+        }
+        self.retry_set_aside();
     }
 
     /// A device keeps nothing of what it was granted where the book had it: it never stood there, or has left.

@@ -191,8 +191,11 @@ pub fn report(choices: &mut Choices<'_>) -> Report {
         full: choices.number(),
         keep: choices.once_in(3).then(|| choices.number()),
     };
-    let stands =
-        |choices: &mut Choices<'_>| Stands { warehouse_id: make::warehouse_id(choices), is_home: choices.once_in(2) };
+    let stands = |choices: &mut Choices<'_>| Stands {
+        warehouse_id: make::warehouse_id(choices),
+        is_home: choices.once_in(2),
+        former: choices.some(2, make::warehouse_id),
+    };
     Report {
         epoch: make::epoch_id(choices),
         granted: choices.some(4, granted),

@@ -66,9 +66,10 @@ impl Two {
     }
 
     /// All of it, with where its card says that it stands.
-    async fn report_from(&self, till: &Till, epoch: EpochId) {
-        let Card { warehouse_id, is_home, .. } = till.card;
-        let report = Report { epoch, granted: vec![], last: true, stands: Some(Stands { warehouse_id, is_home }) };
+    async fn report_from(&self, till: &Till, epoch: EpochId, former: &[WarehouseId]) {
+        let (warehouse_id, is_home, former) = (till.card.warehouse_id, till.card.is_home, former.to_vec());
+        let stands = Some(Stands { warehouse_id, is_home, former });
+        let report = Report { epoch, granted: vec![], last: true, stands };
         let answer = report::take(&self.shop.server, till.caller(), till.standing(), &report).await.unwrap();
         assert_eq!(answer, Reported::Taken { acked: till.acked });
     }
@@ -259,7 +260,7 @@ async fn a_device_that_was_moved_in_the_time_that_was_forgotten_stands_where_its
     assert_eq!(two.one.push(&two.shop, &sold).await, [aside], "the book has it elsewhere");
     assert_eq!(two.stands(&two.one).await, (two.place, vec![]));
 
-    two.report_from(&two.one, epoch).await;
+    two.report_from(&two.one, epoch, &[]).await;
     assert_eq!(two.stands(&two.one).await, (pier, vec![pier]));
     assert_eq!(two.stands(&resident).await.1, [], "whoever lived there had moved out");
     assert_eq!(two.shop.level(two.tea, pier).await.0, -1, "what it sold there is booked");
@@ -269,7 +270,7 @@ async fn a_device_that_was_moved_in_the_time_that_was_forgotten_stands_where_its
     // A report that the line repeats late moves it nowhere.
     let late =
         Till { card: Card { warehouse_id: two.place, is_home: false, ..two.one.card.clone() }, ..two.one.clone() };
-    two.report_from(&late, epoch).await;
+    two.report_from(&late, epoch, &[]).await;
     assert_eq!(two.stands(&two.one).await, (pier, vec![pier]));
 }
 
@@ -282,11 +283,46 @@ async fn what_a_device_left_is_free_only_once_all_that_it_did_is_told() {
     let epoch = two.restore().await;
     let sold = [two.one.sell(&[(two.tea, 3)])];
     two.one.card = Card { warehouse_id: pier, ..two.one.card.clone() };
-    two.report_from(&two.one, epoch).await;
+    two.report_from(&two.one, epoch, &[]).await;
     assert_eq!((two.stands(&two.one).await.0, two.level().await), (pier, (10, 4)), "it has more to tell");
     two.one.push(&two.shop, &sold).await;
     assert_eq!(two.level().await, (7, 0), "three were sold of the four, and one is free");
     two.shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn what_a_device_did_at_a_place_between_is_booked_when_both_moves_are_forgotten() {
+    let mut two = Two::open(101).await;
+    let (fair, attic) = (two.shop.warehouse("Fair").await, two.shop.warehouse("Attic").await);
+    let (market, nowhere) = (two.place, WarehouseId::new(two.shop.world.now(), two.shop.world.id_chance()));
+    let epoch = two.restore().await;
+    two.one.card.warehouse_id = fair;
+    let sold = [two.one.sell(&[(two.tea, 1)])];
+    two.one.push(&two.shop, &sold).await;
+    // It went to the fair and back, so the book has it where it stands.
+    two.one.card.warehouse_id = market;
+    two.report_from(&two.one, epoch, &[fair, nowhere]).await;
+    assert_eq!(two.stands(&two.one).await.0, market);
+    assert_eq!(two.shop.level(two.tea, fair).await.0, -1, "what it sold at the fair is booked");
+    two.one.card.warehouse_id = attic;
+    let foreign = [two.one.sell(&[(two.tea, 1)])];
+    let aside = Verdict::SetAside(SetAside::NoRight);
+    assert_eq!(two.one.push(&two.shop, &foreign).await, [aside], "and it has no right where it never stood");
+    assert_eq!(two.shop.count("nodes where cardinality(former) = 1").await, 1, "of places that are known");
+    two.shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn a_device_that_became_a_home_where_it_stood_keeps_what_else_it_hears_of() {
+    let two = Two::open(102).await;
+    let also = two.shop.warehouse("Also").await;
+    let widen = "update nodes set scope = scope || $1::uuid where node_id = $2";
+    two.shop.client.execute(widen, &[&also, &two.one.card.node_id]).await.unwrap();
+    let epoch = two.restore().await;
+    let home = Till { card: Card { is_home: true, ..two.one.card.clone() }, ..two.one.clone() };
+    two.report_from(&home, epoch, &[]).await;
+    assert_eq!(two.stands(&home).await, (two.place, vec![two.place]));
+    assert_eq!(two.shop.count("nodes where cardinality(scope) = 2").await, 1);
 }
 
 #[tokio::test]
@@ -300,7 +336,7 @@ async fn at_a_place_that_the_book_does_not_know_a_device_does_not_stand() {
         },
         ..two.one.clone()
     };
-    two.report_from(&lost, epoch).await;
+    two.report_from(&lost, epoch, &[]).await;
     assert_eq!(two.stands(&two.one).await, (two.place, vec![]));
 }
 

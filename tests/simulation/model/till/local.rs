@@ -1,6 +1,7 @@
 //! A till's end of a round: the rules of the real node's, over tables in memory.
 
 use outpost_schema::{
+    device::Card,
     feed::Granted,
     id::{EpochId, IncarnationId},
     journal::{Entry, Mark},
@@ -176,7 +177,9 @@ impl Tables {
             full: 0,
             keep: None,
         });
-        let stands = Stands { warehouse_id: self.card.warehouse_id, is_home: self.card.is_home };
+        let Card { warehouse_id, is_home, .. } = self.card;
+        let former = self.stood.iter().copied().filter(|place| *place != warehouse_id).collect();
+        let stands = Stands { warehouse_id, is_home, former };
         Some(Report { epoch, granted: told.collect(), last: true, stands: Some(stands) })
     }
 

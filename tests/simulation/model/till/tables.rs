@@ -8,7 +8,7 @@ use outpost_schema::{
     clock::{Hlc, Timestamp},
     device::{Card, LifeReason},
     feed::{Aggregate, Kind},
-    id::{CartId, DeliveryId, EpochId, IncarnationId, OrderId, ProductId, UserId},
+    id::{CartId, DeliveryId, EpochId, IncarnationId, OrderId, ProductId, UserId, WarehouseId},
     journal::Entry,
     op::Op,
     order::Order,
@@ -99,6 +99,8 @@ pub(super) struct Told {
 #[derive(Clone, Debug)]
 pub(in super::super) struct Tables {
     pub(in super::super) card: Card,
+    /// Where it stood before.
+    pub(super) stood: BTreeSet<WarehouseId>,
     pub(in super::super) state: State,
     pub(super) receipts: i64,
     pub(super) transfers: i64,
@@ -165,6 +167,7 @@ impl Tables {
         let (transfers, came) = (0, Vec::new());
         Self {
             card,
+            stood: BTreeSet::new(),
             state,
             receipts,
             transfers,

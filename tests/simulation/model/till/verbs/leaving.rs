@@ -50,6 +50,7 @@ impl Tables {
 
     /// It goes on there, tells head office where it stands, and reads the feed anew. Carts of the place stay there.
     pub(in super::super) fn move_to(&mut self, card: &Card) {
+        self.stood.insert(self.card.warehouse_id);
         self.card = card.clone();
         (self.cursor, self.heard_at, self.told) = (None, None, Some(ToldAnew::default()));
         self.epoch.report_owed = true;
