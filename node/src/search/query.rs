@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use tantivy::{
     Term,
-    query::{AllQuery, BooleanQuery, BoostQuery, DisjunctionMaxQuery, EmptyQuery, Query, TermQuery},
+    query::{AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, EmptyQuery, Query, TermQuery},
     schema::IndexRecordOption,
 };
 
@@ -134,7 +134,8 @@ fn one_way(way: &Way, fields: Fields) -> Box<dyn Query> {
     let term = |text: &String| -> Box<dyn Query> {
         if begun::is_term(text) {
             let term = TermQuery::new(Term::from_field_text(fields.begun, text), IndexRecordOption::Basic);
-            return Box::new(BoostQuery::new(Box::new(term), way.weight));
+            // How many words begin so says nothing for a product.
+            return Box::new(ConstScoreQuery::new(Box::new(term), way.weight));
         }
         Box::new(BooleanQuery::union(vec![in_field(fields.called, text, CALLED), in_field(fields.said, text, SAID)]))
     };

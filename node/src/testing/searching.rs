@@ -143,6 +143,30 @@ fn the_last_word_is_found_while_it_is_typed() {
     assert_eq!(search.suggest("ear", 5).expect("suggests").searches, ["earl grey"]);
 }
 
+#[test]
+fn a_few_letters_find_every_product_that_has_a_word_which_begins_so() {
+    let shop = Shop::new(&physical());
+    shop.tell(vec![category(FOOD, "Mixtures", None)]);
+    // More words begin so than are looked for one by one, and those of the first goods are the most used.
+    for number in 0..80_u128 {
+        tell(&shop, good(100 + number, &format!("Green mi{:03}x mi{:03}x", number / 2, number / 2), "", "1", DRINKS));
+    }
+    tell(&shop, good(300, "Green milk", "", "1", DRINKS));
+    tell(&shop, good(301, "Green tea", "", "1", FOOD));
+    tell(&shop, good(302, "Zest of mint", "", "1", DRINKS));
+    let search = search(&shop);
+    let typed = |text: &str| {
+        let found = search.find(&Wanted { is_typing: true, limit: 200, ..wants(text) }).expect("finds");
+        (found.how, numbers(&found))
+    };
+    let (how, all) = typed("mi");
+    assert_eq!((how, all.len()), (How::AllWords, 82), "all that are called so, of 42 words");
+    assert_eq!(typed("z"), (How::AllWords, vec![302]), "of one letter, names that begin with it");
+    assert_eq!(typed("m").1.len(), 82, "or words, where no name does");
+    assert_eq!(typed("green mi").1.last(), Some(&301), "beside other words also a category, below the rest");
+    assert_eq!(typed("green mil"), (How::AllWords, vec![300]));
+}
+
 /// What is counted of the goods of the brand Ada, at most 3.00, in stock here: each facet without its own filter.
 fn narrowed(search: &Search) -> (Vec<u128>, Vec<u64>) {
     let filter = Filter {
