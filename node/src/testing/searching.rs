@@ -165,6 +165,12 @@ fn a_few_letters_find_every_product_that_has_a_word_which_begins_so() {
     assert_eq!(typed("m").1.len(), 82, "or words, where no name does");
     assert_eq!(typed("green mi").1.last(), Some(&301), "beside other words also a category, below the rest");
     assert_eq!(typed("green mil"), (How::AllWords, vec![300]));
+    for (number, brand) in [(400, "Quad"), (401, "Quest"), (402, "Quest")] {
+        tell(&shop, good(number, "Thing", brand, "1", DRINKS));
+    }
+    let brands = search.suggest("qu", 5).expect("suggests").brands;
+    let brands: Vec<_> = brands.iter().map(|brand| (brand.value.as_str(), brand.count)).collect();
+    assert_eq!(brands, [("Quest", 2), ("Quad", 1)], "the brand with the most products first");
 }
 
 /// What is counted of the goods of the brand Ada, at most 3.00, in stock here: each facet without its own filter.
