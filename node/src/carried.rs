@@ -216,8 +216,10 @@ impl<'a> Hearing<'a> {
     fn page(&mut self, page: &Page, is_next: bool) -> Result<(), NotCarried> {
         if is_next && self.is_news(page)? {
             self.node.apply(self.asked.as_deref(), page)?;
-            self.heard.received += page.aggregates.len();
-            self.heard.is_level = page.level;
+            // Of another life of head office nothing is kept before it was reported to.
+            let is_kept = self.node.cursor()?.as_deref() == Some(&*page.cursor);
+            self.heard.received += if is_kept { page.aggregates.len() } else { 0 };
+            self.heard.is_level = page.level && is_kept;
         } else {
             self.heard.passed_over += 1;
         }

@@ -223,6 +223,10 @@ impl<L: Local, R: Remote> Round<'_, L, R> {
                     if self.done.is_level {
                         return Ok(Heard::All);
                     }
+                    // It was of another life than the one that is known, and nothing of it was kept.
+                    if !is_kept && self.local.report().map_err(Failure::Local)?.is_some() {
+                        return Ok(Heard::OtherLife);
+                    }
                 }
                 Pulled::Elsewhere { acked } => {
                     self.agree(acked)?;

@@ -51,11 +51,14 @@ pub(crate) fn begin(conn: &Connection, epoch: EpochId) -> Result<(), Error> {
     Ok(())
 }
 
-/// The device stands elsewhere: the server is told again, before it tells what is there. It may live another life by
-/// now, that forgot about it; who reads from the start anew would not notice in time.
-pub(crate) fn tell_where_it_stands(conn: &Connection) -> Result<(), Error> {
-    conn.execute("update server_epoch set report_owed = 1, told_upto = null", [])?;
-    Ok(())
+/// Whether news of this life may be kept. Who reads from the start anew names no life to the server, and may be told
+/// news of another one than it knows: that it reports to first, because what is told, and of which place, hangs on that.
+pub(crate) fn is_known(conn: &Connection, epoch: EpochId) -> Result<bool, Error> {
+    let is_known = known(conn)?.epoch.is_none_or(|known| known == epoch);
+    if !is_known {
+        begin(conn, epoch)?;
+    }
+    Ok(is_known)
 }
 
 /// A page of this life was applied. One that was not announced is noticed here, and so is the first that

@@ -16,7 +16,7 @@ use rusqlite::{
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
 };
 
-use super::{carts, epochs, inbox, journal, stock};
+use super::{carts, inbox, journal, stock};
 use crate::error::{Error, Refused};
 
 /// What has become of this node's journal.
@@ -214,7 +214,6 @@ fn move_to(conn: &Connection, identity: &Identity, card: &Card) -> Result<Vec<Ca
     )?;
     conn.execute("insert or ignore into stood (warehouse_id) values (?1)", [identity.card.warehouse_id])?;
     inbox::start_elsewhere(conn)?;
-    epochs::tell_where_it_stands(conn)?;
     carts::leave_behind(conn, card.warehouse_id)
 }
 

@@ -127,19 +127,29 @@ fn another_life_of_the_server_is_told_everything_in_pages() {
 }
 
 #[test]
-fn where_it_stands_is_told_with_what_was_granted_and_after_each_move() {
+fn another_life_of_the_server_is_told_where_it_stands_and_stood_before_anything_of_it_is_kept() {
     let shop = Shop::new(&card());
     shop.stock(TEA, 30, 0);
-    let report = shop.node.report().expect("reads").expect("owed");
-    assert_eq!(report.stands, Some(Stands { warehouse_id: HERE, is_home: card().is_home, former: vec![] }));
-    shop.node.reported(&report).expect("notes");
-    assert_eq!(shop.node.report().expect("reads"), None);
-    let there = Card { warehouse_id: ELSEWHERE, is_home: true, policy: SalePolicy::Physical, ..card() };
-    shop.node.join(&there).expect("it moves");
-    let report = shop.node.report().expect("reads").expect("head office may have forgotten that it gave that card");
     let stands = |warehouse_id, is_home, former| Some(Stands { warehouse_id, is_home, former });
-    assert_eq!((report.stands, report.last), (stands(ELSEWHERE, true, vec![HERE]), true));
+    let report = shop.node.report().expect("reads").expect("owed");
+    assert_eq!(report.stands, stands(HERE, card().is_home, vec![]));
+    shop.node.reported(&report).expect("notes");
+    let there = Card { warehouse_id: ELSEWHERE, is_home: true, policy: SalePolicy::Physical, ..card() };
+    shop.node.join(&there).expect("it moves, and reads the feed from the start");
+    assert_eq!(shop.node.report().expect("reads"), None, "who gave the card knows where it stands");
+
+    let next = EpochId(Uuid::from_u128(41));
+    let page = Page { epoch: next, ..shop.page(vec![], vec![image(TEA, 12, 0)]) };
+    shop.node.apply(None, &page).expect("notes");
+    assert_eq!(shop.node.cursor().expect("reads"), None, "it may be told of the wrong place");
+    let report = shop.node.report().expect("reads").expect("head office may have forgotten that it gave that card");
+    assert_eq!((report.epoch, report.stands.clone(), report.last), (next, stands(ELSEWHERE, true, vec![HERE]), true));
+    shop.node.reported(&report).expect("notes");
+    shop.node.apply(None, &page).expect("applies");
+    assert_eq!(shop.node.cursor().expect("reads").as_deref(), Some(&*page.cursor));
+
     shop.node.join(&card()).expect("and back");
+    shop.node.start_anew(&Anew::OtherEpoch(EpochId(Uuid::from_u128(42)))).expect("notes");
     let report = shop.node.report().expect("reads").expect("owed");
     assert_eq!(report.stands, stands(HERE, card().is_home, vec![ELSEWHERE]), "what it did there may still be told");
 }

@@ -45,6 +45,9 @@ impl Tables {
         if self.cursor.as_deref() != asked {
             return;
         }
+        if self.epoch.id.is_some_and(|known| known != page.epoch) {
+            return self.begin_epoch(page.epoch);
+        }
         let contained = Contained::by(self, page);
         for acked in &page.acked {
             if let Some(journal) = self.journal_mut(acked.incarnation_id) {

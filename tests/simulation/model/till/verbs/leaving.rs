@@ -48,12 +48,11 @@ impl Tables {
         Leaving { open, waiting, is_unheard: false }.keeps_it_here().map_or(Ok(()), |_| Err("not_left"))
     }
 
-    /// It goes on there, tells head office where it stands, and reads the feed anew. Carts of the place stay there.
+    /// It goes on there, and reads the feed anew. Carts of the place stay there.
     pub(in super::super) fn move_to(&mut self, card: &Card) {
         self.stood.insert(self.card.warehouse_id);
         self.card = card.clone();
         (self.cursor, self.heard_at, self.told) = (None, None, Some(ToldAnew::default()));
-        self.epoch.report_owed = true;
         self.carts.retain(|_, kept| kept.cart.home() == card.warehouse_id);
     }
 
