@@ -192,7 +192,8 @@ impl Act {
             (Self::Advance(order_id, status), Op::StatusTold(told)) => {
                 (told.order_id, told.status) == (*order_id, *status)
             }
-            (Self::Round { .. } | Self::Refill, Op::AllotmentAsked(_)) => true,
+            // A round begins with what a till says by itself: what it lacks, and what it was asked to give back.
+            (Self::Round { .. } | Self::Refill, Op::AllotmentAsked(_) | Op::GaveBack(_)) => true,
             _ => false,
         }
     }

@@ -135,7 +135,11 @@ impl Stored {
                 book.ops.push(op.clone());
                 Ok(true)
             }
-            _ => Err(format!("{acknowledged} entries were acknowledged, then {flying:?}; there are {there}")),
+            Some(more) => {
+                let more: Vec<_> = more.iter().map(|(.., op)| op).collect();
+                Err(format!("{acknowledged} entries were acknowledged, then {flying:?}; there are {there}: {more:?}"))
+            }
+            None => Err(format!("{acknowledged} entries were acknowledged, then {flying:?}; there are {there}")),
         }
     }
 
