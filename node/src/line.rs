@@ -58,6 +58,11 @@ impl Local for Node {
     }
 
     fn apply(&self, asked: Option<&str>, page: &Page) -> Result<(), Error> {
+        // Who reads from the start anew names no life to the server, and may be told news of another one than it knows:
+        // that it reports to first, because what is told, and of which place, hangs on that.
+        if self.db().read(epochs::known)?.epoch.is_some_and(|known| known != page.epoch) {
+            return self.begin_filling(&Anew::OtherEpoch(page.epoch));
+        }
         if self.reads_aside()? {
             return self.apply_aside(asked, page);
         }

@@ -215,7 +215,6 @@ impl<D: Depth> Network<D> {
         let (life, (shown, open)) = (device.life(), Default::default());
         self.spots.push(Spot {
             device: Some(device),
-            card,
             line,
             world,
             image: None,
@@ -227,6 +226,8 @@ impl<D: Depth> Network<D> {
             doubtful_life: None,
             clock_was_set: false,
             has_called: false,
+            stood: [card.warehouse_id].into(),
+            card,
             going: None,
             is_told_off: false,
             closings: Vec::new(),

@@ -51,18 +51,8 @@ pub(crate) fn begin(conn: &Connection, epoch: EpochId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether news of this life may be kept. Who reads from the start anew names no life to the server, and may be told
-/// news of another one than it knows: that it reports to first, because what is told, and of which place, hangs on that.
-pub(crate) fn is_known(conn: &Connection, epoch: EpochId) -> Result<bool, Error> {
-    let is_known = known(conn)?.epoch.is_none_or(|known| known == epoch);
-    if !is_known {
-        begin(conn, epoch)?;
-    }
-    Ok(is_known)
-}
-
-/// A page of this life was applied. One that was not announced is noticed here, and so is the first that
-/// is ever heard of: a server may wait for the report of a device that had joined and never called.
+/// A page of this life was applied. The first life that is ever heard of is noticed here: a server may wait for the
+/// report of a device that had joined and never called.
 pub(crate) fn note_page(conn: &Connection, epoch: EpochId, is_recovering: bool) -> Result<(), Error> {
     if known(conn)?.epoch != Some(epoch) {
         begin(conn, epoch)?;

@@ -3,7 +3,7 @@
 use outpost_schema::id::EpochId;
 use rusqlite::{Connection, OptionalExtension as _, params, types::Value};
 
-use super::{inbox, journal};
+use super::{epochs, inbox, journal};
 use crate::error::Error;
 
 /// Why the node is filled.
@@ -90,7 +90,7 @@ pub(crate) fn find(conn: &Connection) -> Result<Option<Row>, Error> {
         None if inbox::position(conn)?.cursor.is_some() => Ok(None),
         None => Ok(Some(Row {
             why: if has_been_level(conn)? { Why::OtherEpoch } else { Why::New },
-            epoch: None,
+            epoch: epochs::known(conn)?.epoch,
             way: Way::File,
             failed: 0,
             place: 0,

@@ -96,8 +96,7 @@ pub(crate) fn apply(
     is_wanted: impl Fn() -> bool,
 ) -> Result<Taken, Error> {
     let all = page.aggregates.len();
-    let is_next = position(conn)?.cursor.as_deref() == asked;
-    if !is_next || (from == 0 && !may_be_kept(conn, asked, page)?) {
+    if position(conn)?.cursor.as_deref() != asked || (from == 0 && !is_told_in_full(conn, asked, page.protocol)?) {
         return Ok(Taken { carts: Vec::new(), upto: all });
     }
     let mut inbox = Inbox::open(conn, page, now)?;
@@ -131,11 +130,6 @@ fn finish(conn: &Connection, page: &Page, now: Timestamp) -> Result<(), Error> {
         filling::end(conn)?;
     }
     Ok(())
-}
-
-/// Whether a page is told to who the server takes this device for, and in full.
-fn may_be_kept(conn: &Connection, asked: Option<&str>, page: &Page) -> Result<bool, Error> {
-    Ok(epochs::is_known(conn, page.epoch)? && is_told_in_full(conn, asked, page.protocol)?)
 }
 
 /// Whether nothing was left out so far that this page's protocol has a word for. If something was, the

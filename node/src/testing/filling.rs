@@ -33,10 +33,16 @@ fn fill(shop: &Shop, why: &Anew, seq: i64, set_aside: &[i64], told: Vec<Aggregat
     assert_eq!(shop.node.cursor().expect("cursor"), None);
     let mark = if seq == 0 { Mark::START } else { shop.mark(seq) };
     let acked = vec![Acked { incarnation_id: LIFE, mark, set_aside: set_aside.to_vec(), archived: 0, over: false }];
-    let page = shop.page(acked, told);
+    let page = Page { epoch: epoch_of(shop), ..shop.page(acked, told) };
     shop.node.apply(None, &page).expect("applies and takes over");
     assert_eq!(shop.node.cursor().expect("cursor"), Some(page.cursor), "it goes on from there");
     assert_eq!(shop.node.filled(), None, "and nothing is being filled any more");
+}
+
+/// The life of the server that the node knows.
+fn epoch_of(shop: &Shop) -> EpochId {
+    let known = shop.node.db().read(crate::db::epochs::known).expect("reads").epoch;
+    known.unwrap_or(EpochId(Uuid::from_u128(40)))
 }
 
 fn other_epoch() -> Anew {
@@ -90,7 +96,9 @@ fn an_own_op_counts_once_whether_the_new_images_contain_it_or_not() {
             let told = vec![product(TEA, "Tea", Some("2.50")), image(TEA, 20, 0)];
             fill(&shop, &other_epoch(), contained, set_aside, told);
             assert_eq!(shop.level(TEA).balance, balance, "{contained} {set_aside:?} {told_before}");
-            shop.tell_as_of(3, &[], vec![image(TEA, 13, 0)]);
+            let all = Acked { incarnation_id: LIFE, mark: shop.mark(3), set_aside: vec![], archived: 0, over: false };
+            let page = Page { epoch: epoch_of(&shop), ..shop.page(vec![all], vec![image(TEA, 13, 0)]) };
+            shop.node.apply(shop.node.cursor().expect("cursor").as_deref(), &page).expect("applies");
             assert_eq!(shop.level(TEA).balance, 13, "and once it has all of them, not a second time");
         }
     }
@@ -164,7 +172,8 @@ fn what_an_earlier_life_did_is_laid_over_an_older_image_too_while_its_entries_ar
             shop.node.start_anew(&Anew::OtherEpoch(EpochId(Uuid::from_u128(epoch)))).expect("notes");
             shop.node.do_without_file().expect("notes");
             let told = vec![product(TEA, "Tea", Some("2.50")), image(TEA, row.0, row.1), grant(TEA, 15)];
-            let page = shop.page(acked([(LIFE, told_before), (life, Mark::START)]), told);
+            let page =
+                Page { epoch: epoch_of(&shop), ..shop.page(acked([(LIFE, told_before), (life, Mark::START)]), told) };
             shop.node.apply(None, &page).expect("applies and takes over");
             assert_eq!(shop.level(TEA), level, "{card:?} {epoch}");
         }

@@ -134,7 +134,9 @@ impl<D: Depth> Network<D> {
         let to = self.some_place(to);
         let is_home = |spot: &super::Spot<D>| spot.card.is_home && spot.card.warehouse_id == to;
         let spot = &self.spots[number];
-        let stays = spot.card.warehouse_id == to || spot.was_doubtful || spot.going.is_some();
+        // What it took in where it becomes the only one later would be its own to sell, once head office hears it again.
+        let returns_home = spot.stood.contains(&to) && self.is_nobody_at(to);
+        let stays = spot.card.warehouse_id == to || spot.was_doubtful || spot.going.is_some() || returns_home;
         if stays || self.is_closed(number) || self.spots.iter().any(is_home) {
             return Ok(());
         }
@@ -234,6 +236,7 @@ impl<D: Depth> Network<D> {
         let Some(device) = spot.device.as_ref().filter(|device| !device.is_dark()) else { return };
         let arrived = spot.going.take_if(|card| device.card().warehouse_id == card.warehouse_id);
         if let Some(card) = arrived {
+            spot.stood.insert(card.warehouse_id);
             (spot.card, spot.half) = (card, None);
         }
     }

@@ -1,10 +1,13 @@
 //! Where a till stands, and what is seen of it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use outpost_schema::{
     device::Card,
-    id::{IncarnationId, ProductId},
+    id::{IncarnationId, ProductId, WarehouseId},
     journal::Mark,
     stock::{Level, StockKey},
     world::Seeded,
@@ -67,6 +70,8 @@ pub struct Spot<D: Depth> {
     pub clock_was_set: bool,
     /// Whether it has ever called, and heard all there was.
     pub has_called: bool,
+    /// Where it stands and stood.
+    pub stood: BTreeSet<WarehouseId>,
     /// The card with which it is to go on elsewhere.
     pub going: Option<Card>,
     /// Whether it has surely heard that head office suspended it, or closed it.

@@ -10,6 +10,8 @@ use outpost_schema::{
 use outpost_sync::wire::Page;
 use uuid::Uuid;
 
+use outpost_sync::round::Anew;
+
 use super::tables::{KeptCart, State, Tables};
 
 /// How far the images of a page contain each journal of this till, and what they leave out before that.
@@ -46,7 +48,7 @@ impl Tables {
             return;
         }
         if self.epoch.id.is_some_and(|known| known != page.epoch) {
-            return self.begin_epoch(page.epoch);
+            return self.start_anew(&Anew::OtherEpoch(page.epoch));
         }
         let contained = Contained::by(self, page);
         for acked in &page.acked {

@@ -81,13 +81,7 @@ impl Local for ModelTill {
     }
 
     fn start_anew(&self, why: &Anew) -> Result<(), Dark> {
-        self.commit(|tables, _| {
-            match why {
-                Anew::OtherEpoch(epoch) => tables.begin_epoch(*epoch),
-                Anew::TooLongAway => {}
-            }
-            (tables.cursor, tables.told) = (None, Some(Told::default()));
-        })
+        self.commit(|tables, _| tables.start_anew(why))
     }
 
     fn life_wanted(&self) -> Result<Option<LifeWanted>, Dark> {
@@ -155,6 +149,14 @@ impl Tables {
             self.state = State::RolledBack;
         }
         is_there
+    }
+
+    pub(super) fn start_anew(&mut self, why: &Anew) {
+        match why {
+            Anew::OtherEpoch(epoch) => self.begin_epoch(*epoch),
+            Anew::TooLongAway => {}
+        }
+        (self.cursor, self.told) = (None, Some(Told::default()));
     }
 
     /// What another life of the server's database acknowledged this one may never have had.
