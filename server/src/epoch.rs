@@ -12,7 +12,7 @@
 
 pub mod high_water;
 pub mod report;
-mod stands;
+pub mod stands;
 #[cfg(test)]
 mod tests;
 

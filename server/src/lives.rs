@@ -19,8 +19,9 @@ use outpost_sync::wire::{Born, Caller, LifeWanted, Standing, UNSETTLED_MAX};
 use serde_json::json;
 
 use crate::{
-    db::{Tx, concerns, grants as promised, lives as rows, ops},
-    epoch,
+    accept,
+    db::{Tx, concerns, grants as promised, lives as rows, nodes, ops},
+    epoch::{self, stands},
     error::Error,
     grants,
     server::Server,
@@ -38,14 +39,28 @@ pub async fn begin(server: &Server, caller: Caller, standing: Standing, wanted: 
         return Err(Error::TooMuch { what: "hashes", count, max: UNSETTLED_MAX });
     }
     let work = |tx: Tx| async move {
-        let born = begin_within(server, &tx, caller, standing, wanted).await?;
+        let begun = begin_within(server, &tx, caller, standing, wanted).await?;
         stage::reach(Work::Life, Moment::BeforeCommit);
-        Ok(born)
+        Ok(begun)
     };
-    let born = server.db.transaction(work).await?;
+    let (born, was_moved) = server.db.transaction(work).await?;
     stage::reach(Work::Life, Moment::AfterCommit);
     server.ring();
+    if was_moved {
+        accept::retry_after_change(server).await?;
+    }
     Ok(born)
+}
+
+/// A life that is over does not report any more: where its device stands is asked of the next one.
+async fn follow(tx: &Tx, caller: Caller, wanted: &LifeWanted) -> Result<bool, Error> {
+    let elder = nodes::lock_journal(tx, caller.incarnation_id).await?;
+    match elder
+        .filter(|elder| elder.author.node_id == caller.node_id && elder.report_owed && !elder.author.is_superseded)
+    {
+        Some(mut elder) => stands::follow(tx, &mut elder.author, wanted.stands.as_ref()).await,
+        None => Ok(false),
+    }
 }
 
 async fn begin_within(
@@ -54,16 +69,20 @@ async fn begin_within(
     caller: Caller,
     standing: Standing,
     wanted: &LifeWanted,
-) -> Result<Born, Error> {
+) -> Result<(Born, bool), Error> {
     let elder = rows::lock_elder(tx, caller).await?.ok_or(Error::UnknownNode)?;
+    let mut was_moved = false;
     let prefix = match rows::prefix_of(tx, wanted.incarnation_id, caller).await? {
         Some(Ok(prefix)) => prefix,
         Some(Err(rows::Taken)) => return Err(Error::LifeTaken),
-        None => add(server, tx, caller, &elder, wanted).await?,
+        None => {
+            was_moved = follow(tx, caller, wanted).await?;
+            add(server, tx, caller, &elder, wanted).await?
+        }
     };
     let theirs = ops::hashes_after(tx, caller.incarnation_id, standing.acked.seq, wanted.unsettled.len()).await?;
     let known = theirs.iter().zip(&wanted.unsettled).take_while(|(had, told)| had == told).count();
-    Ok(Born { incarnation_id: wanted.incarnation_id, prefix, known })
+    Ok((Born { incarnation_id: wanted.incarnation_id, prefix, known }, was_moved))
 }
 
 async fn add(

@@ -324,6 +324,9 @@ pub struct LifeWanted {
     /// The hashes of the old life's entries after the last that the caller knows to be acknowledged, in
     /// order, at most [`UNSETTLED_MAX`].
     pub unsettled: Vec<Hash>,
+    /// Where the device stands, as in a [`Report`], which an ended life does not make.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands: Option<Stands>,
 }
 
 /// A new life, which inherits nothing.

@@ -288,6 +288,7 @@ async fn nobody_begins_a_life_that_is_not_his() {
         incarnation_id: life,
         reason: LifeReason::RolledBack,
         unsettled: vec![Hash::START; hashes],
+        stands: None,
     };
     let code = |told: Result<Born, Trouble>| match told.expect_err("refused") {
         Trouble::Told(problem) => problem.code,

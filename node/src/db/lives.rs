@@ -27,7 +27,8 @@ pub(crate) fn wanted(conn: &Connection, fresh: IncarnationId) -> Result<Option<L
     let Some(reason) = identity.state.ending() else { return Ok(None) };
     let life = identity.incarnation_id();
     let unsettled = journal::hashes_after(conn, life, journal::acked(conn, life)?.seq, UNSETTLED_MAX)?;
-    Ok(Some(LifeWanted { incarnation_id: identity::name_next_life(conn, fresh)?, reason, unsettled }))
+    let stands = Some(identity::stands(conn, &identity)?);
+    Ok(Some(LifeWanted { incarnation_id: identity::name_next_life(conn, fresh)?, reason, unsettled, stands }))
 }
 
 /// Begins the life that was wanted, and says how far its journal has come. An answer that comes late or twice changes nothing.

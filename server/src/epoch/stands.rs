@@ -20,7 +20,7 @@ use crate::{
 ///
 /// # Errors
 /// If Postgres fails.
-pub(super) async fn follow(tx: &Tx, author: &mut Author, stands: Option<&Stands>) -> Result<bool, Error> {
+pub async fn follow(tx: &Tx, author: &mut Author, stands: Option<&Stands>) -> Result<bool, Error> {
     let Some(stands) = stands.filter(|_| !is_planted(Bug::MoveForgotten)) else { return Ok(false) };
     let was_moved = stand(tx, author, stands).await?;
     let has_stood = stands.former.iter().any(|place| !author.warehouses.contains(place));

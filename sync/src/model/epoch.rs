@@ -90,7 +90,7 @@ impl Ledger {
     }
 
     /// A device that was moved in the time that this forgot stands where its card says.
-    fn follow(&mut self, node_id: NodeId, stands: Option<&Stands>) {
+    pub(super) fn follow(&mut self, node_id: NodeId, stands: Option<&Stands>) {
         let Some(stands) = stands.filter(|_| !is_planted(Bug::MoveForgotten)) else { return };
         let Stands { warehouse_id, is_home, former } = stands.clone();
         let author = self.lives(node_id).max_by_key(|journal| journal.number).map(|journal| &journal.author);

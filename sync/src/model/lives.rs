@@ -39,6 +39,9 @@ impl Ledger {
 
     fn add_life(&mut self, caller: Caller, wanted: &LifeWanted) -> String {
         let Caller { node_id, incarnation_id: elder } = caller;
+        if self.journals.get(&elder).is_some_and(|journal| journal.report_owed) {
+            self.follow(node_id, wanted.stands.as_ref());
+        }
         let elders = self.lives(node_id).map(|journal| journal.author.incarnation_id).collect();
         let number = self.lives(node_id).map(|journal| journal.number).max().unwrap_or_default() + 1;
         // A suspended device stays suspended.

@@ -73,7 +73,7 @@ impl Local for Stuck {
 
     fn life_wanted(&self) -> Result<Option<LifeWanted>, Self::Error> {
         let (incarnation_id, reason) = (IncarnationId(Uuid::max()), LifeReason::RolledBack);
-        Ok(self.is_over.then_some(LifeWanted { incarnation_id, reason, unsettled: vec![] }))
+        Ok(self.is_over.then_some(LifeWanted { incarnation_id, reason, unsettled: vec![], stands: None }))
     }
 
     fn begin_life(&self, _: &Born) -> Result<(), Self::Error> {

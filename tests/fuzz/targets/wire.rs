@@ -191,11 +191,6 @@ pub fn report(choices: &mut Choices<'_>) -> Report {
         full: choices.number(),
         keep: choices.once_in(3).then(|| choices.number()),
     };
-    let stands = |choices: &mut Choices<'_>| Stands {
-        warehouse_id: make::warehouse_id(choices),
-        is_home: choices.once_in(2),
-        former: choices.some(2, make::warehouse_id),
-    };
     Report {
         epoch: make::epoch_id(choices),
         granted: choices.some(4, granted),
@@ -212,11 +207,17 @@ fn reported(choices: &mut Choices<'_>) -> Reported {
     }
 }
 
+fn stands(choices: &mut Choices<'_>) -> Stands {
+    let former = choices.some(2, make::warehouse_id);
+    Stands { warehouse_id: make::warehouse_id(choices), is_home: choices.once_in(2), former }
+}
+
 pub fn life_wanted(choices: &mut Choices<'_>) -> (LifeWanted, Born) {
     let wanted = LifeWanted {
         incarnation_id: make::life(choices),
         reason: choices.one(LifeReason::WORDS).0,
         unsettled: choices.some(4, make::hash),
+        stands: choices.perhaps(stands),
     };
     let born = Born { incarnation_id: wanted.incarnation_id, prefix: choices.text(9), known: choices.place(9) };
     (wanted, born)

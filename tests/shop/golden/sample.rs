@@ -295,7 +295,7 @@ fn concern(kind: &str, number: u128) -> Aggregate {
 /// A wish for another life.
 pub fn life_wanted() -> LifeWanted {
     let unsettled = push(Version::First).entries.iter().map(|entry| entry.hash).collect();
-    LifeWanted { incarnation_id: IncarnationId(id(51)), reason: LifeReason::RolledBack, unsettled }
+    LifeWanted { incarnation_id: IncarnationId(id(51)), reason: LifeReason::RolledBack, unsettled, stands: None }
 }
 
 /// The life that was wanted.

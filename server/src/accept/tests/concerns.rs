@@ -205,6 +205,7 @@ async fn a_life_in_doubt_is_not_closed_by_a_look() {
         incarnation_id: outpost_schema::id::IncarnationId(Uuid::from_u128(77)),
         reason: outpost_schema::device::LifeReason::RolledBack,
         unsettled: vec![],
+        stands: None,
     };
     crate::lives::begin(&shop.server, till.caller(), till.standing(), &life).await.unwrap();
     let concern = the(&shop, ConcernKind::LifeBegun).await;

@@ -207,6 +207,7 @@ async fn a_life_in_doubt_is_decided_about_with_its_device() {
         incarnation_id: outpost_schema::id::IncarnationId(Uuid::from_u128(77)),
         reason: outpost_schema::device::LifeReason::RolledBack,
         unsettled: vec![],
+        stands: None,
     };
     crate::lives::begin(&lent.shop.server, lent.till.caller(), lent.till.standing(), &wanted).await.unwrap();
     assert_eq!(lent.shop.concern_kinds().await, ["life_begun"]);

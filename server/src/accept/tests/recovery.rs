@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use outpost_schema::{
-    device::Card,
+    device::{Card, LifeReason},
     feed::Granted,
-    id::{EpochId, HoldId, ProductId, WarehouseId},
+    id::{EpochId, HoldId, IncarnationId, ProductId, WarehouseId},
     journal::Mark,
     quantity::Amount,
     stock::StockKey,
     verdict::{ConcernKind, Refusal, SetAside, Verdict},
     world::World as _,
 };
-use outpost_sync::wire::{HoldWanted, Push, Pushed, Report, Reported, Standing, Stands};
+use outpost_sync::wire::{HoldWanted, LifeWanted, Push, Pushed, Report, Reported, Standing, Stands};
 
 use super::*;
 use crate::{
@@ -309,6 +309,31 @@ async fn what_a_device_did_at_a_place_between_is_booked_when_both_moves_are_forg
     let aside = Verdict::SetAside(SetAside::NoRight);
     assert_eq!(two.one.push(&two.shop, &foreign).await, [aside], "and it has no right where it never stood");
     assert_eq!(two.shop.count("nodes where cardinality(former) = 1").await, 1, "of places that are known");
+    two.shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn a_device_that_was_set_back_says_where_it_stands_with_its_next_life() {
+    let mut two = Two::open(103).await;
+    let pier = two.shop.warehouse("Pier").await;
+    two.one.card.warehouse_id = pier;
+    let stands = Some(Stands { warehouse_id: pier, is_home: false, former: vec![two.place] });
+    let life = IncarnationId::new(two.shop.world.now(), two.shop.world.id_chance());
+    let wanted = LifeWanted { incarnation_id: life, reason: LifeReason::RolledBack, unsettled: vec![], stands };
+    let begin = || crate::lives::begin(&two.shop.server, two.one.caller(), two.one.standing(), &wanted);
+    let elsewhere = LifeWanted { incarnation_id: IncarnationId(uuid::Uuid::from_u128(7)), ..wanted.clone() };
+    let other = (two.other.caller(), two.other.standing());
+    crate::lives::begin(&two.shop.server, other.0, other.1, &elsewhere).await.unwrap();
+    assert_eq!(two.stands(&two.other).await.0, two.place, "nobody asks where nothing was forgotten");
+
+    two.restore().await;
+    begin().await.unwrap();
+    assert_eq!(two.stands(&two.one).await.0, pier);
+    begin().await.unwrap();
+    two.one.card.incarnation_id = life;
+    two.one.head = Mark::START;
+    let sold = [two.one.sell(&[(two.tea, 1)])];
+    assert_eq!(two.one.push(&two.shop, &sold).await, [Verdict::Accepted]);
     two.shop.keeps_its_laws().await;
 }
 

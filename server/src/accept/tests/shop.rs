@@ -232,7 +232,8 @@ impl Till {
 
     /// Its device begins another life, with nothing in its journal.
     pub(super) async fn next_life(&self, shop: &Shop, life: IncarnationId) -> Till {
-        let wanted = LifeWanted { incarnation_id: life, reason: LifeReason::RolledBack, unsettled: vec![] };
+        let wanted =
+            LifeWanted { incarnation_id: life, reason: LifeReason::RolledBack, unsettled: vec![], stands: None };
         let born = crate::lives::begin(&shop.server, self.caller(), self.standing(), &wanted).await.unwrap();
         let card = Card { incarnation_id: life, prefix: born.prefix, ..self.card.clone() };
         Till::new(Arc::clone(&self.world), card)

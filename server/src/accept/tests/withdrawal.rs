@@ -325,7 +325,8 @@ async fn a_life_that_is_over_and_told_is_not_waited_for() {
     let mut depot = Depot::open(199).await;
     let (hold, elder) = (depot.hold(6).await, depot.till.caller());
     let life = IncarnationId::new(depot.till.now(), depot.till.chance());
-    let wanted = LifeWanted { incarnation_id: life, reason: LifeReason::RolledBack, unsettled: Vec::new() };
+    let wanted =
+        LifeWanted { incarnation_id: life, reason: LifeReason::RolledBack, unsettled: Vec::new(), stands: None };
     lives::begin(&depot.shop.server, elder, depot.till.standing(), &wanted).await.unwrap();
     depot.break_some(2).await;
     assert_eq!(depot.are_open(&[hold]).await, [true]);

@@ -90,7 +90,7 @@ impl Local for ModelTill {
             let fresh = IncarnationId::new(world.now(), world.id_chance());
             let incarnation_id = *tables.next_life.get_or_insert(fresh);
             let unsettled = tables.own.hashes_after(tables.own.acked.seq);
-            Some(LifeWanted { incarnation_id, reason, unsettled })
+            Some(LifeWanted { incarnation_id, reason, unsettled, stands: Some(tables.stands()) })
         })
     }
 
@@ -179,10 +179,13 @@ impl Tables {
             full: 0,
             keep: None,
         });
+        Some(Report { epoch, granted: told.collect(), last: true, stands: Some(self.stands()) })
+    }
+
+    fn stands(&self) -> Stands {
         let Card { warehouse_id, is_home, .. } = self.card;
         let former = self.stood.iter().copied().filter(|place| *place != warehouse_id).collect();
-        let stands = Stands { warehouse_id, is_home, former };
-        Some(Report { epoch, granted: told.collect(), last: true, stands: Some(stands) })
+        Stands { warehouse_id, is_home, former }
     }
 
     /// Head office lives another life: it is told what was granted, and every cart again.
