@@ -32,6 +32,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = embedded![
     "0018_sizing",
     "0019_search",
     "0020_synonyms",
+    "0021_places",
 ];
 
 /// Where the node notes what was applied.
