@@ -309,7 +309,7 @@ async fn shop_with_many() -> (Shop, Vec<ProductId>) {
 
 /// A request for the file as this till makes it.
 fn request(till: &Till, headers: &[(&str, &str)]) -> Request<Body> {
-    let sql = include_str!("../../migrations/node/0020_synonyms.sql");
+    let sql = include_str!("../../migrations/node/0021_places.sql");
     let schema = outpost_schema::journal::Hash(Sha256::digest(sql).into());
     let start = outpost_schema::journal::Mark::START;
     let mut request = Request::get(format!("/v1/bootstrap?schema={schema}"))

@@ -40,7 +40,8 @@ fn tables(folder: &Path) -> Tables {
             _ => false,
         };
         let columns: Vec<String> = columns.into_iter().filter(|column| !is_own(column)).collect();
-        let sql = format!("select {} from {name} order by 1, 2", columns.join(", "));
+        let columns_in_order = columns.join(", ");
+        let sql = format!("select {columns_in_order} from {name} order by {columns_in_order}");
         let mut statement = conn.prepare(&sql).expect("reads");
         let rows = statement
             .query_map([], |row| (0..columns.len()).map(|place| row.get(place)).collect::<Result<Vec<Value>, _>>())
