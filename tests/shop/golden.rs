@@ -29,7 +29,7 @@ use outpost_server::{server::Server, testing::TestDatabase};
 use outpost_sync::{
     codec::{self, Form},
     round::Local as _,
-    wire::{Born, LifeWanted, Pulled, Push, Pushed},
+    wire::{Born, LifeWanted, Pulled, Push, Pushed, Report},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tempfile::TempDir;
@@ -39,12 +39,15 @@ use tokio_postgres::Client;
 const LEVEL: i32 = 19;
 
 /// The version that is being made.
-const PRESENT: Version = Version::Fifth;
+const PRESENT: Version = Version::Sixth;
 
-const VERSIONS: [Version; 5] = [Version::First, Version::Second, Version::Third, Version::Fourth, Version::Fifth];
+const VERSIONS: [Version; 6] =
+    [Version::First, Version::Second, Version::Third, Version::Fourth, Version::Fifth, Version::Sixth];
 
 /// Those that know of lives and epochs.
-const SINCE_SECOND: [Version; 4] = [Version::Second, Version::Third, Version::Fourth, Version::Fifth];
+const SINCE_SECOND: &[Version] = VERSIONS.split_at(1).1;
+/// Those whose reports are kept.
+const SINCE_SIXTH: &[Version] = VERSIONS.split_at(5).1;
 
 #[test]
 fn a_push_of_any_version_reads_and_fits_its_hashes() {
@@ -63,16 +66,19 @@ fn a_push_of_any_version_reads_and_fits_its_hashes() {
 }
 
 #[test]
-fn an_answer_of_any_version_reads() {
+fn what_is_asked_and_answered_of_any_version_reads() {
     for version in VERSIONS {
         reads::<Pushed>(version, "pushed", &sample::pushed(version));
         reads::<Pushed>(version, "frozen", &Pushed::Frozen);
     }
-    for version in SINCE_SECOND {
+    for &version in SINCE_SECOND {
         let acked = sample::push(version).entries[0].mark();
         reads::<Pushed>(version, "push_elsewhere", &Pushed::Elsewhere { acked });
-        reads::<LifeWanted>(version, "life_wanted", &sample::life_wanted());
+        reads::<LifeWanted>(version, "life_wanted", &sample::life_wanted(version));
         reads::<Born>(version, "born", &sample::born());
+    }
+    for &version in SINCE_SIXTH {
+        reads::<Report>(version, "report", &sample::report());
     }
 }
 
@@ -81,7 +87,7 @@ fn a_page_of_any_version_reads() {
     for version in VERSIONS {
         reads::<Pulled>(version, "page", &sample::page(version));
     }
-    for version in SINCE_SECOND {
+    for &version in SINCE_SECOND {
         let acked = sample::push(version).entries[0].mark();
         reads::<Pulled>(version, "pull_elsewhere", &Pulled::Elsewhere { acked });
         reads::<Pulled>(version, "other_epoch", &Pulled::OtherEpoch { epoch: sample::EPOCH });
@@ -211,6 +217,7 @@ fn path(version: Version, file: &str) -> PathBuf {
         Version::Third => "v3",
         Version::Fourth => "v4",
         Version::Fifth => "v5",
+        Version::Sixth => "v6",
     };
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden")).join(folder).join(file)
 }

@@ -21,7 +21,7 @@ use outpost_schema::{
 };
 use outpost_sync::{
     round::Local as _,
-    wire::{Born, LifeWanted, Pulled, Push, Pushed},
+    wire::{Born, LifeWanted, Pulled, Push, Pushed, Report, Stands},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -58,6 +58,8 @@ pub enum Version {
     Fourth,
     /// Protocol 5.
     Fifth,
+    /// Protocol 5, in which a device says where it stands.
+    Sixth,
 }
 
 /// A journal with an op of every kind, and a cart beside it.
@@ -293,9 +295,22 @@ fn concern(kind: &str, number: u128) -> Aggregate {
 }
 
 /// A wish for another life.
-pub fn life_wanted() -> LifeWanted {
+pub fn life_wanted(version: Version) -> LifeWanted {
     let unsettled = push(Version::First).entries.iter().map(|entry| entry.hash).collect();
-    LifeWanted { incarnation_id: IncarnationId(id(51)), reason: LifeReason::RolledBack, unsettled, stands: None }
+    let stands = (version >= Version::Sixth).then(stands);
+    LifeWanted { incarnation_id: IncarnationId(id(51)), reason: LifeReason::RolledBack, unsettled, stands }
+}
+
+/// What a device had been granted, and where it stands.
+pub fn report() -> Report {
+    let granted =
+        of(json!([{ "incarnation_id": INCARNATION, "product_id": HONEY, "warehouse_id": PLACE, "granted": 12,
+                              "reclaimed": 2 }]));
+    Report { epoch: EPOCH, granted, last: true, stands: Some(stands()) }
+}
+
+fn stands() -> Stands {
+    Stands { warehouse_id: PLACE, is_home: true, former: vec![WarehouseId(id(5))] }
 }
 
 /// The life that was wanted.
