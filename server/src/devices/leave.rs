@@ -13,7 +13,6 @@ use super::{
     Act, Bound, Done, Outcome, Signed, Undone, begin, check, keep, resume_within, rows, suspend_within, suspended,
 };
 use crate::{
-    accept,
     db::{Tx, concerns, devices::Device},
     nodes,
     server::Server,
@@ -91,7 +90,6 @@ pub async fn relocate(server: &Server, node_id: NodeId, moving: &Moving, signed:
     let work = |tx: Tx| async move { relocate_within(server, &tx, node_id, moving, signed).await };
     let card = server.db.transaction(work).await??;
     server.ring();
-    accept::retry_after_change(server).await?;
     Ok(card)
 }
 

@@ -113,7 +113,7 @@ impl Ledger {
             author.former.extend(&new);
             author.warehouses.extend(new);
         }
-        self.retry_set_aside();
+        self.retry_after_change();
     }
 
     /// A device keeps nothing of what it was granted where the book had it: it never stood there, or has left.

@@ -45,7 +45,6 @@ impl Ledger {
         }
         self.move_to(node_id, to, is_home);
         self.resume(node_id);
-        self.retry_set_aside();
         Ok(())
     }
 

@@ -49,19 +49,25 @@ impl Ledger {
     /// Decides again what was set aside and of which something that it lacked has arrived, until nothing more
     /// moves.
     pub(super) fn retry_set_aside(&mut self) {
-        loop {
-            let worth =
-                |(entry, lacked): (&Entry, &[Uuid])| lacked.iter().any(|id| self.is_there(*id)).then(|| entry.clone());
-            let again = self.journals.iter().map(|(life, journal)| {
-                let entries: Vec<Entry> = waiting(journal).filter_map(worth).collect();
-                (*life, entries)
-            });
-            let again: Vec<_> = again.filter(|(_, entries)| !entries.is_empty()).collect();
-            let has_moved = again.into_iter().fold(false, |moved, (life, entries)| self.retry(life, &entries) | moved);
-            if !has_moved {
-                return;
-            }
-        }
+        let is_there = |ledger: &Self, lacked: &[Uuid]| lacked.iter().any(|id| ledger.is_there(*id));
+        while self.retry_all(is_there) {}
+    }
+
+    /// Decides again what its author had no right to, which may have changed; then what waited for that.
+    pub(super) fn retry_after_change(&mut self) {
+        self.retry_all(|_, lacked| lacked.is_empty());
+        self.retry_set_aside();
+    }
+
+    /// One turn over all that is set aside, by what each op lacks; says whether a verdict changed.
+    fn retry_all(&mut self, is_worth_it: impl Fn(&Self, &[Uuid]) -> bool) -> bool {
+        let worth = |(entry, lacked): (&Entry, &[Uuid])| is_worth_it(self, lacked).then(|| entry.clone());
+        let again = self.journals.iter().map(|(life, journal)| {
+            let entries: Vec<Entry> = waiting(journal).filter_map(worth).collect();
+            (*life, entries)
+        });
+        let again: Vec<_> = again.filter(|(_, entries)| !entries.is_empty()).collect();
+        again.into_iter().fold(false, |moved, (life, entries)| self.retry(life, &entries) | moved)
     }
 
     /// Says whether a verdict changed.
