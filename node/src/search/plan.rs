@@ -20,6 +20,12 @@ use super::{
 /// What a form of a word counts for beside the word itself: the word that was written is rather what was meant.
 const FORM: f32 = 0.7;
 
+/// What a code of letters and digits counts for beside a word: it names one product, and words describe many.
+const NAMED: f32 = 2.0;
+
+/// Signs that such a code must have; shorter ones are sizes and versions.
+const NAMED_SIGNS: usize = 4;
+
 /// What the parts of a code count for, in whatever order and place they stand.
 const PARTS: f32 = 0.6;
 
@@ -225,7 +231,8 @@ impl<'a, D: Dictionary> Planner<'a, D> {
         }
         if ways.is_empty() {
             let words = most_used(self.dictionary.begun(letters), BEGUN_MAX);
-            ways.extend(words.into_iter().map(|(word, _)| Way::of(vec![word], BEGUN)));
+            let weight = BEGUN * code_weight(letters);
+            ways.extend(words.into_iter().map(|(word, _)| Way::of(vec![word], weight)));
         }
         ways
     }
@@ -247,7 +254,7 @@ impl<'a, D: Dictionary> Planner<'a, D> {
     }
 
     fn code(&self, code: &str) -> Need {
-        let mut ways: Need = self.known(vec![code.to_owned()], 1.0).into_iter().collect();
+        let mut ways: Need = self.known(vec![code.to_owned()], code_weight(code)).into_iter().collect();
         let parts: Vec<String> = words::parts(code).into_iter().map(str::to_owned).collect();
         if parts.len() > 1 {
             ways.extend(self.known(parts, PARTS));
@@ -331,6 +338,12 @@ impl<'a, D: Dictionary> Planner<'a, D> {
         found.truncate(NEAR_MAX);
         found
     }
+}
+
+/// What a code, or what was typed of it so far, counts for beside a word.
+fn code_weight(code: &str) -> f32 {
+    let is_mixed = code.contains(|sign: char| sign.is_ascii_digit()) && code.contains(char::is_alphabetic);
+    if is_mixed && code.chars().count() >= NAMED_SIGNS { NAMED } else { 1.0 }
 }
 
 /// The words with the most uses, of equal ones the first by letter.

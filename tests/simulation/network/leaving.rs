@@ -102,7 +102,10 @@ impl<D: Depth> Network<D> {
         self.look_at_the_book().await?;
         match answer {
             Answer::Done => Ok(true),
-            Answer::Refused(code) if MISSING.contains(&code.as_str()) => {
+            // A restored head office may have forgotten that whoever was at home there has left.
+            Answer::Refused(code)
+                if MISSING.contains(&code.as_str()) || (code == "home_taken" && self.tally.office_put_back > 0) =>
+            {
                 self.tell(|| format!("    refused: {code}"));
                 Ok(false)
             }

@@ -38,6 +38,7 @@ const SHOP: Words = Words(
         ("milk", 10),
         ("silk", 2),
         ("x200", 1),
+        ("kx1234", 1),
         ("ab", 4),
         ("40", 8),
         ("chocolate", 12),
@@ -128,6 +129,21 @@ fn the_last_word_may_be_a_beginning() {
     let plan = Planner::new(&SHOP, &mut forms, &[]).plan(&typed, Pass::All).expect("a plan");
     let weights: Vec<f32> = plan.alternatives[0].needs[1].iter().map(|way| way.weight).collect();
     assert_eq!(weights, [BEGUN, BEGUN_CATEGORY]);
+}
+
+#[test]
+fn a_code_of_letters_and_digits_counts_more_than_a_word() {
+    let weight = |text: &str, is_typing| {
+        let (typed, mut forms) = (typed::read(text, is_typing), Forms::new());
+        let plan = Planner::new(&SHOP, &mut forms, &[]).plan(&typed, Pass::All)?;
+        plan.alternatives[0].needs[0].first().map(|way| way.weight)
+    };
+    assert_eq!(weight("x200", false), Some(NAMED));
+    assert_eq!(weight("x200", true), Some(NAMED));
+    assert_eq!(weight("tea", false), Some(1.0));
+    assert_eq!(weight("40", false), Some(1.0), "a number names nothing");
+    assert_eq!(weight("x20", true), Some(BEGUN), "a short one may be a size");
+    assert_eq!(weight("kx12", true), Some(BEGUN * NAMED), "what was typed of a longer one");
 }
 
 #[test]
