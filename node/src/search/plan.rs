@@ -6,7 +6,7 @@
 
 mod besides;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use self::besides::Other;
 use super::{
@@ -120,7 +120,7 @@ pub(crate) struct Planner<'a, D> {
     dictionary: &'a D,
     forms: &'a mut Forms,
     /// Words near those that were looked up: several passes ask for the same.
-    known_near: HashMap<String, Vec<Near>>,
+    known_near: HashMap<(String, usize), Vec<Near>>,
     /// What wishes mean besides, as far as products have it.
     others: Vec<Other>,
 }
@@ -173,7 +173,7 @@ impl<'a, D: Dictionary> Planner<'a, D> {
         let mut said: Vec<String> = Vec::new();
         for (at, wish) in typed.wishes.iter().enumerate() {
             let is_unknown = !self.is_other(at) && self.need(wish, false, false).is_empty();
-            let near = if is_unknown { self.nearest(wish).into_iter().next() } else { None };
+            let near = if is_unknown { self.nearest(wish, NEAR.len()).into_iter().next() } else { None };
             is_other |= near.is_some();
             said.push(near.map_or_else(|| wish.text().to_owned(), |(word, ..)| word));
         }
@@ -288,7 +288,8 @@ impl<'a, D: Dictionary> Planner<'a, D> {
         }
         let mut is_other = false;
         for (wish, need) in typed.wishes.iter().zip(needs) {
-            let near = self.near_ways(wish);
+            // What is a word itself is no other one with two letters wrong.
+            let near = self.near_ways(wish, 1);
             is_other |= !near.is_empty();
             need.extend(near);
         }
@@ -301,42 +302,40 @@ impl<'a, D: Dictionary> Planner<'a, D> {
             if !need.is_empty() || self.is_other(at) {
                 continue;
             }
-            need.extend(self.near_ways(wish));
+            need.extend(self.near_ways(wish, NEAR.len()));
             is_other |= !need.is_empty();
         }
         is_other
     }
 
-    fn near_ways(&mut self, wish: &Wish) -> Need {
-        let near = self.nearest(wish).into_iter();
+    fn near_ways(&mut self, wish: &Wish, most: usize) -> Need {
+        let near = self.nearest(wish, most).into_iter();
         near.map(|(word, distance, _)| Way::of(vec![word], NEAR[usize::from(distance) - 1])).collect()
     }
 
-    /// Words near a mistyped one, the nearest and most used first, with their distance.
-    fn nearest(&mut self, wish: &Wish) -> Vec<Near> {
+    /// Words near a mistyped one, at most so many letters from it, the most used first, with their distance.
+    fn nearest(&mut self, wish: &Wish, most: usize) -> Vec<Near> {
         let Wish::Word(word) = wish else { return Vec::new() };
-        if let Some(known) = self.known_near.get(word) {
+        let asked = (word.clone(), most);
+        if let Some(known) = self.known_near.get(&asked) {
             return known.clone();
         }
-        let found = self.looked_up(word);
-        self.known_near.insert(word.clone(), found.clone());
+        let found = self.looked_up(word, most);
+        self.known_near.insert(asked, found.clone());
         found
     }
 
-    fn looked_up(&self, word: &str) -> Vec<Near> {
+    /// Two letters are tried only where one leads to no word: whoever mistyped one letter meant none of what that finds, and
+    /// it walks over far more of the dictionary.
+    fn looked_up(&self, word: &str, most: usize) -> Vec<Near> {
         let letters = word.chars().count();
-        let mut found: Vec<Near> = Vec::new();
-        let mut seen = BTreeSet::from([word.to_owned()]);
-        for (distance, _) in (1..).zip(NEAR_LETTERS).filter(|(_, least)| letters >= *least) {
-            let near = most_used(self.dictionary.near(word, distance), NEAR_MAX);
-            found.extend(
-                near.into_iter()
-                    .filter(|(word, _)| seen.insert(word.clone()))
-                    .map(|(word, uses)| (word, distance, uses)),
-            );
-        }
-        found.truncate(NEAR_MAX);
-        found
+        let distances = (1..).zip(NEAR_LETTERS).take(most).filter(|(_, least)| letters >= *least);
+        let near = distances.map(|(distance, _)| {
+            let others = self.dictionary.near(word, distance).into_iter().filter(|(other, _)| other != word);
+            let near = most_used(others.collect(), NEAR_MAX).into_iter();
+            near.map(|(word, uses)| (word, distance, uses)).collect()
+        });
+        near.into_iter().find(|near: &Vec<Near>| !near.is_empty()).unwrap_or_default()
     }
 }
 

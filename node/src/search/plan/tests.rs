@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use outpost_schema::synonym::Group;
 
 use super::{
@@ -55,7 +57,9 @@ const SHOP: Words = Words(
         ("mlk", 1, "milk"),
         ("milk", 1, "silk"),
         ("chocolade", 1, "chocolate"),
+        ("chocolade", 2, "cocacola"),
         ("cohcolatte", 2, "chocolate"),
+        ("chocolate", 2, "cocacola"),
         ("x201", 1, "x200"),
     ],
 );
@@ -99,6 +103,8 @@ fn each_pass_looks_for_more() {
         ("mlk", Mistyped, None),
         ("x201", Mistyped, None),
         ("cohcolatte", Mistyped, Some("chocolate")),
+        ("chocolade", Mistyped, Some("chocolate")),
+        ("chocolate", Mistyped, None),
         ("green nothing", Mistyped, None),
         ("green nothing milc", Any, Some("1 of green milk")),
         ("nothing", Any, None),
