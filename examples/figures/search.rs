@@ -245,7 +245,21 @@ impl Kinds<'_> {
             let letters = chance.random_range(1..=words[0].len());
             Ok(self.search.suggest(&words[0][..letters], 5)?.hits.len())
         };
-        self.by_turns(report, "type-ahead, a key press", 1, pressed, |words| self.bare.begun(&beginning(words)), prefix)
+        self.by_turns(
+            report,
+            "type-ahead, a key press",
+            1,
+            pressed,
+            |words| self.bare.begun(&beginning(words)),
+            prefix,
+        )?;
+        let pressed = |words: &[String], chance: &mut ChaCha8Rng| {
+            let letters = chance.random_range(1..=words[1].len());
+            Ok(self.search.suggest(&format!("{} {}", words[0], &words[1][..letters]), 5)?.hits.len())
+        };
+        let all =
+            |words: &[String]| Ok(self.full_text.matching(&format!("{} AND {}*", words[0], &words[1][..3]))?.len());
+        self.by_turns(report, "type-ahead, in a second word", 2, pressed, |words| self.bare.all(&words[..1]), all)
     }
 
     fn narrowed(&self, report: &mut Report) -> Outcome {

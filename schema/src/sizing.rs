@@ -16,7 +16,7 @@ mod tests;
 
 pub use self::{
     fair::{Claim, shares},
-    holding::{Holding, Outlook, call_back, due_at_home, even_out, free, lacks_a_recall},
+    holding::{Holding, Outlook, call_back, call_for, due_at_home, even_out, free, lacks_a_recall},
     plan::{Holder, Move, keep_while_short, plan},
 };
 use crate::{clock::Timestamp, stock::SUM_MAX};

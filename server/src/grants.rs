@@ -5,7 +5,7 @@
 //! node. So what is granted is in the book before the feed tells of it, and at a home nothing is ever left lying that
 //! its node could sell while offline, but for what it gave back itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_schema::{
     fault::Fault,
@@ -72,6 +72,26 @@ pub async fn even_out(
         for (place, opened) in sizing::even_out(available, &mut holdings, now) {
             let sizing::Holding { allotment, outlook, .. } = holdings[place];
             resized.push(Resized { incarnation_id: lives[place], key, allotment, outlook, opened });
+        }
+    }
+    resize(tx, &resized, now).await
+}
+
+/// Asks those in reach for what somebody was refused to hold of these stock rows, which are locked: so many units of each.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn call_for(server: &Server, tx: &Tx, wanted: &BTreeMap<StockKey, i64>) -> Result<(), Error> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let (keys, kept_back, now) = (wanted.keys().copied().collect(), settings::kept_back(tx).await?, server.now());
+    let mut resized = Vec::new();
+    for (key, Shared { available, holdings }) in shared(tx, &keys, None, kept_back, now).await? {
+        let (lives, mut holdings): (Vec<_>, Vec<_>) = holdings.into_iter().unzip();
+        for place in sizing::call_for(wanted[&key], available, &mut holdings, now) {
+            let sizing::Holding { allotment, outlook, .. } = holdings[place];
+            resized.push(Resized { incarnation_id: lives[place], key, allotment, outlook, opened: 0 });
         }
     }
     resize(tx, &resized, now).await

@@ -10,7 +10,7 @@ pub mod standing;
 pub mod unheld;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -210,7 +210,7 @@ async fn decide_within(
     now: Timestamp,
 ) -> Result<Decided, Error> {
     let mut decided = decide(Book::new(levels.clone(), held), wanted, now);
-    let mut changed = decided.short.clone();
+    let mut changed: BTreeSet<StockKey> = decided.short.keys().copied().collect();
     let short = &changed;
     if !short.is_empty() && !is_planted(Bug::ExpiryLeftToSweeper) {
         let mut levels = levels;
@@ -228,6 +228,7 @@ async fn decide_within(
     } else {
         holds::write(tx, &decided, now).await?;
         grants::after_change(server, tx, &changed).await?;
+        grants::call_for(server, tx, &decided.short).await?;
         stage::reach(Work::Hold, Moment::BeforeCommit);
     }
     Ok(decided)

@@ -119,8 +119,8 @@ pub struct Decided {
     pub replaced: Vec<(HoldId, StockKey)>,
     /// The rows that changed.
     pub levels: BTreeMap<StockKey, Level>,
-    /// The rows of which somebody was refused.
-    pub short: BTreeSet<StockKey>,
+    /// The rows of which somebody was refused, with the fewest units that were.
+    pub short: BTreeMap<StockKey, i64>,
     /// The rows of which less is promised than before, because a buyer holds less now.
     pub freed: BTreeSet<StockKey>,
 }
@@ -196,7 +196,8 @@ fn one(book: &mut Book, wish: &HoldWanted, now: Timestamp, decided: &mut Decided
     }
     for (line, room) in wish.lines.iter().zip(&rooms) {
         if !fits(room) {
-            decided.short.insert(line.key());
+            let fewest = decided.short.entry(line.key()).or_insert(i64::MAX);
+            *fewest = room.wanted.min(*fewest);
         } else if is_planted(Bug::HoldPlacedInPart) {
             place(book, Held::new(wish, line, now), decided);
         }

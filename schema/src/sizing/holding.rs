@@ -2,7 +2,7 @@
 
 use super::{
     Demand, Marks,
-    plan::{Holder, keep_while_short, plan},
+    plan::{Holder, Move, keep_while_short, plan},
 };
 use crate::{
     clock::Timestamp,
@@ -153,6 +153,31 @@ pub fn even_out(available: i64, holdings: &mut [Holding], now: Timestamp) -> Vec
         changed.push((place, is.grant));
     }
     changed
+}
+
+/// Asks for what somebody wants to hold of a row of which only so much is available: as for whoever waits at a till, by
+/// [`plan`], and nobody where that would not be enough, or a wish without measure would empty every till. Says who is
+/// asked. What they give back is free for whoever comes first.
+pub fn call_for(wanted: i64, available: i64, holdings: &mut [Holding], now: Timestamp) -> Vec<usize> {
+    let mut holders: Vec<Holder> = holdings.iter().map(|holding| holding.holder(now)).collect();
+    holders.push(Holder::who_wants(wanted));
+    let moves = plan(available, &holders);
+    let comes = |(holder, is): (&Holder, &Move)| match is.keep {
+        Some(keep) => holder.open - keep,
+        None if holder.is_near => holder.coming,
+        None => 0,
+    };
+    if available + holders.iter().zip(&moves).map(comes).sum::<i64>() < wanted {
+        return Vec::new();
+    }
+    let mut asked = Vec::new();
+    for (place, (is, holding)) in moves.iter().zip(holdings).enumerate() {
+        if let Some(keep) = is.keep {
+            holding.outlook.recall = Some((keep, holding.allotment.granted));
+            asked.push(place);
+        }
+    }
+    asked
 }
 
 /// Whether somebody is to be asked for more of a row of which so many units more are promised than are there: what was

@@ -80,6 +80,11 @@ pub fn keep_while_short(short: i64, holders: &[Holder]) -> Vec<Option<i64>> {
 }
 
 impl Holder {
+    /// Somebody who has nothing and wants so many.
+    pub(super) fn who_wants(asked: i64) -> Self {
+        Self { open: 0, coming: 0, marks: Marks::default(), weight: 1, asked, is_near: true, is_served: false }
+    }
+
     /// Its claim to what there is. Whoever waits wants what it has, too: if only what is missing counted, each unit that
     /// came would make its claim smaller, and two who wait would hand one unit to and fro.
     fn claim(&self) -> Claim {

@@ -207,6 +207,35 @@ fn whoever_was_asked_to_keep_less_is_not_asked_again() {
     assert_eq!(call_back(3, &mut holdings, START), Vec::<usize>::new(), "once is enough");
 }
 
+#[test]
+fn for_a_hold_that_was_refused_spare_units_are_asked_back_if_that_is_enough() {
+    let holding = |open, recall: Option<i64>, is_near| {
+        let outlook = Outlook { recall: recall.map(|keep| (keep, open)), ..Outlook::default() };
+        Holding { allotment: Allotment::default().grant(open), outlook, cover: DAY, is_near }
+    };
+    let keeps = |wanted, available, mut holdings: Vec<Holding>| {
+        let asked = call_for(wanted, available, &mut holdings, START);
+        let kept: Vec<_> = holdings.iter().map(|own| own.outlook.keep(own.allotment.granted)).collect();
+        assert_eq!(call_for(wanted, available, &mut holdings, START), Vec::<usize>::new(), "once is enough");
+        (asked, kept)
+    };
+    let two = || vec![holding(5, None, true), holding(3, None, true)];
+    assert_eq!(keeps(2, 0, two()), (vec![0], vec![Some(3), None]), "whoever has most to spare");
+    assert_eq!(keeps(2, 1, two()), (vec![0], vec![Some(4), None]), "what is available need not come");
+    assert_eq!(keeps(8, 0, two()), (vec![0, 1], vec![Some(0), Some(0)]));
+    assert_eq!(keeps(9, 0, two()), (vec![], vec![None, None]), "it would not be enough");
+    assert_eq!(keeps(1_000_000, 0, two()), (vec![], vec![None, None]), "a wish without measure empties no till");
+    let coming = vec![holding(5, Some(3), true), holding(3, None, true)];
+    assert_eq!(keeps(2, 0, coming), (vec![], vec![Some(3), None]), "it is on its way");
+    let half = vec![holding(5, Some(3), true), holding(6, None, true)];
+    assert_eq!(keeps(4, 0, half), (vec![1], vec![Some(3), Some(4)]), "half of it is on its way");
+    assert_eq!(keeps(2, 0, vec![holding(5, None, false)]), (vec![], vec![None]), "who is not heard is asked nothing");
+    let needed = Outlook { demand: Some(steady(5, 60)), ..Outlook::default() };
+    let sells = Holding { outlook: needed, ..holding(4, None, true) };
+    let mut holdings = [sells];
+    assert_eq!(call_for(4, 0, &mut holdings, after(60)), Vec::<usize>::new(), "who sells keeps its share");
+}
+
 fn any_claims() -> impl Strategy<Value = Vec<Claim>> {
     let claim = (1..5_000_i64, 0..60_i64).prop_map(|(weight, most)| Claim { weight, most });
     prop::collection::vec(claim, 0..12)

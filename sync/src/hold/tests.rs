@@ -64,6 +64,8 @@ fn each_is_decided_over_what_those_before_left() {
     let decided = decide(book(5, &[]), &wishes, NOW);
     assert_eq!((told(&decided).as_str(), promised(&decided)), ("p2p0", Some(5)));
     assert_eq!((decided.placed.len(), decided.short.len()), (2, 1));
+    let refused = decide(book(1, &[]), &[wish(1, 2, None), wish(2, 5, None)], NOW);
+    assert_eq!(refused.short, [(key(1), 2)].into(), "the fewest that somebody did not get");
 }
 
 #[test]
@@ -74,7 +76,7 @@ fn several_lines_are_held_together_or_not_at_all() {
     let Answer::NothingLeft(rooms) = &decided.answers[1] else { panic!("{decided:?}") };
     let rooms: Vec<_> = rooms.iter().map(|room| (room.wanted, room.available)).collect();
     assert_eq!(rooms, [(1, 1), (4, 3)], "each line says what there is");
-    assert_eq!((decided.placed.len(), decided.short), (3, [key(2)].into()));
+    assert_eq!((decided.placed.len(), decided.short), (3, [(key(2), 4)].into()));
 }
 
 #[test]

@@ -55,12 +55,7 @@ impl Ledger {
 
     /// Evens a row out that several sell from: who is low is topped up, and who has too much is asked.
     pub(super) fn even_out(&mut self, key: StockKey) {
-        if self.is_recovering || self.homes.contains_key(&key.warehouse_id) {
-            return;
-        }
-        let (lives, mut holdings): (Vec<_>, Vec<_>) = self.holdings(key).into_iter().unzip();
-        let level = self.known.levels.get(&key).copied().unwrap_or_default();
-        let Some(available) = sizing::free(level, self.kept_back.at(key.warehouse_id)) else { return };
+        let Some((available, lives, mut holdings)) = self.shared(key) else { return };
         for (place, _) in sizing::even_out(available, &mut holdings, self.known.now) {
             let Holding { allotment, outlook, .. } = holdings[place];
             self.journals.entry(lives[place]).and_modify(|journal| _ = journal.outlooks.insert(key, outlook));
@@ -70,6 +65,26 @@ impl Ledger {
                 self.known.levels.insert(key, before);
             }
         }
+    }
+
+    /// Asks for what somebody was refused to hold of a row that several sell from.
+    pub(super) fn call_for(&mut self, key: StockKey, wanted: i64) {
+        let Some((available, lives, mut holdings)) = self.shared(key) else { return };
+        for place in sizing::call_for(wanted, available, &mut holdings, self.known.now) {
+            let outlook = holdings[place].outlook;
+            self.journals.entry(lives[place]).and_modify(|journal| _ = journal.outlooks.insert(key, outlook));
+            self.tell_allotment(lives[place], key);
+        }
+    }
+
+    /// What of a row that several sell from may be granted unasked, and who has a part of it.
+    fn shared(&self, key: StockKey) -> Option<(i64, Vec<IncarnationId>, Vec<Holding>)> {
+        if self.is_recovering || self.homes.contains_key(&key.warehouse_id) {
+            return None;
+        }
+        let (lives, holdings) = self.holdings(key).into_iter().unzip();
+        let level = self.known.levels.get(&key).copied().unwrap_or_default();
+        Some((sizing::free(level, self.kept_back.at(key.warehouse_id))?, lives, holdings))
     }
 
     /// Grants all that a warehouse has available, if it is a home.

@@ -44,15 +44,17 @@ impl Ledger {
         }
         let now = self.known.now;
         let mut decided = decide(self.hold_book(wanted), std::slice::from_ref(wanted), now);
-        let mut changed = decided.short.clone();
+        let mut changed: BTreeSet<StockKey> = decided.short.keys().copied().collect();
         // Nobody is refused because of a hold that is over.
         if !changed.is_empty() && !self.release_expired(&changed).is_empty() {
             decided = decide(self.hold_book(wanted), std::slice::from_ref(wanted), now);
         }
         let answer = decided.answers.pop();
         changed.extend(&decided.freed);
+        let short = std::mem::take(&mut decided.short);
         self.keep_holds(decided);
         changed.into_iter().for_each(|key| self.after_change(key));
+        short.into_iter().for_each(|(key, wanted)| self.call_for(key, wanted));
         match answer {
             Some(Answer::Placed(placed)) => Ok(placed),
             Some(Answer::NothingLeft(available)) => Err(Problem { available, ..unheld("nothing_left") }),

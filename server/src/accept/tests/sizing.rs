@@ -2,16 +2,19 @@
 
 use outpost_schema::{
     feed::{Aggregate, Granted},
-    id::WarehouseId,
+    id::{HoldId, WarehouseId},
     op::Op,
     quantity::Amount,
     stock::StockKey,
     verdict::{Grant, Refusal, Verdict},
 };
-use outpost_sync::wire::Pulled;
+use outpost_sync::wire::{HoldLine, HoldWanted, Pulled};
 
 use super::*;
-use crate::{feed, grants};
+use crate::{
+    feed, grants,
+    hold::{Desk, Unheld},
+};
 
 /// Two tills that sell tea from one depot, of which the first has so many and there are so many in all.
 struct Depot {
@@ -125,6 +128,32 @@ async fn the_last_units_are_shared_by_what_is_sold() {
     let asked = [depot.one.ask(&[(tea, 2)])];
     assert_eq!(depot.one.push(&depot.shop, &asked).await, [Verdict::Refused(Refusal::NothingLeft)]);
     assert_eq!(depot.told(&depot.other).await.keep, Some(2), "two each");
+    depot.shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
+async fn whoever_has_it_to_spare_is_asked_for_what_a_hold_was_refused() {
+    let mut depot = Depot::open(95, 10, 10).await;
+    let (tea, warehouse_id) = (depot.key.product_id, depot.key.warehouse_id);
+    depot.an_hour_later().await;
+    let desk = Desk::open(&depot.shop.server);
+    let caller = depot.other.caller();
+    let mut wish = |units| {
+        let hold_id = HoldId::new(depot.other.now(), depot.other.chance());
+        let line = HoldLine { product_id: tea, warehouse_id, amount: Amount::new(units).unwrap() };
+        HoldWanted { hold_id, lines: vec![line], buyer: None, seconds: 60 }
+    };
+    for (units, keep) in [(13, None), (5, Some(7)), (4, Some(7)), (6, Some(6))] {
+        let refused = desk.place(caller, wish(units)).await.unwrap_err();
+        assert!(matches!(refused, Unheld::NothingLeft { .. }), "{refused:?}");
+        assert_eq!(depot.told(&depot.one).await.keep, keep, "after {units} were wanted");
+    }
+    assert_eq!(depot.promised().await, 10, "nothing is free before it says so");
+
+    let back = Op::GaveBack(depot.one.goods(&[(tea, 4)]));
+    let back = [depot.one.write(&back)];
+    depot.one.push(&depot.shop, &back).await;
+    desk.place(caller, wish(6)).await.unwrap();
     depot.shop.keeps_its_laws().await;
 }
 
