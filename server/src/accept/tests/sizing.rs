@@ -138,7 +138,7 @@ async fn whoever_has_it_to_spare_is_asked_for_what_a_hold_was_refused() {
     depot.an_hour_later().await;
     let desk = Desk::open(&depot.shop.server);
     let caller = depot.other.caller();
-    let mut wish = |units| {
+    let wish = |units| {
         let hold_id = HoldId::new(depot.other.now(), depot.other.chance());
         let line = HoldLine { product_id: tea, warehouse_id, amount: Amount::new(units).unwrap() };
         HoldWanted { hold_id, lines: vec![line], buyer: None, seconds: 60 }
