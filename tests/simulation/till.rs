@@ -247,8 +247,8 @@ impl Device for RealTill {
 }
 
 impl RealTill {
-    /// Whether what is found is what the database says, whatever past the index was left in. Most tills of most days keep
-    /// none.
+    /// Whether what is found is what the database says, whatever past the index was left in. One till of each day keeps
+    /// one, and some that are put back.
     fn index_agrees(&self) -> Result<(), String> {
         if !self.home.has_index() {
             return Ok(());

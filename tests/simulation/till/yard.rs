@@ -21,6 +21,8 @@ const NEVER: u64 = u64::MAX;
 pub struct RealYard {
     /// How many tills were put back so far: every other one keeps what only a whole copy would take back.
     put_back: usize,
+    /// Whether a till was set up: the first one of a day keeps an index of the catalogue from then on.
+    has_begun: bool,
 }
 
 /// A copy of what is on a till's disk: its database with its log, its witness.
@@ -37,6 +39,9 @@ impl Yard for RealYard {
     fn start(&mut self, card: &Card, world: &Arc<Seeded>) -> RealTill {
         let till = RealTill::switch_on(Home::new(card), world);
         till.node.join(card).unwrap_or_else(|error| panic!("a new till does not join: {error}"));
+        if !std::mem::replace(&mut self.has_begun, true) {
+            till.index_the_catalogue();
+        }
         till
     }
 
