@@ -8,10 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use outpost_schema::{
+    clock::Timestamp,
     fault::Fault,
-    id::WarehouseId,
+    id::{IncarnationId, WarehouseId},
     settle::Author,
-    sizing,
+    sizing::{self, Holding},
     stock::{SUM_MAX, StockKey},
 };
 use serde::Serialize;
@@ -61,20 +62,8 @@ pub async fn even_out(
     keys: &BTreeSet<StockKey>,
     author: Option<&Author>,
 ) -> Result<(), Error> {
-    if keys.is_empty() {
-        return Ok(());
-    }
-    let (kept_back, now) = (settings::kept_back(tx).await?, server.now());
-    let mut resized = Vec::new();
-    for (key, row) in shared(tx, keys, author.map(|author| author.incarnation_id), kept_back, now).await? {
-        let Shared { available, holdings } = row;
-        let (lives, mut holdings): (Vec<_>, Vec<_>) = holdings.into_iter().unzip();
-        for (place, opened) in sizing::even_out(available, &mut holdings, now) {
-            let sizing::Holding { allotment, outlook, .. } = holdings[place];
-            resized.push(Resized { incarnation_id: lives[place], key, allotment, outlook, opened });
-        }
-    }
-    resize(tx, &resized, now).await
+    let author = author.map(|author| author.incarnation_id);
+    size_anew(server, tx, keys, author, |_, available, holdings, now| sizing::even_out(available, holdings, now)).await
 }
 
 /// Asks those in reach for what somebody was refused to hold of these stock rows, which are locked: so many units of each.
@@ -82,16 +71,33 @@ pub async fn even_out(
 /// # Errors
 /// If Postgres fails.
 pub async fn call_for(server: &Server, tx: &Tx, wanted: &BTreeMap<StockKey, i64>) -> Result<(), Error> {
-    if wanted.is_empty() {
+    let keys = wanted.keys().copied().collect();
+    size_anew(server, tx, &keys, None, |key, available, holdings, now| {
+        let asked = sizing::call_for(wanted[&key], available, holdings, now);
+        asked.into_iter().map(|place| (place, 0)).collect()
+    })
+    .await
+}
+
+/// Keeps what is decided of each of these stock rows where several sell from it, over what of it is available and who has a
+/// part: whose part changes, and by how much more of it is open.
+async fn size_anew(
+    server: &Server,
+    tx: &Tx,
+    keys: &BTreeSet<StockKey>,
+    author: Option<IncarnationId>,
+    decide: impl Fn(StockKey, i64, &mut [Holding], Timestamp) -> Vec<(usize, i64)>,
+) -> Result<(), Error> {
+    if keys.is_empty() {
         return Ok(());
     }
-    let (keys, kept_back, now) = (wanted.keys().copied().collect(), settings::kept_back(tx).await?, server.now());
+    let (kept_back, now) = (settings::kept_back(tx).await?, server.now());
     let mut resized = Vec::new();
-    for (key, Shared { available, holdings }) in shared(tx, &keys, None, kept_back, now).await? {
+    for (key, Shared { available, holdings }) in shared(tx, keys, author, kept_back, now).await? {
         let (lives, mut holdings): (Vec<_>, Vec<_>) = holdings.into_iter().unzip();
-        for place in sizing::call_for(wanted[&key], available, &mut holdings, now) {
-            let sizing::Holding { allotment, outlook, .. } = holdings[place];
-            resized.push(Resized { incarnation_id: lives[place], key, allotment, outlook, opened: 0 });
+        for (place, opened) in decide(key, available, &mut holdings, now) {
+            let Holding { allotment, outlook, .. } = holdings[place];
+            resized.push(Resized { incarnation_id: lives[place], key, allotment, outlook, opened });
         }
     }
     resize(tx, &resized, now).await

@@ -79,8 +79,10 @@ impl<D: Depth> Network<D> {
     /// happened at another time.
     pub fn unsure(&self, key: StockKey) -> i64 {
         let Some(row) = self.ledger.rows.get(&key).filter(|row| row.is_counted) else { return 0 };
-        let here = |spot: &&super::Spot<D>| spot.stood.contains(&key.warehouse_id);
-        let clock_was_set = self.spots.iter().filter(here).any(|spot| spot.clock_was_set);
+        let here = |spot: &&super::Spot<D>| spot.card.warehouse_id == key.warehouse_id;
+        // Whoever counted there by a clock that was set may have been moved since.
+        let stood_here = |spot: &&super::Spot<D>| spot.stood.contains(&key.warehouse_id);
+        let clock_was_set = self.spots.iter().filter(stood_here).any(|spot| spot.clock_was_set);
         let is_doubtful = self.spots.iter().filter(here).any(|spot| spot.was_doubtful);
         let is_unsure = is_doubtful || (clock_was_set && self.is_cut_by_time(key));
         let by_time = |op| is_unsure || (clock_was_set && self.is_judged_by_time(key, op));

@@ -102,15 +102,19 @@ impl<D: Depth> Network<D> {
         self.look_at_the_book().await?;
         match answer {
             Answer::Done => Ok(true),
-            // A restored head office may have forgotten that whoever was at home there has left.
-            Answer::Refused(code)
-                if MISSING.contains(&code.as_str()) || (code == "home_taken" && self.tally.office_put_back > 0) =>
-            {
+            Answer::Refused(code) if MISSING.contains(&code.as_str()) || self.is_left_unheard(deed, &code) => {
                 self.tell(|| format!("    refused: {code}"));
                 Ok(false)
             }
             Answer::Refused(code) => Err(format!("head office could not do {deed:?}: {code}")),
         }
+    }
+
+    /// Whether a restored head office forgot that whoever was at home there has left.
+    fn is_left_unheard(&self, deed: &Deed, code: &str) -> bool {
+        let Deed::Move { to, .. } = deed else { return false };
+        let has_left = |number: usize| self.spots[number].stood.contains(to) && self.stands_at(number) != *to;
+        code == "home_taken" && self.tally.office_put_back > 0 && (0..self.spots.len()).any(has_left)
     }
 
     /// All that was done at it before its journal was closed is in the book, and nothing is promised to it.
