@@ -160,6 +160,10 @@ bugs! {
     MergedAway,
     /// A restored server that forgot that a device was moved goes on without asking it where it stands.
     MoveForgotten,
+    /// What a device that was closed at its home, or moved from it, tells of it late is booked as anybody's.
+    LeftHomeForgotten,
+    /// A hold that is refused asks nobody for what he has to spare.
+    RefusalAsksNobody,
     /// The search index takes its position for one of this database's, whatever past it is from.
     IndexPlaceTrusted,
     /// The search index is taken for complete as it was left: what changed meanwhile is not indexed.

@@ -172,6 +172,12 @@ impl Allotment {
         Self { returned: self.returned + units, ..self }
     }
 
+    /// After the server took `units` of it back, for others.
+    #[must_use]
+    pub fn take_back(self, units: i64) -> Self {
+        Self { reclaimed: self.reclaimed + units, ..self }
+    }
+
     /// What a page of the feed tells: it is the server's newest word, so W may have fallen. G never does; a page that
     /// knows less of G is older than what was heard before, and lowers nothing.
     #[must_use]

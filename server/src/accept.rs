@@ -32,7 +32,7 @@ use self::again::retry_if_awaited;
 pub use self::again::{retry_after_change, retry_set_aside};
 use crate::{
     carts,
-    db::{Tx, concerns, effects, ground, nodes, ops},
+    db::{Tx, concerns, effects, ground, journals, ops, warehouses},
     devices,
     epoch::{self, Claim},
     error::Error,
@@ -140,7 +140,7 @@ fn check_chain(incarnation_id: IncarnationId, entries: &[Entry]) -> Result<(), E
 }
 
 async fn take(server: &Server, tx: &Tx, caller: Caller, standing: Standing, push: &Push) -> Result<Taken, Error> {
-    let journal = nodes::lock_journal(tx, caller.incarnation_id).await?;
+    let journal = journals::lock(tx, caller.incarnation_id).await?;
     let mut journal = journal.filter(|journal| journal.author.node_id == caller.node_id).ok_or(Error::UnknownNode)?;
     let now = server.now();
     // What a push without a time tells has none: it was carried by hand, or its device is older.
@@ -180,7 +180,7 @@ async fn take(server: &Server, tx: &Tx, caller: Caller, standing: Standing, push
 
 type KnownOps = BTreeMap<i64, (Hash, Verdict)>;
 
-async fn known(tx: &Tx, journal: &nodes::Journal, entries: &[Entry]) -> Result<KnownOps, Error> {
+async fn known(tx: &Tx, journal: &journals::Journal, entries: &[Entry]) -> Result<KnownOps, Error> {
     match (entries.first(), entries.last()) {
         (Some(first), Some(last)) if first.seq <= journal.acked.seq => {
             let to = last.seq.min(journal.acked.seq);
@@ -245,7 +245,7 @@ async fn freeze(
     entries: &[Entry],
     now: Timestamp,
 ) -> Result<Taken, Error> {
-    nodes::freeze(tx, author.incarnation_id).await?;
+    journals::freeze(tx, author.incarnation_id).await?;
     let fork = Raised {
         kind: ConcernKind::Fork,
         subject: author.incarnation_id.to_string(),
@@ -262,7 +262,7 @@ async fn freeze(
 async fn book(
     server: &Server,
     tx: &Tx,
-    journal: &nodes::Journal,
+    journal: &journals::Journal,
     mut verdicts: Vec<(i64, Verdict)>,
     new: &[Entry],
     push: &Push,
@@ -275,7 +275,7 @@ async fn book(
     concerns::close(tx, &settled.closed, now).await?;
     concerns::look_at_stock(tx, &*server.world, &moved, now).await?;
     let acked = new.last().map_or(journal.acked, Entry::mark);
-    nodes::acknowledge(tx, author, acked, waits(journal, new, now), now).await?;
+    journals::acknowledge(tx, author, acked, waits(journal, new, now), now).await?;
     if journal.report_owed && journal.report_head.is_some_and(|head| head <= acked.seq) {
         epoch::report::finish(server, tx, author).await?;
     }
@@ -300,7 +300,7 @@ enum Book {
 async fn decide(
     server: &Server,
     tx: &Tx,
-    journal: &nodes::Journal,
+    journal: &journals::Journal,
     entries: &[Entry],
     now: Timestamp,
     book: Book,
@@ -347,7 +347,7 @@ async fn decide(
 }
 
 /// How long the journal's device goes unheard, with what these entries waited.
-fn waits(journal: &nodes::Journal, new: &[Entry], now: Timestamp) -> Waits {
+fn waits(journal: &journals::Journal, new: &[Entry], now: Timestamp) -> Waits {
     let heard = |first: &Entry| journal.waits.heard(sizing::waited(first.hlc.at, journal.seen_at, now), now);
     new.first().map_or(journal.waits, heard)
 }
@@ -372,7 +372,7 @@ fn due<'a>(
 async fn top_up_homes(server: &Server, tx: &Tx, mut keys: BTreeSet<StockKey>) -> Result<(), Error> {
     let warehouses: BTreeSet<_> = keys.iter().map(|key| key.warehouse_id).collect();
     if !warehouses.is_empty() {
-        let homes = nodes::homes_among(tx, &warehouses.into_iter().collect::<Vec<_>>()).await?;
+        let homes = warehouses::homes_among(tx, &warehouses.into_iter().collect::<Vec<_>>()).await?;
         keys.retain(|key| homes.contains(&key.warehouse_id));
     }
     grants::top_up(server, tx, &keys).await

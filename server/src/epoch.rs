@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 pub use crate::db::epochs::{Awaited, Cluster, Epoch};
 use crate::{
-    db::{Tx, concerns, epochs, grants, nodes, settings, short},
+    db::{Tx, concerns, epochs, grants, journals, settings, short},
     error::Error,
     server::Server,
     stage::{self, Moment, Work},
@@ -246,7 +246,7 @@ pub async fn give_up(server: &Server, incarnation_id: IncarnationId) -> Result<(
     server
         .db
         .transaction(|tx| async move {
-            nodes::lock_journal(&tx, incarnation_id).await?;
+            journals::lock(&tx, incarnation_id).await?;
             epochs::give_up(&tx, incarnation_id, server.now()).await?;
             end_if_all_heard(server, &tx).await?;
             withdraw::look_at(server, &tx, Some(incarnation_id)).await

@@ -7,7 +7,7 @@ use outpost_schema::{
 };
 
 use crate::{
-    db::{self, Tx, epochs, nodes},
+    db::{self, Tx, epochs, journals, nodes},
     epoch,
     error::Error,
     grants,
@@ -65,7 +65,7 @@ pub async fn give_up(server: &Server, life: &Life) -> Result<(), Error> {
 /// The database's.
 pub async fn reclaim(server: &Server, incarnation_id: IncarnationId) -> Result<i64, Error> {
     let work = |tx: Tx| async move {
-        nodes::lock_journal(&tx, incarnation_id).await?.ok_or(Error::UnknownNode)?;
+        journals::lock(&tx, incarnation_id).await?.ok_or(Error::UnknownNode)?;
         // Given up first, or its home would give it back at once what is taken; and nobody's hold is withdrawn for what
         // is about to be free.
         epochs::give_up(&tx, incarnation_id, server.now()).await?;

@@ -19,8 +19,9 @@ use serde::Serialize;
 
 use crate::{
     db::{
-        Tx, concerns, grants, nodes, settings,
+        Tx, concerns, grants, settings,
         sizing::{Resized, Shared, resize, shared},
+        warehouses,
     },
     error::Error,
     server::Server,
@@ -128,7 +129,7 @@ pub struct KeptBackAt {
 /// # Errors
 /// If Postgres fails.
 pub async fn kept_back(server: &Server) -> Result<KeptBack, Error> {
-    let work = |tx: Tx| async move { Ok((settings::kept_back(&tx).await?, nodes::kept_back(&tx).await?)) };
+    let work = |tx: Tx| async move { Ok((settings::kept_back(&tx).await?, warehouses::kept_back(&tx).await?)) };
     let (units, places) = server.db.snapshot(work).await?;
     let place = |(warehouse_id, name, units)| KeptBackAt { warehouse_id, name, units };
     Ok(KeptBack { units, warehouses: places.into_iter().map(place).collect() })
@@ -147,7 +148,7 @@ pub async fn keep_back(server: &Server, at: Option<WarehouseId>, units: Option<i
     let work = |tx: Tx| async move {
         match at {
             None => settings::set_kept_back(&tx, units.unwrap_or(0)).await?,
-            Some(id) if nodes::set_kept_back(&tx, id, units).await? => {}
+            Some(id) if warehouses::set_kept_back(&tx, id, units).await? => {}
             Some(id) => return Err(Error::NotFound { what: "warehouse", name: id.to_string() }),
         }
         grants::of_homes(&tx, settings::kept_back(&tx).await?, server.now()).await

@@ -20,7 +20,7 @@ use serde_json::json;
 
 use crate::{
     accept,
-    db::{Tx, concerns, grants as promised, lives as rows, nodes, ops},
+    db::{Tx, concerns, grants as promised, journals, lives as rows, ops},
     epoch::{self, stands},
     error::Error,
     grants,
@@ -54,7 +54,7 @@ pub async fn begin(server: &Server, caller: Caller, standing: Standing, wanted: 
 
 /// A life that is over does not report any more: where its device stands is asked of the next one.
 async fn follow(tx: &Tx, caller: Caller, wanted: &LifeWanted) -> Result<bool, Error> {
-    let elder = nodes::lock_journal(tx, caller.incarnation_id).await?;
+    let elder = journals::lock(tx, caller.incarnation_id).await?;
     match elder
         .filter(|elder| elder.author.node_id == caller.node_id && elder.report_owed && !elder.author.is_superseded)
     {

@@ -15,6 +15,7 @@ use crate::{
     db::{
         Tx, epochs, lives,
         nodes::{self, NewNode, NodeSeen},
+        warehouses,
     },
     error::Error,
     grants,
@@ -36,7 +37,7 @@ pub async fn add_warehouse(server: &Server, name: &str) -> Result<Warehouse, Err
         created_at: now,
     };
     let kept = &warehouse;
-    let added = server.db.transaction(|tx| async move { nodes::insert_warehouse(&tx, kept).await }).await;
+    let added = server.db.transaction(|tx| async move { warehouses::insert(&tx, kept).await }).await;
     added.map_err(|error| name_taken(error, "warehouses_name_key", "warehouse", name))?;
     server.ring();
     accept::retry_set_aside(server).await?;
@@ -160,7 +161,7 @@ async fn take_back(server: &Server, tx: &Tx, card: &Card) -> Result<Readmitted, 
             created_at: now,
         };
         nodes::insert_node(tx, &node, incarnation_id).await?;
-        if card.is_home && !nodes::give_home(tx, warehouse_id, node_id).await? {
+        if card.is_home && !warehouses::give_home(tx, warehouse_id, node_id).await? {
             return Err(home_taken(tx, warehouse_id).await?);
         }
     }
@@ -177,7 +178,7 @@ pub(crate) async fn scope(tx: &Tx, stands: WarehouseId, also: &[WarehouseId]) ->
 
 /// These places, if each of them is there.
 async fn places(tx: &Tx, scope: Vec<WarehouseId>) -> Result<Vec<WarehouseId>, Error> {
-    let there: BTreeSet<_> = nodes::warehouses(tx).await?.iter().map(|warehouse| warehouse.warehouse_id).collect();
+    let there: BTreeSet<_> = warehouses::all(tx).await?.iter().map(|warehouse| warehouse.warehouse_id).collect();
     match scope.iter().find(|id| !there.contains(id)) {
         Some(id) => Err(Error::NotFound { what: "warehouse", name: id.to_string() }),
         None => Ok(scope),
@@ -186,7 +187,7 @@ async fn places(tx: &Tx, scope: Vec<WarehouseId>) -> Result<Vec<WarehouseId>, Er
 
 /// It stands at a place from which only it sells, and gets all that is there.
 pub(crate) async fn move_in(server: &Server, tx: &Tx, warehouse_id: WarehouseId, node_id: NodeId) -> Result<(), Error> {
-    if nodes::give_home(tx, warehouse_id, node_id).await? {
+    if warehouses::give_home(tx, warehouse_id, node_id).await? {
         return grants::top_up_warehouse(server, tx, warehouse_id).await;
     }
     Err(home_taken(tx, warehouse_id).await?)

@@ -39,10 +39,17 @@ use tokio_postgres::Client;
 const LEVEL: i32 = 19;
 
 /// The version that is being made.
-const PRESENT: Version = Version::Sixth;
+const PRESENT: Version = Version::Seventh;
 
-const VERSIONS: [Version; 6] =
-    [Version::First, Version::Second, Version::Third, Version::Fourth, Version::Fifth, Version::Sixth];
+const VERSIONS: [Version; 7] = [
+    Version::First,
+    Version::Second,
+    Version::Third,
+    Version::Fourth,
+    Version::Fifth,
+    Version::Sixth,
+    Version::Seventh,
+];
 
 /// Those that know of lives and epochs.
 const SINCE_SECOND: &[Version] = VERSIONS.split_at(1).1;
@@ -218,6 +225,7 @@ fn path(version: Version, file: &str) -> PathBuf {
         Version::Fourth => "v4",
         Version::Fifth => "v5",
         Version::Sixth => "v6",
+        Version::Seventh => "v7",
     };
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden")).join(folder).join(file)
 }

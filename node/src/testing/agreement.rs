@@ -51,6 +51,7 @@ impl Model {
             warehouses: BTreeSet::from([HERE]),
             former: BTreeSet::new(),
             homes,
+            left_homes: BTreeSet::new(),
             elders: BTreeSet::new(),
             is_superseded: false,
             skew: None,

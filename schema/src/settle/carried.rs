@@ -156,6 +156,7 @@ mod tests {
             warehouses: [warehouse_id].into(),
             former: BTreeSet::new(),
             homes: BTreeSet::new(),
+            left_homes: BTreeSet::new(),
             elders: [OLD].into(),
             is_superseded: false,
             skew: None,

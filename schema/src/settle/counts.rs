@@ -41,12 +41,14 @@ impl Batch<'_> {
             let key = StockKey { product_id: line.product_id, warehouse_id: count.warehouse_id };
             match &count.cut {
                 Some(cut) if !self.author.homes.contains(&key.warehouse_id) => {
+                    // At a home that it left, its own book says so, too.
+                    self.own_by(key, line.delta);
                     self.counted_within(at, (number, count.lines.len()), key, line, cut);
                 }
                 // Only its own device sells these goods, and it has told all of that: what it may sell and what is
                 // there change by the same number, here as in its own book.
                 Some(_) | None => {
-                    self.lose_again_what_was_seen(key, line);
+                    self.find_what_was_lost_at_home(key, line);
                     self.put_or_take(at, number, key, line.delta, Reason::Counted);
                 }
             }
@@ -87,7 +89,9 @@ impl Batch<'_> {
         // The eyes saw them. Those that the device had sold by then come back by an op from before, which moves nothing.
         let may_be_back = past.iter().any(|past| past.is_written_off && count.when(past.told) != When::Before);
         let balance = self.known.levels.get(&key).map_or(0, |level| level.balance);
-        self.move_stock(at, number, key, count.counted + beyond - balance, Reason::Counted);
+        let delta = count.counted + beyond - balance;
+        self.find_what_was_lost(key, delta);
+        self.move_stock(at, number, key, delta, Reason::Counted);
         if count.doubtful > 0 || may_be_back {
             self.want_recount(at.seq, key, &count, count.counted);
         } else {

@@ -126,9 +126,7 @@ impl Batch<'_> {
             let movement = Movement { key, delta, why: why.into() };
             let is_count = movement.why.reason == Reason::Counted;
             self.settled.movements.push(Moved { told: self.told, of: None, seq: at.seq, line, at: at.at, movement });
-            if is_count {
-                self.count_what_was_lost(key, delta);
-            } else {
+            if !is_count {
                 self.answer_by_count(at, key, delta);
             }
         }

@@ -13,7 +13,7 @@ use crate::{
     op::{Goods, Op},
     planted::{Bug, is_planted},
     quantity::Amount,
-    stock::{Reason, StockKey},
+    stock::{Allotment, Reason, StockKey},
     verdict::{Grant, Refusal, SetAside, Verdict},
 };
 
@@ -78,19 +78,24 @@ impl Batch<'_> {
 
     /// At the author's home, what it puts into the book or takes out of it is its own, or was.
     pub(super) fn own_by(&mut self, key: StockKey, delta: i64) {
-        if self.author.homes.contains(&key.warehouse_id) {
-            self.change_allotment(
-                key,
-                |allotment| if delta < 0 { allotment.consume(-delta) } else { allotment.receive(delta) },
-            );
-        }
+        self.own(key, |own| if delta < 0 { own.consume(-delta) } else { own.receive(delta) });
     }
 
     /// What comes in at the author's home is its own, and what of it is damaged goes out again at once: the op took none
     /// of what had been there, so none of it had been written off.
     pub(super) fn own_what_came(&mut self, key: StockKey, came: i64, damaged: i64) {
+        self.own(key, |own| own.receive(came).consume(damaged));
+    }
+
+    /// At a home that the author left, what came is taken back at once, for whoever sells there now.
+    fn own(&mut self, key: StockKey, change: impl FnOnce(Allotment) -> Allotment) {
         if self.author.homes.contains(&key.warehouse_id) {
-            self.change_allotment(key, |allotment| allotment.receive(came).consume(damaged));
+            self.change_allotment(key, change);
+        } else if self.author.left_homes.contains(&key.warehouse_id) && !is_planted(Bug::LeftHomeForgotten) {
+            self.change_allotment(key, |before| {
+                let after = change(before);
+                after.take_back((after.open() - before.open()).max(0))
+            });
         }
     }
 

@@ -67,6 +67,8 @@ pub struct Author {
     pub former: BTreeSet<WarehouseId>,
     /// Where only it sells.
     pub homes: BTreeSet<WarehouseId>,
+    /// Where only it sold, before it was closed or moved.
+    pub left_homes: BTreeSet<WarehouseId>,
     /// Earlier lives of the same device.
     pub elders: BTreeSet<IncarnationId>,
     /// Whether the device has begun another life since: nothing more is granted to this one.

@@ -56,6 +56,7 @@ fn author() -> Author {
         warehouses,
         former: BTreeSet::new(),
         homes: BTreeSet::new(),
+        left_homes: BTreeSet::new(),
         elders: BTreeSet::new(),
         is_superseded: false,
         skew: None,
@@ -488,6 +489,9 @@ fn seen(line: CountLine) -> Count {
     Count { warehouse_id: shop(), lines: vec![line], cut: None, remark: Remark::default() }
 }
 
+/// What every random count says to have seen.
+const COUNTED: i64 = 5;
+
 fn random_op(rng: &mut ChaCha8Rng, round: u128) -> Op {
     let old = 1_000 + 10 * rng.random_range(0..=round);
     match rng.random_range(0..10) {
@@ -501,7 +505,7 @@ fn random_op(rng: &mut ChaCha8Rng, round: u128) -> Op {
         8 => adjusted::adjusted(Cause::Lost, -rng.random_range(1..4)),
         _ => {
             let delta = rng.random_range(-3..=3);
-            Op::Counted(seen(CountLine { product_id: tea(), counted: 5, delta }))
+            Op::Counted(seen(CountLine { product_id: tea(), counted: COUNTED, delta }))
         }
     }
 }

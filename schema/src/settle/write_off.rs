@@ -65,8 +65,7 @@ pub struct Written {
 pub fn write_off(level: Level, allotment: Allotment) -> Option<Written> {
     let units = allotment.open();
     let level = Level { balance: level.balance - units, promised: level.promised - units };
-    let allotment = Allotment { reclaimed: allotment.reclaimed + units, ..allotment };
-    (units > 0).then_some(Written { units, level, allotment })
+    (units > 0).then_some(Written { units, level, allotment: allotment.take_back(units) })
 }
 
 /// How many of the units that are still written off an op took, which changed the allotment so: what it sold,
@@ -84,26 +83,33 @@ pub fn given_back(remaining: i64, before: Allotment, after: Allotment) -> i64 {
 impl Batch<'_> {
     /// Somebody saw more than the book had: units that were written off with this life may be among them, and come
     /// back only once.
-    pub(super) fn count_what_was_lost(&mut self, key: StockKey, delta: i64) {
+    pub(super) fn find_what_was_lost(&mut self, key: StockKey, found: i64) {
         let life = self.elder.unwrap_or(self.author.incarnation_id);
-        if let Some(remaining) = self.known.written_off.get_mut(&(life, key)).filter(|_| delta > 0) {
-            *remaining -= delta.min(*remaining);
+        if let Some(remaining) = self.known.written_off.get_mut(&(life, key)).filter(|_| found > 0) {
+            *remaining -= found.min(*remaining);
             self.settled.given_back.insert((life, key));
         }
     }
 
-    /// At its home a device saw more than its book had. Of what was written off with it some came back with ops that it
-    /// told before, and it had not heard so: its difference has those units too. They are written off again, and the
-    /// count finds them.
-    pub(super) fn lose_again_what_was_seen(&mut self, key: StockKey, line: &CountLine) {
-        let life = self.elder.unwrap_or(self.author.incarnation_id);
+    /// At its home a device saw more than its book had, which may know of more or fewer units that were written off than
+    /// this one. Those of which it has not heard yet it had already, and did not find. Those that came back with ops that
+    /// it told before, if it had not heard so, its difference has once more: they are written off again, and found.
+    pub(super) fn find_what_was_lost_at_home(&mut self, key: StockKey, line: &CountLine) {
         let balance = self.known.levels.get(&key).map_or(0, |level| level.balance);
-        let twice = balance.saturating_add(line.delta).saturating_sub(line.counted).clamp(0, line.delta.max(0));
-        let Some(remaining) = self.known.written_off.get_mut(&(life, key)).filter(|_| twice > 0) else { return };
-        *remaining += twice;
+        let unheard = line.counted.saturating_sub(line.delta).saturating_sub(balance);
+        self.lose_again(key, unheard.saturating_neg().min(line.delta));
+        let life = self.elder.unwrap_or(self.author.incarnation_id);
+        let lost = self.known.written_off.get(&(life, key)).copied().unwrap_or_default();
+        self.find_what_was_lost(key, line.delta.min(lost - unheard.max(0)));
+    }
+
+    fn lose_again(&mut self, key: StockKey, units: i64) {
+        let life = self.elder.unwrap_or(self.author.incarnation_id);
+        let Some(remaining) = self.known.written_off.get_mut(&(life, key)).filter(|_| units > 0) else { return };
+        *remaining += units;
         self.settled.given_back.insert((life, key));
-        self.change_allotment(key, |own| Allotment { reclaimed: own.reclaimed + twice, ..own });
-        self.move_what_was_lost(key, -twice);
+        self.change_allotment(key, |own| own.take_back(units));
+        self.move_what_was_lost(key, -units);
     }
 
     /// The op that is decided took so many units that had been written off with this life: they come back.

@@ -167,7 +167,8 @@ pub fn call_for(wanted: i64, available: i64, holdings: &mut [Holding], now: Time
         None if holder.is_near => holder.coming,
         None => 0,
     };
-    if available + holders.iter().zip(&moves).map(comes).sum::<i64>() < wanted {
+    let come: i64 = holders.iter().zip(&moves).map(comes).sum();
+    if available + come < wanted || is_planted(Bug::RefusalAsksNobody) {
         return Vec::new();
     }
     let mut asked = Vec::new();

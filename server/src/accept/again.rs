@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Book, TRIES_MAX, decide};
 use crate::{
-    db::{Tx, concerns, nodes, ops, ops::Cause},
+    db::{Tx, concerns, journals, ops, ops::Cause},
     error::Error,
     server::Server,
 };
@@ -94,7 +94,7 @@ async fn retry(
     cause: Cause,
     after: i64,
 ) -> Result<Lot, Error> {
-    let Some(journal) = nodes::lock_journal(tx, incarnation_id).await? else {
+    let Some(journal) = journals::lock(tx, incarnation_id).await? else {
         return Ok(Lot { has_moved: false, last: None });
     };
     let found = ops::to_retry(tx, incarnation_id, cause, after).await?;

@@ -11,7 +11,7 @@ use outpost_sync::wire::{Hole, Push};
 use serde_json::json;
 
 use crate::{
-    db::{Tx, concerns, holes, nodes::Journal},
+    db::{Tx, concerns, holes, journals::Journal},
     error::Error,
     server::Server,
 };

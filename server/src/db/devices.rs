@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::Tx;
+use super::{Tx, warehouses};
 use crate::error::Error;
 
 /// A life of a device's journal.
@@ -175,30 +175,16 @@ pub async fn retire(tx: &Tx, node_id: NodeId, now: Timestamp) -> Result<(), Erro
     )
     .await?;
     tx.execute("update nodes set retired_at = $2 where node_id = $1", &[&node_id, &now]).await?;
-    leave_homes(tx, node_id, None).await
+    warehouses::leave_homes(tx, node_id, &[]).await
 }
 
-async fn leave_homes(tx: &Tx, node_id: NodeId, but: Option<WarehouseId>) -> Result<(), Error> {
-    let sql = "update warehouses set home_of = null where home_of = $1 and warehouse_id is distinct from $2";
-    tx.execute(sql, &[&node_id, &but]).await?;
-    Ok(())
-}
-
-/// The warehouses that only this device sells from.
+/// Where it stands, then what else it receives; none if it is closed.
 ///
 /// # Errors
 /// If Postgres fails.
-pub async fn homes(tx: &Tx, node_id: NodeId) -> Result<Vec<WarehouseId>, Error> {
-    let sql = "select warehouse_id from warehouses where home_of = $1 order by warehouse_id";
-    tx.query(sql, &[&node_id]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
-}
-
-/// Where it stands, then what else it receives.
-///
-/// # Errors
-/// If Postgres fails.
-pub async fn scope(tx: &Tx, node_id: NodeId) -> Result<Vec<WarehouseId>, Error> {
-    Ok(tx.query_one("select scope from nodes where node_id = $1", &[&node_id]).await?.try_get(0)?)
+pub async fn scope(tx: &Tx, node_id: NodeId) -> Result<Option<Vec<WarehouseId>>, Error> {
+    let sql = "select scope from nodes where node_id = $1 and retired_at is null";
+    Ok(tx.query_opt(sql, &[&node_id]).await?.map(|row| row.try_get(0)).transpose()?)
 }
 
 /// A device stands elsewhere from now on. What it still says of where it stood is booked.
@@ -213,7 +199,7 @@ pub async fn relocate(tx: &Tx, node_id: NodeId, scope: &[WarehouseId]) -> Result
         &[&node_id, &scope],
     )
     .await?;
-    leave_homes(tx, node_id, scope.first().copied()).await
+    warehouses::leave_homes(tx, node_id, scope).await
 }
 
 /// What it still says of these places, as far as they are known, is booked.

@@ -44,6 +44,7 @@ pub const MIGRATIONS: &[(&str, &str)] = embedded![
     "0021_withdrawals",
     "0022_synonyms",
     "0023_receipts_undone",
+    "0024_left_homes",
 ];
 
 /// The lock that every migrating server takes; any number will do that nothing else uses.

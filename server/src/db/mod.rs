@@ -28,6 +28,7 @@ pub mod holes;
 pub mod horizon;
 pub mod images;
 pub mod import;
+pub mod journals;
 pub mod laws;
 pub mod listen;
 pub mod lives;
@@ -48,6 +49,7 @@ pub mod sizing;
 pub mod synonyms;
 pub mod transfers;
 mod undone;
+pub mod warehouses;
 pub mod written_off;
 
 use std::{

@@ -1,16 +1,11 @@
-//! Warehouses, nodes and the lives of their journals.
+//! Nodes, as head office sees and adds them.
 
 use std::collections::BTreeSet;
 
 use outpost_schema::{
-    catalogue::Warehouse,
     clock::Timestamp,
-    count::Skew,
     device::{IncarnationState, NodeKind},
-    id::{EpochId, IncarnationId, NodeId, UserId, WarehouseId},
-    journal::Mark,
-    settle::Author,
-    sizing::Waits,
+    id::{IncarnationId, NodeId, WarehouseId},
 };
 use outpost_sync::wire::Caller;
 use serde::Serialize;
@@ -18,111 +13,6 @@ use uuid::Uuid;
 
 use super::Tx;
 use crate::{error::Error, give_up::Life};
-
-/// A journal as the server has it, locked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Journal {
-    /// Who writes it, and where that device may act.
-    pub author: Author,
-    /// Whether it is still taken.
-    pub state: IncarnationState,
-    /// How far the server has it.
-    pub acked: Mark,
-    /// The present epoch.
-    pub epoch: EpochId,
-    /// Whether nothing is granted now: head office hears from its devices, or has not heard this one.
-    pub is_recovering: bool,
-    /// Whether it owes a report since the present epoch began.
-    pub report_owed: bool,
-    /// Its head when that report was whole; none: it is not.
-    pub report_head: Option<i64>,
-    /// When its device was last heard.
-    pub seen_at: Option<Timestamp>,
-    /// How long its device goes unheard.
-    pub waits: Waits,
-}
-
-const JOURNAL: &str = "
-    select i.incarnation_id, i.node_id, i.state, i.acked_seq, i.acked_hash, i.report_owed, i.report_head,
-           n.scope || n.former as scope, n.former, i.clock_ahead, i.clock_is_steady, n.seen_at, n.wait_seconds, n.waits_at,
-           array(select w.warehouse_id from warehouses w where w.home_of = i.node_id) as homes,
-           array(select e.incarnation_id from incarnations e where e.node_id = i.node_id and e.number < i.number)
-               as elders,
-           exists (select from incarnations l where l.node_id = i.node_id and l.number > i.number) as is_superseded,
-           p.epoch_id, p.recovered_at is null or i.report_owed as is_recovering
-    from incarnations i
-    join nodes n on n.node_id = i.node_id
-    cross join lateral (select epoch_id, recovered_at from epochs order by number desc limit 1) p
-    where i.incarnation_id = $1
-    for no key update of i";
-
-/// Locks a journal, so that its ops are decided one push after another.
-///
-/// # Errors
-/// If Postgres fails.
-pub async fn lock_journal(tx: &Tx, incarnation_id: IncarnationId) -> Result<Option<Journal>, Error> {
-    let Some(row) = tx.query_opt(JOURNAL, &[&incarnation_id]).await? else {
-        return Ok(None);
-    };
-    let (scope, homes): (Vec<WarehouseId>, Vec<WarehouseId>) = (row.try_get("scope")?, row.try_get("homes")?);
-    let (elders, former): (Vec<IncarnationId>, Vec<WarehouseId>) = (row.try_get("elders")?, row.try_get("former")?);
-    let state = row.try_get("state")?;
-    let author = Author {
-        node_id: row.try_get("node_id")?,
-        incarnation_id: row.try_get("incarnation_id")?,
-        warehouses: scope.into_iter().collect(),
-        former: former.into_iter().collect(),
-        homes: homes.into_iter().collect(),
-        elders: elders.into_iter().collect(),
-        is_superseded: row.try_get("is_superseded")?,
-        skew: skew(&row)?,
-    };
-    let acked = Mark { seq: row.try_get("acked_seq")?, hash: row.try_get("acked_hash")? };
-    Ok(Some(Journal {
-        author,
-        state,
-        acked,
-        epoch: row.try_get("epoch_id")?,
-        is_recovering: row.try_get("is_recovering")?,
-        report_owed: row.try_get("report_owed")?,
-        report_head: row.try_get("report_head")?,
-        seen_at: row.try_get("seen_at")?,
-        waits: Waits { longest: row.try_get("wait_seconds")?, at: row.try_get("waits_at")? },
-    }))
-}
-
-fn skew(row: &tokio_postgres::Row) -> Result<Option<Skew>, Error> {
-    let (ahead, is_steady): (Option<i64>, _) = (row.try_get("clock_ahead")?, row.try_get("clock_is_steady")?);
-    Ok(ahead.map(|ahead| Skew { ahead, is_steady }))
-}
-
-/// Notes how far the server has a journal, how its clock stands, and that its node was heard. One that had been given up is so
-/// no longer, unless it owes a report.
-///
-/// # Errors
-/// If Postgres fails.
-pub async fn acknowledge(tx: &Tx, author: &Author, acked: Mark, waits: Waits, now: Timestamp) -> Result<(), Error> {
-    tx.execute(
-        "with heard as (update nodes set seen_at = $5, wait_seconds = $6, waits_at = $7 where node_id = $4)
-         update incarnations set acked_seq = $2, acked_hash = $3,
-                given_up_at = case when report_owed then given_up_at end,
-                clock_ahead = coalesce($8, clock_ahead), clock_is_steady = coalesce($9, clock_is_steady)
-         where incarnation_id = $1",
-        &[
-            &author.incarnation_id,
-            &acked.seq,
-            &acked.hash,
-            &author.node_id,
-            &now,
-            &waits.longest,
-            &waits.at,
-            &author.skew.map(|skew| skew.ahead),
-            &author.skew.map(|skew| skew.is_steady),
-        ],
-    )
-    .await?;
-    Ok(())
-}
 
 /// Notes that a device was heard, if it was not since `before`: it waits for news and has nothing to tell.
 ///
@@ -142,97 +32,6 @@ pub async fn places(tx: &Tx, node_id: NodeId) -> Result<Vec<WarehouseId>, Error>
     let sql = "select warehouse_id || scope from nodes where node_id = $1";
     let row = tx.query_opt(sql, &[&node_id]).await?;
     row.map_or(Ok(Vec::new()), |row| Ok(row.try_get(0)?))
-}
-
-/// Sets how many units of each stock row at a warehouse are granted to nobody unasked; none: as the network has it.
-/// False if there is no such warehouse.
-///
-/// # Errors
-/// If Postgres fails.
-pub async fn set_kept_back(tx: &Tx, warehouse_id: WarehouseId, units: Option<i64>) -> Result<bool, Error> {
-    let sql = "update warehouses set kept_back = $2 where warehouse_id = $1";
-    Ok(tx.execute(sql, &[&warehouse_id, &units]).await? == 1)
-}
-
-/// How many units are kept back at the warehouses that have a number of their own, by name.
-///
-/// # Errors
-/// If Postgres fails.
-pub async fn kept_back(tx: &Tx) -> Result<Vec<(WarehouseId, String, i64)>, Error> {
-    let sql = "select warehouse_id, name, kept_back from warehouses where kept_back is not null order by name";
-    tx.query(sql, &[]).await?.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
-}
-
-/// Takes nothing more of a journal.
-///
-/// # Errors
-/// If Postgres fails.
-pub async fn freeze(tx: &Tx, incarnation_id: IncarnationId) -> Result<(), Error> {
-    tx.execute("update incarnations set state = 'frozen' where incarnation_id = $1", &[&incarnation_id]).await?;
-    Ok(())
-}
-
-/// Which of these warehouses are homes, whoever's.
-///
-/// # Errors
-/// If Postgres fails.
-pub async fn homes_among(tx: &Tx, warehouses: &[WarehouseId]) -> Result<BTreeSet<WarehouseId>, Error> {
-    let rows = tx
-        .query(
-            "select warehouse_id from warehouses where warehouse_id = any($1) and home_of is not null",
-            &[&warehouses],
-        )
-        .await?;
-    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
-}
-
-/// Keeps a new warehouse. The first one is also the home of the guest.
-///
-/// # Errors
-/// The broken constraint `warehouses_name_key` if the name is taken.
-pub async fn insert_warehouse(tx: &Tx, warehouse: &Warehouse) -> Result<(), Error> {
-    tx.execute(
-        "insert into warehouses (warehouse_id, name, home_of, created_at) values ($1, $2, $3, $4)",
-        &[&warehouse.warehouse_id, &warehouse.name, &warehouse.home_of, &warehouse.created_at],
-    )
-    .await?;
-    tx.execute(
-        "insert into users (user_id, first_name, created_at, home) values ($1, 'Guest', $2, $3)
-         on conflict (user_id) do nothing",
-        &[&UserId::GUEST, &warehouse.created_at, &warehouse.warehouse_id],
-    )
-    .await?;
-    Ok(())
-}
-
-const WAREHOUSES: &str = "select warehouse_id, name, home_of, created_at from warehouses";
-
-fn warehouse(row: &tokio_postgres::Row) -> Result<Warehouse, Error> {
-    Ok(Warehouse {
-        warehouse_id: row.try_get("warehouse_id")?,
-        name: row.try_get("name")?,
-        home_of: row.try_get("home_of")?,
-        created_at: row.try_get("created_at")?,
-    })
-}
-
-/// Every warehouse, by name.
-///
-/// # Errors
-/// If Postgres fails.
-pub async fn warehouses(tx: &Tx) -> Result<Vec<Warehouse>, Error> {
-    let sql = format!("{WAREHOUSES} order by name");
-    tx.query(&sql, &[]).await?.iter().map(warehouse).collect()
-}
-
-/// The warehouse with this name, or this id.
-///
-/// # Errors
-/// If Postgres fails.
-pub async fn warehouse_by_name(tx: &Tx, name: &str) -> Result<Option<Warehouse>, Error> {
-    let sql = format!("{WAREHOUSES} where name = $1 or warehouse_id = $2");
-    let id = Uuid::try_parse(name).ok();
-    tx.query_opt(&sql, &[&name, &id]).await?.as_ref().map(warehouse).transpose()
 }
 
 /// Who is where a device is.
@@ -329,29 +128,6 @@ pub async fn insert_node(tx: &Tx, node: &NewNode<'_>, incarnation_id: Incarnatio
         &[&incarnation_id, &node.node_id, &node.created_at],
     )
     .await?;
-    Ok(())
-}
-
-/// Makes a warehouse the home of a node. False if it is another node's.
-///
-/// # Errors
-/// If Postgres fails.
-pub async fn give_home(tx: &Tx, warehouse_id: WarehouseId, node_id: NodeId) -> Result<bool, Error> {
-    let given = tx
-        .execute(
-            "update warehouses set home_of = $2 where warehouse_id = $1 and home_of is null",
-            &[&warehouse_id, &node_id],
-        )
-        .await?;
-    Ok(given == 1)
-}
-
-/// From now on only this node sells from a warehouse, whoever did before.
-///
-/// # Errors
-/// If Postgres fails.
-pub async fn take_home(tx: &Tx, warehouse_id: WarehouseId, node_id: NodeId) -> Result<(), Error> {
-    tx.execute("update warehouses set home_of = $2 where warehouse_id = $1", &[&warehouse_id, &node_id]).await?;
     Ok(())
 }
 

@@ -29,7 +29,7 @@ pub use self::{
 };
 pub use crate::db::devices::{Bound, Done};
 use crate::{
-    db::{Tx, concerns, devices as rows, devices::Device},
+    db::{Tx, concerns, devices as rows, devices::Device, warehouses},
     error::Error,
     grants,
     server::Server,
@@ -247,7 +247,7 @@ async fn resume_within(server: &Server, tx: &Tx, device: &Device) -> Result<(), 
     if let Some(life) = newest.filter(|_| !is_planted(Bug::ResumedUnasked)) {
         withdraw::look_at(server, tx, Some(life)).await?;
     }
-    for home in rows::homes(tx, device.node_id).await? {
+    for home in warehouses::homes(tx, device.node_id).await? {
         grants::top_up_warehouse(server, tx, home).await?;
     }
     Ok(())

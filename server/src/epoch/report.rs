@@ -11,7 +11,7 @@ use outpost_sync::wire::{Caller, REPORT_MAX, Report, Reported, Standing};
 use super::{end_if_all_heard, stands};
 use crate::{
     accept,
-    db::{self, Tx, concerns, epochs, ground, nodes},
+    db::{self, Tx, concerns, epochs, ground, journals},
     error::Error,
     grants,
     server::Server,
@@ -54,7 +54,7 @@ async fn take_within(
     standing: Standing,
     report: &Report,
 ) -> Result<(Reported, bool), Error> {
-    let journal = nodes::lock_journal(tx, caller.incarnation_id).await?;
+    let journal = journals::lock(tx, caller.incarnation_id).await?;
     let mut journal = journal.filter(|journal| journal.author.node_id == caller.node_id).ok_or(Error::UnknownNode)?;
     if report.epoch != journal.epoch {
         return Ok((Reported::OtherEpoch { epoch: journal.epoch }, false));

@@ -11,7 +11,7 @@ use outpost_schema::{
 use outpost_sync::wire::Stands;
 
 use crate::{
-    db::{Tx, devices, grants, nodes},
+    db::{Tx, devices, grants, warehouses},
     error::Error,
 };
 
@@ -32,11 +32,12 @@ pub async fn follow(tx: &Tx, author: &mut Author, stands: Option<&Stands>) -> Re
 
 async fn stand(tx: &Tx, author: &mut Author, stands: &Stands) -> Result<bool, Error> {
     let (node_id, warehouse_id, is_home) = (author.node_id, stands.warehouse_id, stands.is_home);
-    let scope = devices::scope(tx, node_id).await?;
+    // One that was closed before is closed for good, and stands in nobody's way.
+    let Some(scope) = devices::scope(tx, node_id).await? else { return Ok(false) };
     if scope.first() == Some(&warehouse_id) && author.homes.contains(&warehouse_id) == is_home {
         return Ok(false);
     }
-    if !nodes::warehouses(tx).await?.iter().any(|known| known.warehouse_id == warehouse_id) {
+    if !warehouses::all(tx).await?.iter().any(|known| known.warehouse_id == warehouse_id) {
         tracing::warn!(%warehouse_id, node = %node_id, "a device stands at a place that this database does not know; \
             add it, and move the device there");
         return Ok(false);
@@ -47,7 +48,7 @@ async fn stand(tx: &Tx, author: &mut Author, stands: &Stands) -> Result<bool, Er
     grants::call_all_back(tx, node_id, warehouse_id).await?;
     author.homes = BTreeSet::new();
     if is_home {
-        nodes::take_home(tx, warehouse_id, node_id).await?;
+        warehouses::take_home(tx, warehouse_id, node_id).await?;
         author.homes.insert(warehouse_id);
     }
     Ok(true)

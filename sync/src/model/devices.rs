@@ -11,7 +11,7 @@ use outpost_schema::{
         Past, Raised,
         write_off::{Missing, write_off},
     },
-    stock::{Allotment, StockKey},
+    stock::StockKey,
     verdict::ConcernKind,
 };
 use serde_json::json;
@@ -97,7 +97,7 @@ impl Ledger {
         self.stop_waiting(node_id);
         let open = self.open_of(node_id);
         for (life, key) in &open {
-            self.change_allotment(*life, *key, |own| Allotment { reclaimed: own.reclaimed + own.open(), ..own });
+            self.change_allotment(*life, *key, |own| own.take_back(own.open()));
         }
         self.after_taking(node_id, &open);
     }

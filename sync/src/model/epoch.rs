@@ -93,7 +93,9 @@ impl Ledger {
     pub(super) fn follow(&mut self, node_id: NodeId, stands: Option<&Stands>) {
         let Some(stands) = stands.filter(|_| !is_planted(Bug::MoveForgotten)) else { return };
         let Stands { warehouse_id, is_home, former } = stands.clone();
-        let author = self.lives(node_id).max_by_key(|journal| journal.number).map(|journal| &journal.author);
+        let newest = self.lives(node_id).max_by_key(|journal| journal.number);
+        // One that was closed before is closed for good, and stands in nobody's way.
+        let author = newest.map(|journal| &journal.author).filter(|_| !self.retired.contains(&node_id));
         let is_there = |author: &Author| {
             let stood = author.warehouses.difference(&author.former).any(|place| *place == warehouse_id);
             stood && author.homes.contains(&warehouse_id) == is_home
@@ -140,7 +142,7 @@ impl Ledger {
         };
         let left: Vec<_> = journal.allotments.iter().filter(is_left).map(|(key, _)| *key).collect();
         for key in left {
-            self.change_allotment(life, key, |own| Allotment { reclaimed: own.reclaimed + own.open(), ..own });
+            self.change_allotment(life, key, |own| own.take_back(own.open()));
             self.after_change(key);
         }
     }
@@ -199,7 +201,9 @@ impl Ledger {
             state = IncarnationState::Retired;
         }
         let elders = self.lives(author.node_id).map(|journal| journal.author.incarnation_id).collect();
-        let author = Author { elders, is_superseded: false, ..author };
+        // Where a device stands that is known says the book, until it reports.
+        let known = after.and_then(|elder| self.journals.get(&elder)).map(|journal| journal.author.clone());
+        let author = Author { incarnation_id: life, elders, is_superseded: false, ..known.unwrap_or(author) };
         self.homes.extend(author.homes.iter().map(|home| (*home, author.node_id)));
         let journal = Journal { report_owed: true, state, ..Journal::of(author, number + 1, after, String::new()) };
         self.journals.insert(life, journal);

@@ -100,7 +100,7 @@ impl Ledger {
         let open = journal.allotments.iter().filter(|(key, own)| key.warehouse_id == warehouse_id && own.open() > 0);
         let keys: Vec<_> = open.map(|(key, _)| *key).collect();
         for key in &keys {
-            self.change_allotment(life, *key, |own| Allotment { reclaimed: own.reclaimed + own.open(), ..own });
+            self.change_allotment(life, *key, |own| own.take_back(own.open()));
         }
         keys
     }

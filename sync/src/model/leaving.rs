@@ -28,7 +28,8 @@ impl Ledger {
             if journal.is_suspended() || journal.state == IncarnationState::Active {
                 journal.state = IncarnationState::Retired;
             }
-            journal.author.homes.clear();
+            let left = std::mem::take(&mut journal.author.homes);
+            journal.author.left_homes.extend(left);
         }
         self.homes.retain(|_, owner| *owner != node_id);
         self.retired.insert(node_id);
@@ -55,10 +56,11 @@ impl Ledger {
             author.former.extend(std::mem::take(&mut author.warehouses));
             author.former.remove(&to);
             author.warehouses = author.former.iter().copied().chain([to]).collect();
-            author.homes.retain(|home| *home == to);
+            author.left_homes.extend(std::mem::take(&mut author.homes));
+            author.left_homes.remove(&to);
             author.homes.extend(is_home.then_some(to));
         }
-        self.homes.retain(|home, owner| *owner != node_id || *home == to);
+        self.homes.retain(|_, owner| *owner != node_id);
         self.homes.extend(is_home.then_some((to, node_id)));
     }
 

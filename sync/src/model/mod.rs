@@ -389,6 +389,7 @@ pub fn author(caller: Caller, warehouse_id: WarehouseId) -> Author {
         warehouses: BTreeSet::from([warehouse_id]),
         former: BTreeSet::new(),
         homes: BTreeSet::new(),
+        left_homes: BTreeSet::new(),
         elders: BTreeSet::new(),
         is_superseded: false,
         skew: None,

@@ -60,6 +60,8 @@ pub enum Version {
     Fifth,
     /// Protocol 5, in which a device says where it stands.
     Sixth,
+    /// Protocol 5, over a head office that knows which homes a device left.
+    Seventh,
 }
 
 /// A journal with an op of every kind, and a cart beside it.

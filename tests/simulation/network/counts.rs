@@ -56,14 +56,11 @@ impl<D: Depth> Network<D> {
     /// Somebody saw what is there. What was handed out beyond that is nowhere, and no book owes it any more.
     pub(super) fn counted(&mut self, number: usize, key: StockKey) {
         self.spots[number].half = None;
-        if self.spots[number].card.is_home {
+        if self.is_at_home(number) {
             // What the device there finds or lacks is booked as it says.
             return;
         }
-        let row = self.ledger.row(key);
-        row.is_counted = true;
-        row.there = row.there.max(0);
-        self.ledger.explained.insert(ConcernKind::RecountWanted);
+        self.seen_beside_others(key);
         // What was written off with a device that has not heard of it is found, and may be sold by that device too.
         let written_off = |spot: &&super::Spot<D>| {
             let theirs = self.book.allotments.get(&(spot.life, key)).map_or(0, |own| own.reclaimed);
@@ -72,6 +69,15 @@ impl<D: Depth> Network<D> {
         };
         let unheard = self.spots.iter().filter(written_off).filter_map(|spot| spot.open.get(&key)).sum();
         self.ledger.allow(&[(key, unheard)]);
+    }
+
+    /// Somebody saw what is there where others sell meanwhile: head office says what is lacking, or that it is to be
+    /// seen again.
+    pub(super) fn seen_beside_others(&mut self, key: StockKey) {
+        let row = self.ledger.row(key);
+        row.is_counted = true;
+        row.there = row.there.max(0);
+        self.ledger.explained.insert(ConcernKind::RecountWanted);
     }
 
     /// Units of a counted row that may be on the wrong side of its count, because a limit allows it: there are two of

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use outpost_schema::{
     device::Card,
-    id::{IncarnationId, WarehouseId},
+    id::{IncarnationId, NodeId, WarehouseId},
     stock::{Allotment, SalePolicy, StockKey},
     verdict::ConcernKind,
 };
@@ -13,7 +13,7 @@ use super::{Check, Network};
 use crate::{
     depth::Depth,
     device::Device as _,
-    ledger::Happened,
+    ledger::{Happened, Units},
     office::{Answer, Office as _},
     step::{Act, Deed, Undone},
 };
@@ -70,12 +70,11 @@ impl<D: Depth> Network<D> {
     }
 
     /// Somebody at head office closes a device that is lost for good. It may turn up all the same, and what it then
-    /// tells is booked as what any device tells late. Not that of a home: whoever moves in there sells beside it.
+    /// tells is booked as what any device tells late.
     pub(super) async fn retire_lost(&mut self, till: usize) -> Check {
         let node = self.node(till);
         self.look_at_the_book().await?;
-        let is_of_a_home = self.spots.iter().any(|spot| spot.card.node_id == node && spot.card.is_home);
-        if is_of_a_home || self.book.is_recovering || self.book.retired.contains(&node) {
+        if self.book.is_recovering || self.book.retired.contains(&node) {
             return Ok(());
         }
         self.take_away(node, true).await?;
@@ -83,8 +82,30 @@ impl<D: Depth> Network<D> {
         if self.is_let_go(&Deed::Retire { node, is_lost: true }).await? {
             self.tally.retired += 1;
             self.ledger.closed_as_lost.insert(node);
+            self.is_no_longer_at_home(node);
         }
         Ok(())
+    }
+
+    /// Whether a till stands where nobody else sells; from the home of one that was closed as lost others may.
+    pub(super) fn is_at_home(&self, number: usize) -> bool {
+        let card = &self.spots[number].card;
+        card.is_home && !self.ledger.closed_as_lost.contains(&card.node_id)
+    }
+
+    /// What came in at a home that a lost device still takes for its own it sells; head office, once it hears of it,
+    /// promises it to whoever sells there now.
+    fn is_no_longer_at_home(&mut self, node: NodeId) {
+        let at_home = self.spots.iter().filter(|spot| spot.card.node_id == node && spot.card.is_home);
+        let ops = at_home.flat_map(|spot| &spot.disk).map(|op| &self.ledger.ops[*op]);
+        let (counts, others): (Vec<_>, Vec<_>) = ops.filter(|op| !self.is_told(op)).partition(|op| op.is_count);
+        let of = |ops: Vec<&Happened>| -> Units { ops.into_iter().flat_map(|op| op.moved.clone()).collect() };
+        let (counted, moved) = (of(counts), of(others));
+        self.ledger.allow(&moved);
+        for (key, found) in counted {
+            self.ledger.allow(&[(key, found)]);
+            self.seen_beside_others(key);
+        }
     }
 
     async fn is_now_retired(&mut self, number: usize) -> Check<bool> {

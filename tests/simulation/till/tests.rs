@@ -68,6 +68,7 @@ impl Scene {
             warehouses: BTreeSet::from([HERE]),
             former: BTreeSet::new(),
             homes: BTreeSet::new(),
+            left_homes: BTreeSet::new(),
             elders: BTreeSet::new(),
             is_superseded: false,
             skew: None,

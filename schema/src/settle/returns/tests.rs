@@ -30,6 +30,7 @@ fn author(node: u128, homes: &[WarehouseId]) -> Author {
         warehouses: [place].into(),
         former: BTreeSet::new(),
         homes: homes.iter().copied().collect(),
+        left_homes: BTreeSet::new(),
         elders: BTreeSet::new(),
         is_superseded: false,
         skew: None,

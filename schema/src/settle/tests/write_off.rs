@@ -1,7 +1,7 @@
 //! A lost device that was not: whatever it tells late, the book ends exact.
 
 use super::*;
-use crate::{settle::write_off::write_off, stock::Reason};
+use crate::{count::Cut, delivery::ReceiptUndone, settle::write_off::write_off, stock::Reason};
 
 /// Writes off what the author has open.
 fn lose(known: &mut Known) -> i64 {
@@ -11,6 +11,11 @@ fn lose(known: &mut Known) -> i64 {
     known.allotments.insert(key(), written.allotment);
     *known.written_off.entry((author().incarnation_id, key())).or_default() += written.units;
     written.units
+}
+
+/// The author after it was closed at its home.
+fn gone() -> Author {
+    Author { left_homes: BTreeSet::from([shop()]), ..author() }
 }
 
 fn remaining(known: &Known) -> i64 {
@@ -71,6 +76,81 @@ fn a_unit_that_was_lost_is_found_once() {
     assert_eq!((known.levels[&key()], remaining(&known)), (Level { balance: 7, promised: 1 }, 0));
 }
 
+/// Ten are there, three more than its book had; the four that were written off are among the seven that it had.
+#[test]
+fn what_a_device_had_not_heard_to_be_lost_it_did_not_find() {
+    let count = |counted, delta| Op::Counted(seen(CountLine { product_id: tea(), counted, delta }));
+    let mut known = known(7, 4);
+    known.allotments.insert(key(), Allotment::default().receive(4));
+    lose(&mut known);
+    run(&mut known, &at_home(), &[count(10, 3)]);
+    assert_eq!((known.levels[&key()], remaining(&known)), (Level { balance: 6, promised: 3 }, 4));
+    // It has heard of it by now, and counts once more.
+    run(&mut known, &at_home(), &[count(10, 4)]);
+    assert_eq!((known.levels[&key()], remaining(&known)), (Level { balance: 10, promised: 7 }, 0));
+}
+
+#[test]
+fn what_was_taken_out_of_a_home_that_was_left_had_been_its_own_and_what_came_is_everybody_s() {
+    let broke = |units: i64| adjusted::adjusted(Cause::Damaged, -units);
+    let undone = ReceiptUndone { received: goods(2).into(), seq: 1, hash: None };
+    let cases: [(&str, Vec<Op>, i64, Level); 5] = [
+        ("a part broke", vec![broke(3)], 1, Level { balance: 6, promised: 0 }),
+        ("more broke than was left", vec![broke(5)], 0, Level { balance: 5, promised: 0 }),
+        ("some came", vec![Op::Received(goods(2).into())], 4, Level { balance: 8, promised: 0 }),
+        (
+            "some came by mistake",
+            vec![Op::Received(goods(2).into()), Op::ReceiptUndone(undone)],
+            2,
+            Level { balance: 8, promised: 0 },
+        ),
+        (
+            "some came and broke, and the rest was sold",
+            vec![Op::Received(goods(2).into()), broke(3), sale(100, 3)],
+            0,
+            Level { balance: 6, promised: 0 },
+        ),
+    ];
+    for (what, ops, left, level) in cases {
+        let mut known = allotted(10, 4);
+        lose(&mut known);
+        run(&mut known, &gone(), &ops);
+        assert_eq!((remaining(&known), known.levels[&key()]), (left, level), "{what}");
+    }
+    let mut known = allotted(10, 4);
+    lose(&mut known);
+    run(&mut known, &author(), &[broke(3)]);
+    assert_eq!(
+        (remaining(&known), known.levels[&key()]),
+        (4, Level { balance: 3, promised: 0 }),
+        "beside others it was anybody's"
+    );
+}
+
+#[test]
+fn what_a_device_has_open_at_a_home_that_it_left_stays_its_own_until_it_has_told_all() {
+    let mut known = allotted(10, 4);
+    run(&mut known, &gone(), &[adjusted::adjusted(Cause::Damaged, -1), Op::Received(goods(2).into())]);
+    assert_eq!(known.levels[&key()], Level { balance: 11, promised: 3 });
+}
+
+/// Ten were its own; it found two more, or lacked two, and does not know that all ten were written off.
+#[test]
+fn what_a_device_counts_late_at_a_home_that_it_left_is_what_is_there() {
+    for (counted, delta, left, own) in [
+        (12, 2, 0, Allotment { granted: 10, received: 2, reclaimed: 12, ..Allotment::default() }),
+        (8, -2, 2, Allotment { granted: 10, consumed: 2, reclaimed: 8, ..Allotment::default() }),
+    ] {
+        let mut known = allotted(10, 10);
+        lose(&mut known);
+        let cut = Cut { since: NOW, until: None, heard_at: None, heard: vec![], read: vec![], done: vec![] };
+        let count = Count { cut: Some(cut), ..seen(CountLine { product_id: tea(), counted, delta }) };
+        run(&mut known, &gone(), &[Op::Counted(count)]);
+        assert_eq!((known.levels[&key()], remaining(&known)), (Level { balance: counted, promised: 0 }, left));
+        assert_eq!(known.allotments[&key()], own, "as in its own book");
+    }
+}
+
 #[test]
 fn movements_of_one_op_that_give_back_have_lines_of_their_own() {
     let coffee = StockKey { product_id: ProductId(id(7)), ..key() };
@@ -103,7 +183,7 @@ fn the_laws_hold_whatever_is_written_off_when() {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut known = known(rng.random_range(0..20), 0);
         let (mut moved, mut left) = (known.levels[&key()].balance, 0);
-        let author = if rng.random_bool(0.4) { at_home() } else { author() };
+        let author = [author(), at_home(), gone()].into_iter().nth(rng.random_range(0..3)).expect("one of three");
         for round in 0..40u128 {
             if rng.random_bool(0.15) {
                 let units = lose(&mut known);
@@ -117,7 +197,10 @@ fn the_laws_hold_whatever_is_written_off_when() {
             // Beside the lines of an op, below 0, stands what of the write-off changes with it.
             let again = settled.movements.iter().filter(|moved| moved.line < 0);
             left += again.map(|moved| (-moved.movement.delta).max(0)).sum::<i64>();
-            left -= (after.consumed - before.consumed + after.returned - before.returned + seen).min(left);
+            // Of what the device saw beyond its book, what it had not heard to be lost was no find.
+            let unheard = (COUNTED - seen - moved).max(0);
+            let found = seen.min(left - unheard).max(0);
+            left -= (after.consumed - before.consumed + after.returned - before.returned + found).min(left);
             moved += settled.movements.iter().map(|moved| moved.movement.delta).sum::<i64>();
             let told = |round| format!("seed {seed} round {round}");
             let level = known.levels[&key()];

@@ -91,6 +91,7 @@ impl Book {
             warehouses: [here].into(),
             former: BTreeSet::new(),
             homes: self.homes.iter().filter(|home| **home == here).copied().collect(),
+            left_homes: BTreeSet::new(),
             elders: BTreeSet::new(),
             is_superseded: false,
             skew: None,

@@ -4,6 +4,7 @@ use outpost_schema::{
     feed::{Aggregate, Granted},
     id::{HoldId, WarehouseId},
     op::Op,
+    planted::{self, Bug},
     quantity::Amount,
     stock::StockKey,
     verdict::{Grant, Refusal, Verdict},
@@ -143,8 +144,13 @@ async fn whoever_has_it_to_spare_is_asked_for_what_a_hold_was_refused() {
         let line = HoldLine { product_id: tea, warehouse_id, amount: Amount::new(units).unwrap() };
         HoldWanted { hold_id, lines: vec![line], buyer: None, seconds: 60 }
     };
-    for (units, keep) in [(13, None), (5, Some(7)), (4, Some(7)), (6, Some(6))] {
+    let forgot = Some(Bug::RefusalAsksNobody);
+    for (bug, units, keep) in
+        [(None, 13, None), (forgot, 5, None), (None, 5, Some(7)), (None, 4, Some(7)), (None, 6, Some(6))]
+    {
+        planted::plant(bug);
         let refused = desk.place(caller, wish(units)).await.unwrap_err();
+        planted::plant(None);
         assert!(matches!(refused, Unheld::NothingLeft { .. }), "{refused:?}");
         assert_eq!(depot.told(&depot.one).await.keep, keep, "after {units} were wanted");
     }

@@ -72,6 +72,7 @@ fn author(known: &Known, choices: &mut Choices<'_>) -> Author {
         incarnation_id: make::life(choices),
         former: warehouses.iter().copied().filter(|_| choices.once_in(6)).collect(),
         homes: warehouses.iter().copied().filter(|_| choices.once_in(2)).collect(),
+        left_homes: warehouses.iter().copied().filter(|_| choices.once_in(4)).collect(),
         warehouses: warehouses.into_iter().collect(),
         elders: choices.some(2, make::life).into_iter().collect(),
         is_superseded: choices.once_in(6),
