@@ -52,6 +52,7 @@ impl Model {
             former: BTreeSet::new(),
             homes,
             left_homes: BTreeSet::new(),
+            is_closed: false,
             elders: BTreeSet::new(),
             is_superseded: false,
             skew: None,

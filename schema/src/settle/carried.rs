@@ -157,6 +157,7 @@ mod tests {
             former: BTreeSet::new(),
             homes: BTreeSet::new(),
             left_homes: BTreeSet::new(),
+            is_closed: false,
             elders: [OLD].into(),
             is_superseded: false,
             skew: None,

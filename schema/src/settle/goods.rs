@@ -87,15 +87,17 @@ impl Batch<'_> {
         self.own(key, |own| own.receive(came).consume(damaged));
     }
 
-    /// At a home that the author left, what came is taken back at once, for whoever sells there now.
+    /// At a home that it left, too: it may not have heard that it did, and gives back what is open before it goes. For a
+    /// device that is closed nobody waits: what came is taken back at once, for whoever sells there now.
     fn own(&mut self, key: StockKey, change: impl FnOnce(Allotment) -> Allotment) {
-        if self.author.homes.contains(&key.warehouse_id) {
-            self.change_allotment(key, change);
-        } else if self.author.left_homes.contains(&key.warehouse_id) && !is_planted(Bug::LeftHomeForgotten) {
+        let has_left = self.author.left_homes.contains(&key.warehouse_id) && !is_planted(Bug::LeftHomeForgotten);
+        if has_left && self.author.is_closed {
             self.change_allotment(key, |before| {
                 let after = change(before);
                 after.take_back((after.open() - before.open()).max(0))
             });
+        } else if has_left || self.author.homes.contains(&key.warehouse_id) {
+            self.change_allotment(key, change);
         }
     }
 

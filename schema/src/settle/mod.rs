@@ -69,6 +69,8 @@ pub struct Author {
     pub homes: BTreeSet<WarehouseId>,
     /// Where only it sold, before it was closed or moved.
     pub left_homes: BTreeSet<WarehouseId>,
+    /// Whether the device is closed: what came at a home that it left is nobody's own.
+    pub is_closed: bool,
     /// Earlier lives of the same device.
     pub elders: BTreeSet<IncarnationId>,
     /// Whether the device has begun another life since: nothing more is granted to this one.

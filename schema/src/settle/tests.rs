@@ -57,6 +57,7 @@ fn author() -> Author {
         former: BTreeSet::new(),
         homes: BTreeSet::new(),
         left_homes: BTreeSet::new(),
+        is_closed: false,
         elders: BTreeSet::new(),
         is_superseded: false,
         skew: None,

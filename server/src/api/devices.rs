@@ -142,6 +142,7 @@ impl From<Undone> for Failure {
             Undone::BoundChanged(_)
             | Undone::Unheard
             | Undone::StillOpen(_)
+            | Undone::StandsThere { .. }
             | Undone::OpsWait(_)
             | Undone::NotClosed
             | Undone::Retired

@@ -187,6 +187,16 @@ pub async fn scope(tx: &Tx, node_id: NodeId) -> Result<Option<Vec<WarehouseId>>,
     Ok(tx.query_opt(sql, &[&node_id]).await?.map(|row| row.try_get(0)).transpose()?)
 }
 
+/// Whether only it sells at this place, if the book has it there.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn stands_at(tx: &Tx, node_id: NodeId, warehouse_id: WarehouseId) -> Result<Option<bool>, Error> {
+    let sql = "select w.home_of is not distinct from n.node_id from nodes n join warehouses w using (warehouse_id)
+               where n.node_id = $1 and n.warehouse_id = $2";
+    Ok(tx.query_opt(sql, &[&node_id, &warehouse_id]).await?.map(|row| row.try_get(0)).transpose()?)
+}
+
 /// A device stands elsewhere from now on. What it still says of where it stood is booked.
 ///
 /// # Errors

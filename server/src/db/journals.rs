@@ -40,6 +40,7 @@ const JOURNAL: &str = "
     select i.incarnation_id, i.node_id, i.state, i.acked_seq, i.acked_hash, i.report_owed, i.report_head,
            n.scope || n.former as scope, n.former, i.clock_ahead, i.clock_is_steady, n.seen_at, n.wait_seconds, n.waits_at,
            array(select w.warehouse_id from warehouses w where w.home_of = i.node_id) as homes, n.left_homes,
+           n.retired_at is not null as is_closed,
            array(select e.incarnation_id from incarnations e where e.node_id = i.node_id and e.number < i.number)
                as elders,
            exists (select from incarnations l where l.node_id = i.node_id and l.number > i.number) as is_superseded,
@@ -70,6 +71,7 @@ pub async fn lock(tx: &Tx, incarnation_id: IncarnationId) -> Result<Option<Journ
         former: former.into_iter().collect(),
         homes: homes.into_iter().collect(),
         left_homes: left_homes.into_iter().collect(),
+        is_closed: row.try_get("is_closed")?,
         elders: elders.into_iter().collect(),
         is_superseded: row.try_get("is_superseded")?,
         skew: skew(&row)?,

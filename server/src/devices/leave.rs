@@ -84,7 +84,8 @@ pub struct Moving {
 /// A device goes on at another place, with the card that this answers. If it was suspended it is so no longer.
 ///
 /// # Errors
-/// [`Undone::Unheard`], [`Undone::StillOpen`], [`Undone::OpsWait`], and the other [`Undone`]s; that of a home which another device has.
+/// [`Undone::Unheard`], [`Undone::StillOpen`], [`Undone::OpsWait`], [`Undone::StandsThere`], and the other [`Undone`]s; that
+/// of a home which another device has.
 pub async fn relocate(server: &Server, node_id: NodeId, moving: &Moving, signed: &Signed) -> Result<Card, Undone> {
     check(signed)?;
     let work = |tx: Tx| async move { relocate_within(server, &tx, node_id, moving, signed).await };
@@ -106,6 +107,9 @@ async fn relocate_within(server: &Server, tx: &Tx, node_id: NodeId, moving: &Mov
     let bound = rows::bound(tx, node_id).await?;
     if let Some(missing) = leaving(bound, &device).keeps_it_here() {
         return Ok(Err(undone(missing, bound, &device)));
+    }
+    if let Some(is_home) = rows::stands_at(tx, node_id, moving.to).await?.filter(|is_home| *is_home != moving.is_home) {
+        return Ok(Err(Undone::StandsThere { is_home }));
     }
     let scope = nodes::scope(tx, moving.to, &moving.also).await?;
     rows::relocate(tx, node_id, &scope).await?;

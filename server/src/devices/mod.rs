@@ -103,6 +103,15 @@ pub enum Undone {
          or if it is gone for good, say so with --lost"
     )]
     NotClosed,
+    /// The book has it there, and whether only it sells there would change while it does.
+    #[error(
+        "it stands there already, {}; to change that move it to another place, and back once it has taken that card",
+        beside(*.is_home)
+    )]
+    StandsThere {
+        /// Whether only it sells there.
+        is_home: bool,
+    },
     /// It is closed.
     #[error("this device is retired; add another one with outpost-server node add")]
     Retired,
@@ -114,6 +123,10 @@ pub enum Undone {
     Server(#[from] Error),
 }
 
+const fn beside(is_home: bool) -> &'static str {
+    if is_home { "where only it sells" } else { "where others sell, too" }
+}
+
 impl Undone {
     /// The stable code that programs match on.
     pub const fn code(&self) -> &'static str {
@@ -123,6 +136,7 @@ impl Undone {
             Self::StillOpen(_) => "still_open",
             Self::OpsWait(_) => "ops_wait",
             Self::NotClosed => "not_closed",
+            Self::StandsThere { .. } => "stands_there",
             Self::Retired => "retired",
             Self::ActTaken => "act_taken",
             Self::Server(error) => error.code(),

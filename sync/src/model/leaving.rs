@@ -9,7 +9,7 @@ use outpost_schema::{
 };
 use serde_json::json;
 
-use super::ledger::Ledger;
+use super::{feed::stands_at, ledger::Ledger};
 use crate::wire::Problem;
 
 impl Ledger {
@@ -30,6 +30,7 @@ impl Ledger {
             }
             let left = std::mem::take(&mut journal.author.homes);
             journal.author.left_homes.extend(left);
+            journal.author.is_closed = true;
         }
         self.homes.retain(|_, owner| *owner != node_id);
         self.retired.insert(node_id);
@@ -41,6 +42,12 @@ impl Ledger {
     pub(super) fn relocate(&mut self, node_id: NodeId, to: WarehouseId, is_home: bool) -> Result<(), Problem> {
         self.is_in_use(node_id)?;
         self.leaving(node_id).keeps_it_here().map_or(Ok(()), |missing| Err(problem(missing)))?;
+        let newest = self.lives(node_id).max_by_key(|journal| journal.number).map(|journal| &journal.author);
+        if newest
+            .is_some_and(|author| stands_at(author).any(|place| *place == to) && author.homes.contains(&to) != is_home)
+        {
+            return Err(Problem::new("stands_there", "it stands there already"));
+        }
         if is_home && *self.homes.entry(to).or_insert(node_id) != node_id {
             return Err(Problem::new("home_taken", "another device sells from there alone"));
         }

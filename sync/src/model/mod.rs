@@ -176,7 +176,7 @@ impl Model {
     /// Lets a device go on at another place, perhaps as its home, once it has given all back.
     ///
     /// # Errors
-    /// `retired`, `unheard`, `still_open`, `ops_wait`, `home_taken`.
+    /// `retired`, `unheard`, `still_open`, `ops_wait`, `stands_there`, `home_taken`.
     pub fn relocate(&self, node_id: NodeId, to: WarehouseId, is_home: bool) -> Result<(), Problem> {
         self.lock().relocate(node_id, to, is_home)
     }
@@ -390,6 +390,7 @@ pub fn author(caller: Caller, warehouse_id: WarehouseId) -> Author {
         former: BTreeSet::new(),
         homes: BTreeSet::new(),
         left_homes: BTreeSet::new(),
+        is_closed: false,
         elders: BTreeSet::new(),
         is_superseded: false,
         skew: None,

@@ -169,25 +169,16 @@ impl<D: Depth> Network<D> {
             return Ok(());
         }
         // One that nobody ever heard people let call first: it does not know yet which head office it is to report to.
-        if self.spots[number].has_called && self.may_go(number) && self.is_sent_on(number, to).await? {
+        if self.spots[number].has_called && self.is_sent_on(number, to).await? {
             return Ok(());
         }
         self.calls(number).await?;
         self.does(number, &Act::GiveBackAll).await?;
         self.calls(number).await?;
-        if self.spots[number].has_called && self.may_go(number) {
+        if self.spots[number].has_called {
             self.is_sent_on(number, to).await?;
         }
         Ok(())
-    }
-
-    /// From its home a device is sent only when it has nothing left there to tell or to sell: what it puts in is nobody
-    /// else's until then.
-    fn may_go(&self, number: usize) -> bool {
-        let spot = &self.spots[number];
-        let has_left = |device: &super::DeviceOf<D>| device.is_dark() || device.waiting() > 0;
-        let is_left = spot.device.as_ref().is_some_and(|device| !has_left(device));
-        !spot.card.is_home || is_left && spot.open.values().all(|open| *open == 0)
     }
 
     /// One of the places of the shop.

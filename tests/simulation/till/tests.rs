@@ -69,6 +69,7 @@ impl Scene {
             former: BTreeSet::new(),
             homes: BTreeSet::new(),
             left_homes: BTreeSet::new(),
+            is_closed: false,
             elders: BTreeSet::new(),
             is_superseded: false,
             skew: None,

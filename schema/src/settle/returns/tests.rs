@@ -31,6 +31,7 @@ fn author(node: u128, homes: &[WarehouseId]) -> Author {
         former: BTreeSet::new(),
         homes: homes.iter().copied().collect(),
         left_homes: BTreeSet::new(),
+        is_closed: false,
         elders: BTreeSet::new(),
         is_superseded: false,
         skew: None,

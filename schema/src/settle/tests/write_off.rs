@@ -15,7 +15,7 @@ fn lose(known: &mut Known) -> i64 {
 
 /// The author after it was closed at its home.
 fn gone() -> Author {
-    Author { left_homes: BTreeSet::from([shop()]), ..author() }
+    Author { left_homes: BTreeSet::from([shop()]), is_closed: true, ..author() }
 }
 
 fn remaining(known: &Known) -> i64 {
@@ -132,6 +132,13 @@ fn what_a_device_has_open_at_a_home_that_it_left_stays_its_own_until_it_has_told
     let mut known = allotted(10, 4);
     run(&mut known, &gone(), &[adjusted::adjusted(Cause::Damaged, -1), Op::Received(goods(2).into())]);
     assert_eq!(known.levels[&key()], Level { balance: 11, promised: 3 });
+    // One that was moved goes on selling what came until it takes its new card, and gives it back before.
+    let mut known = allotted(10, 4);
+    let moved = Author { is_closed: false, ..gone() };
+    run(&mut known, &moved, &[adjusted::adjusted(Cause::Damaged, -1), Op::Received(goods(2).into())]);
+    assert_eq!(known.levels[&key()], Level { balance: 11, promised: 5 });
+    run(&mut known, &moved, &[Op::GaveBack(goods(5))]);
+    assert_eq!(known.levels[&key()], Level { balance: 11, promised: 0 });
 }
 
 /// Ten were its own; it found two more, or lacked two, and does not know that all ten were written off.

@@ -92,6 +92,7 @@ impl Book {
             former: BTreeSet::new(),
             homes: self.homes.iter().filter(|home| **home == here).copied().collect(),
             left_homes: BTreeSet::new(),
+            is_closed: false,
             elders: BTreeSet::new(),
             is_superseded: false,
             skew: None,

@@ -118,21 +118,45 @@ async fn a_home_that_a_device_leaves_is_remembered_until_it_works_there_beside_o
     assert_eq!((kept.level().await, kept.left_homes().await), ((10, 0), vec![]));
     assert!(!kept.relocate(pier, false, 2).await);
     assert_eq!(kept.left_homes().await, [home]);
-    assert!(kept.relocate(pier, true, 3).await);
-    assert_eq!(kept.left_homes().await, [home], "not where it is at home");
-    assert!(!kept.relocate(home, false, 4).await);
-    assert_eq!(kept.left_homes().await, [pier], "nor where it works beside others");
+    assert!(!kept.relocate(home, false, 3).await);
+    assert_eq!(kept.left_homes().await, [], "not where it works beside others");
     kept.tell(kept.broke(1)).await;
     assert_eq!((kept.level().await, kept.shop.count("allotments where consumed > 0").await), ((9, 0), 0));
 }
 
 #[tokio::test]
-async fn at_its_home_a_device_may_work_beside_others_from_now_on() {
+async fn where_a_device_stands_nothing_changes_while_it_does() {
     let mut kept = Kept::open(233).await;
     let back = kept.kiosk.goods(&[(kept.tea, 10)]);
     kept.tell(Op::GaveBack(back)).await;
-    assert!(!kept.relocate(kept.home, false, 1).await);
+    let moving = |to, is_home| Moving { to, also: vec![], is_home, policy: None, server: String::new() };
+    let (server, node) = (&kept.shop.server, kept.kiosk.card.node_id);
+    let refused = devices::relocate(server, node, &moving(kept.home, false), &signed(1)).await.unwrap_err();
+    assert_eq!(refused.code(), "stands_there");
+    assert!(
+        refused.to_string().starts_with("it stands there already, where only it sells; to change that"),
+        "{refused}"
+    );
+    let pier = kept.shop.warehouse("Pier").await;
+    devices::relocate(server, node, &moving(pier, false), &signed(2)).await.unwrap();
+    let refused = devices::relocate(server, node, &moving(pier, true), &signed(3)).await.unwrap_err();
+    assert_eq!(refused.code(), "stands_there");
+    devices::relocate(server, node, &moving(pier, false), &signed(4)).await.expect("the same card once more");
+}
+
+#[tokio::test]
+async fn what_a_device_took_in_before_it_heard_that_it_was_moved_stays_its_own() {
+    let mut kept = Kept::open(234).await;
+    let back = kept.kiosk.goods(&[(kept.tea, 10)]);
+    kept.tell(Op::GaveBack(back)).await;
+    let pier = kept.shop.warehouse("Pier").await;
+    kept.relocate(pier, false, 1).await;
     let came = kept.kiosk.goods(&[(kept.tea, 4)]).into();
     kept.tell(Op::Received(came)).await;
-    assert_eq!(kept.level().await, (14, 0), "what comes is everybody's");
+    assert_eq!(kept.level().await, (14, 4), "it may sell them until it goes, and nobody else");
+    kept.tell(kept.broke(1)).await;
+    assert_eq!(kept.level().await, (13, 3));
+    let back = kept.kiosk.goods(&[(kept.tea, 3)]);
+    kept.tell(Op::GaveBack(back)).await;
+    assert_eq!(kept.level().await, (13, 0));
 }

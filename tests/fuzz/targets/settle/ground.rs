@@ -73,6 +73,7 @@ fn author(known: &Known, choices: &mut Choices<'_>) -> Author {
         former: warehouses.iter().copied().filter(|_| choices.once_in(6)).collect(),
         homes: warehouses.iter().copied().filter(|_| choices.once_in(2)).collect(),
         left_homes: warehouses.iter().copied().filter(|_| choices.once_in(4)).collect(),
+        is_closed: choices.once_in(4),
         warehouses: warehouses.into_iter().collect(),
         elders: choices.some(2, make::life).into_iter().collect(),
         is_superseded: choices.once_in(6),
