@@ -434,6 +434,7 @@ impl<D: Depth> Network<D> {
             self.ledger.end_lines(*hold, |of| of == *key);
         }
         self.forget_write_offs(&missing_before);
+        self.forget_who_left_home();
         self.forget_deliveries();
         self.forget_what_was_given_up();
         self.forget_confirmations();

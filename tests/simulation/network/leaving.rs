@@ -13,7 +13,7 @@ use super::{Check, Network};
 use crate::{
     depth::Depth,
     device::Device as _,
-    ledger::{Happened, Units},
+    ledger::Happened,
     office::{Answer, Office as _},
     step::{Act, Deed, Undone},
 };
@@ -82,29 +82,47 @@ impl<D: Depth> Network<D> {
         if self.is_let_go(&Deed::Retire { node, is_lost: true }).await? {
             self.tally.retired += 1;
             self.ledger.closed_as_lost.insert(node);
-            self.is_no_longer_at_home(node);
+            self.leaves_home(node, true);
         }
         Ok(())
     }
 
-    /// Whether a till stands where nobody else sells; from the home of one that was closed as lost others may.
+    /// Whether a till stands where nobody else sells, as head office has it.
     pub(super) fn is_at_home(&self, number: usize) -> bool {
-        let card = &self.spots[number].card;
-        card.is_home && !self.ledger.closed_as_lost.contains(&card.node_id)
+        let spot = &self.spots[number];
+        spot.card.is_home && spot.going.is_none() && !self.is_lost(number)
     }
 
-    /// What came in at a home that a lost device still takes for its own it sells; head office, once it hears of it,
+    /// Whether it was closed as lost, and head office knows it.
+    pub(super) fn is_lost(&self, number: usize) -> bool {
+        let node = &self.spots[number].card.node_id;
+        self.ledger.closed_as_lost.contains(node) && self.book.retired.contains(node)
+    }
+
+    /// What a device counted at the home that it left, and nobody was told of, is from now on what somebody saw beside
+    /// others. What came in there one that is lost still takes for its own, and sells; head office, once it hears of it,
     /// promises it to whoever sells there now.
-    fn is_no_longer_at_home(&mut self, node: NodeId) {
+    fn leaves_home(&mut self, node: NodeId, is_lost: bool) {
         let at_home = self.spots.iter().filter(|spot| spot.card.node_id == node && spot.card.is_home);
         let ops = at_home.flat_map(|spot| &spot.disk).map(|op| &self.ledger.ops[*op]);
-        let (counts, others): (Vec<_>, Vec<_>) = ops.filter(|op| !self.is_told(op)).partition(|op| op.is_count);
-        let of = |ops: Vec<&Happened>| -> Units { ops.into_iter().flat_map(|op| op.moved.clone()).collect() };
-        let (counted, moved) = (of(counts), of(others));
-        self.ledger.allow(&moved);
-        for (key, found) in counted {
-            self.ledger.allow(&[(key, found)]);
-            self.seen_beside_others(key);
+        let untold: Vec<_> = ops.filter(|op| !self.is_told(op)).map(|op| (op.is_count, op.moved.clone())).collect();
+        for (is_count, moved) in untold {
+            if is_lost {
+                self.ledger.allow(&moved);
+            }
+            if is_count {
+                moved.iter().for_each(|(key, _)| self.seen_beside_others(*key));
+            }
+        }
+    }
+
+    /// A restored head office forgot that some left their homes: what they count there is a difference again, also what
+    /// they did count.
+    pub(super) fn forget_who_left_home(&mut self) {
+        let at_home = (0..self.spots.len()).filter(|number| self.is_at_home(*number));
+        let homes: BTreeSet<_> = at_home.map(|number| self.spots[number].card.warehouse_id).collect();
+        for (_, row) in self.ledger.rows.iter_mut().filter(|(key, _)| homes.contains(&key.warehouse_id)) {
+            row.is_counted = false;
         }
     }
 
@@ -215,6 +233,8 @@ impl<D: Depth> Network<D> {
         spot.going = Some(Card { warehouse_id: to, is_home, policy, ..device.card() });
         // Nobody puts a device back to before that: people would have to move it once more.
         spot.image = None;
+        let node = spot.card.node_id;
+        self.leaves_home(node, false);
         self.nothing_is_left_behind(number)?;
         self.go_on(number)
     }

@@ -224,7 +224,7 @@ impl<D: Depth> Network<D> {
     }
 
     pub(super) fn happened(&mut self, number: usize, op: Happened) -> usize {
-        if self.spots[number].card.is_home && !self.is_at_home(number) {
+        if self.spots[number].card.is_home && self.is_lost(number) {
             self.ledger.allow(&op.moved);
         }
         self.ledger.happened(op, &mut self.spots[number].disk)
