@@ -114,11 +114,11 @@ fn sums(before: &Known, after: &Known, others: &BTreeMap<StockKey, i64>, settled
     }
 }
 
-/// Totals only grow; what only head office takes back does not move here.
+/// Totals only grow; of what only head office takes back, by no more than came in: at a home that was left.
 fn grew(was: Allotment, is: Allotment, is_written: bool) {
     let totals = |one: Allotment| [one.granted, one.consumed, one.returned, one.received];
     assert!(totals(was).iter().zip(totals(is)).all(|(was, is)| *was <= is && is <= 4 * SUM_MAX), "{was:?} {is:?}");
-    assert_eq!(was.reclaimed, is.reclaimed);
+    assert!((0..=is.received - was.received).contains(&(is.reclaimed - was.reclaimed)), "{was:?} {is:?}");
     assert!(was == is || is_written, "{is:?} would not be written");
     assert!(was == is || !was.is_beyond(), "what can be no device's total went on: {was:?} {is:?}");
 }
