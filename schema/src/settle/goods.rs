@@ -87,8 +87,9 @@ impl Batch<'_> {
         self.own(key, |own| own.receive(came).consume(damaged));
     }
 
-    /// At a home that it left, too: it may not have heard that it did, and gives back what is open before it goes. For a
-    /// device that is closed nobody waits: what came is taken back at once, for whoever sells there now.
+    /// Changes what is the author's own at its home. At a home that it left, too: it may not have heard that it did, and
+    /// gives back what is open before it goes. For a device that is closed nobody waits: what came is taken back at once,
+    /// for whoever sells there now.
     fn own(&mut self, key: StockKey, change: impl FnOnce(Allotment) -> Allotment) {
         let has_left = self.author.left_homes.contains(&key.warehouse_id) && !is_planted(Bug::LeftHomeForgotten);
         if has_left && self.author.is_closed {

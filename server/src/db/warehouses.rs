@@ -6,7 +6,6 @@ use outpost_schema::{
     catalogue::Warehouse,
     id::{NodeId, UserId, WarehouseId},
 };
-
 use uuid::Uuid;
 
 use super::Tx;

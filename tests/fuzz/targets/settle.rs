@@ -24,7 +24,7 @@ pub fn settle(bytes: &[u8]) {
     let mut known = before.clone();
     let settled = decide(&mut known, &author, &entries);
     answered(&entries, &settled);
-    sums(&before, &known, &others, &settled);
+    sums(&author, (&before, &known), &others, &settled);
     rows(&before, &known, &settled);
     concerns(&before, &known, &settled);
     locked(&before, &known, &entries, &settled);
@@ -90,7 +90,7 @@ fn levels<'a>(before: &'a Known, after: &'a Known) -> impl Iterator<Item = (Stoc
 }
 
 /// Laws 1 and 2 of stock: the sum of movements, and the sum of promises by whom they are made to.
-fn sums(before: &Known, after: &Known, others: &BTreeMap<StockKey, i64>, settled: &Settled) {
+fn sums(author: &Author, (before, after): (&Known, &Known), others: &BTreeMap<StockKey, i64>, settled: &Settled) {
     let mut moved: BTreeMap<StockKey, i64> = BTreeMap::new();
     for movement in settled.movements.iter().map(|moved| &moved.movement) {
         *moved.entry(movement.key).or_default() += movement.delta;
@@ -105,20 +105,24 @@ fn sums(before: &Known, after: &Known, others: &BTreeMap<StockKey, i64>, settled
         assert!(is == was || !was.is_beyond(), "what can be no shop's sum went on: {was:?} {is:?}");
     }
     let old = |key| before.allotments.get(key).copied().unwrap_or_default();
-    after.allotments.iter().for_each(|(key, is)| grew(old(key), *is, settled.allotments.contains(key)));
+    let is_left = |key: &StockKey| author.is_closed && author.left_homes.contains(&key.warehouse_id);
+    let own = |key| (settled.allotments.contains(key), is_left(key));
+    after.allotments.iter().for_each(|(key, is)| grew(old(key), *is, own(key)));
     for (life, elder) in &after.elders {
         let old =
             |key| before.elders.get(life).and_then(|elder| elder.allotments.get(key)).copied().unwrap_or_default();
         let is_written = |key: &StockKey| settled.elder_allotments.contains(&(*life, *key));
-        elder.allotments.iter().for_each(|(key, is)| grew(old(key), *is, is_written(key)));
+        elder.allotments.iter().for_each(|(key, is)| grew(old(key), *is, (is_written(key), is_left(key))));
     }
 }
 
-/// Totals only grow; of what only head office takes back, by no more than came in: at a home that was left.
-fn grew(was: Allotment, is: Allotment, is_written: bool) {
+/// Totals only grow; what only head office takes back does not move here, but for what comes in at a home of a device that
+/// is closed.
+fn grew(was: Allotment, is: Allotment, (is_written, is_left): (bool, bool)) {
     let totals = |one: Allotment| [one.granted, one.consumed, one.returned, one.received];
     assert!(totals(was).iter().zip(totals(is)).all(|(was, is)| *was <= is && is <= 4 * SUM_MAX), "{was:?} {is:?}");
-    assert!((0..=is.received - was.received).contains(&(is.reclaimed - was.reclaimed)), "{was:?} {is:?}");
+    let came = if is_left { is.received - was.received } else { 0 };
+    assert!((0..=came).contains(&(is.reclaimed - was.reclaimed)), "{was:?} {is:?}");
     assert!(was == is || is_written, "{is:?} would not be written");
     assert!(was == is || !was.is_beyond(), "what can be no device's total went on: {was:?} {is:?}");
 }

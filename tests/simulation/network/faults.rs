@@ -422,6 +422,7 @@ impl<D: Depth> Network<D> {
         self.tally.office_put_back += 1;
         self.book = self.office.book().await;
         let (held_before, missing_before) = (self.book.holds.clone(), self.book.written_off.clone());
+        let left = self.who_left_home();
         self.office.put_back(&backup).await;
         self.laid.put_back();
         self.spots.iter_mut().for_each(|spot| spot.is_told_off = false);
@@ -434,7 +435,7 @@ impl<D: Depth> Network<D> {
             self.ledger.end_lines(*hold, |of| of == *key);
         }
         self.forget_write_offs(&missing_before);
-        self.forget_who_left_home();
+        self.forget_who_left_home(&left);
         self.forget_deliveries();
         self.forget_what_was_given_up();
         self.forget_confirmations();

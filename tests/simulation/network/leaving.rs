@@ -116,11 +116,17 @@ impl<D: Depth> Network<D> {
         }
     }
 
-    /// A restored head office forgot that some left their homes: what they count there is a difference again, also what
-    /// they did count.
-    pub(super) fn forget_who_left_home(&mut self) {
-        let at_home = (0..self.spots.len()).filter(|number| self.is_at_home(*number));
-        let homes: BTreeSet<_> = at_home.map(|number| self.spots[number].card.warehouse_id).collect();
+    /// Who works at a home that head office says it left.
+    pub(super) fn who_left_home(&self) -> Vec<usize> {
+        let has_left = |number: &usize| self.spots[*number].card.is_home && !self.is_at_home(*number);
+        (0..self.spots.len()).filter(has_left).collect()
+    }
+
+    /// Of these a restored head office forgot that they left: what they count is a difference again, also what they did
+    /// count.
+    pub(super) fn forget_who_left_home(&mut self, left: &[usize]) {
+        let at_home = left.iter().filter(|number| self.is_at_home(**number));
+        let homes: BTreeSet<_> = at_home.map(|number| self.spots[*number].card.warehouse_id).collect();
         for (_, row) in self.ledger.rows.iter_mut().filter(|(key, _)| homes.contains(&key.warehouse_id)) {
             row.is_counted = false;
         }
