@@ -172,19 +172,16 @@ impl Cut {
         self.until.unwrap_or(told).max(self.since)
     }
 
-    /// How far each journal was known: everything up to there was before.
+    /// How far each journal was known: everything up to there was before. What was read while it was counted says so
+    /// better than what had been heard when the count was written down, which may be more.
     pub fn known(&self) -> BTreeMap<IncarnationId, i64> {
-        let mut known = BTreeMap::new();
-        for upto in self.heard.iter().chain(&self.read) {
-            let seq = known.entry(upto.incarnation_id).or_insert(upto.seq);
-            *seq = upto.seq.max(*seq);
-        }
-        known
+        let lives = self.heard.iter().chain(&self.read).map(|upto| upto.incarnation_id);
+        lives.map(|life| (life, self.heard_of(life))).collect()
     }
 
-    /// How far the device had heard a journal: everything up to there was before.
+    /// The same of one journal.
     pub fn heard_of(&self, life: IncarnationId) -> i64 {
-        Self::of(&self.heard, life).max(Self::of(&self.read, life)).unwrap_or(0)
+        Self::of(&self.read, life).or(Self::of(&self.heard, life)).unwrap_or(0)
     }
 }
 
@@ -252,16 +249,17 @@ mod tests {
         Timestamp::from_micros(number * MINUTE)
     }
 
-    /// Counted by life 1 with its tenth op, between minute 100 and 105. It had heard life 2 up to 5, read life 3 at 8, and
-    /// of life 5 read 4 before the first bin and 6 after the last.
+    /// Counted by life 1 with its tenth op, between minute 100 and 105. It had heard life 2 up to 5, read life 3 at 8, of
+    /// life 5 read 4 before the first bin and 6 after the last, and read life 6 at 7, of which it heard more until it wrote
+    /// the count down.
     fn count() -> InForce {
         let upto = |number, seq| Upto { incarnation_id: life(number), seq };
         let cut = Cut {
             since: minute(100),
             until: Some(minute(105)),
             heard_at: Some(minute(60)),
-            heard: vec![upto(2, 5), upto(3, 2), upto(5, 4)],
-            read: vec![upto(3, 8)],
+            heard: vec![upto(2, 5), upto(3, 2), upto(5, 4), upto(6, 9)],
+            read: vec![upto(3, 8), upto(6, 7)],
             done: vec![upto(5, 6)],
         };
         let while_counting = Some(Span { from: minute(97), to: minute(108) });
@@ -289,6 +287,8 @@ mod tests {
             (Some(5), 5, at(80, 86), When::Before),
             (Some(5), 6, at(200, 206), When::After),
             (Some(5), 7, at(80, 86), When::After),
+            (Some(6), 7, None, When::Before),
+            (Some(6), 8, None, When::After),
             (Some(4), 1, None, When::Doubtful),
             (Some(4), 1, at(10, 16), When::Before),
             (None, 0, at(50, 50), When::Before),

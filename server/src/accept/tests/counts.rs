@@ -57,6 +57,24 @@ async fn a_late_sale_from_before_a_count_is_answered_and_one_from_after_counts()
 }
 
 #[tokio::test]
+async fn what_was_sold_after_the_eyes_and_heard_before_the_count_was_written_down_counts() {
+    let shop = Shop::open(66).await;
+    let (warehouse, tea) = (shop.warehouse("Market").await, shop.product().await);
+    let mut kiosk = shop.till("Kiosk", warehouse, false).await;
+    let mut hand = shop.till("Hand", warehouse, false).await;
+    let came = [hand.receive(&[(tea, 6)])];
+    hand.push(&shop, &came).await;
+    let mark = upto(&kiosk);
+    let sold = [kiosk.sell(&[(tea, 2)])];
+    kiosk.push(&shop, &sold).await;
+    let seen = count(&hand, &[(tea, 5)], (vec![upto(&kiosk)], vec![mark]));
+    let seen = [hand.write(&seen)];
+    assert_eq!(hand.push(&shop, &seen).await, [Verdict::Accepted]);
+    assert_eq!(shop.level(tea, warehouse).await.0, 3, "five were seen, and two sold since");
+    shop.keeps_its_laws().await;
+}
+
+#[tokio::test]
 async fn of_two_counts_that_come_together_the_first_knows_what_moved_between_them() {
     let shop = Shop::open(59).await;
     let (warehouse, tea) = (shop.warehouse("Market").await, shop.product().await);
