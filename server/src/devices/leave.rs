@@ -104,12 +104,13 @@ async fn relocate_within(server: &Server, tx: &Tx, node_id: NodeId, moving: &Mov
         Ok(_) => return Ok(Err(Undone::Retired)),
         Err(undone) => return Ok(Err(undone)),
     };
+    // Told first: whoever gave everything back for it would have done so in vain.
+    if let Some(is_home) = rows::stands_at(tx, node_id, moving.to).await?.filter(|is_home| *is_home != moving.is_home) {
+        return Ok(Err(Undone::StandsThere { is_home }));
+    }
     let bound = rows::bound(tx, node_id).await?;
     if let Some(missing) = leaving(bound, &device).keeps_it_here() {
         return Ok(Err(undone(missing, bound, &device)));
-    }
-    if let Some(is_home) = rows::stands_at(tx, node_id, moving.to).await?.filter(|is_home| *is_home != moving.is_home) {
-        return Ok(Err(Undone::StandsThere { is_home }));
     }
     let scope = nodes::scope(tx, moving.to, &moving.also).await?;
     rows::relocate(tx, node_id, &scope).await?;

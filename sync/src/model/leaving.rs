@@ -41,13 +41,13 @@ impl Ledger {
     /// so no longer.
     pub(super) fn relocate(&mut self, node_id: NodeId, to: WarehouseId, is_home: bool) -> Result<(), Problem> {
         self.is_in_use(node_id)?;
-        self.leaving(node_id).keeps_it_here().map_or(Ok(()), |missing| Err(problem(missing)))?;
         let newest = self.lives(node_id).max_by_key(|journal| journal.number).map(|journal| &journal.author);
         if newest
             .is_some_and(|author| stands_at(author).any(|place| *place == to) && author.homes.contains(&to) != is_home)
         {
             return Err(Problem::new("stands_there", "it stands there already"));
         }
+        self.leaving(node_id).keeps_it_here().map_or(Ok(()), |missing| Err(problem(missing)))?;
         if is_home && *self.homes.entry(to).or_insert(node_id) != node_id {
             return Err(Problem::new("home_taken", "another device sells from there alone"));
         }

@@ -127,17 +127,18 @@ async fn a_home_that_a_device_leaves_is_remembered_until_it_works_there_beside_o
 #[tokio::test]
 async fn where_a_device_stands_nothing_changes_while_it_does() {
     let mut kept = Kept::open(233).await;
-    let back = kept.kiosk.goods(&[(kept.tea, 10)]);
-    kept.tell(Op::GaveBack(back)).await;
     let moving = |to, is_home| Moving { to, also: vec![], is_home, policy: None, server: String::new() };
     let (server, node) = (&kept.shop.server, kept.kiosk.card.node_id);
     let refused = devices::relocate(server, node, &moving(kept.home, false), &signed(1)).await.unwrap_err();
-    assert_eq!(refused.code(), "stands_there");
+    assert_eq!(refused.code(), "stands_there", "also while it has ten to sell, or it would give them back in vain");
     assert!(
         refused.to_string().starts_with("it stands there already, where only it sells; to change that"),
         "{refused}"
     );
     let pier = kept.shop.warehouse("Pier").await;
+    let back = kept.kiosk.goods(&[(kept.tea, 10)]);
+    kept.tell(Op::GaveBack(back)).await;
+    let server = &kept.shop.server;
     devices::relocate(server, node, &moving(pier, false), &signed(2)).await.unwrap();
     let refused = devices::relocate(server, node, &moving(pier, true), &signed(3)).await.unwrap_err();
     assert_eq!(refused.code(), "stands_there");
