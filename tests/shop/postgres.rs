@@ -4,7 +4,14 @@
 mod load;
 mod private;
 
-use std::{collections::BTreeSet, fs::Permissions, os::unix::fs::PermissionsExt as _, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -16,10 +23,14 @@ use outpost_server::{
     server::Server,
 };
 use tempfile::TempDir;
+use tokio::time::timeout;
 use tokio_postgres::NoTls;
 
 use self::load::{Load, Tills};
 use crate::support::process::Running;
+
+/// Longer than Postgres takes to end, on a busy machine too: what takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Looks after which something that must come has not come.
 const LOOKS_MAX: usize = 100;
@@ -34,7 +45,7 @@ async fn whatever_ends_postgres_while_tills_sell_nothing_answered_is_lost_and_he
     for ending in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGKILL] {
         let load = Load::begin(&tills, &office.url);
         load.is_under_way().await;
-        signal(&cluster, ending).await;
+        signal(&cluster, &folder, ending).await;
         assert_eq!(answer(&office.url, "/readyz").await, (503, "database_away".to_owned()), "{ending}");
         assert_eq!(answer(&office.url, "/healthz").await.0, 200, "the process goes on, {ending}");
         load.hears_that_it_is_away().await;
@@ -71,17 +82,26 @@ async fn office(cluster: &Cluster, folder: &TempDir) -> Running {
         .await
 }
 
-/// Ends Postgres in this way, and waits until it takes no connection any more.
-async fn signal(cluster: &Cluster, ending: Signal) {
+/// Ends Postgres in this way, and waits until none of its processes is left: one that still serves a connection
+/// may outlive the one that takes them, and goes on answering until it looks.
+async fn signal(cluster: &Cluster, folder: &TempDir, ending: Signal) {
     let pid = cluster.pid().expect("it runs");
+    let data = folder.path().join("data");
+    assert!(works_in(&data), "it is seen while it runs");
     kill(Pid::from_raw(i32::try_from(pid).expect("an id")), ending).expect("it is ours to end");
-    for _ in 0..LOOKS_MAX {
-        if cluster.config(DATABASE).connect(NoTls).await.is_err() {
-            return;
+    let ended = async {
+        while works_in(&data) {
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
-    }
-    panic!("it does not end by {ending}");
+    };
+    timeout(PATIENCE, ended).await.unwrap_or_else(|_| panic!("it does not end by {ending}"));
+    assert!(cluster.config(DATABASE).connect(NoTls).await.is_err(), "{ending}");
+}
+
+/// True while any process works below this folder, as all of a cluster's do in its data.
+fn works_in(folder: &Path) -> bool {
+    let processes = fs::read_dir("/proc").expect("processes can be listed");
+    processes.flatten().any(|process| fs::read_link(process.path().join("cwd")).is_ok_and(|at| at.starts_with(folder)))
 }
 
 /// The status of an answer, and the code in it.
