@@ -5,7 +5,6 @@ mod answers;
 use std::collections::BTreeSet;
 
 use outpost_schema::{
-    clock::Timestamp,
     count::{Cut, Upto},
     id::{DeliveryId, OrderId, ProductId},
     journal::Mark,
@@ -39,11 +38,10 @@ pub struct Seen {
     pub counted: i64,
 }
 
-/// While something was counted.
+/// What is known of a count beside the numbers. Its goods were seen just now; counting that takes its time is opened
+/// ([`Node::open_counting`]), which keeps what had been done whenever somebody began with a bin.
 #[derive(Clone, Debug, Default)]
 pub struct Counting {
-    /// When it began; none: just now.
-    pub since: Option<Timestamp>,
     /// How far other devices were meanwhile, as their screens or they themselves said.
     pub marks: Vec<Upto>,
     /// How far other devices were right after, as they said when they were asked.
@@ -221,10 +219,8 @@ impl Writing<'_> {
         let of_others =
             |marks: &[Upto]| marks.iter().filter(|upto| upto.incarnation_id != own).copied().collect::<Vec<_>>();
         let (read, done) = (of_others(&counting.marks), of_others(&counting.done));
-        let now = self.now();
-        let since = counting.since.unwrap_or(now).min(now);
         let (heard_at, heard) = (heard::at(self.conn())?, heard::of_others(self.conn())?);
-        let cut = Cut { since, until: None, heard_at, heard, read, done };
+        let cut = Cut { since: self.now(), until: None, heard_at, heard, read, done };
         let (warehouse_id, remark) = (self.identity.warehouse_id(), counting.remark.clone());
         let count = Count { warehouse_id, lines: lines.clone(), cut: Some(cut), remark };
         let entry = self.append(&Op::Counted(count))?;

@@ -173,7 +173,8 @@ impl Cut {
     }
 
     /// How far each journal was known: everything up to there was before. What was read while it was counted says so
-    /// better than what had been heard when the count was written down, which may be more.
+    /// better than what had been heard when the count was written down, which may be more; so does how far it was when
+    /// the eyes were done.
     pub fn known(&self) -> BTreeMap<IncarnationId, i64> {
         let lives = self.heard.iter().chain(&self.read).map(|upto| upto.incarnation_id);
         lives.map(|life| (life, self.heard_of(life))).collect()
@@ -181,7 +182,8 @@ impl Cut {
 
     /// The same of one journal.
     pub fn heard_of(&self, life: IncarnationId) -> i64 {
-        Self::of(&self.read, life).or(Self::of(&self.heard, life)).unwrap_or(0)
+        let heard = || Self::of(&self.heard, life).unwrap_or(0).min(Self::of(&self.done, life).unwrap_or(SEQ_MAX));
+        Self::of(&self.read, life).unwrap_or_else(heard)
     }
 }
 
@@ -250,17 +252,17 @@ mod tests {
     }
 
     /// Counted by life 1 with its tenth op, between minute 100 and 105. It had heard life 2 up to 5, read life 3 at 8, of
-    /// life 5 read 4 before the first bin and 6 after the last, and read life 6 at 7, of which it heard more until it wrote
-    /// the count down.
+    /// life 5 read 4 before the first bin and 6 after the last, and read life 6 at 7; of that and of life 7, which was done
+    /// at 3, it heard more until it wrote the count down.
     fn count() -> InForce {
         let upto = |number, seq| Upto { incarnation_id: life(number), seq };
         let cut = Cut {
             since: minute(100),
             until: Some(minute(105)),
             heard_at: Some(minute(60)),
-            heard: vec![upto(2, 5), upto(3, 2), upto(5, 4), upto(6, 9)],
+            heard: vec![upto(2, 5), upto(3, 2), upto(5, 4), upto(6, 9), upto(7, 5)],
             read: vec![upto(3, 8), upto(6, 7)],
-            done: vec![upto(5, 6)],
+            done: vec![upto(5, 6), upto(7, 3)],
         };
         let while_counting = Some(Span { from: minute(97), to: minute(108) });
         let (life, seq, counted) = (life(1), 10, 7);
@@ -289,6 +291,8 @@ mod tests {
             (Some(5), 7, at(80, 86), When::After),
             (Some(6), 7, None, When::Before),
             (Some(6), 8, None, When::After),
+            (Some(7), 3, None, When::Before),
+            (Some(7), 4, None, When::After),
             (Some(4), 1, None, When::Doubtful),
             (Some(4), 1, at(10, 16), When::Before),
             (None, 0, at(50, 50), When::Before),

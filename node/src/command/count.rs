@@ -76,7 +76,6 @@ pub fn run(config: &Config, count: &Count) -> Result<(), Failure> {
         lines,
         marks: count.marks.iter().map(|mark| mark.0).collect(),
         done: Some(others.marks),
-        since: None,
         person: count.by.clone(),
         note: count.note.clone(),
     };

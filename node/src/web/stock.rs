@@ -194,8 +194,6 @@ pub struct CountSaid {
     /// How far they were right after, as they said when they were asked; if nothing is said, they are asked now.
     #[serde(default)]
     pub done: Option<Vec<Upto>>,
-    /// When counting began; just now, if nothing is said.
-    pub since: Option<Timestamp>,
     /// Who counted.
     pub person: Option<String>,
     /// What else there is to know.
@@ -382,12 +380,12 @@ async fn count(
 ) -> Result<(StatusCode, Json<Vec<CountLine>>), Failed> {
     let seen = |line: &SeenSaid| Seen { product_id: line.product_id, counted: line.counted };
     let seen: Vec<Seen> = said.lines.iter().map(seen).collect();
-    let CountSaid { marks, done, since, person, note, .. } = said;
+    let CountSaid { marks, done, person, note, .. } = said;
     let done = match done {
         Some(told) => told,
         None => marks::of_others(&app).await.marks,
     };
-    let counting = Counting { since, marks, done, remark: Remark { person, note } };
+    let counting = Counting { marks, done, remark: Remark { person, note } };
     let moved = blocking(&app, move |app| app.node.count_as(&seen, &counting)).await?;
     Ok((StatusCode::CREATED, Json(moved)))
 }

@@ -277,6 +277,9 @@ async fn goods_come_in_and_are_asked_for_and_given_back() {
     let marked = json!({"lines": [{"product_id": TEA, "counted": 6}], "marks": ["nonsense"]});
     let (status, refused) = shop.post("/v1/stock/count", &marked).await;
     assert_eq!((status, &refused["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("unreadable_body")));
+    let long = json!({"lines": [{"product_id": TEA, "counted": 6}], "since": 1_767_258_000_000_000_i64});
+    let (status, refused) = shop.post("/v1/stock/count", &long).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("unreadable_body")));
     let (_, mark) = shop.get("/v1/mark").await;
     let own = json!({"lines": [{"product_id": TEA, "counted": 6}], "marks": [mark], "person": "Ada"});
     assert_eq!(shop.post("/v1/stock/count", &own).await.0, StatusCode::CREATED);
