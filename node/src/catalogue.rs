@@ -12,7 +12,7 @@ use rusqlite::Connection;
 
 use crate::{
     db::{
-        catalogue,
+        allotments, catalogue,
         identity::{self, Identity},
         stock,
     },
@@ -155,6 +155,6 @@ pub(crate) fn offer(conn: &Connection, identity: Option<&Identity>, product: Pro
     let Some(identity) = identity else { return Ok(Offer { product, level: Level::default(), open: 0 }) };
     let key = identity.stock_of(product.product_id);
     let level = stock::level(conn, key)?;
-    let open = stock::allotment(conn, identity.incarnation_id(), key)?.open();
+    let open = allotments::of(conn, identity.incarnation_id(), key)?.open();
     Ok(Offer { product, level, open })
 }

@@ -12,7 +12,10 @@ use outpost_schema::{
 };
 
 use crate::{
-    db::stock::{self, Place},
+    db::{
+        allotments,
+        stock::{self, Place},
+    },
     error::Error,
     node::Writing,
 };
@@ -30,7 +33,7 @@ impl Effects {
     pub(crate) fn allotment(&self, writing: &Writing<'_>, key: StockKey) -> Result<Allotment, Error> {
         match self.allotments.get(&key) {
             Some(allotment) => Ok(*allotment),
-            None => stock::allotment(writing.conn(), writing.identity.incarnation_id(), key),
+            None => allotments::of(writing.conn(), writing.identity.incarnation_id(), key),
         }
     }
 
@@ -84,7 +87,7 @@ impl Effects {
         let (conn, incarnation_id) = (writing.conn(), writing.identity.incarnation_id());
         let (place, at): (_, Timestamp) = (Place { incarnation_id, seq: entry.seq }, entry.hlc.at);
         for (key, allotment) in &self.allotments {
-            stock::save_allotment(conn, incarnation_id, *key, allotment)?;
+            allotments::save(conn, incarnation_id, *key, allotment)?;
         }
         for (line, movement) in &self.movements {
             stock::save_movement(conn, place, *line, movement, at)?;

@@ -7,7 +7,7 @@ use outpost_schema::{
 };
 
 use crate::{
-    db::{concerns, stock},
+    db::{allotments, concerns},
     error::{Error, Refused},
     node::{Node, Writing},
     stage::Work,
@@ -55,7 +55,7 @@ impl Writing<'_> {
     }
 
     fn give_back_all(&mut self) -> Result<i64, Error> {
-        let open = stock::open_rows(self.conn(), self.identity.incarnation_id(), self.identity.warehouse_id())?;
+        let open = allotments::open_rows(self.conn(), self.identity.incarnation_id(), self.identity.warehouse_id())?;
         let line = |(product_id, units): &(_, i64)| Ok(Line { product_id: *product_id, amount: Amount::new(*units)? });
         let lines = open.iter().map(line).collect::<Result<Vec<_>, Error>>()?;
         for part in lines.chunks(LINES_MAX) {

@@ -2,12 +2,12 @@
 
 use outpost_schema::{clock::Timestamp, journal::Mark, money::Money, verdict::Concern};
 
-pub use crate::db::journal::Answered;
+pub use crate::db::verdicts::Answered;
 use crate::{
     db::{
-        carts, concerns, epochs,
+        allotments, carts, concerns, epochs,
         identity::{self, State},
-        inbox, journal, stock,
+        inbox, journal, verdicts,
     },
     error::Error,
     node::Node,
@@ -80,11 +80,11 @@ impl Node {
                 problem: position.problem,
                 is_recovering: epochs::known(conn)?.is_recovering,
                 is_suspended: concerns::is_suspended(conn, identity.node_id())?,
-                set_aside: journal::count_verdicts(conn, "set_aside")?,
-                refused: journal::count_verdicts(conn, "refused")?,
+                set_aside: verdicts::count(conn, "set_aside")?,
+                refused: verdicts::count(conn, "refused")?,
                 concerns: concerns::count_open(conn)?,
-                open_units: stock::open_units(conn, incarnation)?,
-                scarce: stock::count_scarce(conn, incarnation)?,
+                open_units: allotments::open_units(conn, incarnation)?,
+                scarce: allotments::count_scarce(conn, incarnation)?,
             })
         })
     }
@@ -102,7 +102,7 @@ impl Node {
     /// # Errors
     /// If the database cannot be read.
     pub fn not_booked(&self, limit: usize) -> Result<Vec<Answered>, Error> {
-        self.db().read(|conn| journal::not_booked(conn, limit.min(LIST_MAX) as i64))
+        self.db().read(|conn| verdicts::not_booked(conn, limit.min(LIST_MAX) as i64))
     }
 
     /// Looks at every entry of the journal and at every page of the database; slow.

@@ -13,7 +13,7 @@ use outpost_schema::{
 use rusqlite::Connection;
 
 use crate::{
-    db::{catalogue, pending_ops, stock, transfers},
+    db::{allotments, catalogue, pending_ops, stock, transfers},
     error::{Error, Refused},
     goods::Effects,
     node::{Node, Writing},
@@ -135,7 +135,7 @@ impl Writing<'_> {
         for (product, units) in wanted {
             let key = self.identity.stock_of(product);
             let (level, life) = (stock::level(self.conn(), key)?, self.identity.incarnation_id());
-            let own = if self.identity.card.is_home { stock::allotment(self.conn(), life, key)?.open() } else { 0 };
+            let own = if self.identity.card.is_home { allotments::of(self.conn(), life, key)?.open() } else { 0 };
             let left = (level.available() + own).min(level.quantity());
             if units > left {
                 return Err(Refused::BeyondFree { product, left }.into());

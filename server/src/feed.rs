@@ -8,39 +8,40 @@
 //! on moves behind `upto` and is told by the next run. A run of one page leaves the node equal to the
 //! server at that moment: *level*.
 
+mod admit;
+mod content;
 pub mod cursor;
 mod heard;
 pub mod lane;
+mod unserved;
 
-use std::{
-    collections::{HashMap, HashSet},
-    io,
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::try_join;
 use outpost_schema::{
     clock::Timestamp,
     device::IncarnationState,
-    feed::{Aggregate, Key},
+    feed::Key,
     id::EpochId,
     planted::{Bug, is_planted},
 };
 use outpost_sync::wire::{Caller, PAGE_MAX, PROTOCOL, Page, Pulled, Standing};
-use serde::Serialize as _;
-use thiserror::Error;
 
+pub use self::unserved::Unserved;
 use self::{
-    cursor::{BadCursor, Cursor, Places, Position, Run, Snapshot},
+    admit::{Admitted, Step, admit},
+    cursor::{Cursor, Places, Run, Snapshot},
     heard::Heard,
     lane::Lane,
+};
+pub(crate) use self::{
+    admit::{agrees, is_agreed},
+    content::{LOT, PAGE_BYTES_MAX, content},
 };
 use crate::{
     db::{
         Tx,
         feed::{self as rows, Opening, Scopes},
-        images,
     },
     epoch::{self, Claim},
     error::Error,
@@ -49,13 +50,6 @@ use crate::{
     wake::Waiting,
     withdraw,
 };
-
-/// The content of a page as it is encoded, before compression: a page of short orders fits, a page of
-/// orders with a thousand lines each is cut, and JSON, three times as long, stays below the line's limit.
-pub(crate) const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
-
-/// Aggregates that are loaded at once: a page that is cut early has read little beyond its end.
-pub(crate) const LOT: usize = 500;
 
 /// Aggregates that a pull outside the lane for catch-ups tells at most: one lot, a few milliseconds.
 const SHORT_ROWS: usize = LOT;
@@ -72,49 +66,6 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { rows: PAGE_MAX, bytes: PAGE_BYTES_MAX }
-    }
-}
-
-/// Why no page is served.
-#[derive(Debug, Error)]
-pub enum Unserved {
-    /// The cursor is none of ours.
-    #[error("{0}")]
-    BadCursor(#[from] BadCursor),
-    /// The cursor names a moment that this database has not reached, and its device has said so before.
-    #[error(
-        "this cursor is ahead of the server's database, and this device was believed once already; push what waits, or tell head office"
-    )]
-    CursorAhead,
-    /// Since then, notes of what is gone have been dropped.
-    #[error("this device was away too long for the changes to be told one by one; push what waits, then fill it anew")]
-    TooLongAway,
-    /// The cursor was told for other places than those that the caller hears of now.
-    #[error("this cursor belongs to a device that hears of other places; push what waits, then fill it anew")]
-    OtherPlaces,
-    /// Every place in which a pull may wait is taken.
-    #[error("too many devices wait for news at this server; ask again later")]
-    TooManyWaiting,
-    /// The line for long catch-ups is full.
-    #[error("many devices are catching up with this server at once; ask again in a moment, what waits can be pushed")]
-    BusyCatchingUp,
-    /// No connection, a failed statement, an unknown caller.
-    #[error(transparent)]
-    Server(#[from] Error),
-}
-
-impl Unserved {
-    /// The stable code that programs match on.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::BadCursor(_) => "bad_cursor",
-            Self::CursorAhead => "cursor_ahead",
-            Self::TooLongAway => "too_long_away",
-            Self::OtherPlaces => "other_places",
-            Self::TooManyWaiting => "too_many_waiting",
-            Self::BusyCatchingUp => "busy_catching_up",
-            Self::Server(error) => error.code(),
-        }
     }
 }
 
@@ -317,78 +268,6 @@ fn told_upto<'a>(opening: &Opening, standing: Standing, cursor: Option<&'a Curso
     (is_whole && known.sees(opening.awaited?)).then_some(known)
 }
 
-/// What a pull is answered with.
-enum Admitted {
-    /// No page: the two must agree first.
-    Told(Pulled),
-    /// No page: the caller was told more than the database knows.
-    Ahead(Claim),
-    /// The next page of this run.
-    Go(Step),
-}
-
-/// Whether a reader that says it stands at `cursor`, between two runs, and the server agree on where its
-/// journal and its feed stand. What else is wrong with the cursor is an error, as for a pull.
-pub(crate) fn is_agreed(opening: &Opening, standing: Standing, cursor: &Cursor) -> Result<bool, Unserved> {
-    match admit(opening, standing, Some(cursor))? {
-        Admitted::Go(step) => Ok(step.is_first),
-        Admitted::Told(_) | Admitted::Ahead(_) => Ok(false),
-    }
-}
-
-/// One page of a run.
-struct Step {
-    since: Snapshot,
-    upto: Snapshot,
-    after: Position,
-    is_first: bool,
-}
-
-/// Whether the caller may have a page, and which. Pure.
-fn admit(opening: &Opening, standing: Standing, cursor: Option<&Cursor>) -> Result<Admitted, Unserved> {
-    if cursor.is_some_and(|cursor| cursor.epoch != opening.epoch) {
-        return Ok(Admitted::Told(Pulled::OtherEpoch { epoch: opening.epoch }));
-    }
-    if cursor.is_some() && standing.acked.seq > opening.acked.seq {
-        return Ok(Admitted::Ahead(Claim::Acknowledged(standing.acked.seq)));
-    }
-    if !agrees(opening, standing) {
-        return Ok(Admitted::Told(Pulled::Elsewhere { acked: opening.acked }));
-    }
-    let places = Places::of(&opening.scopes.warehouses);
-    if cursor.and_then(|cursor| cursor.places).is_some_and(|told_for| told_for != places) {
-        return Err(Unserved::OtherPlaces);
-    }
-    let since = cursor.map_or_else(Snapshot::nothing, |cursor| cursor.since.clone());
-    let run = cursor.and_then(|cursor| cursor.run.as_ref());
-    for snapshot in [Some(&since), run.map(|run| &run.upto)].into_iter().flatten() {
-        if snapshot.xmax() > opening.snapshot.xmax() {
-            return Ok(Admitted::Ahead(Claim::Read(snapshot.xmax())));
-        }
-        // Who has been told nothing yet misses no note of what is gone.
-        if *snapshot != Snapshot::nothing() && snapshot.xmin() <= opening.dropped {
-            return Err(Unserved::TooLongAway);
-        }
-    }
-    let (upto, after) = match run {
-        Some(run) => (run.upto.clone(), run.after.clone()),
-        None if is_planted(Bug::WatermarkAsCursor) => (opening.snapshot.all_before_xmin(), Position::start(&since)),
-        None => (opening.snapshot.clone(), Position::start(&since)),
-    };
-    Ok(Admitted::Go(Step { since, upto, after, is_first: run.is_none() }))
-}
-
-/// Whether the caller and the book know the same of its journal, so that it may be told what is its own.
-pub(crate) fn agrees(opening: &Opening, standing: Standing) -> bool {
-    standing.acked == opening.acked || is_known_fork(opening, standing)
-}
-
-/// Of a frozen journal two devices tell different ends, and both still hear the news. One whose journal
-/// ends before what the book has was set back to an old image, and must hear that first.
-fn is_known_fork(opening: &Opening, standing: Standing) -> bool {
-    opening.state == IncarnationState::Frozen && standing.head.seq >= opening.acked.seq
-}
-
 async fn fill(
     tx: &Tx,
     opening: &Opening,
@@ -438,61 +317,4 @@ async fn fill(
         protocol: PROTOCOL,
         recovering: opening.is_recovering,
     }))
-}
-
-/// The aggregates of a page.
-pub(crate) struct Content {
-    pub(crate) aggregates: Vec<Aggregate>,
-    /// How many of the keys they tell.
-    pub(crate) told: usize,
-}
-
-/// Loads what these keys name, in their order, until the bytes are used up.
-pub(crate) async fn content(tx: &Tx, scopes: &Scopes, keys: &[Key], bytes_max: usize) -> Result<Content, Error> {
-    let mut content = Content { aggregates: Vec::with_capacity(keys.len()), told: 0 };
-    let (mut bytes, mut named) = (0, HashSet::with_capacity(keys.len()));
-    for lot in keys.chunks(LOT) {
-        let mut images = images::load(tx, scopes, lot).await?;
-        for key in lot {
-            // What stands twice in a page (it left one scope of the node's for another) is told once.
-            if named.contains(key) {
-                content.told += 1;
-                continue;
-            }
-            let aggregate = take(&mut images, key);
-            bytes += encoded_len(&aggregate);
-            if bytes > bytes_max && content.told > 0 {
-                return Ok(content);
-            }
-            named.insert(key);
-            content.aggregates.push(aggregate);
-            content.told += 1;
-        }
-    }
-    Ok(content)
-}
-
-fn take(images: &mut HashMap<Key, Aggregate>, key: &Key) -> Aggregate {
-    images.remove(key).unwrap_or_else(|| Aggregate::Gone(key.clone()))
-}
-
-/// How many bytes an aggregate takes in a page.
-fn encoded_len(aggregate: &Aggregate) -> usize {
-    let mut counted = Counted(0);
-    let written = aggregate.serialize(&mut rmp_serde::Serializer::new(&mut counted).with_struct_map());
-    written.map_or(usize::MAX / 2, |()| counted.0)
-}
-
-/// Counts what is written to it.
-struct Counted(usize);
-
-impl io::Write for Counted {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

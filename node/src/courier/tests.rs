@@ -15,6 +15,7 @@ use outpost_schema::{
     journal::{Body, Entry, Hash, Mark},
 };
 use outpost_sync::{
+    retry,
     round::{Anew, Local},
     verify::{Compared, Held, Piece},
     wire::{
@@ -24,6 +25,8 @@ use outpost_sync::{
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;
+
+use super::interrupt::Interrupted;
 
 /// A world whose chance is always the same number.
 struct Fixed(u64);

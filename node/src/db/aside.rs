@@ -16,7 +16,7 @@ use outpost_schema::{
 use outpost_sync::wire::{Acked, Page};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use super::{BUSY_MAX, STATEMENTS_KEPT, carts, epochs, identity, inbox, journal, migrations};
+use super::{BUSY_MAX, STATEMENTS_KEPT, carts, epochs, identity, inbox, journal, migrations, verdicts};
 use crate::{error::Error, fill::BadFile};
 
 /// The database's file in the node's folder.
@@ -169,7 +169,7 @@ pub(crate) fn hear(conn: &Connection, page: &Page, now: Timestamp) -> Result<(),
     epochs::note_page(conn, page.epoch, page.recovering)?;
     for aggregate in &page.aggregates {
         if let Aggregate::Verdict(ruling) = aggregate {
-            journal::note_verdict(conn, ruling.incarnation_id, ruling.seq, &ruling.verdict)?;
+            verdicts::note(conn, ruling.incarnation_id, ruling.seq, &ruling.verdict)?;
         }
     }
     inbox::note_contact(conn, now)

@@ -16,7 +16,7 @@ use rusqlite::{
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
 };
 
-use super::{carts, inbox, journal, stock};
+use super::{allotments, carts, inbox, journal};
 use crate::error::{Error, Refused};
 
 /// What has become of this node's journal.
@@ -203,7 +203,7 @@ fn move_to(conn: &Connection, identity: &Identity, card: &Card) -> Result<Vec<Ca
     let life = identity.incarnation_id();
     let waiting = journal::unbooked(conn, life)? + carts::waiting(conn)?;
     // What it was granted where it goes it has there.
-    let open = stock::open_units_beside(conn, life, warehouse_id)?;
+    let open = allotments::open_units_beside(conn, life, warehouse_id)?;
     // Whoever gave the card has heard it.
     if (Leaving { open, waiting, is_unheard: false }).keeps_it_here().is_some() {
         return Err(Refused::NotLeft { waiting, open }.into());

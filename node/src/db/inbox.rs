@@ -16,8 +16,8 @@ use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::{
-    carts, catalogue, checks, concerns, confirmations, deliveries, epochs, filling, heard, identity, journal, orders,
-    pending_ops, people, returns, rules, stock, synonyms, transfers,
+    allotments, carts, catalogue, checks, concerns, confirmations, deliveries, epochs, filling, heard, identity,
+    journal, orders, pending_ops, people, returns, rules, stock, synonyms, transfers, verdicts,
 };
 use crate::error::Error;
 
@@ -190,9 +190,9 @@ impl<'a> Inbox<'a> {
             Aggregate::Product(product) => catalogue::save(conn, product),
             Aggregate::Stock(image) => stock::take_image(conn, image, &self.contained),
             Aggregate::Allotment(told) if self.is_over && told.incarnation_id == self.own => {
-                stock::hear_allotment(conn, &Granted { granted: 0, keep: None, ..*told })
+                allotments::hear(conn, &Granted { granted: 0, keep: None, ..*told })
             }
-            Aggregate::Allotment(told) => stock::take_allotment(conn, told),
+            Aggregate::Allotment(told) => allotments::take(conn, told),
             Aggregate::User(user) => people::save(conn, user),
             Aggregate::Address(address) => people::save_address(conn, address),
             Aggregate::Order(order) => orders::merge(conn, order),
@@ -205,9 +205,7 @@ impl<'a> Inbox<'a> {
             Aggregate::Confirmation(told) => confirmations::save(conn, told),
             Aggregate::Synonyms(synonyms) => synonyms::save(conn, synonyms),
             Aggregate::Rule(rule) => rules::save(conn, rule),
-            Aggregate::Verdict(ruling) => {
-                journal::note_verdict(conn, ruling.incarnation_id, ruling.seq, &ruling.verdict)
-            }
+            Aggregate::Verdict(ruling) => verdicts::note(conn, ruling.incarnation_id, ruling.seq, &ruling.verdict),
             Aggregate::Transfer(transfer) => {
                 pending_ops::take_image(conn, Kind::Transfer, transfer.transfer_id.0, &self.contained)?;
                 transfers::save(conn, transfer)
@@ -231,7 +229,7 @@ impl<'a> Inbox<'a> {
             Kind::Category => catalogue::forget_category(conn, CategoryId(id(0))),
             Kind::Product => catalogue::forget(conn, ProductId(id(0))),
             Kind::Stock => stock::lose_image(conn, stock_key(id(0), id(1)), &self.contained, self.now),
-            Kind::Allotment => stock::forget_allotment(conn, self.own, IncarnationId(id(0)), stock_key(id(1), id(2))),
+            Kind::Allotment => allotments::forget(conn, self.own, IncarnationId(id(0)), stock_key(id(1), id(2))),
             Kind::User => people::forget(conn, UserId(id(0))),
             Kind::Address => people::forget_address(conn, AddressId(id(0))),
             Kind::Order => orders::forget(conn, OrderId(id(0))),

@@ -14,9 +14,8 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::{
-    fed, identity,
+    allotments, fed, identity,
     inbox::{self, Inbox},
-    stock,
 };
 use crate::error::Error;
 
@@ -105,5 +104,5 @@ fn allotment(conn: &Connection, told: &Aggregate, ids: &Ids) -> Result<(), Error
         (0, 0)
     };
     let key = StockKey { product_id: ProductId(id(1)), warehouse_id: WarehouseId(id(2)) };
-    stock::set_allotment(conn, IncarnationId(id(0)), key, granted, reclaimed)
+    allotments::set(conn, IncarnationId(id(0)), key, granted, reclaimed)
 }

@@ -1,6 +1,7 @@
 //! The node's database: one SQLite file, one writer that checkpoints after it has answered, and
 //! readers that see whole transactions and never write.
 
+pub(crate) mod allotments;
 pub(crate) mod aside;
 pub(crate) mod carts;
 pub(crate) mod catalogue;
@@ -36,6 +37,7 @@ pub(crate) mod search;
 pub(crate) mod stock;
 pub(crate) mod synonyms;
 pub(crate) mod transfers;
+pub(crate) mod verdicts;
 
 use std::{
     fs::{File, TryLockError},

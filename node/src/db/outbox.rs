@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use super::{
     carts, epochs,
     identity::{self, Identity, State},
-    inbox, journal, planted,
+    inbox, journal, planted, verdicts,
 };
 use crate::error::Error;
 
@@ -41,7 +41,7 @@ fn next_push(conn: &Connection, identity: &Identity) -> Result<Push, Error> {
     let incarnation = identity.incarnation_id();
     // An entry that arrived while its answer was lost is sent again: the server answers as it did.
     let acked = journal::acked(conn, incarnation)?;
-    let answered = journal::answered(conn, incarnation, acked)?;
+    let answered = verdicts::answered(conn, incarnation, acked)?;
     let entries = journal::after(conn, incarnation, answered, PUSH_ENTRIES_MAX, PUSH_BYTES_MAX)?;
     let taken: usize = entries.iter().map(|entry| entry.body.0.len()).sum();
     let carts = carts::unsent(conn, None, PUSH_CARTS_MAX, PUSH_BYTES_MAX.saturating_sub(taken))?;
@@ -58,7 +58,7 @@ fn hole(acked: Mark, entries: &[Entry]) -> Option<Hole> {
 /// Everything that waits, in pushes within the wire's limits: entries first, then carts.
 pub(crate) fn each_unsent(conn: &Connection, identity: &Identity, mut take: impl FnMut(&Push)) -> Result<(), Error> {
     let incarnation = identity.incarnation_id();
-    let mut seq = journal::answered(conn, incarnation, journal::acked(conn, incarnation)?)?;
+    let mut seq = verdicts::answered(conn, incarnation, journal::acked(conn, incarnation)?)?;
     loop {
         let entries = journal::after(conn, incarnation, seq, PUSH_ENTRIES_MAX, PUSH_BYTES_MAX)?;
         let Some(last) = entries.last() else { break };
@@ -82,7 +82,7 @@ pub(crate) fn settle(conn: &Connection, sent: &Push, answer: &Pushed, now: Times
     match answer {
         Pushed::Settled { acked, verdicts, .. } => {
             for (seq, verdict) in verdicts {
-                journal::note_first_verdict(conn, incarnation, *seq, verdict)?;
+                verdicts::note_first(conn, incarnation, *seq, verdict)?;
                 if is_planted(Bug::GrantTakenFromAnswer) {
                     planted::take_grant(conn, &identity::load(conn)?, verdict)?;
                 }
@@ -92,7 +92,7 @@ pub(crate) fn settle(conn: &Connection, sent: &Push, answer: &Pushed, now: Times
             }
             journal::raise_acked(conn, incarnation, *acked)?;
             for entry in sent.entries.iter().filter(|entry| entry.seq <= acked.seq) {
-                journal::note_unanswered(conn, incarnation, entry.seq)?;
+                verdicts::note_unanswered(conn, incarnation, entry.seq)?;
             }
             sent.carts.iter().try_for_each(|cart| carts::settle(conn, cart))
         }
@@ -107,7 +107,7 @@ pub(crate) fn stand_at(conn: &Connection, acked: Mark, world: &dyn World) -> Res
     let is_there = journal::has(conn, incarnation, acked)? || journal::has_forgotten(conn, incarnation, acked)?;
     if is_there {
         journal::set_acked(conn, incarnation, acked)?;
-        journal::forget_verdicts(conn, incarnation, acked)?;
+        verdicts::forget(conn, incarnation, acked)?;
     } else {
         forget_acknowledgements_of_another_epoch(conn, incarnation)?;
         identity::set_back(conn, State::RolledBack, world.chance())?;
@@ -129,5 +129,5 @@ fn forget_acknowledgements_of_another_epoch(conn: &Connection, incarnation: Inca
     }
     let start = journal::start(conn, incarnation)?;
     journal::set_acked(conn, incarnation, start)?;
-    journal::forget_verdicts(conn, incarnation, start)
+    verdicts::forget(conn, incarnation, start)
 }

@@ -4,7 +4,7 @@ use outpost_schema::{clock::Timestamp, id::IncarnationId, verdict::Verdict};
 use outpost_sync::wire::Page;
 use rusqlite::{Connection, params};
 
-use super::{Db, identity::Identity, inbox, stock};
+use super::{Db, allotments, identity::Identity, inbox};
 use crate::{error::Error, stage::Work};
 
 /// [`outpost_schema::planted::Bug::GrantTakenFromAnswer`]: what was granted is granted here and now.
@@ -12,8 +12,8 @@ pub(crate) fn take_grant(conn: &Connection, identity: &Identity, verdict: &Verdi
     let Verdict::Granted(grants) = verdict else { return Ok(()) };
     for grant in grants {
         let (life, key) = (identity.incarnation_id(), identity.stock_of(grant.product_id));
-        let granted = stock::allotment(conn, life, key)?.grant(grant.amount.units());
-        stock::save_allotment(conn, life, key, &granted)?;
+        let granted = allotments::of(conn, life, key)?.grant(grant.amount.units());
+        allotments::save(conn, life, key, &granted)?;
     }
     Ok(())
 }

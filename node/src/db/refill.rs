@@ -22,6 +22,7 @@ use super::{
     filling::{self, Row, Why},
     identity, journal, orders, pending_ops,
     stock::{self, Contained, Place},
+    verdicts,
 };
 use crate::error::Error;
 
@@ -287,7 +288,7 @@ impl Over<'_> {
     /// With the last range goes the position from which the feed is read on.
     fn finish(&self) -> Result<(), Error> {
         for (incarnation, seq, verdict) in aside::rulings(self.conn)? {
-            journal::note_verdict(self.conn, incarnation, seq, &verdict)?;
+            verdicts::note(self.conn, incarnation, seq, &verdict)?;
         }
         for acked in aside::journals(self.conn)? {
             journal::raise_acked(self.conn, acked.incarnation_id, acked.mark)?;

@@ -16,9 +16,8 @@ use outpost_schema::{
 
 use crate::{
     db::{
-        carts,
+        allotments, carts,
         identity::{self, State},
-        stock,
     },
     error::Error,
     goods::Effects,
@@ -65,7 +64,7 @@ impl Node {
     pub fn scarce(&self, limit: usize) -> Result<Vec<Scarce>, Error> {
         self.db().read(|conn| {
             let life = identity::load(conn)?.incarnation_id();
-            let mut scarce = stock::below_full(conn, life)?;
+            let mut scarce = allotments::below_full(conn, life)?;
             scarce.retain(|one| Marks::around(one.full).is_low(one.open));
             scarce.truncate(limit);
             Ok(scarce)
@@ -76,7 +75,7 @@ impl Node {
     /// nothing.
     pub(crate) fn answer(&self) -> Result<(), Error> {
         let short = self.shortages().take();
-        let is_recalled = |life| self.db().read(|conn| Ok(!stock::recalled(conn, life)?.is_empty()));
+        let is_recalled = |life| self.db().read(|conn| Ok(!allotments::recalled(conn, life)?.is_empty()));
         let Some(identity) = self.identity()?.filter(|identity| identity.state == State::Active) else { return Ok(()) };
         if is_recalled(identity.incarnation_id())? {
             self.write(Work::GiveBack, |writing| writing.answer_recalls())?;
@@ -93,7 +92,7 @@ impl Writing<'_> {
     fn answer_recalls(&mut self) -> Result<(), Error> {
         let (here, in_carts) = (self.identity.warehouse_id(), carts::wanted(self.conn())?);
         let mut lines = Vec::new();
-        for (key, keep) in stock::recalled(self.conn(), self.identity.incarnation_id())? {
+        for (key, keep) in allotments::recalled(self.conn(), self.identity.incarnation_id())? {
             let open = Effects::default().allotment(self, key)?.open();
             let needed = in_carts.get(&key.product_id).copied().unwrap_or(0);
             let spare = (open - keep.max(needed)).min(AMOUNT_MAX);
@@ -112,14 +111,14 @@ impl Writing<'_> {
         for (product_id, units) in short.iter().take(LINES_MAX) {
             let key = self.identity.stock_of(*product_id);
             let allotment = Effects::default().allotment(self, key)?;
-            let (full, asked) = stock::full_and_asked(self.conn(), life, key)?;
+            let (full, asked) = allotments::full_and_asked(self.conn(), life, key)?;
             let stands = asked.is_some_and(|(at, granted)| {
                 granted == allotment.granted && now.seconds_since(at) < ASK_LASTS && at.seconds_since(now) < ASK_LASTS
             });
             let wanted = Marks::around(full).ask(allotment.open(), *units).min(AMOUNT_MAX);
             if let (false, Ok(amount)) = (stands, Amount::new(wanted)) {
                 lines.push(Line { product_id: *product_id, amount });
-                stock::note_asked(self.conn(), life, key, now, allotment.granted)?;
+                allotments::note_asked(self.conn(), life, key, now, allotment.granted)?;
             }
         }
         if lines.is_empty() {

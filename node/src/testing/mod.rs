@@ -51,7 +51,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, Node,
-    db::stock,
+    db::{allotments, stock},
     sell::{SaleWanted, Sold, Tendered, Terms, WantedLine},
 };
 
@@ -187,7 +187,7 @@ impl Shop {
     }
 
     pub(crate) fn allotment(&self, product: ProductId) -> Allotment {
-        self.node.db().read(|conn| stock::allotment(conn, LIFE, key(product))).expect("reads")
+        self.node.db().read(|conn| allotments::of(conn, LIFE, key(product))).expect("reads")
     }
 
     /// Sells for exact cash.

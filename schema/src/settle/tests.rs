@@ -1,8 +1,12 @@
 //! Each rule by name, then the laws of stock over random histories.
 
 mod adjusted;
+mod aside;
 mod counts;
 mod holds;
+mod laws;
+mod orders;
+mod people;
 mod write_off;
 
 use std::collections::BTreeSet;
@@ -186,6 +190,10 @@ fn customer(number: u128, email: &str) -> Op {
     Op::CustomerAdded(Box::new(Customer { user, address: None }))
 }
 
+fn seen(line: CountLine) -> Count {
+    Count { warehouse_id: shop(), lines: vec![line], cut: None, remark: Remark::default() }
+}
+
 #[test]
 fn a_sale_takes_units_from_book_and_allotment() {
     let mut known = allotted(10, 4);
@@ -251,114 +259,6 @@ fn at_its_home_a_node_sells_what_it_received_and_counted() {
 }
 
 #[test]
-fn an_order_to_be_handed_over_is_promised_until_it_leaves() {
-    let mut known = allotted(10, 4);
-    run(&mut known, &author(), &[shipped_later(100, 3)]);
-    assert_eq!(known.levels[&key()], Level { balance: 10, promised: 4 }, "three for the order, one allotted");
-    let settled = run(&mut known, &author(), &[told(100, OrderStatus::Shipped), told(100, OrderStatus::Delivered)]);
-    assert_eq!(known.levels[&key()], Level { balance: 7, promised: 1 });
-    assert_eq!(settled.movements.len(), 1, "the goods leave once");
-    assert_eq!(settled.statuses[&OrderId(id(100))].0, OrderStatus::Delivered);
-}
-
-#[test]
-fn a_cancelled_order_frees_its_units_and_cannot_be_cancelled_again() {
-    let mut known = allotted(10, 4);
-    let settled = run(&mut known, &author(), &[shipped_later(100, 3), cancel(100), cancel(100)]);
-    let refused = Verdict::Refused(Refusal::AlreadyCancelled);
-    assert_eq!(verdicts(&settled), [Verdict::Accepted, Verdict::Accepted, refused]);
-    assert_eq!(known.levels[&key()], Level { balance: 10, promised: 1 });
-
-    let settled = run(&mut known, &author(), &[sale(200, 1), cancel(200)]);
-    assert_eq!(verdicts(&settled), [Verdict::Accepted, Verdict::Refused(Refusal::AlreadyHandedOver)]);
-}
-
-#[test]
-fn physical_facts_beat_words() {
-    let mut known = allotted(10, 4);
-    let settled = run(&mut known, &author(), &[shipped_later(100, 3), cancel(100), told(100, OrderStatus::Shipped)]);
-    assert_eq!(known.levels[&key()].balance, 7);
-    assert_eq!(concerns(&settled), [ConcernKind::ShippedThoughCancelled]);
-    let settled = run(&mut known, &author(), &[told(100, OrderStatus::Processed)]);
-    assert!(settled.statuses.is_empty(), "a late word lowers nothing");
-}
-
-#[test]
-fn goods_that_two_tills_hand_over_leave_once_and_both_are_told_their_row() {
-    let mut known = allotted(10, 4);
-    run(&mut known, &author(), &[shipped_later(100, 3), told(100, OrderStatus::Shipped)]);
-    for again in [OrderStatus::Shipped, OrderStatus::Delivered] {
-        let settled = run(&mut known, &author(), &[told(100, again)]);
-        assert_eq!((settled.movements.len(), known.levels[&key()].balance), (0, 7));
-        assert_eq!(settled.levels, [key()].into(), "the second had laid its own over it");
-    }
-}
-
-#[test]
-fn what_is_handed_over_though_called_off_counts_against_a_till_that_knew_it() {
-    for (called_off, open) in [(false, 1), (true, 0)] {
-        let mut known = allotted(10, 4);
-        let shipped = StatusTold { order_id: OrderId(id(100)), status: OrderStatus::Shipped, at: NOW, called_off };
-        run(&mut known, &author(), &[shipped_later(100, 3), cancel(100), Op::StatusTold(shipped)]);
-        assert_eq!(known.allotments[&key()].open(), open, "as the till's own book says");
-        assert_eq!(known.levels[&key()], Level { balance: 7, promised: open });
-    }
-}
-
-#[test]
-fn what_names_unknown_things_is_set_aside_and_the_rest_goes_on() {
-    let mut known = allotted(10, 10);
-    known.products.clear();
-    let settled = run(&mut known, &author(), &[sale(100, 1), told(100, OrderStatus::Delivered), customer(50, "a@b.c")]);
-    let lacks = |number| Verdict::SetAside(SetAside::Lacks { ids: vec![id(number)] });
-    assert_eq!(verdicts(&settled), [lacks(1), lacks(100), Verdict::Accepted]);
-    assert_eq!(concerns(&settled), [ConcernKind::SetAside, ConcernKind::SetAside]);
-    assert_eq!(known.levels[&key()], Level { balance: 10, promised: 10 }, "nothing moved");
-
-    known.products.insert(tea());
-    let settled = run(&mut known, &author(), &[sale(100, 1), told(100, OrderStatus::Delivered)]);
-    assert_eq!(verdicts(&settled), [Verdict::Accepted, Verdict::Accepted]);
-}
-
-#[test]
-fn what_its_author_had_no_right_to_is_set_aside() {
-    let mut known = known(10, 0);
-    let stranger = Author { warehouses: BTreeSet::new(), ..author() };
-    let impostor = Author { node_id: NodeId(id(99)), ..author() };
-    for author in [stranger, impostor] {
-        let settled = run(&mut known, &author, &[sale(100, 1)]);
-        assert_eq!(verdicts(&settled), [Verdict::SetAside(SetAside::NoRight)]);
-    }
-    assert!(known.orders.is_empty());
-}
-
-#[test]
-fn an_id_that_is_taken_is_set_aside() {
-    let mut known = known(10, 0);
-    let settled = run(&mut known, &author(), &[sale(100, 1), sale(100, 2)]);
-    assert_eq!(verdicts(&settled)[1], Verdict::SetAside(SetAside::IdTaken { id: id(100) }));
-    assert_eq!(known.levels[&key()].balance, 9);
-}
-
-#[test]
-fn newer_and_malformed_ops_are_set_aside() {
-    let mut newer = entry(1, &sale(100, 1));
-    newer.version = VERSION + 1;
-    let mut unknown = entry(2, &sale(100, 1));
-    unknown.kind = "teleported".to_owned();
-    let mut garbled = entry(3, &sale(100, 1));
-    garbled.body = Body(vec![0xc1; 40]);
-    let mut known = known(10, 0);
-    let settled = settle(&mut known, &author(), &[newer, unknown, garbled]);
-    let malformed = SetAside::Malformed { code: "unreadable".to_owned() };
-    assert_eq!(verdicts(&settled), [SetAside::Newer, SetAside::Newer, malformed].map(Verdict::SetAside));
-
-    let unshaped = told(100, OrderStatus::Cancelled);
-    let settled = run(&mut known, &author(), &[unshaped]);
-    assert_eq!(verdicts(&settled), [Verdict::SetAside(SetAside::Malformed { code: "unknown_word".to_owned() })]);
-}
-
-#[test]
 fn a_total_that_does_not_add_up_is_a_concern_not_a_lost_sale() {
     let mut wrong = order(100, 2, Fulfilment::CarryOut);
     wrong.total_amount = "5".parse().expect("money");
@@ -369,42 +269,6 @@ fn a_total_that_does_not_add_up_is_a_concern_not_a_lost_sale() {
         &[Op::Sale(Box::new(Sale { order: wrong, sold: None, holds: Vec::new(), to_be_confirmed: false }))],
     );
     assert_eq!((verdicts(&settled), concerns(&settled)), (vec![Verdict::Accepted], vec![ConcernKind::TotalMismatch]));
-}
-
-#[test]
-fn of_two_people_with_one_email_the_lower_id_keeps_it_whatever_arrives_first() {
-    for arrival in [[50, 60], [60, 50]] {
-        let mut known = known(0, 0);
-        let mut owners = BTreeSet::new();
-        let mut aliases = BTreeSet::new();
-        for (number, email) in arrival.into_iter().zip(["Ada@Example.com", "ada@example.com"]) {
-            let settled = run(&mut known, &author(), &[customer(number, email)]);
-            for (loser, keeper) in settled.demoted {
-                owners.remove(&loser);
-                aliases.insert((loser, keeper));
-            }
-            for user in settled.users {
-                match user.alias_of {
-                    Some(keeper) => _ = aliases.insert((user.user_id, keeper)),
-                    None => _ = owners.insert(user.user_id),
-                }
-            }
-        }
-        assert_eq!(owners, BTreeSet::from([UserId(id(50))]), "{arrival:?}");
-        assert_eq!(aliases, BTreeSet::from([(UserId(id(60)), UserId(id(50)))]), "{arrival:?}");
-        assert_eq!(known.emails["ada@example.com"], UserId(id(50)));
-    }
-}
-
-#[test]
-fn an_email_is_settled_within_one_batch_too() {
-    let mut known = known(0, 0);
-    let ops = [customer(60, "a@b.c"), customer(70, "a@b.c"), customer(50, "a@b.c")];
-    let settled = run(&mut known, &author(), &ops);
-    let kept: Vec<_> = settled.users.iter().map(|user| (user.email.is_some(), user.alias_of)).collect();
-    let keeper = Some(UserId(id(50)));
-    assert_eq!(kept, [(false, keeper), (false, keeper), (true, None)]);
-    assert!(settled.demoted.is_empty());
 }
 
 #[test]
@@ -436,22 +300,6 @@ fn a_clock_in_2099_is_a_concern() {
 }
 
 #[test]
-fn a_review_needs_its_product_and_its_author() {
-    let review = |user| Review {
-        review_id: ReviewId(id(90)),
-        product_id: tea(),
-        user_id: user,
-        rating: Rating::try_from(5).expect("stars"),
-        comment: None,
-        created_at: NOW,
-    };
-    let ops = [review(UserId(id(77))), review(UserId::GUEST)].map(|review| Op::Reviewed(Box::new(review)));
-    let settled = run(&mut known(0, 0), &author(), &ops);
-    assert_eq!(verdicts(&settled)[0], Verdict::SetAside(SetAside::Lacks { ids: vec![id(77)] }));
-    assert_eq!(verdicts(&settled)[1], Verdict::Accepted);
-}
-
-#[test]
 fn everything_an_op_names_is_touched() {
     let mut known = allotted(10, 4);
     run(&mut known, &author(), &[shipped_later(100, 3)]);
@@ -461,52 +309,4 @@ fn everything_an_op_names_is_touched() {
     assert_eq!(touched.stock, BTreeSet::from([key()]));
     assert_eq!(touched.emails, BTreeSet::from(["a@b.c".to_owned()]));
     assert!(touched.asks);
-}
-
-/// Random ops of two authors over one row: after each batch the two sums equal what they are sums of.
-#[test]
-fn the_laws_of_stock_hold_over_random_histories() {
-    for seed in 0..300 {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut known = known(rng.random_range(0..20), 0);
-        let mut moved = known.levels[&key()].balance;
-        let home = rng.random_bool(0.3);
-        let author = if home { at_home() } else { author() };
-        for round in 0..40u128 {
-            let ops = [random_op(&mut rng, round)];
-            let settled = run(&mut known, &author, &ops);
-            moved += settled.movements.iter().map(|moved| moved.movement.delta).sum::<i64>();
-            let level = known.levels[&key()];
-            let orders = known.orders.values().filter(|order| is_promised(order.fulfilment, order.status));
-            let ordered: i64 = orders.flat_map(|order| &order.lines).map(|line| line.amount.units()).sum();
-            let open = known.allotments.get(&key()).map_or(0, |allotment| allotment.open());
-            assert_eq!(level.balance, moved, "seed {seed} round {round}: the book is its movements");
-            assert_eq!(level.promised, ordered + open, "seed {seed} round {round}: the promises are what is open");
-        }
-    }
-}
-
-fn seen(line: CountLine) -> Count {
-    Count { warehouse_id: shop(), lines: vec![line], cut: None, remark: Remark::default() }
-}
-
-/// What every random count says to have seen.
-const COUNTED: i64 = 5;
-
-fn random_op(rng: &mut ChaCha8Rng, round: u128) -> Op {
-    let old = 1_000 + 10 * rng.random_range(0..=round);
-    match rng.random_range(0..10) {
-        0 => sale(1_000 + 10 * round, rng.random_range(1..6)),
-        1 | 2 => shipped_later(1_000 + 10 * round, rng.random_range(1..6)),
-        3 => told(old, OrderStatus::Shipped),
-        4 => cancel(old),
-        5 => Op::Received(goods(rng.random_range(1..9)).into()),
-        6 => Op::GaveBack(goods(rng.random_range(1..4))),
-        7 => Op::AllotmentAsked(goods(rng.random_range(1..9))),
-        8 => adjusted::adjusted(Cause::Lost, -rng.random_range(1..4)),
-        _ => {
-            let delta = rng.random_range(-3..=3);
-            Op::Counted(seen(CountLine { product_id: tea(), counted: COUNTED, delta }))
-        }
-    }
 }

@@ -4,7 +4,10 @@
 //! Whoever changes a stock row, a promise on it or an allotment of it locks the stock row first. So
 //! what is read after the stock rows are locked stays true until the transaction ends.
 
+mod held;
+mod lives;
 mod returns;
+mod stock;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,23 +16,26 @@ use outpost_schema::{
     cart::SoldUnits,
     clock::Timestamp,
     fault::Fault,
-    id::{CartId, IncarnationId, OrderId, ProductId, UserId, WarehouseId},
-    journal::{Entry, Mark},
+    id::{CartId, OrderId, ProductId, UserId, WarehouseId},
+    journal::Entry,
     money::Currency,
     op::Line,
-    planted::{Bug, is_planted},
     quantity::Amount,
-    settle::{Author, Elder, Known, KnownOrder, Touched},
-    sizing::Outlook,
-    stock::{Allotment, Level, StockKey},
+    settle::{Author, Known, KnownOrder, Touched},
+    stock::StockKey,
 };
 use tokio_postgres::{Row, types::ToSql};
 
-use super::{
-    Tx, columns, counts, holds,
-    sizing::{self, OUTLOOK},
-    transfers, undone,
+pub(super) use self::{held::allotment, stock::stock_key};
+pub use self::{
+    held::allotments,
+    stock::{lock_stock, lock_stock_sql, release_expired, stock},
 };
+use self::{
+    held::{held, keep_written_off},
+    lives::{carried, elders},
+};
+use super::{Tx, counts, holds, transfers, undone};
 use crate::error::Error;
 
 /// What was loaded, and what that changed.
@@ -116,220 +122,6 @@ fn order(row: &Row) -> Result<KnownOrder, Error> {
         status: row.try_get("status")?,
         lines: products.into_iter().zip(amounts).map(|(product_id, amount)| Line { product_id, amount }).collect(),
     })
-}
-
-/// The stock rows with these keys, locked. A row that is missing though its product and warehouse
-/// exist is made first.
-pub async fn stock(tx: &Tx, keys: &BTreeSet<StockKey>, now: Timestamp) -> Result<BTreeMap<StockKey, Level>, Error> {
-    let levels = lock_stock(tx, keys).await?;
-    let missing: BTreeSet<_> = keys.iter().filter(|key| !levels.contains_key(key)).copied().collect();
-    if missing.is_empty() {
-        return Ok(levels);
-    }
-    // Whether this made them or somebody else did meanwhile, they are there now if they can be.
-    make_stock(tx, &missing, now).await?;
-    lock_stock(tx, keys).await
-}
-
-/// The statement that [`lock_stock`] runs.
-pub fn lock_stock_sql() -> String {
-    let locking = if is_planted(Bug::ReadThenWritten) { "" } else { "for no key update of s" };
-    format!(
-        "select s.product_id, s.warehouse_id, s.balance, s.promised
-         from unnest($1::uuid[], $2::uuid[]) as k (product_id, warehouse_id)
-         join stock s using (product_id, warehouse_id)
-         order by s.product_id, s.warehouse_id
-         {locking}"
-    )
-}
-
-/// Those of the stock rows that there are, locked in the order of their keys.
-///
-/// # Errors
-/// If Postgres fails.
-pub async fn lock_stock(tx: &Tx, keys: &BTreeSet<StockKey>) -> Result<BTreeMap<StockKey, Level>, Error> {
-    if keys.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let (products, warehouses) = columns(keys);
-    let rows = tx.query(&lock_stock_sql(), &[&products, &warehouses]).await?;
-    rows.iter().map(|row| Ok((stock_key(row)?, level(row)?))).collect()
-}
-
-async fn make_stock(tx: &Tx, keys: &BTreeSet<StockKey>, now: Timestamp) -> Result<(), Error> {
-    let (products, warehouses) = columns(keys);
-    tx.execute(
-        "insert into stock (product_id, warehouse_id, updated_at)
-         select product_id, warehouse_id, $3
-         from unnest($1::uuid[], $2::uuid[]) as k (product_id, warehouse_id)
-         join products p using (product_id)
-         join warehouses w using (warehouse_id)
-         order by product_id, warehouse_id
-         on conflict do nothing",
-        &[&products, &warehouses, &now],
-    )
-    .await?;
-    Ok(())
-}
-
-/// Closes the expired holds of these stock rows, which are locked, and tells the rows that changed.
-///
-/// # Errors
-/// If Postgres fails.
-pub async fn release_expired(
-    tx: &Tx,
-    keys: &BTreeSet<StockKey>,
-    now: Timestamp,
-) -> Result<BTreeMap<StockKey, Level>, Error> {
-    let (products, warehouses) = columns(keys);
-    let rows = tx
-        .query(
-            "with released as (
-                 update holds h set closed_at = $3, outcome = 'expired'
-                 from unnest($1::uuid[], $2::uuid[]) as k (product_id, warehouse_id)
-                 where h.product_id = k.product_id and h.warehouse_id = k.warehouse_id
-                   and h.closed_at is null and h.expires_at <= $3
-                 returning h.product_id, h.warehouse_id, h.amount
-             ), sums as (
-                 select product_id, warehouse_id, sum(amount)::bigint as amount
-                 from released group by product_id, warehouse_id
-             )
-             update stock s set promised = s.promised - r.amount, updated_at = $3
-             from sums r
-             where s.product_id = r.product_id and s.warehouse_id = r.warehouse_id
-             returning s.product_id, s.warehouse_id, s.balance, s.promised",
-            &[&products, &warehouses, &now],
-        )
-        .await?;
-    rows.iter().map(|row| Ok((stock_key(row)?, level(row)?))).collect()
-}
-
-fn level(row: &Row) -> Result<Level, Error> {
-    Ok(Level { balance: row.try_get("balance")?, promised: row.try_get("promised")? })
-}
-
-pub(super) fn stock_key(row: &Row) -> Result<StockKey, Error> {
-    Ok(StockKey { product_id: row.try_get("product_id")?, warehouse_id: row.try_get("warehouse_id")? })
-}
-
-/// What a journal has of a row.
-struct Held {
-    allotment: Allotment,
-    outlook: Outlook,
-    /// Units that are still written off with it; none if nothing ever was.
-    written_off: Option<i64>,
-}
-
-/// The journal's allotments of these stock rows, which are locked.
-///
-/// # Errors
-/// If Postgres fails.
-pub async fn allotments(
-    tx: &Tx,
-    incarnation_id: IncarnationId,
-    keys: &BTreeSet<StockKey>,
-) -> Result<BTreeMap<StockKey, Allotment>, Error> {
-    let found = held(tx, incarnation_id, keys).await?;
-    Ok(found.into_iter().map(|(key, held)| (key, held.allotment)).collect())
-}
-
-/// The same, with what is known beside their totals.
-async fn held(
-    tx: &Tx,
-    incarnation_id: IncarnationId,
-    keys: &BTreeSet<StockKey>,
-) -> Result<BTreeMap<StockKey, Held>, Error> {
-    if keys.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let (products, warehouses) = columns(keys);
-    let rows = tx
-        .query(
-            &format!(
-                "select a.product_id, a.warehouse_id, a.granted, a.reclaimed, a.consumed, a.returned, a.received,
-                        l.units as written_off, {OUTLOOK}
-                 from unnest($2::uuid[], $3::uuid[]) as k (product_id, warehouse_id)
-                 join allotments a using (product_id, warehouse_id)
-                 left join written_off l on l.incarnation_id = a.incarnation_id and l.product_id = a.product_id
-                     and l.warehouse_id = a.warehouse_id
-                 where a.incarnation_id = $1"
-            ),
-            &[&incarnation_id, &products, &warehouses],
-        )
-        .await?;
-    let held = |row| -> Result<Held, Error> {
-        Ok(Held {
-            allotment: allotment(row)?,
-            outlook: sizing::outlook(row)?,
-            written_off: row.try_get("written_off")?,
-        })
-    };
-    rows.iter().map(|row| Ok((stock_key(row)?, held(row)?))).collect()
-}
-
-/// Reads the totals of an allotment.
-///
-/// # Errors
-/// If the row has no such columns.
-pub(super) fn allotment(row: &Row) -> Result<Allotment, Error> {
-    Ok(Allotment {
-        granted: row.try_get("granted")?,
-        reclaimed: row.try_get("reclaimed")?,
-        consumed: row.try_get("consumed")?,
-        returned: row.try_get("returned")?,
-        received: row.try_get("received")?,
-    })
-}
-
-/// Those of the earlier lives that are the author's own.
-async fn elders(tx: &Tx, author: &Author, touched: &Touched, known: &mut Known) -> Result<(), Error> {
-    for (life, marks) in touched.elders.iter().filter(|(life, _)| author.elders.contains(life)) {
-        let held = held(tx, *life, &touched.stock).await?;
-        let allotments = keep_written_off(known, *life, held);
-        known.elders.insert(*life, Elder { told: told(tx, *life, marks).await?, allotments });
-    }
-    Ok(())
-}
-
-/// Notes what is still written off with a life, and hands its allotments on.
-fn keep_written_off(
-    known: &mut Known,
-    life: IncarnationId,
-    found: BTreeMap<StockKey, Held>,
-) -> BTreeMap<StockKey, Allotment> {
-    let mut allotments = BTreeMap::new();
-    for (key, held) in found {
-        allotments.insert(key, held.allotment);
-        if let Some(units) = held.written_off {
-            known.written_off.insert((life, key), units);
-        }
-    }
-    allotments
-}
-
-/// Those of the entries that are decided, told by that life itself or carried before.
-async fn told(tx: &Tx, life: IncarnationId, marks: &BTreeSet<Mark>) -> Result<BTreeSet<Mark>, Error> {
-    let (seqs, hashes): (Vec<_>, Vec<_>) = marks.iter().map(|mark| (mark.seq, mark.hash)).unzip();
-    let rows = tx
-        .query(
-            "select m.seq, m.hash
-             from unnest($2::bigint[], $3::bytea[]) as m (seq, hash)
-             where exists (select from ops o where o.incarnation_id = $1 and o.seq = m.seq and o.hash = m.hash
-                               and o.verdict <> 'set_aside')
-                or exists (select from carried c where c.incarnation_id = $1 and c.seq = m.seq and c.hash = m.hash)",
-            &[&life, &seqs, &hashes],
-        )
-        .await?;
-    rows.iter().map(|row| Ok(Mark { seq: row.try_get(0)?, hash: row.try_get(1)? })).collect()
-}
-
-/// Those of the entries that a later life of their device has carried.
-async fn carried(tx: &Tx, life: IncarnationId, entries: &[Entry]) -> Result<BTreeSet<Mark>, Error> {
-    let (seqs, hashes): (Vec<_>, Vec<_>) = entries.iter().map(|entry| (entry.seq, entry.hash)).unzip();
-    let sql = "select c.seq, c.hash from unnest($2::bigint[], $3::bytea[]) as m (seq, hash)
-               join carried c on c.incarnation_id = $1 and c.seq = m.seq and c.hash = m.hash";
-    let rows = tx.query(sql, &[&life, &seqs, &hashes]).await?;
-    rows.iter().map(|row| Ok(Mark { seq: row.try_get(0)?, hash: row.try_get(1)? })).collect()
 }
 
 /// The units of these cart lines that were checked out, locked.

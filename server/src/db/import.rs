@@ -24,7 +24,8 @@ impl Db {
         is_dry_run: bool,
         work: impl AsyncFnOnce(&Tx) -> Result<T, E>,
     ) -> Result<T, E> {
-        let tx = Tx::begin(self, "begin").await?;
+        let tx = self.open().await?;
+        tx.begin("begin").await?;
         let answer = work(&tx).await;
         match &answer {
             Ok(_) if !is_dry_run => {

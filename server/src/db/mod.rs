@@ -48,6 +48,7 @@ pub mod short;
 pub mod sizing;
 pub mod synonyms;
 pub mod transfers;
+mod tx;
 mod undone;
 pub mod warehouses;
 pub mod written_off;
@@ -55,27 +56,25 @@ pub mod written_off;
 use std::{
     collections::BTreeSet,
     fmt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolConfig, PoolError, RecyclingMethod, Runtime, Timeouts,
 };
-use futures_util::future::{BoxFuture, try_join};
+use futures_util::future::BoxFuture;
 use outpost_schema::{
     id::{ProductId, WarehouseId},
     stock::StockKey,
 };
-use tokio::time::timeout;
-use tokio_postgres::{Config, CopyOutStream, NoTls, Row, Statement, types::ToSql};
+use tokio_postgres::{Config, NoTls};
 
-pub use migrations::{MIGRATIONS, MigrateError, migrate};
-
-use self::epochs::Cluster;
+use self::{epochs::Cluster, tx::Begin};
+pub use self::{
+    migrations::{MIGRATIONS, MigrateError, migrate},
+    tx::{Params, Tx},
+};
 use crate::{error::Error, output::Safety};
 
 /// Connections to Postgres: more callers than this wait in line, which is faster than more backends
@@ -87,13 +86,6 @@ const CONNECTION_WAIT: Duration = Duration::from_secs(10);
 
 /// A transaction that lost a race is tried again at most this often.
 const TRIES_MAX: u32 = 6;
-
-/// A commit that must be safe elsewhere too is waited for this long; longer than a restarted receiver
-/// takes to connect, and short enough that its caller still listens.
-const COMMIT_WAIT: Duration = Duration::from_secs(8);
-
-/// A parameter list, as the statements take it.
-pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 /// Notes that the database lives elsewhere than it did, and says where.
 pub type Moved = Box<dyn Fn() -> BoxFuture<'static, Result<Cluster, Error>> + Send + Sync>;
@@ -250,30 +242,14 @@ impl Db {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        match begin {
-            Begin::Alone(begin) => {
-                let tx = Tx::begin(self, begin).await?;
-                let answer = work(tx.clone()).await;
-                tx.end(answer).await
-            }
-            Begin::WithWork(begin) => {
-                let tx = Tx::on(self).await?;
-                let begun = async { Ok(tx.open.client().batch_execute(begin).await?) };
-                // The beginning is looked at first whenever there is news: if it fails, nothing more is asked.
-                let answer = try_join(begun, work(tx.clone())).await.map(|((), answer)| answer);
-                tx.end(answer).await
-            }
-        }
+        let tx = self.open().await?;
+        let answer = tx.run(begin, work).await;
+        tx.end(answer).await
     }
-}
 
-/// How a transaction begins, with this statement.
-#[derive(Clone, Copy, Debug)]
-enum Begin<'a> {
-    /// It is waited for before anything else is asked.
-    Alone(&'a str),
-    /// What is asked first is sent right behind it.
-    WithWork(&'a str),
+    async fn open(&self) -> Result<Tx, Error> {
+        Ok(Tx::on(self.client().await?, self.safety.clone()))
+    }
 }
 
 impl Guard {
@@ -281,163 +257,6 @@ impl Guard {
         let cluster = epochs::led_to(client).await.map_err(HookError::Backend)?;
         let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
         if *expected == cluster { Ok(()) } else { Err(HookError::message(ELSEWHERE)) }
-    }
-}
-
-/// An open transaction; its clones are the same one.
-#[derive(Clone)]
-pub struct Tx {
-    open: Arc<Open>,
-}
-
-/// A connection within a transaction.
-struct Open {
-    client: Option<Object>,
-    safety: Option<Arc<Safety>>,
-    has_failed: AtomicBool,
-    is_over: AtomicBool,
-}
-
-impl Tx {
-    async fn begin(db: &Db, begin: &str) -> Result<Self, Error> {
-        let tx = Self::on(db).await?;
-        tx.open.client().batch_execute(begin).await?;
-        Ok(tx)
-    }
-
-    /// On a connection of its own, on which nothing has begun yet.
-    async fn on(db: &Db) -> Result<Self, Error> {
-        let client = db.client().await?;
-        let open = Arc::new(Open {
-            client: Some(client),
-            safety: db.safety.clone(),
-            has_failed: AtomicBool::new(false),
-            is_over: AtomicBool::new(false),
-        });
-        Ok(Self { open })
-    }
-
-    async fn end<T>(&self, answer: Result<T, Error>) -> Result<T, Error> {
-        match answer {
-            Ok(_) if self.open.is_over.load(Ordering::Relaxed) => {}
-            Ok(_) => self.commit().await?,
-            Err(_) => self.roll_back().await,
-        }
-        answer
-    }
-
-    /// Every row.
-    ///
-    /// # Errors
-    /// What Postgres says; the transaction can then only be rolled back.
-    pub async fn query(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Error> {
-        let statement = self.prepare(sql).await?;
-        self.open.client().query(&statement, params).await.map_err(|error| self.failed(error))
-    }
-
-    /// The row, if there is one.
-    ///
-    /// # Errors
-    /// What Postgres says; the transaction can then only be rolled back.
-    pub async fn query_opt(&self, sql: &str, params: Params<'_>) -> Result<Option<Row>, Error> {
-        let statement = self.prepare(sql).await?;
-        self.open.client().query_opt(&statement, params).await.map_err(|error| self.failed(error))
-    }
-
-    /// The one row.
-    ///
-    /// # Errors
-    /// What Postgres says; the transaction can then only be rolled back.
-    pub async fn query_one(&self, sql: &str, params: Params<'_>) -> Result<Row, Error> {
-        let statement = self.prepare(sql).await?;
-        self.open.client().query_one(&statement, params).await.map_err(|error| self.failed(error))
-    }
-
-    /// Writes, and says how many rows.
-    ///
-    /// # Errors
-    /// What Postgres says; the transaction can then only be rolled back.
-    pub async fn execute(&self, sql: &str, params: Params<'_>) -> Result<u64, Error> {
-        let statement = self.prepare(sql).await?;
-        self.open.client().execute(&statement, params).await.map_err(|error| self.failed(error))
-    }
-
-    /// Has these statements ready, so that questions asked at once are answered in the order in which they are
-    /// asked: none waits for its plan while the next goes ahead.
-    ///
-    /// # Errors
-    /// What Postgres says; the transaction can then only be rolled back.
-    pub async fn prepare_all(&self, statements: &[&str]) -> Result<(), Error> {
-        for sql in statements {
-            self.prepare(sql).await?;
-        }
-        Ok(())
-    }
-
-    /// The rows of a `copy .. to stdout`, one by one as Postgres sends them. What goes wrong on
-    /// the way is told to the transaction with `Tx::failed`.
-    ///
-    /// # Errors
-    /// What Postgres says; the transaction can then only be rolled back.
-    pub async fn copy_out(&self, copy: &str) -> Result<CopyOutStream, Error> {
-        self.open.client().copy_out(copy).await.map_err(|error| self.failed(error))
-    }
-
-    async fn prepare(&self, sql: &str) -> Result<Statement, Error> {
-        self.open.client().prepare_cached(sql).await.map_err(|error| self.failed(error))
-    }
-
-    /// Postgres answers the commit of a failed transaction with a rollback and no error, so whoever
-    /// passes over an error must not come to think that it was committed.
-    pub(crate) fn failed(&self, error: tokio_postgres::Error) -> Error {
-        self.open.has_failed.store(true, Ordering::Relaxed);
-        Error::Db(error)
-    }
-
-    /// Writes the last thing of all: the commit is sent right behind it. If it fails, so does the transaction.
-    ///
-    /// # Errors
-    /// What Postgres says of either.
-    pub async fn execute_last(&self, sql: &str, params: Params<'_>) -> Result<(), Error> {
-        self.prepare(sql).await?;
-        try_join(self.execute(sql, params), self.commit()).await.map(drop)
-    }
-
-    async fn commit(&self) -> Result<(), Error> {
-        assert!(!self.open.has_failed.load(Ordering::Relaxed), "an error within a transaction was passed over");
-        let committing = self.open.client().batch_execute("commit");
-        let committed = match &self.open.safety {
-            None => committing.await,
-            // Whoever stops waiting leaves the commit to itself: it shows only once it is safe.
-            Some(safety) => timeout(COMMIT_WAIT, committing).await.map_err(|_| safety.behind())?,
-        };
-        committed.map_err(|error| match error.as_db_error() {
-            Some(_) => Error::Db(error),
-            None => Error::CommitUnknown(error),
-        })?;
-        self.open.is_over.store(true, Ordering::Relaxed);
-        Ok(())
-    }
-
-    async fn roll_back(&self) {
-        if self.open.client().batch_execute("rollback").await.is_ok() {
-            self.open.is_over.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Open {
-    fn client(&self) -> &Object {
-        self.client.as_ref().expect("the connection is taken only when this is dropped")
-    }
-}
-
-impl Drop for Open {
-    /// A transaction that nobody ended, because whoever awaited it went away, ends with its connection.
-    fn drop(&mut self) {
-        if !self.is_over.load(Ordering::Relaxed) {
-            drop(self.client.take().map(Object::take));
-        }
     }
 }
 

@@ -1,22 +1,26 @@
 //! What head office looks at: devices, stock, orders, concerns and sums over them. Read only.
 
 mod concerns;
+mod orders;
 mod returns;
+mod stock;
 
 use std::collections::HashMap;
 
 use outpost_schema::{
     clock::Timestamp,
     device::{IncarnationState, NodeKind},
-    id::{NodeId, OrderId, ProductId, WarehouseId},
+    id::NodeId,
     money::{Currency, Money},
-    order::{Fulfilment, OrderStatus},
 };
 use serde::Serialize;
-use tokio_postgres::Row;
 
-pub use self::concerns::{ConcernSeen, ConcernShown, ConcernsWanted, Touched, concerns, show_concern};
-pub use self::returns::{ReturnSeen, returns};
+pub use self::{
+    concerns::{ConcernSeen, ConcernShown, ConcernsWanted, Touched, concerns, show_concern},
+    orders::{ConfirmationSeen, OrderSeen, OrdersWanted, orders},
+    returns::{ReturnSeen, returns},
+    stock::{StockSeen, StockWanted, WarehouseSeen, stock, warehouses},
+};
 use super::{Tx, nodes::Report};
 use crate::error::Error;
 
@@ -103,243 +107,6 @@ async fn takings(tx: &Tx, since: Timestamp, currency: Currency) -> Result<HashMa
         from sold full join back using (node_id)";
     let rows = tx.query(sql, &[&since, &currency]).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?)))).collect()
-}
-
-/// A stock row, as people read it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct StockSeen {
-    /// Of what.
-    pub product_id: ProductId,
-    /// Its sku.
-    pub sku: Option<String>,
-    /// Its name.
-    pub name: String,
-    /// Where.
-    pub warehouse_id: WarehouseId,
-    /// What people call that place.
-    pub warehouse: String,
-    /// Units on hand.
-    pub quantity: i64,
-    /// Units on hand that are promised.
-    pub reserved_quantity: i64,
-    /// Units that may still be promised.
-    pub available: i64,
-    /// Units that left although the book had none.
-    pub owed: i64,
-    /// Units promised that are no longer there.
-    pub unbacked: i64,
-    /// When the row last changed.
-    pub updated_at: Timestamp,
-}
-
-/// Which stock rows are wanted, in the order of product and warehouse.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct StockWanted {
-    /// Only there.
-    pub warehouse_id: Option<WarehouseId>,
-    /// Only of that.
-    pub product_id: Option<ProductId>,
-    /// Only after that row.
-    pub after: Option<(ProductId, WarehouseId)>,
-    /// At most so many.
-    pub limit: i64,
-}
-
-/// Stock rows.
-///
-/// # Errors
-/// What Postgres says.
-pub async fn stock(tx: &Tx, wanted: StockWanted) -> Result<Vec<StockSeen>, Error> {
-    let (after_product, after_warehouse) = wanted.after.unzip();
-    let sql =
-        "select s.product_id, p.sku, p.name, s.warehouse_id, w.name as warehouse, s.quantity, s.reserved_quantity,
-            s.quantity - s.reserved_quantity as available, greatest(-s.balance, 0) as owed,
-            s.promised - s.reserved_quantity as unbacked, s.updated_at
-        from stock s
-        join products p using (product_id)
-        join warehouses w using (warehouse_id)
-        where ($1::uuid is null or s.warehouse_id = $1)
-            and ($2::uuid is null or s.product_id = $2)
-            and ($3::uuid is null or (s.product_id, s.warehouse_id) > ($3, $4::uuid))
-        order by s.product_id, s.warehouse_id limit $5";
-    let rows = tx
-        .query(sql, &[&wanted.warehouse_id, &wanted.product_id, &after_product, &after_warehouse, &wanted.limit])
-        .await?;
-    rows.iter().map(stock_row).collect()
-}
-
-fn stock_row(row: &Row) -> Result<StockSeen, Error> {
-    Ok(StockSeen {
-        product_id: row.try_get("product_id")?,
-        sku: row.try_get("sku")?,
-        name: row.try_get("name")?,
-        warehouse_id: row.try_get("warehouse_id")?,
-        warehouse: row.try_get("warehouse")?,
-        quantity: row.try_get("quantity")?,
-        reserved_quantity: row.try_get("reserved_quantity")?,
-        available: row.try_get("available")?,
-        owed: row.try_get("owed")?,
-        unbacked: row.try_get("unbacked")?,
-        updated_at: row.try_get("updated_at")?,
-    })
-}
-
-/// A warehouse and the sums of its stock.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct WarehouseSeen {
-    /// Its id.
-    pub warehouse_id: WarehouseId,
-    /// What people call it.
-    pub name: String,
-    /// The one device that sells from it, if only one does.
-    pub home_of: Option<String>,
-    /// Products whose book has begun there.
-    pub products: i64,
-    /// Those of them that are sold out.
-    pub sold_out: i64,
-    /// Units on hand.
-    pub quantity: i64,
-    /// Units on hand that are promised.
-    pub reserved_quantity: i64,
-    /// Units that left although the book had none.
-    pub owed: i64,
-    /// Units promised that are no longer there.
-    pub unbacked: i64,
-}
-
-/// Every warehouse, by name.
-///
-/// # Errors
-/// What Postgres says.
-pub async fn warehouses(tx: &Tx) -> Result<Vec<WarehouseSeen>, Error> {
-    let sql = "select w.warehouse_id, w.name, n.name as home_of, count(s.product_id) as products,
-            count(*) filter (where s.quantity = 0) as sold_out,
-            coalesce(sum(s.quantity), 0)::bigint as quantity,
-            coalesce(sum(s.reserved_quantity), 0)::bigint as reserved_quantity,
-            coalesce(sum(greatest(-s.balance, 0)), 0)::bigint as owed,
-            coalesce(sum(s.promised - s.reserved_quantity), 0)::bigint as unbacked
-        from warehouses w
-        left join nodes n on n.node_id = w.home_of
-        left join stock s on s.warehouse_id = w.warehouse_id
-        group by w.warehouse_id, w.name, n.name order by w.name";
-    tx.query(sql, &[]).await?.iter().map(warehouse).collect()
-}
-
-fn warehouse(row: &Row) -> Result<WarehouseSeen, Error> {
-    Ok(WarehouseSeen {
-        warehouse_id: row.try_get("warehouse_id")?,
-        name: row.try_get("name")?,
-        home_of: row.try_get("home_of")?,
-        products: row.try_get("products")?,
-        sold_out: row.try_get("sold_out")?,
-        quantity: row.try_get("quantity")?,
-        reserved_quantity: row.try_get("reserved_quantity")?,
-        owed: row.try_get("owed")?,
-        unbacked: row.try_get("unbacked")?,
-    })
-}
-
-/// An order, as a list shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct OrderSeen {
-    /// Its id.
-    pub order_id: OrderId,
-    /// The number on the receipt.
-    pub receipt: String,
-    /// The device that took it.
-    pub node: String,
-    /// Whose stock it sells.
-    pub warehouse: String,
-    /// How the goods reach the customer.
-    pub fulfilment: Fulfilment,
-    /// Where it stands.
-    pub status: OrderStatus,
-    /// The sum of its lines.
-    pub total_amount: Money,
-    /// How many lines it has.
-    pub lines: i64,
-    /// Units of it that came back.
-    pub returned: i64,
-    /// Money that was given back for it.
-    pub refunded: Money,
-    /// When it was written down.
-    pub created_at: Timestamp,
-    /// Whether it awaits, or once awaited, head office's word that its goods are there; none where none was needed.
-    pub confirmation: Option<ConfirmationSeen>,
-}
-
-/// What became of an order that no allotment covered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ConfirmationSeen {
-    /// Its goods are not there yet.
-    Awaited,
-    /// They are.
-    Confirmed {
-        /// Since when.
-        at: Timestamp,
-    },
-}
-
-/// Which orders are wanted, newest first.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct OrdersWanted {
-    /// Only those before this one.
-    pub before: Option<OrderId>,
-    /// Only with this status.
-    pub status: Option<OrderStatus>,
-    /// Only those whose goods are not there yet, and that are still to be handed over.
-    pub awaiting: bool,
-    /// At most so many.
-    pub limit: i64,
-}
-
-/// Orders, the newest first.
-///
-/// # Errors
-/// What Postgres says.
-pub async fn orders(tx: &Tx, wanted: OrdersWanted) -> Result<Vec<OrderSeen>, Error> {
-    let OrdersWanted { before, status, awaiting, limit } = wanted;
-    let sql = format!("select o.order_id, {RECEIPT} as receipt,
-            n.name as node, w.name as warehouse, o.fulfilment, o.status, o.total_amount,
-            (select count(*) from order_items i where i.order_id = o.order_id) as lines,
-            (select coalesce(sum(l.quantity), 0)::bigint from returns r join return_lines l using (return_id)
-                where r.order_id = o.order_id) as returned,
-            (select coalesce(-sum(p.amount), 0) from payments p
-                where p.order_id = o.order_id and p.return_id is not null) as refunded,
-            o.created_at, c.order_id is not null as was_awaited, c.confirmed_at
-        from orders o
-        join nodes n using (node_id)
-        join warehouses w on w.warehouse_id = o.warehouse_id
-        left join order_confirmations c on c.order_id = o.order_id
-        where ($1::uuid is null or (o.created_at, o.order_id) < (select b.created_at, b.order_id from orders b where b.order_id = $1))
-            and ($2::text is null or o.status = $2)
-            and (not $4 or c.order_id is not null and c.confirmed_at is null and o.status in ('pending', 'processed'))
-        order by o.created_at desc, o.order_id desc limit $3");
-    tx.query(&sql, &[&before, &status, &limit, &awaiting]).await?.iter().map(order).collect()
-}
-
-fn order(row: &Row) -> Result<OrderSeen, Error> {
-    Ok(OrderSeen {
-        order_id: row.try_get("order_id")?,
-        receipt: row.try_get("receipt")?,
-        node: row.try_get("node")?,
-        warehouse: row.try_get("warehouse")?,
-        fulfilment: row.try_get("fulfilment")?,
-        status: row.try_get("status")?,
-        total_amount: row.try_get("total_amount")?,
-        lines: row.try_get("lines")?,
-        returned: row.try_get("returned")?,
-        refunded: row.try_get("refunded")?,
-        created_at: row.try_get("created_at")?,
-        confirmation: confirmation(row)?,
-    })
-}
-
-fn confirmation(row: &Row) -> Result<Option<ConfirmationSeen>, Error> {
-    let confirmed: Option<Timestamp> = row.try_get("confirmed_at")?;
-    let seen = confirmed.map_or(ConfirmationSeen::Awaited, |at| ConfirmationSeen::Confirmed { at });
-    Ok(row.try_get::<_, bool>("was_awaited")?.then_some(seen))
 }
 
 /// The whole network in a few numbers.

@@ -13,6 +13,7 @@ use rusqlite::Connection;
 
 use crate::{
     db::{
+        allotments,
         identity::Identity,
         stock::{self, Place},
     },
@@ -74,7 +75,7 @@ fn before(
     let mut before = BTreeMap::new();
     for (_, at @ (life, key), done) in done {
         if !before.contains_key(at) {
-            before.insert(*at, stock::allotment(conn, *life, *key)?);
+            before.insert(*at, allotments::of(conn, *life, *key)?);
         }
         before.entry(*at).and_modify(|own| {
             own.consumed -= done.consumed;

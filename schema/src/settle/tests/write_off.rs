@@ -197,7 +197,7 @@ fn the_laws_hold_whatever_is_written_off_when() {
                 (moved, left) = (moved - units, left + units);
             }
             let before = known.allotments.get(&key()).copied().unwrap_or_default();
-            let settled = run(&mut known, &author, &[random_op(&mut rng, round)]);
+            let settled = run(&mut known, &author, &[laws::random_op(&mut rng, round)]);
             let after = known.allotments.get(&key()).copied().unwrap_or_default();
             let seen = settled.movements.iter().filter(|moved| moved.movement.why.reason == Reason::Counted);
             let seen: i64 = seen.map(|moved| moved.movement.delta.max(0)).sum();
@@ -205,7 +205,7 @@ fn the_laws_hold_whatever_is_written_off_when() {
             let again = settled.movements.iter().filter(|moved| moved.line < 0);
             left += again.map(|moved| (-moved.movement.delta).max(0)).sum::<i64>();
             // Of what the device saw beyond its book, what it had not heard to be lost was no find.
-            let unheard = (COUNTED - seen - moved).max(0);
+            let unheard = (laws::COUNTED - seen - moved).max(0);
             let found = seen.min(left - unheard).max(0);
             left -= (after.consumed - before.consumed + after.returned - before.returned + found).min(left);
             moved += settled.movements.iter().map(|moved| moved.movement.delta).sum::<i64>();
