@@ -25,7 +25,8 @@ step() {
 # needs Postgres makes it. Not in TMPDIR: on macOS that is private to one user, and too long for the path of a socket.
 export OUTPOST_TEST_CLUSTER=/tmp/outpost-run-$$
 
-# Tests wait for disks, processes and each other half of their time: two for each core take two thirds as long.
+# Tests wait for disks, processes and each other half of their time: with two for each core the shop's stories take two
+# thirds as long.
 RUST_TEST_THREADS=$((2 * $(getconf _NPROCESSORS_ONLN)))
 export RUST_TEST_THREADS
 
