@@ -29,7 +29,8 @@ use tokio_postgres::NoTls;
 use self::load::{Load, Tills};
 use crate::support::process::Running;
 
-/// Longer than Postgres takes to end, on a busy machine too: what takes longer hangs.
+/// Longer than any answer may take, and than Postgres takes to end or to start, on a busy machine too: what takes
+/// longer hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Looks after which something that must come has not come.
@@ -89,13 +90,18 @@ async fn signal(cluster: &Cluster, folder: &TempDir, ending: Signal) {
     let data = folder.path().join("data");
     assert!(works_in(&data), "it is seen while it runs");
     kill(Pid::from_raw(i32::try_from(pid).expect("an id")), ending).expect("it is ours to end");
-    let ended = async {
-        while works_in(&data) {
+    until(|| !works_in(&data)).await;
+    assert!(cluster.config(DATABASE).connect(NoTls).await.is_err(), "{ending}");
+}
+
+/// Waits until it is so.
+async fn until(is_so: impl Fn() -> bool) {
+    let waited = async {
+        while !is_so() {
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, ended).await.unwrap_or_else(|_| panic!("it does not end by {ending}"));
-    assert!(cluster.config(DATABASE).connect(NoTls).await.is_err(), "{ending}");
+    timeout(PATIENCE, waited).await.expect("it comes in time");
 }
 
 /// True while any process works below this folder, as all of a cluster's do in its data.

@@ -7,7 +7,6 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
 use outpost_node::{
@@ -35,13 +34,11 @@ use serde_json::json;
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_postgres::{Config, NoTls};
 
+use super::{PATIENCE, until};
 use crate::support::{amount, money, until_level};
 
 /// Tills at work.
 const TILLS: usize = 3;
-
-/// Longer than any answer may take, on a busy machine too: what takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a pull waits for news, in seconds.
 const WAIT: u64 = 2;
@@ -199,13 +196,11 @@ impl Load {
     }
 
     async fn until(&self, is_so: impl Fn(&Seen) -> bool) {
-        let waited = async {
-            while !is_so(&self.seen) {
-                assert!(!self.running.iter().any(JoinHandle::is_finished), "a till has stopped");
-                tokio::task::yield_now().await;
-            }
-        };
-        timeout(PATIENCE, waited).await.expect("it comes in time");
+        until(|| {
+            assert!(!self.running.iter().any(JoinHandle::is_finished), "a till has stopped");
+            is_so(&self.seen)
+        })
+        .await;
     }
 }
 

@@ -5,12 +5,11 @@ use nix::{
     unistd::Pid,
 };
 use outpost_server::cluster::{Cluster, DATABASE};
-use tokio::time::timeout;
 
 use super::{
-    PATIENCE, answer, folder_that_postgres_can_enter, is_ready,
+    answer, folder_that_postgres_can_enter, is_ready,
     load::{Load, Tills},
-    server_of,
+    server_of, until,
 };
 use crate::support::process::Running;
 
@@ -33,12 +32,7 @@ async fn a_private_postgres_that_is_killed_is_started_again_while_tills_sell() {
         load.hears_that_it_is_away().await;
         assert_eq!(answer(&office.url, "/healthz").await.0, 200, "the process goes on, {ending}");
         // The first one's last connections may go on answering for a moment.
-        let another_runs = async {
-            while found.pid().is_none_or(|now| now == pid) {
-                tokio::task::yield_now().await;
-            }
-        };
-        timeout(PATIENCE, another_runs).await.unwrap_or_else(|_| panic!("no other Postgres after {ending}"));
+        until(|| found.pid().is_some_and(|now| now != pid)).await;
         load.goes_on().await;
         is_ready(&office.url).await;
         load.end().await;

@@ -1,16 +1,19 @@
 //! What goes wrong, and what the limits then allow.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod interrupted;
+mod restored;
 
-use outpost_schema::{id::IncarnationId, stock::StockKey, verdict::ConcernKind};
+use std::collections::BTreeSet;
 
-use super::{Check, Network, spots::UnderWay, verbs::standing};
+use outpost_schema::verdict::ConcernKind;
+
+use super::{Check, Network};
 use crate::{
     depth::Depth,
     device::{Again, Device as _, Yard as _},
-    ledger::{Disk, Happened, Units, Written},
+    ledger::{Disk, Units},
     office::{Office as _, Weather as _},
-    step::{Act, Fault, Name},
+    step::{Act, Fault},
 };
 
 impl<D: Depth> Network<D> {
@@ -127,133 +130,6 @@ impl<D: Depth> Network<D> {
         match lost {
             None => Ok(()),
             Some(op) => Err(format!("{} acknowledged {op:?}, and has it no more", spot.card.name)),
-        }
-    }
-
-    /// Nobody was told what came of this: the journal tells.
-    fn came_of(&mut self, number: usize, UnderWay { act, life, head }: UnderWay) -> Check {
-        let (before, open) = (self.spots[number].shown.clone(), self.spots[number].open.clone());
-        self.look(number);
-        let Some(device) = &self.spots[number].device else { return Ok(()) };
-        let now = standing(device)?;
-        let after = &self.spots[number].shown;
-        let moved: Units = after
-            .iter()
-            .map(|(key, level)| (*key, level.balance - before.get(key).map_or(0, |was| was.balance)))
-            .filter(|(_, delta)| *delta != 0)
-            .collect();
-        if let Act::Add { cart, product, .. } | Act::Take { cart, product, .. } | Act::Remove { cart, product } = &act {
-            self.ledger.filled.entry((*cart, *product)).or_default().is_lost = true;
-        }
-        if now == head && moved.is_empty() {
-            return self.check();
-        }
-        let ops = if matches!(act, Act::Leave) && now.seq == head.seq + 2 { 2 } else { 1 };
-        if device.life() != life || now.seq != head.seq + ops {
-            return Err(format!(
-                "{act:?} was under way at {head:?}; now the journal ends at {now:?}, and {moved:?} moved"
-            ));
-        }
-        self.tell(|| "    it had happened".to_owned());
-        self.passed(number, &act);
-        let now_open = std::mem::replace(&mut self.spots[number].open, open);
-        let taken = if let Act::Adjust { .. } | Act::Dispatch { .. } = act {
-            self.adjusted(number, &moved)
-        } else if let Act::UndoReceipt = act {
-            self.sent_back(number, &moved)
-        } else {
-            let taken = self.taken_by(number, &act, &moved);
-            self.beyond_the_allotment(number, &taken);
-            taken
-        };
-        self.spots[number].open = now_open;
-        self.unseen(number, &act, Name { life, mark: now }, moved, taken);
-        self.check()
-    }
-
-    /// What an act took from the allotments of its till.
-    fn taken_by(&self, number: usize, act: &Act, moved: &[(StockKey, i64)]) -> Units {
-        match act {
-            Act::Sell { lines, .. } | Act::ShipHeld { lines, .. } | Act::Order { lines, .. } => {
-                self.units(number, lines)
-            }
-            Act::CheckOut { .. } | Act::Count { .. } => {
-                moved.iter().map(|(key, delta)| (*key, (-delta).max(0))).collect()
-            }
-            Act::BeginCart
-            | Act::Add { .. }
-            | Act::Take { .. }
-            | Act::Remove { .. }
-            | Act::Receive { .. }
-            | Act::ReceiveOf { .. }
-            | Act::UndoReceipt
-            | Act::Adjust { .. }
-            | Act::Dispatch { .. }
-            | Act::Arrive { .. }
-            | Act::Look { .. }
-            | Act::GiveBack { .. }
-            | Act::Ask { .. }
-            | Act::Advance { .. }
-            | Act::Cancel { .. }
-            | Act::TakeBack { .. }
-            | Act::GiveBackAll
-            | Act::Leave
-            | Act::Customer { .. } => Vec::new(),
-        }
-    }
-
-    /// What happened though nobody saw it.
-    fn unseen(&mut self, number: usize, act: &Act, name: Name, moved: Units, taken: Units) {
-        if let Act::Advance { order, status } = act {
-            return self.moved_on(number, name, (*order, *status), moved);
-        }
-        if let Act::UndoReceipt = act {
-            return self.undid(number, name, moved, taken);
-        }
-        let is_count = if let Act::Count { product, .. } = act {
-            self.counted(number, self.key(number, *product));
-            true
-        } else {
-            false
-        };
-        let op = self.happened(number, Happened { name, moved, taken, is_count, hands_over: None, may_be_lost: false });
-        match act {
-            Act::Sell { .. } | Act::Order { .. } => self.ledger.unseen_sales += 1,
-            Act::TakeBack { .. } => self.ledger.unseen_returns += 1,
-            Act::ShipHeld { hold, .. } => {
-                self.ledger.unseen_sales += 1;
-                self.ledger.used.push((*hold, self.spots[number].card.warehouse_id, op));
-            }
-            Act::CheckOut { cart } => {
-                self.ledger.unseen_sales += 1;
-                let lines = self.ledger.filled.iter_mut().filter(|((of, _), _)| of == cart);
-                lines.for_each(|(_, line)| line.is_lost = true);
-            }
-            Act::Cancel { order } => _ = self.ledger.owed.entry(*order).and_modify(|owed| owed.asks.push(op)),
-            Act::Leave => self.spots[number].closings.push(op),
-            Act::Customer { .. } => _ = self.ledger.explained.insert(ConcernKind::EmailTaken),
-            Act::Dispatch { .. } => {
-                // It left, and nobody knows under which code: it never comes.
-                self.ledger.unread_codes += 1;
-                self.ledger.explained.insert(ConcernKind::TransferExcess);
-            }
-            Act::Arrive { code, product, units, .. } => self.unloaded(op, code, *product, *units),
-            Act::Count { .. } => self.cut(number, op, act),
-            Act::Receive { product, units } => self.took_in(number, op, (*product, *units), None),
-            Act::ReceiveOf { delivery, product, units } => {
-                self.took_in(number, op, (*product, *units), Some(*delivery));
-            }
-            Act::BeginCart
-            | Act::Add { .. }
-            | Act::Take { .. }
-            | Act::Remove { .. }
-            | Act::Adjust { .. }
-            | Act::UndoReceipt
-            | Act::Look { .. }
-            | Act::GiveBack { .. }
-            | Act::GiveBackAll
-            | Act::Ask { .. }
-            | Act::Advance { .. } => {}
         }
     }
 
@@ -397,65 +273,5 @@ impl<D: Depth> Network<D> {
         let disk = std::mem::take(&mut spot.disk);
         self.lose(disk);
         self.carts_are_doubtful();
-    }
-
-    /// A write-off that head office forgot, and of which the device had heard, is only a reclaim to it: its units are
-    /// nobody's, and what was sold of them is still to be told.
-    fn forget_write_offs(&mut self, before: &BTreeMap<(IncarnationId, StockKey), i64>) {
-        let forgotten: Units = before
-            .iter()
-            .map(|(at, units)| (at.1, units - self.book.written_off.get(at).copied().unwrap_or_default()))
-            .collect();
-        self.ledger.allow(&forgotten);
-        let book = &self.book;
-        self.ledger.written.retain(|at, _| book.written_off.contains_key(at));
-        for (at, written) in &mut self.ledger.written {
-            let own = book.allotments.get(at).copied().unwrap_or_default();
-            *written = Written { taken: own.consumed + own.returned, units: book.written_off[at] };
-        }
-    }
-
-    /// Head office forgets what came after its backup. What it had only told is told no more: a hold, and what
-    /// an old copy of a till, whose word is no evidence, was granted.
-    async fn office_put_back(&mut self) -> Check {
-        let Some((backup, held)) = self.backup.take() else { return Ok(()) };
-        self.tally.office_put_back += 1;
-        self.book = self.office.book().await;
-        let (held_before, missing_before) = (self.book.holds.clone(), self.book.written_off.clone());
-        let left = self.who_left_home();
-        self.office.put_back(&backup).await;
-        self.laid.put_back();
-        self.spots.iter_mut().for_each(|spot| spot.is_told_off = false);
-        self.tear_up_cards();
-        self.short.forget();
-        self.book = self.office.book().await;
-        let forgotten: Vec<_> = held_before.iter().filter(|(line, _)| !self.book.holds.contains_key(line)).collect();
-        self.ledger.allow(&forgotten.iter().map(|((_, key), units)| (*key, **units)).collect::<Units>());
-        for ((hold, key), _) in forgotten {
-            self.ledger.end_lines(*hold, |of| of == *key);
-        }
-        self.forget_write_offs(&missing_before);
-        self.forget_who_left_home(&left);
-        self.forget_deliveries();
-        self.forget_what_was_given_up();
-        self.forget_confirmations();
-        self.settled.forget(&self.book);
-        // It may have forgotten as well that a hold lasts longer.
-        let extended: Vec<_> =
-            self.ledger.holds.values_mut().filter(|held| held.is_extended && !held.is_over).collect();
-        let extended = extended.into_iter().flat_map(|held| {
-            held.is_over = true;
-            held.lines.clone()
-        });
-        let extended: Units = extended.collect();
-        self.ledger.allow(&extended);
-        let doubtful = self.spots.iter().filter(|spot| spot.is_doubtful);
-        let unheard: Units = doubtful.flat_map(|spot| spot.open.iter().map(|(key, units)| (*key, *units))).collect();
-        self.ledger.allow(&unheard);
-        self.lose((0..self.ledger.ops.len()).collect());
-        self.carts_are_doubtful();
-        self.ledger.explained.extend([ConcernKind::ServerRestored, ConcernKind::JournalHole, ConcernKind::Unbacked]);
-        self.backup = Some((backup, held));
-        self.look_at_the_book().await
     }
 }
